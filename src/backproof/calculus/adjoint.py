@@ -1,0 +1,158 @@
+"""The reverse sweep: cotangents of every value that a seed depends on."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.rules import NoRule, pullback
+from backproof.trace.tape import Ref, Run, Tape, map_refs, refs_in
+
+
+@dataclass(slots=True)
+class Adjoints:
+    """Cotangents by node; `cut` maps operations that no rule covers to the reason."""
+
+    of: dict[int, Any]
+    cut: dict[int, str] = field(default_factory=dict)
+
+    def blocked(self, tape: Tape) -> set[int]:
+        """Return the nodes whose cotangent may lack a part: what the cut operations read."""
+        return tape.ancestors(n for index in self.cut for n in tape.operations[index].inputs)
+
+
+def is_differentiable(value: Any) -> bool:
+    """Whether a value can carry a cotangent (a real floating-point number or array of them)."""
+    if type(value) is float:
+        return True
+    return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "f"
+
+
+def adjoints(
+    tape: Tape,
+    run: Run,
+    seeds: dict[int, Any],
+    *,
+    tie: float = 0.5,
+    within: set[int] | None = None,
+    wanted: Iterable[int] | None = None,
+) -> Adjoints:
+    """Pull the cotangents `seeds` back through the tape: ``v̄ += (∂out/∂v)ᵀ · out̄``.
+
+    Parameters
+    ----------
+    tape, run : Tape, Run
+        The operations and their values.
+    seeds : dict of node to cotangent
+        Each of its node's shape.
+    tie : float
+        The sub-gradient taken at exact kinks: 0, 0.5 or 1.
+    within : set of nodes
+        Only these can receive a cotangent (default: all).
+
+    Returns
+    -------
+    Adjoints
+        Cotangents of all nodes reached, float64.
+    """
+    env = run.env
+    result = Adjoints(dict(seeds))
+    bar = result.of
+    last = max((tape.nodes[n].operation or 0 for n in seeds), default=0)
+    with np.errstate(all="ignore"):
+        for operation in reversed(tape.operations[: last + 1]):
+            g = bar.get(operation.out)
+            if g is None:
+                continue
+            if operation.mutates and not is_differentiable(env[operation.out]):
+                continue
+            args, function = operation.args, operation.function
+            if type(g) is float and len(args) == 2 and _scalar_step(function, args, env, g, bar):
+                continue
+            wanted_paths = [
+                (path, node)
+                for path, node in refs_in(args)
+                if is_differentiable(env[node]) and (within is None or node in within)
+            ]
+            keyword_paths = [
+                ((key,), a.node)
+                for key, a in operation.kwargs.items()
+                if type(a) is Ref and is_differentiable(env[a.node])
+            ]
+            wanted_paths += keyword_paths
+            if not wanted_paths:
+                _tuple_parts(operation, env, bar, g)
+                continue
+            resolve = lambda ref: env[ref.node]  # noqa: E731
+            try:
+                cotangents = pullback(
+                    function,
+                    tuple(map_refs(list(args), resolve)),
+                    map_refs(operation.kwargs, resolve),
+                    env[operation.out],
+                    g,
+                    [path for path, _ in wanted_paths],
+                    tie=tie,
+                )
+            except NoRule as reason:
+                result.cut[operation.index] = str(reason)
+                continue
+            for (_, node), cotangent in zip(wanted_paths, cotangents, strict=True):
+                if cotangent is None:
+                    continue
+                known = bar.get(node)
+                bar[node] = cotangent if known is None else known + cotangent
+    return result
+
+
+def _tuple_parts(operation: Any, env: list[Any], bar: dict[int, Any], g: Any) -> None:
+    """Gather the cotangents of a tuple's elements: ``getitem(tuple, i)``."""
+    if operation.function is not operator.getitem or type(operation.args[0]) is not Ref:
+        return
+    node, i = operation.args[0].node, operation.args[1]
+    whole = env[node]
+    if isinstance(whole, (tuple, list)):
+        parts = bar.get(node) or [None] * len(whole)
+        parts = list(parts)
+        parts[i] = g if parts[i] is None else parts[i] + g
+        bar[node] = parts
+
+
+def _scalar_step(
+    function: Any, args: tuple[Any, ...], env: list[Any], g: float, bar: dict[int, Any]
+) -> bool:
+    """Handle ``+ − * /`` of two Python floats (pure-Python nets have 10⁵ of them in a step)."""
+    left, right = args
+    if type(left) is Ref:
+        a = env[left.node]
+        if type(a) is not float:
+            return False
+    else:
+        a = left
+    if type(right) is Ref:
+        b = env[right.node]
+        if type(b) is not float:
+            return False
+    else:
+        b = right
+    if function is operator.mul:
+        da, db = g * b, g * a
+    elif function is operator.add:
+        da, db = g, g
+    elif function is operator.sub:
+        da, db = g, -g
+    elif function is operator.truediv:
+        if b == 0:
+            return False
+        da, db = g / b, -g * a / (b * b)
+    else:
+        return False
+    if type(left) is Ref:
+        bar[left.node] = bar.get(left.node, 0.0) + da
+    if type(right) is Ref:
+        bar[right.node] = bar.get(right.node, 0.0) + db
+    return True

@@ -1,0 +1,588 @@
+"""From a blamed site to its cause: the edit under which the expression equals its true value."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.blame import Blame, Fault
+from backproof.checks.match import proportion
+from backproof.trace.primitives import Attribute, Method
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Ref, map_refs
+from backproof.updates import ADD, DIVIDE, MULTIPLY, SUBTRACT
+
+EXACT = 1e-6
+MOST_ALTERNATIVES = 400
+MATRIX_PRODUCTS = {operator.matmul, np.matmul, np.dot}
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Why a site's value is wrong, and where exactly."""
+
+    code: str
+    cause: str
+    site: Site
+    reason: str
+    help: str = ""
+    overwrite: Site | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+class Diagnoser:
+    """Tries edits of one blamed operation against its true value."""
+
+    def __init__(self, blame: Blame, fault: Fault) -> None:
+        self.blame = blame
+        self.fault = fault
+        self.tape = blame.tape
+        self.run = blame.run
+        self.operation = self._representative()
+        self.author = self.run.env[self.operation.out]
+        self.truth = fault.truth.get(self.operation.out)
+
+    def _representative(self) -> Operation:
+        """The execution of the site that is most wrong."""
+        def error(index: int) -> float:
+            operation = self.tape.operations[index]
+            truth = self.fault.truth.get(operation.out)
+            value = self.run.env[operation.out]
+            if truth is None or value is None or np.size(truth) != np.size(value):
+                return 1.0 if truth is not None else -1.0
+            t = np.asarray(truth, float).reshape(-1)
+            x = np.asarray(value, float).reshape(-1)
+            return float(np.linalg.norm(x - t) / (np.linalg.norm(t) or 1.0))
+
+        return self.tape.operations[max(self.fault.operations, key=error)]
+
+    def diagnose(self) -> Diagnosis:
+        """Return the first explanation that makes the expression exact."""
+        for attempt in (
+            self._stale, self._sign_or_factor, self._transposed, self._other_function,
+            self._other_axis, self._other_operand, self._missing_term, self._local,
+            self._elementwise_factor,
+        ):  # fmt: skip
+            found = attempt()
+            if found is not None:
+                return found
+        return Diagnosis(
+            "BP101", "wrong-operand", self.operation.where,
+            f"`{self.operation.where.text}` is not what the chain rule gives here",
+        )  # fmt: skip
+
+    # ---- helpers -------------------------------------------------------------------------------
+
+    def equal(self, value: Any, truth: Any = None) -> bool:
+        """Whether a value equals the truth to rounding."""
+        truth = self.truth if truth is None else truth
+        if value is None or truth is None or np.shape(value) != np.shape(truth):
+            return False
+        t = np.asarray(truth, float)
+        norm = float(np.linalg.norm(t))
+        with np.errstate(all="ignore"):
+            gap = float(np.linalg.norm(np.asarray(value, float) - t))
+        return gap <= EXACT * norm
+
+    def text(self, node: int) -> str:
+        """What the user calls a node."""
+        operation = self.tape.producer(node)
+        if operation is None:
+            for parameter in self.blame.evidence.params:
+                if node in parameter.old:
+                    return parameter.name
+            return self.blame.evidence.names.path(self.tape.nodes[node].obj) or "the data"
+        where = operation.where
+        return where.targets[0] if where.targets and where.is_value else where.text
+
+    def evaluate(self, args: Any, function: Any = None) -> Any:
+        """Compute the operation with other arguments."""
+        function = function or self.operation.function
+        resolve = lambda ref: self.run.env[ref.node]  # noqa: E731
+        with np.errstate(all="ignore"):
+            try:
+                return function(
+                    *map_refs(list(args), resolve), **map_refs(self.operation.kwargs, resolve)
+                )
+            except Exception:
+                return None
+
+    def finding(self, code: str, cause: str, reason: str, help: str = "", **kw: Any) -> Diagnosis:
+        """Make a diagnosis at the blamed site."""
+        return Diagnosis(code, cause, kw.pop("site", self.operation.where), reason, help, **kw)
+
+    # ---- attempts ------------------------------------------------------------------------------
+
+    def _stale(self) -> Diagnosis | None:
+        """A parameter is read after its update."""
+        for parameter in self.blame.evidence.params:
+            for update in parameter.updates:
+                reads = self._reads_of(update.new)
+                if reads is None:
+                    continue
+                value = self._with_old(update.new, update.old)
+                if self.equal(value):
+                    merge = self.tape.operations[update.merges[-1][0]].where
+                    return self.finding(
+                        "BP105", "mutated-value",
+                        f"`{parameter.name}` is read here after its update on line "
+                        f"{merge.span.line}; the chain rule needs the value before it",
+                        f"use the old `{parameter.name}` (a copy), or move the update behind "
+                        "the last use",
+                        overwrite=merge,
+                    )  # fmt: skip
+        return None
+
+    def _reads_of(self, new: int) -> Operation | None:
+        if new in self.tape.ancestors(self.operation.inputs):
+            return self.operation
+        return None
+
+    def _with_old(self, new: int, old: int) -> Any:
+        """Replay from the updated parameter with the old value in its place."""
+        value = self.run.env[old]
+        dirty = self.tape.reach([new])
+        again = self.tape.replay(
+            double=True, base=self.run, dirty=dirty, replace={new: value},
+            until=self.operation.index,
+        )  # fmt: skip
+        return again.env[self.operation.out]
+
+    def _sign_or_factor(self) -> Diagnosis | None:
+        if self.truth is None or np.size(self.author) != np.size(self.truth):
+            return None
+        x = np.asarray(self.author, float).reshape(-1)
+        t = np.asarray(self.truth, float).reshape(-1)
+        if not self.consistent_factor():
+            return None
+        s, error = proportion(x, t)
+        if error > EXACT:
+            return None
+        if abs(s + 1) < EXACT:
+            return self.finding("BP101", "wrong-sign", "its sign is reversed", "change the sign")
+        name = self.describe_factor(s)
+        text = self.operation.where.text
+        statement = _statement_text(self.operation.where)
+        extra = s > 1 and _mentions(statement, s) or s < 1 and _mentions(statement, 1 / s)
+        code = "BP102" if len(self.fault.repaired) < len(self.blame.fit.matches) else "BP101"
+        sign = ", with the sign reversed" if s < 0 else ""
+        size = f"{abs(s):.6g} times too large" if abs(s) > 1 else f"{1 / abs(s):.6g} times too small"
+        if extra:
+            return self.finding(code, "extra-factor", f"it is {size}{sign}{name}",
+                                f"remove the factor {abs(s):.6g} from `{text}`")  # fmt: skip
+        advice = f"divide by {abs(s):.6g}" if abs(s) > 1 else f"multiply by {1 / abs(s):.6g}"
+        return self.finding(code, "missing-factor", f"it is {size}{sign}{name}", f"{advice}{name}")
+
+    def consistent_factor(self) -> bool:
+        """Whether every execution of the site is off by the same factor."""
+        factors = []
+        for index in self.fault.operations[:50]:
+            out = self.tape.operations[index].out
+            truth = self.fault.truth.get(out)
+            if truth is None or np.size(truth) < 1 or np.size(truth) != np.size(self.run.env[out]):
+                continue
+            s, error = proportion(
+                np.asarray(self.run.env[out], float).reshape(-1),
+                np.asarray(truth, float).reshape(-1),
+            )
+            if error > EXACT and np.any(np.asarray(truth)):
+                return False
+            if s:
+                factors.append(s)
+        if not factors:
+            return False
+        if max(np.size(self.fault.truth[n]) for n in self.fault.truth) == 1 and len(factors) < 3:
+            simple = {1.0, 2.0, 0.5, *_sizes(self.tape), *(1 / n for n in _sizes(self.tape))}
+            return any(abs(abs(factors[0]) - n) < 1e-6 * n for n in simple)
+        return max(factors) - min(factors) <= 1e-5 * abs(factors[0])
+
+    def describe_factor(self, s: float) -> str:
+        """Name a factor that equals the length of a recorded axis."""
+        value = abs(s) if abs(s) > 1 else 1 / abs(s)
+        for node in self.tape.nodes:
+            shape = np.shape(node.obj) if isinstance(node.obj, np.ndarray) else ()
+            for axis, n in enumerate(shape):
+                if n > 2 and abs(value - n) < 1e-6 * n and node.operation is None:
+                    path = self.blame.evidence.names.path(node.obj)
+                    if path:
+                        return f" (`{path}.shape[{axis}]`)"
+        return ""
+
+    def _transposed(self) -> Diagnosis | None:
+        if self.truth is None or np.ndim(self.author) != 2:
+            return None
+        if self.equal(np.asarray(self.author).T):
+            return self.finding("BP101", "missing-transpose", "it is transposed",
+                                f"use the transpose of `{self.operation.where.text}`")  # fmt: skip
+        for i, arg in enumerate(self.operation.args):
+            if type(arg) is not Ref or np.ndim(self.run.env[arg.node]) != 2:
+                continue
+            args = list(map_refs(list(self.operation.args), lambda r: self.run.env[r.node]))
+            args[i] = args[i].T
+            if self.equal(self.evaluate(args)):
+                operation = self.tape.producer(arg.node)
+                name = self.text(arg.node)
+                if operation is not None and _is_transpose(operation):
+                    inner = self.text(operation.args[0].node)
+                    return self.finding("BP101", "missing-transpose",
+                                        f"`{name}` is transposed and should not be",
+                                        f"use `{inner}` in place of `{name}`")  # fmt: skip
+                return self.finding("BP101", "missing-transpose",
+                                    f"`{name}` is not transposed",
+                                    f"use `{name}.T`")  # fmt: skip
+        return None
+
+    def _other_function(self) -> Diagnosis | None:
+        function, args = self.operation.function, self.operation.args
+        pair = [a for a in args if type(a) is Ref]
+        if len(pair) != 2:
+            return None
+        if _in(function, MULTIPLY):
+            a, b = (np.asarray(self.run.env[r.node]) for r in pair)
+            for x, y, text in (
+                (a, b, "a @ b"), (b, a, "b @ a"), (a.T, b, "a.T @ b"), (a, b.T, "a @ b.T"),
+                (b.T, a, "b.T @ a"), (b, a.T, "b @ a.T"),
+            ):  # fmt: skip
+                if self.equal(self.evaluate((x, y), np.dot)):
+                    return self._matmul(pair, text)
+        if _in(function, MATRIX_PRODUCTS) or (
+            isinstance(function, Method) and function.name == "dot"
+        ):
+            a, b = (np.asarray(self.run.env[r.node]) for r in pair)
+            for x, y in ((a, b), (a.T, b), (a, b.T)):
+                if self.equal(self.evaluate((x, y), operator.mul)):
+                    return self.finding("BP101", "elementwise-vs-matmul",
+                                        "a matrix product stands where the elementwise is meant",
+                                        "multiply elementwise with `*`")  # fmt: skip
+        for wrong, right, sign in ((ADD, operator.sub, "-"), (SUBTRACT, operator.add, "+")):
+            if _in(function, wrong) and self.equal(self.evaluate(args, right)):
+                return self.finding("BP101", "wrong-sign", f"a term of `{self.operation.where.text}`"
+                                    " has the wrong sign", f"use `{sign}`")  # fmt: skip
+        for wrong, right, sign in ((MULTIPLY, operator.truediv, "/"), (DIVIDE, operator.mul, "*"),
+                                   (ADD, operator.mul, "*"), (MULTIPLY, operator.add, "+")):  # fmt: skip
+            if _in(function, wrong) and self.equal(self.evaluate(args, right)):
+                return self.finding("BP101", "wrong-operand", f"the operator should be `{sign}`",
+                                    f"use `{sign}`")  # fmt: skip
+        return None
+
+    def _matmul(self, pair: list[Ref], text: str) -> Diagnosis:
+        a, b = (self.text(r.node) for r in pair)
+        text = text.replace("a", "\0").replace("b", b).replace("\0", a)
+        return self.finding("BP101", "elementwise-vs-matmul",
+                            "an elementwise product stands where the matrix product is meant",
+                            f"use `{text}`")  # fmt: skip
+
+    def _other_axis(self) -> Diagnosis | None:
+        function, args = self.operation.function, self.operation.args
+        name = function.name if isinstance(function, Method) else getattr(function, "__name__", "")
+        if name not in ("sum", "mean", "average", "max") or not args or type(args[0]) is not Ref:
+            return None
+        if self.truth is None:
+            return None
+        x = np.asarray(self.run.env[args[0].node], float)
+        reduce = np.mean if name in ("mean", "average") else np.sum
+        truth = np.asarray(self.truth, float).reshape(-1)
+        for axis in (None, *range(x.ndim), *([(0, *range(2, x.ndim))] if x.ndim > 2 else [])):
+            for how in (reduce, np.sum, np.mean):
+                value = np.asarray(how(x, axis=axis)).reshape(-1)
+                if value.size == truth.size and self.equal(value, truth):
+                    if how is not reduce:
+                        return self.finding(
+                            "BP102",
+                            "extra-factor" if how is np.sum else "missing-factor",
+                            f"`{name}` stands where `{how.__name__}` is meant",
+                            f"use `{how.__name__}`")  # fmt: skip
+                    shown = "no axis" if axis is None else f"axis={axis}"
+                    return self.finding("BP101", "wrong-axis",
+                                        "the sum runs over the wrong axis", f"sum over {shown}")  # fmt: skip
+        return None
+
+    def _candidates(self, shape: tuple[int, ...], before: int) -> Iterator[int]:
+        """Values in scope of a shape, latest first."""
+        count = 0
+        for node in reversed(self.tape.nodes):
+            if node.operation is not None and node.operation >= before:
+                continue
+            value = self.run.env[node.index]
+            if is_differentiable(value) and np.shape(value) == shape:
+                yield node.index
+                count += 1
+                if count >= MOST_ALTERNATIVES:
+                    return
+
+    def _other_operand(self) -> Diagnosis | None:
+        if self.truth is None:
+            return None
+        if np.size(self.truth) == 1 and np.ndim(self.truth) == 0:
+            return None  # among scalars too many values fit by chance
+        for i, arg in enumerate(self.operation.args):
+            if type(arg) is not Ref:
+                continue
+            value = self.run.env[arg.node]
+            shape = np.shape(value)
+            if not shape:
+                continue
+            args = list(map_refs(list(self.operation.args), lambda r: self.run.env[r.node]))
+            shapes = {shape, shape[::-1]} | self._fitting_shapes(i)
+            for other_shape in shapes:
+                for node in self._candidates(other_shape, self.operation.index):
+                    if node == arg.node:
+                        continue
+                    args[i] = self.run.env[node]
+                    if self.equal(self.evaluate(args)):
+                        right, used = self.text(node), self.text(arg.node)
+                        return self.finding("BP101", "wrong-operand",
+                                            f"`{used}` stands where `{right}` is meant",
+                                            f"use `{right}` in place of `{used}`",
+                                            evidence={"expected": right, "found": used})  # fmt: skip
+        return None
+
+    def _fitting_shapes(self, i: int) -> set[tuple[int, ...]]:
+        """Shapes that the other operand of a matrix product would accept for this truth."""
+        function = self.operation.function
+        if not _in(function, MATRIX_PRODUCTS) and not (
+            isinstance(function, Method) and function.name == "dot"
+        ):
+            return set()
+        shape = np.shape(self.truth)
+        other = self.operation.args[1 - i] if len(self.operation.args) == 2 else None
+        if type(other) is not Ref or len(shape) != 2:
+            return set()
+        rest = np.shape(self.run.env[other.node])
+        if len(rest) != 2:
+            return set()
+        return {(shape[0], rest[0])} if i == 0 else {(rest[1], shape[1])}
+
+    def _missing_term(self) -> Diagnosis | None:
+        if self.truth is None or np.shape(self.truth) != np.shape(self.author):
+            return None
+        difference = np.asarray(self.truth, float) - np.asarray(self.author, float)
+        flat = difference.reshape(-1)
+        if flat.size < 2:
+            return None
+        for parameter in self.blame.evidence.params:
+            for old in parameter.old:
+                value = np.asarray(self.run.env[old], float).reshape(-1)
+                if value.size == flat.size:
+                    s, error = proportion(flat, value)
+                    if error < 1e-5:
+                        return self.finding(
+                            "BP101", "missing-term",
+                            f"the penalty's term {s:.6g}·`{parameter.name}` is missing",
+                            f"add {s:.6g} * {parameter.name}",
+                        )  # fmt: skip
+        for node in self._candidates(np.shape(self.truth), len(self.tape.operations)):
+            value = np.asarray(self.run.env[node], float).reshape(-1)
+            s, error = proportion(flat, value)
+            if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in self.operation.inputs:
+                name = self.text(node)
+                if s > 0:
+                    return self.finding("BP101", "missing-term", f"the term `{name}` is missing",
+                                        f"add `{name}`")  # fmt: skip
+        partial = self._partial()
+        return partial
+
+    def _partial(self) -> Diagnosis | None:
+        """The value is what one use of the forward value sends back; another use is missing."""
+        if self.fault.truth and self.operation.out in self.blame.right:
+            return None
+        truth_node = self._truth_node()
+        if truth_node is None:
+            return None
+        users = [
+            self.tape.operations[i] for i in self.tape.users[truth_node]
+            if self.tape.operations[i].out in self.blame.bar
+        ]  # fmt: skip
+        if len(users) < 2:
+            return None
+        from backproof.calculus.adjoint import adjoints
+
+        for user in users:
+            bar = adjoints(
+                self.tape, self.run, {user.out: self.blame.bar[user.out]}, within={truth_node}
+            )
+            part = bar.of.get(truth_node)
+            whole = self.blame.bar[truth_node]
+            if part is None:
+                continue
+            scale = self._scale_to(whole)
+            if self.equal(np.asarray(self.author), scale * np.asarray(part)):
+                others = [u for u in users if u is not user]
+                return self.finding(
+                    "BP101", "missing-term",
+                    f"`{self.text(truth_node)}` is also used on line "
+                    f"{others[0].where.span.line}; the gradient through that use is missing",
+                    f"add the gradient that comes back through `{others[0].where.text}`",
+                )  # fmt: skip
+        return None
+
+    def _truth_node(self) -> int | None:
+        if self.truth is None:
+            return None
+        flat = np.asarray(self.truth, float).reshape(-1)
+        for node, g in self.blame.bar.items():
+            if np.size(g) == flat.size:
+                s, error = proportion(flat, np.asarray(g, float).reshape(-1))
+                if s and error < EXACT:
+                    return node
+        return None
+
+    def _scale_to(self, whole: Any) -> float:
+        s, _ = proportion(
+            np.asarray(self.truth, float).reshape(-1), np.asarray(whole, float).reshape(-1)
+        )
+        return s
+
+    def _local(self) -> Diagnosis | None:
+        """Solve an elementwise product for its local derivative, and look into that."""
+        operation = self.operation
+        if not _in(operation.function, MULTIPLY) or self.truth is None:
+            return None
+        pair = [a for a in operation.args if type(a) is Ref]
+        if len(pair) != 2:
+            return None
+        for delta, local in (pair, pair[::-1]):
+            if local.node in self.blame.right or not self._is_local(local.node):
+                continue
+            a = self.run.env[delta.node]
+            with np.errstate(all="ignore"):
+                needed = np.asarray(self.truth, float) / np.asarray(a, float)
+            known = np.isfinite(needed)
+            if not np.any(known) or not self._is_backward(delta.node):
+                continue
+            return self._in_local(local.node, needed, known)
+        return None
+
+    def _is_backward(self, node: int) -> bool:
+        """Whether a value carries the error (it depends on the labels or the cost's derivative)."""
+        return node in self.blame.right or node not in self.blame.forward
+
+    def _is_local(self, node: int) -> bool:
+        """Whether a value is computed from forward values alone."""
+        if node in self.blame.forward:
+            return True
+        return not any(n in self.blame.right for n in self.tape.ancestors([node]))
+
+    def _in_local(self, node: int, needed: Any, known: Any) -> Diagnosis | None:
+        operation = self.tape.producer(node)
+        where = self.operation.where
+        if operation is None or node in self.blame.forward:
+            return self.finding("BP101", "wrong-derivative",
+                                f"`{self.text(node)}` is not the derivative that belongs here")  # fmt: skip
+        source = operation.where
+        inside = source.file is where.file and where.span.contains(source.span)
+        other = self._other_place(node, needed, known)
+        if other is not None:
+            used, right = other
+            target = where if inside else (_operand_site(where, used) or where)
+            return self.finding(
+                "BP101", "wrong-operand",
+                f"the derivative `{_short(target.text)}` is taken at the wrong place",
+                f"take it at `{right}`", site=target,
+                evidence={"expected": right, "found": used},
+            )  # fmt: skip
+        target = source
+        return self.finding("BP101", "wrong-derivative",
+                            f"`{_short(target.text)}` is not the derivative of the function that "
+                            "the forward pass applies", site=target)  # fmt: skip
+
+    def _other_place(self, node: int, needed: Any, known: Any) -> tuple[str, str] | None:
+        """Evaluate the local derivative at other forward values; return (used, right) names."""
+        stop = {n for n in self.blame.forward if n != node}
+        inputs = [
+            n for n in self.tape.ancestors([node], stop=stop)
+            if n in stop and is_differentiable(self.run.env[n]) and np.ndim(self.run.env[n])
+        ]  # fmt: skip
+        inputs = [n for n in inputs if np.shape(self.run.env[n]) == np.shape(needed)]
+        if len(inputs) != 1:
+            return None
+        used = inputs[0]
+        for other in self.blame.bar:
+            if other == used or np.shape(self.run.env[other]) != np.shape(needed):
+                continue
+            dirty = self.tape.reach([used]) & self.tape.ancestors([node])
+            again = self.tape.replay(
+                double=True, base=self.run, dirty=dirty - {used}, replace={},
+                values={used: self.run.env[other]},
+            )  # fmt: skip
+            value = again.env[node]
+            if value is None or np.shape(value) != np.shape(needed):
+                continue
+            if self.equal(np.asarray(value, float)[known], np.asarray(needed)[known]):
+                return self.text(used), self.text(other)
+        return None
+
+    def _elementwise_factor(self) -> Diagnosis | None:
+        """The ratio to the truth is a function of forward values: a derivative is missing."""
+        if self.truth is None or np.shape(self.truth) != np.shape(self.author):
+            return None
+        if np.ndim(self.truth) == 0 or not self.operation.inputs:
+            return None
+        known = [self.blame.right[n] for n in self.operation.inputs if n in self.blame.right]
+        if self.operation.out in self.blame.right:
+            node, _ = self.blame.right[self.operation.out]
+            operation = self._next_forward(node)
+            if operation is not None:
+                return self.finding(
+                    "BP101", "missing-factor",
+                    f"the derivative of `{operation.where.text}` is missing",
+                    f"multiply by the derivative of `{operation.where.text}`",
+                )  # fmt: skip
+        _ = known
+        return None
+
+    def _next_forward(self, node: int) -> Operation | None:
+        return self.tape.producer(node)
+
+
+def _sizes(tape: Any) -> set[float]:
+    from backproof.roles import recorded_sizes
+
+    return recorded_sizes(tape)
+
+
+def _in(function: Any, functions: Any) -> bool:
+    try:
+        return function in functions
+    except TypeError:
+        return False
+
+
+def _is_transpose(operation: Operation) -> bool:
+    function = operation.function
+    if isinstance(function, Attribute):
+        return function.name in ("T", "mT")
+    return function is np.transpose or (
+        isinstance(function, Method) and function.name == "transpose"
+    )
+
+
+def _statement_text(site: Site) -> str:
+    return site.file.slice(site.statement)
+
+
+def _mentions(text: str, number: float) -> bool:
+    """Whether a statement writes a number as a literal."""
+    number = abs(number)
+    written = {f"{number:g}", f"{number:.1f}", f"{int(number)}." if number == int(number) else ""}
+    words = text.replace("(", " ").replace(")", " ").replace("*", " ").replace("/", " ")
+    return any(w in written for w in words.split() if w)
+
+
+def _operand_site(where: Site, used: str) -> Site | None:
+    """The call among the operands of an expression that takes `used` as an argument."""
+    for site in SITES:
+        if site.file is where.file and site.kind in ("call", "method"):
+            if where.span.contains(site.span) and used in site.operands:
+                return site
+    return None
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:57] + "…"

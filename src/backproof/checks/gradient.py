@@ -1,0 +1,207 @@
+"""The verdict on every parameter's gradient in one recorded step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.calculus.differences import directional
+from backproof.checks.match import Fit, author_value, compare
+from backproof.roles import Hypothesis, Parameter, parameters, program_costs, registry, vector
+from backproof.trace.tape import Run, Tape
+from backproof.updates import Update
+
+#: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
+JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
+
+
+@dataclass(slots=True)
+class StepEvidence:
+    """What one judged step says."""
+
+    step: int
+    tape: Tape
+    params: list[Parameter]
+    run: Run
+    fit: Fit | None
+    others: list[Fit] = field(default_factory=list)
+    unfaithful: set[int] = field(default_factory=set)
+    reason: str = ""
+    jitter: float = 0.0
+    names: Any = None
+
+    def status(self, index: int) -> tuple[str, str]:
+        """Return (status, reason) of a parameter."""
+        parameter = self.params[index]
+        if self.unfaithful:
+            feeding = self.tape.ancestors(parameter.new)
+            if feeding & self.unfaithful:
+                return "unverified", "a value could not be computed again from the recorded ones"
+        if self.fit is None:
+            return "unverified", self.reason or "no cost of the step fits any gradient"
+        match = self.fit.matches[index]
+        if match.reason:
+            return "unverified", match.reason
+        if index in self.fit.chosen:
+            return "verified", ""
+        if match.vacuous:
+            return "verified", "zero"
+        return "wrong", ""
+
+
+def jittered(tape: Tape, params: Sequence[Parameter], *, seed: int = 0) -> tuple[Run, float]:
+    """Replay a step in float64 with its parameters moved a little at random.
+
+    Coincidences of value (zero biases, units exactly at a kink, equal rows) vanish. The move is
+    made smaller until every recorded comparison of scalars comes out as it did.
+    """
+    generator = np.random.default_rng(seed)
+    olds = [n for p in params for n in p.old if is_differentiable(tape.value(n))]
+    draws = {n: generator.standard_normal(np.shape(tape.value(n))) for n in olds}
+    calm = tape.replay(double=True)
+    for amplitude in JITTERS:
+        values: dict[int, Any] = {}
+        for n in olds:
+            value = np.asarray(tape.value(n), dtype=float)
+            spread = float(np.std(value)) if value.size > 1 else abs(float(value.reshape(-1)[0]))
+            size = amplitude * (spread if spread > 1e-8 else 0.5)
+            moved = value + size * draws[n]
+            values[n] = float(moved) if type(tape.value(n)) is float else moved
+            if isinstance(tape.value(n), np.matrix):
+                values[n] = np.asmatrix(values[n])
+        if amplitude == 0.0:
+            return calm, 0.0
+        run = tape.replay(values, double=True)
+        if set(run.flipped) <= set(calm.flipped) and len(run.failed) <= len(calm.failed):
+            final = vector(
+                run.env[n] if run.env[n] is not None else [0.0] for p in params for n in p.new
+            )
+            if np.all(np.isfinite(final)):
+                return run, amplitude
+    return calm, 0.0
+
+
+def judge_step(
+    tape: Tape,
+    updates: Sequence[Update],
+    step: int,
+    names: Any,
+    *,
+    preferred: Sequence[str] = (),
+    cost_name: str | None = None,
+) -> StepEvidence:
+    """Judge one recorded step.
+
+    Parameters
+    ----------
+    tape, updates
+        One iteration of the training loop and what it updates.
+    preferred : sequence of str
+        Titles of hypotheses that fitted earlier steps: tried first.
+    cost_name : str, optional
+        The user's hint: only costs of this name count.
+    """
+    base = tape.replay()
+    unfaithful = tape.unfaithful(base)
+    params = parameters(tape, updates, names)
+    if not params:
+        return StepEvidence(step, tape, [], base, None, reason="no parameter is updated")
+    run, jitter = jittered(tape, params)
+    evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,
+                            jitter=jitter, names=names)  # fmt: skip
+    hypotheses = program_costs(tape, params)
+    if cost_name is not None:
+        hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
+    hypotheses.sort(key=lambda h: h.title not in preferred)
+    fits: list[Fit] = []
+    for hypothesis in hypotheses:
+        if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
+            break
+    best = best_fit(fits, len(params))
+    if cost_name is None and (best is None or best.wrong or not best.chosen):
+        known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
+        for hypothesis in known:
+            if add(fits, tape, run, hypothesis, params):
+                break
+    best = best_fit(fits, len(params))
+    if best is not None and best.wrong:
+        best = at_kinks(best, tape, run, params)
+    if best is not None and not best.chosen:
+        best = None
+    evidence.fit = best
+    evidence.others = [f for f in fits if f is not best]
+    return evidence
+
+
+def add(
+    fits: list[Fit], tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter]
+) -> bool:
+    """Try a hypothesis; returns whether it explains every gradient."""
+    fit = compare(tape, run, hypothesis, params)
+    if fit is None or all(m.vacuous or m.reason for m in fit.matches):
+        return False
+    fits.append(fit)
+    return not fit.wrong and bool(fit.chosen)
+
+
+def best_fit(fits: Sequence[Fit], count: int) -> Fit | None:
+    """Return the hypothesis under which most gradients are right (the program's own cost first)."""
+    ranked = sorted(
+        fits,
+        key=lambda f: (
+            len(f.chosen),
+            sum(m.fits for m in f.matches),
+            f.hypothesis.node is not None,
+        ),
+        reverse=True,
+    )
+    return ranked[0] if ranked else None
+
+
+def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:
+    """Try the other sub-gradients where a value sits exactly at a kink."""
+    for tie in (0.0, 1.0):
+        other = compare(tape, run, best.hypothesis, params, tie=tie)
+        if other is not None and len(other.chosen) > len(best.chosen):
+            best = other
+    return best
+
+
+def confirmed(evidence: StepEvidence, index: int) -> tuple[bool, float]:
+    """Second witness: central differences of the replayed cost along (author − truth).
+
+    Returns
+    -------
+    (agrees, error)
+        Whether the differences agree with the adjoint, and by how much they differ.
+    """
+    fit = evidence.fit
+    assert fit is not None and fit.run is not None
+    match = fit.matches[index]
+    if match.truth is None:
+        return False, np.inf
+    parameter = evidence.params[index]
+    level = match.nearest[0] if index in fit.wrong else fit.chosen.get(index, (-1, 1.0, 0.0))[0]
+    own = author_value(evidence.run, parameter, level)
+    direction = match.truth
+    if own is not None and own.shape == match.truth.shape and index in fit.wrong:
+        s = fit.scale or 1.0
+        difference = own / s - match.truth
+        if np.all(np.isfinite(difference)) and np.linalg.norm(difference) > 0:
+            direction = difference
+    norm = float(np.linalg.norm(direction))
+    if not norm:
+        return True, 0.0
+    direction = direction / norm
+    nodes = parameter.new if fit.hypothesis.after else parameter.old
+    expected = float(match.truth @ direction)
+    measured, error = directional(evidence.tape, fit.run, fit.hypothesis, nodes, direction)
+    if not np.isfinite(measured):
+        return False, np.inf
+    scale = float(np.linalg.norm(match.truth))
+    gap = abs(measured - expected)
+    return gap <= max(20 * error, 1e-6 * scale, 1e-9 * abs(expected)), gap / (scale or 1.0)

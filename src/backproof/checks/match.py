@@ -1,0 +1,248 @@
+"""Compares the author's gradients with the true ones under one hypothesis about the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import Adjoints, adjoints
+from backproof.roles import Hypothesis, Parameter, vector
+from backproof.trace.tape import Run, Tape
+
+#: Relative error up to which two float64 evaluations of the same formula count as equal.
+TOLERANCE = 1e-6
+#: A gradient below this share of the largest value that it was summed from is zero to rounding.
+VACUOUS = 1e-12
+
+
+@dataclass(slots=True)
+class Match:
+    """One parameter under one hypothesis.
+
+    ``scales`` holds (level index, scale, relative error) where the author's value is a multiple
+    of the true gradient; level -1 is the whole change. ``truth`` is the true gradient as a vector.
+    """
+
+    parameter: Parameter
+    truth: np.ndarray[Any, Any] | None
+    scales: list[tuple[int, float, float]] = field(default_factory=list)
+    vacuous: bool = False
+    reason: str = ""
+    nearest: tuple[int, float, float] = (-1, 1.0, np.inf)
+    decay: float = 0.0
+    """λ where the author's value is the gradient plus λ times the parameter."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether some level is a multiple of the true gradient."""
+        return bool(self.scales)
+
+
+@dataclass(slots=True)
+class Fit:
+    """All parameters under one hypothesis, with the scale that they share."""
+
+    hypothesis: Hypothesis
+    matches: list[Match]
+    scale: float = 1.0
+    chosen: dict[int, tuple[int, float, float]] = field(default_factory=dict)
+    """Parameter index -> the (level, scale, error) that has the common scale."""
+    run: Run | None = None
+    adjoint: Adjoints | None = None
+
+    @property
+    def right(self) -> list[int]:
+        """Indices of the parameters whose gradient has the common scale."""
+        return sorted(self.chosen)
+
+    @property
+    def wrong(self) -> list[int]:
+        """Indices of the parameters whose gradient has not."""
+        return [
+            i for i, m in enumerate(self.matches)
+            if i not in self.chosen and not m.vacuous and not m.reason
+        ]  # fmt: skip
+
+
+def proportion(x: np.ndarray[Any, Any], t: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return ``(s, ‖x/s − t‖/‖t‖)`` for the factor s that fits best."""
+    norm = float(t @ t)
+    if not norm or not np.isfinite(norm) or x.shape != t.shape:
+        return 0.0, np.inf
+    s = float(x @ t) / norm
+    if s == 0 or not np.isfinite(s):
+        return 0.0, np.inf
+    return s, float(np.linalg.norm(x / s - t) / np.sqrt(norm))
+
+
+def arrangements(value: Any, shape: tuple[int, ...]) -> list[np.ndarray[Any, Any]]:
+    """Return a value as vectors, in its own layout and transposed where that fits."""
+    x = np.asarray(value, dtype=float)
+    found = [x.reshape(-1)]
+    if x.ndim == 2 and x.T.shape == shape and x.shape != shape:
+        found.insert(0, x.T.reshape(-1))
+    return found
+
+
+def author_value(run: Run, parameter: Parameter, level: int) -> np.ndarray[Any, Any] | None:
+    """Return the author's value at a level as a vector (level -1: the whole change)."""
+    if level < 0:
+        parts = []
+        for update, c in zip(parameter.updates, parameter.decay, strict=True):
+            old, new = run.env[update.old], run.env[update.new]
+            if old is None or new is None or np.shape(old) != np.shape(new):
+                return None
+            parts.append(np.asarray(new, float) - c * np.asarray(old, float))
+        return vector(parts)
+    values = [run.env[n] for n in parameter.levels[level].nodes]
+    if any(v is None for v in values):
+        return None
+    return vector(values)
+
+
+def compare(
+    tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter], *, tie: float = 0.5
+) -> Fit | None:
+    """Match every parameter's gradient against a hypothesis; None where it cannot be computed.
+
+    A cost computed after the update is evaluated again with the old values in place of the new.
+    """
+    point = run
+    if hypothesis.after:
+        old_values = {}
+        for p in params:
+            for update in p.updates:
+                old_values[update.new] = run.env[update.old]
+        dirty = tape.reach(old_values)
+        point = tape.replay(double=True, base=run, dirty=dirty, replace=old_values)
+    seeds = hypothesis.seeds(point)
+    if seeds is None:
+        return None
+    bar = adjoints(tape, point, seeds, tie=tie)
+    blocked = bar.blocked(tape) if bar.cut else set()
+    fit = Fit(hypothesis, [], run=point, adjoint=bar)
+    for parameter in params:
+        fit.matches.append(_match(tape, run, parameter, bar, blocked, hypothesis.after))
+    _common_scale(fit)
+    return fit
+
+
+def _match(
+    tape: Tape, run: Run, parameter: Parameter, bar: Adjoints, blocked: set[int], after: bool
+) -> Match:
+    nodes = parameter.new if after else parameter.old
+    if any(n in blocked for n in nodes):
+        reason = next(iter(bar.cut.values()), "an operation without a rule")
+        return Match(parameter, None, reason=reason)
+    parts = []
+    for n in nodes:
+        shape = np.shape(run.env[n])
+        g = bar.of.get(n)
+        parts.append(np.zeros(shape) if g is None else np.broadcast_to(np.asarray(g), shape))
+    truth = vector(parts)
+    match = Match(parameter, truth)
+    if not np.all(np.isfinite(truth)):
+        match.reason = "the true gradient is not finite"
+        return match
+    size = float(np.max(np.abs(truth), initial=0.0))
+    if size <= VACUOUS:
+        own = author_value(run, parameter, -1)
+        if own is not None and float(np.max(np.abs(own), initial=0.0)) <= VACUOUS:
+            match.vacuous = True
+            return match
+    _fill(run, match, after)
+    return match
+
+
+def _fill(run: Run, match: Match, after: bool) -> None:
+    """Find the levels at which the author's value is a multiple of the truth."""
+    parameter, truth = match.parameter, match.truth
+    assert truth is not None
+    nodes = parameter.new if after else parameter.old
+    shape = np.shape(run.env[nodes[0]]) if len(nodes) == 1 else truth.shape
+    for level in range(-1, len(parameter.levels)):
+        own = author_value(run, parameter, level)
+        if own is None or own.size != truth.size:
+            continue
+        candidates = [own]
+        if level >= 0 and len(nodes) == 1:
+            candidates = arrangements(run.env[parameter.levels[level].nodes[0]], shape)
+        for x in candidates:
+            s, error = proportion(x, truth)
+            limit = TOLERANCE if level >= 0 else difference_tolerance(run, parameter, x)
+            if error <= limit:
+                match.scales.append((level, s, error))
+                break
+            if error < match.nearest[2]:
+                match.nearest = (level, s, error)
+            lam = _decay(run, parameter, x, truth)
+            if level >= 0 and lam is not None:
+                match.scales.append((level, lam[0], 0.0))
+                match.decay = lam[1]
+                break
+
+
+def difference_tolerance(run: Run, parameter: Parameter, change: Any) -> float:
+    """Rounding of ``new − c·old`` relative to its size: the change is small against the value."""
+    old = vector(run.env[n] for n in parameter.old)
+    size = float(np.linalg.norm(change))
+    return TOLERANCE + (4e-16 * float(np.linalg.norm(old)) / size * 50 if size else np.inf)
+
+
+def rematch(run: Run, fit: Fit) -> Fit:
+    """Compare again, in another run, with the truths of a fit (blame: after a replacement)."""
+    again = Fit(fit.hypothesis, [])
+    for match in fit.matches:
+        fresh = Match(match.parameter, match.truth, vacuous=match.vacuous, reason=match.reason)
+        if match.truth is not None and not match.vacuous:
+            _fill(run, fresh, fit.hypothesis.after)
+        again.matches.append(fresh)
+    _common_scale(again)
+    return again
+
+
+def _decay(
+    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
+) -> tuple[float, float] | None:
+    """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly: weight decay in the gradient."""
+    if len(parameter.updates) != 1 or truth.size < 4:
+        return None
+    w = vector([run.env[parameter.updates[0].old]])
+    if w.size != x.size:
+        return None
+    basis = np.stack([truth, w], axis=1)
+    solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
+    rest = float(np.linalg.norm(x - basis @ solution))
+    s, decay = float(solution[0]), float(solution[1])
+    share = abs(decay) * float(np.linalg.norm(w))
+    if not s or rest > TOLERANCE * float(np.linalg.norm(x)) or share < 10 * rest:
+        return None
+    return (s, decay / s) if decay / s > 0 else None
+
+
+def _common_scale(fit: Fit) -> None:
+    """Choose one scale that as many parameters as possible share.
+
+    A parameter offers the scales of its levels down to the last that no size factor precedes; the
+    whole change counts as a level, so equal rates with any factor folded in agree there.
+    """
+    offers: list[tuple[float, int, tuple[int, float, float]]] = []
+    for i, match in enumerate(fit.matches):
+        for level, s, error in match.scales:
+            if level >= 0 and match.parameter.levels[level].deep:
+                continue
+            offers.append((s, i, (level, s, error)))
+    best: dict[int, tuple[int, float, float]] = {}
+    best_key: tuple[int, float] = (0, -np.inf)
+    for s, _, _ in offers:
+        members: dict[int, tuple[int, float, float]] = {}
+        for other, i, entry in offers:
+            if abs(other / s - 1) < 1e-5 and (i not in members or entry[0] >= members[i][0]):
+                members[i] = entry
+        key = (len(members), -abs(np.log(abs(s))) - (0.0 if s > 0 else 1e-3))
+        if key > best_key:
+            best, best_key, fit.scale = members, key, s
+    fit.chosen = best

@@ -1,0 +1,230 @@
+"""Decides which iterations of which loop are recorded, and hands recorded steps to a judge.
+
+While *searching*, everything is recorded. As soon as two iterations in a row of some loop change
+the same parameter, this loop is the training loop: its iterations are the steps. From then on only
+scheduled steps are recorded; in between the program runs its own plain code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from backproof.trace.recorder import LoopInstance, Recorder
+from backproof.trace.tape import Tape, build
+from backproof.updates import Update, chained, find_updates
+
+#: Steps recorded after the two that the loop was recognised by: ever rarer ones.
+SCHEDULE = (2, 3, 7, 20, 60, 200, 600, 2_000, 6_000, 20_000, 60_000, 200_000)
+#: Judging stops here (seconds), however long the program runs.
+ANALYSIS_BUDGET = 2.5
+MOST_BYTES = 120_000_000
+
+
+class StopRun(BaseException):
+    """Raised inside the program when the asked number of steps is done."""
+
+
+class Conductor:
+    """The recorder's policy.
+
+    Parameters
+    ----------
+    judge : callable (tape, updates, step) -> None
+        Called with each recorded step while the program waits.
+    max_events : int
+        A step with more events is not judged.
+    max_steps : int or None
+        Stop the program after so many updates.
+    """
+
+    def __init__(
+        self,
+        judge: Callable[[Tape, list[Update], int], None],
+        *,
+        max_events: int = 400_000,
+        max_steps: int | None = None,
+    ) -> None:
+        self.judge = judge
+        self.max_events = max_events
+        self.max_steps = max_steps
+        self.site: int | None = None
+        self.steps = 0
+        self.too_long = False
+        self.recording_step = False
+        self.analysis_seconds = 0.0
+        self.scheduled = set(SCHEDULE)
+        self.attempts: dict[int, int] = {}
+        self.analysed = 0
+        self.recorded = 0
+        self._weighed = 0
+        self._bytes = 0
+        self._open = False
+        self._sites: frozenset[int] = frozenset()
+
+    # ---- called by the recorder ----------------------------------------------------------------
+
+    def outermost(self, recorder: Recorder) -> None:
+        """A loop begins outside any other: what came before cannot be part of a step."""
+        if self.site is None and len(recorder.loops) == 1:
+            self.recorded += len(recorder.log)
+            recorder.log.clear()
+            self._weighed = self._bytes = 0
+
+    def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
+        """An iteration begins; returns whether its instrumented copy runs."""
+        if self.site is None:
+            return self._searching(recorder, loop)
+        if loop.site != self.site:
+            if recorder.recording:
+                if self.recording_step and len(recorder.log) > self.max_events:
+                    self._abandon(recorder)
+                    return False
+            else:
+                recorder.arm()
+            return True
+        self._finish_step(recorder)
+        self._count()
+        if self.steps in self.scheduled and self.analysis_seconds < ANALYSIS_BUDGET:
+            recorder.log.clear()
+            recorder.start()
+            self.recording_step = True
+            return True
+        recorder.stop()
+        return False
+
+    def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """A loop is over."""
+        if self.site is None:
+            if loop.count >= 2:
+                loop.starts.append(len(recorder.log))
+                self._attempt(recorder, loop, last=True)
+            return
+        if loop.site == self.site:
+            self._finish_step(recorder)
+            self.steps += self._open
+            self._open = False
+            recorder.arm()
+
+    def finish(self, recorder: Recorder) -> None:
+        """The program is over: judge what is still open."""
+        if self.site is None:
+            for loop in reversed(recorder.loops):
+                if loop.count >= 2:
+                    loop.starts.append(len(recorder.log))
+                    self._attempt(recorder, loop, last=True)
+                if self.site is not None:
+                    break
+            if self.site is None and recorder.log:
+                self._single(recorder)
+        recorder.close()
+
+    # ---- searching -----------------------------------------------------------------------------
+
+    def _searching(self, recorder: Recorder, loop: LoopInstance) -> bool:
+        log = recorder.log
+        loop.starts.append(len(log))
+        loop.count += 1
+        del loop.starts[:-3]
+        if len(loop.starts) == 3:
+            self._attempt(recorder, loop)
+            if self.site is not None:
+                recorder.loops[:] = recorder.loops[: recorder.loops.index(loop) + 1]
+                return self.iteration(recorder, loop)
+        if len(log) > self.max_events or self._heavy(log):
+            self._drop(recorder, loop)
+        return True
+
+    def _heavy(self, log: list[Any]) -> bool:
+        for event in log[self._weighed :]:
+            held = event[4] if event[5] is None else event[5][2]
+            self._bytes += getattr(held, "nbytes", 0)
+        self._weighed = len(log)
+        return self._bytes > MOST_BYTES
+
+    def _drop(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """Forget all but the last iteration of the innermost running loop."""
+        position = loop.starts[-2] if len(loop.starts) > 1 else loop.starts[-1]
+        if len(recorder.log) - position > self.max_events:
+            position = loop.starts[-1]
+            self.too_long = True
+        self.recorded += position
+        recorder.trim(position)
+        for other in recorder.loops:
+            if other is not loop:
+                other.starts = [s for s in other.starts if s > 0]
+        self._weighed = self._bytes = 0
+        loop.starts = [s for s in loop.starts if s >= 0]
+
+    def _attempt(self, recorder: Recorder, loop: LoopInstance, *, last: bool = False) -> None:
+        """See whether the last two iterations of a loop change the same parameter."""
+        if len(loop.starts) < 3:
+            return
+        first, second, end = loop.starts[-3:]
+        size = end - first
+        seen = self.attempts.get(loop.site, 0)
+        if end == second or (size * (1 + seen) > 20_000 + 2 * (self.recorded + len(recorder.log))):
+            return
+        if seen > 6 and not last and loop.count & (loop.count - 1):
+            return
+        self.attempts[loop.site] = seen + 1
+        started = time.perf_counter()
+        tape = build(recorder.log, first, end, (first, second, end))
+        a, b, c = tape.boundaries
+        before = find_updates(tape, a, b)
+        after = find_updates(tape, b, c) if before else []
+        if chained(tape, before, after):
+            self.site = loop.site
+            self._sites = frozenset(s for u in (*before, *after) for s in u.sites(tape))
+            self.steps = loop.count if last else loop.count - 1
+            self._judge(recorder, first, second, self.steps - 2)
+            self._judge(recorder, second, end, self.steps - 1)
+            recorder.log.clear()
+            if last:
+                recorder.arm()
+        self.analysis_seconds += time.perf_counter() - started
+
+    def _single(self, recorder: Recorder) -> None:
+        """No loop was recognised: take the whole log as one step."""
+        started = time.perf_counter()
+        log = recorder.log
+        if len(log) <= self.max_events:
+            tape = build(log, 0, len(log))
+            updates = find_updates(tape, 0, len(tape.operations))
+            if updates:
+                self.steps = 1
+            self.judge(tape, updates, 0)
+        self.analysis_seconds += time.perf_counter() - started
+
+    # ---- steps ---------------------------------------------------------------------------------
+
+    def _count(self) -> None:
+        self.steps += self._open
+        self._open = True
+        if self.max_steps is not None and self.steps >= self.max_steps:
+            raise StopRun
+
+    def _finish_step(self, recorder: Recorder) -> None:
+        if not self.recording_step:
+            return
+        self.recording_step = False
+        log = recorder.log
+        if len(log) <= self.max_events:
+            started = time.perf_counter()
+            self._judge(recorder, 0, len(log), self.steps)
+            self.analysis_seconds += time.perf_counter() - started
+        log.clear()
+
+    def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
+        tape = build(recorder.log, start, stop)
+        updates = find_updates(tape, 0, len(tape.operations))
+        known = [u for u in updates if u.sites(tape) & self._sites]
+        self.judge(tape, known, step)
+
+    def _abandon(self, recorder: Recorder) -> None:
+        self.too_long = True
+        self.recording_step = False
+        recorder.log.clear()
+        recorder.stop()
+

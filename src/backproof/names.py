@@ -1,0 +1,144 @@
+"""What the user calls a value: paths such as ``self.W[1]`` found by walking the program's objects."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from types import FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+MOST_OBJECTS = 60_000
+DEEPEST = 6
+
+
+class Names:
+    """Paths of arrays and floats, looked up once for the frames that are running now.
+
+    Parameters
+    ----------
+    files : set of str
+        File names of instrumented sources: only their frames and globals are walked.
+    """
+
+    def __init__(self, files: set[str]) -> None:
+        self.paths: dict[int, str] = {}
+        self.parents: dict[int, tuple[int, str]] = {}
+        """id(object) -> (id of the container that holds it, the container's path)."""
+        self._keep: list[Any] = []
+        for namespace in _namespaces(files):
+            self._walk(namespace)
+
+    def _walk(self, roots: dict[str, Any]) -> None:
+        queue: deque[tuple[Any, str, int]] = deque()
+        for name, value in sorted(roots.items(), key=lambda item: item[0] != "self"):
+            if not name.startswith(("__", "@", "_i", "_oh")):
+                self._meet(value, name, 0, 0, queue)
+        while queue and len(self.paths) < MOST_OBJECTS:
+            value, path, depth = queue.popleft()
+            if depth >= DEEPEST:
+                continue
+            for item, text in _children(value, path):
+                self._meet(item, text, depth + 1, id(value), queue, path)
+
+    def _meet(
+        self, value: Any, path: str, depth: int, holder: int, queue: Any, holder_path: str = ""
+    ) -> None:
+        if id(value) in self.paths:
+            return
+        kind = type(value)
+        if kind is float or isinstance(value, (np.ndarray, np.generic)):
+            self.paths[id(value)] = path
+            self.parents[id(value)] = (holder, holder_path)
+        elif kind in (list, tuple, dict) or hasattr(value, "__dict__") or hasattr(kind, "__slots__"):
+            if isinstance(value, (ModuleType, type)) or callable(value) and not _is_layer(value):
+                return
+            self.paths[id(value)] = path
+            self.parents[id(value)] = (holder, holder_path)
+            self._keep.append(value)
+            queue.append((value, path, depth))
+
+    def path(self, obj: Any) -> str | None:
+        """Return the path of an object, if any."""
+        return self.paths.get(id(obj))
+
+    def container(self, obj: Any) -> int:
+        """Return an id of the outermost list of lists of numbers that holds a scalar."""
+        holder, _ = self.parents.get(id(obj), (0, ""))
+        while holder:
+            above, path = self.parents.get(holder, (0, ""))
+            if not path or not self.paths.get(holder, "").startswith(path + "["):
+                break
+            holder = above
+        return holder
+
+    def of(self, tape: Tape, updates: Sequence[Update]) -> str:
+        """Name a parameter: the text of its assignment, or its path where a loop updates many."""
+        first = updates[0]
+        text = ""
+        for index, _ in first.merges[-1:]:
+            where = tape.operations[index].where
+            text = where.targets[0] if where.targets else ""
+            if not text and where.kind.startswith("aug"):
+                text = where.text.partition("=")[0].rstrip("+-*/ ")
+        path = self.path(tape.nodes[first.new].obj)
+        if len(updates) > 1:
+            holder, holder_path = self.parents.get(id(tape.nodes[first.new].obj), (0, ""))
+            names = {self.parents.get(id(tape.nodes[u.new].obj), (0, ""))[1] for u in updates}
+            if len(names) == 1 and holder_path:
+                return holder_path
+            return text or holder_path or "parameter"
+        simple = text.replace("_", "a").replace(".", "a").isalnum() and bool(text)
+        if path is not None and (not simple or path.rpartition(".")[2] != text):
+            if text and text.startswith("self.") and simple:
+                return text
+            return path
+        return text or path or "parameter"
+
+
+def _is_layer(value: Any) -> bool:
+    """Whether a callable object is one of the user's (a layer with ``__call__``)."""
+    return hasattr(value, "__dict__") and type(value).__module__ not in ("builtins", "numpy")
+
+
+def _children(value: Any, path: str) -> Any:
+    kind = type(value)
+    if kind is dict:
+        for key, item in list(value.items())[:2_000]:
+            yield item, f"{path}[{key!r}]"
+    elif kind in (list, tuple):
+        for i, item in enumerate(value[:2_000]):
+            yield item, f"{path}[{i}]"
+    else:
+        attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict):
+            for key, item in list(attributes.items())[:500]:
+                yield item, f"{path}.{key}"
+        for key in getattr(kind, "__slots__", ()) or ():
+            if isinstance(key, str) and hasattr(value, key):
+                yield getattr(value, key), f"{path}.{key}"
+
+
+def _namespaces(files: set[str]) -> list[dict[str, Any]]:
+    """Return the namespaces of the user's running frames, then the globals of their modules."""
+    found: list[dict[str, Any]] = []
+    frame: FrameType | None = sys._getframe(1)
+    modules: list[dict[str, Any]] = []
+    while frame is not None:
+        if frame.f_code.co_filename in files:
+            if frame.f_locals is not frame.f_globals:
+                found.append(dict(frame.f_locals))
+            if not any(frame.f_globals is m for m in modules):
+                modules.append(frame.f_globals)
+        frame = frame.f_back
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) in files:
+            namespace = vars(module)
+            if not any(namespace is m for m in modules):
+                modules.append(namespace)
+    return found + [dict(m) for m in modules]

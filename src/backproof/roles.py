@@ -1,0 +1,511 @@
+"""Who is who in a recorded step: parameters, their gradients, costs, outputs and labels."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.updates import (
+    ADD,
+    DIVIDE,
+    MULTIPLY,
+    NEGATE,
+    SUBTRACT,
+    Carries,
+    Update,
+    dependence,
+    keeps,
+)
+
+CLIPPING = {np.clip, np.minimum, np.maximum, np.nan_to_num}
+ROOTS = {np.sqrt, operator.pow, np.power, np.linalg.norm}
+
+
+@dataclass(slots=True)
+class Level:
+    """One place between a parameter's gradient and its change.
+
+    ``Δ = factor · value`` as far as the way is linear (`factor` None where it is not). `deep`
+    marks levels that lie beneath a division by a size: no learning rate explains such a factor.
+    """
+
+    nodes: tuple[int, ...]
+    factor: float | None
+    deep: bool = False
+
+
+@dataclass(slots=True)
+class Parameter:
+    """A location (or a group of scalar locations) that a step updates."""
+
+    name: str
+    updates: tuple[Update, ...]
+    levels: list[Level] = field(default_factory=list)
+    decay: tuple[float, ...] = ()
+    """Factor c of ``new = c·old + Δ`` for each update."""
+
+    @property
+    def old(self) -> tuple[int, ...]:
+        """Nodes of the values before the step."""
+        return tuple(update.old for update in self.updates)
+
+    @property
+    def new(self) -> tuple[int, ...]:
+        """Nodes of the values after the step."""
+        return tuple(update.new for update in self.updates)
+
+
+def vector(values: Iterable[Any]) -> np.ndarray[Any, Any]:
+    """Join values of any shape into one float64 vector."""
+    parts = [np.asarray(v, dtype=float).reshape(-1) for v in values]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+# ---- from the update back to the gradient ------------------------------------------------------
+
+
+class Descent:
+    """Walks from a parameter's change back through rate, optimiser and clipping."""
+
+    def __init__(self, tape: Tape, update: Update, sizes: set[float]) -> None:
+        self.tape = tape
+        self.old = update.old
+        self.sizes = sizes
+        self.depends = dependence(tape, {update.old: 1}, 0, len(tape.operations))
+        self.carries = Carries(tape, 0, len(tape.operations))
+
+    def levels(self, merge: tuple[int, int]) -> list[Level]:
+        """Return the levels beneath one merge ``old ± δ``, outermost first."""
+        index, node = merge
+        operation = self.tape.operations[index]
+        factor: float | None = 1.0
+        if operation.function in SUBTRACT or (
+            len(operation.args) > 2 and operation.args[0] is np.subtract
+        ):
+            first = operation.args[0]
+            if not (type(first) is Ref and first.node == node):
+                factor = -1.0
+        deep = False
+        found = [Level((node,), factor, deep)]
+        while len(found) < 30:
+            step = self._below(node)
+            if step is None:
+                return found
+            node, scale, size = step
+            factor = None if factor is None or scale is None else factor * scale
+            deep = deep or size
+            found.append(Level((node,), factor, deep))
+        return found
+
+    def _below(self, node: int) -> tuple[int, float | None, bool] | None:
+        """Return (node beneath, its scalar factor or None, whether that is a size)."""
+        operation = self.tape.producer(node)
+        if operation is None or not operation.args:
+            return None
+        function, args = operation.function, operation.args
+        if keeps(operation) and type(args[0]) is Ref:
+            plain = not (function in CLIPPING if _hashable(function) else False)
+            return args[0].node, 1.0 if plain else None, False
+        if not _hashable(function):
+            return None
+        if function in NEGATE and type(args[0]) is Ref:
+            return args[0].node, -1.0, False
+        if function in CLIPPING:
+            inner = [a.node for a in args if type(a) is Ref and self._follows(a.node)]
+            return (inner[0], None, False) if len(inner) == 1 else None
+        if len(args) != 2:
+            return None
+        if function in MULTIPLY or function in DIVIDE:
+            return self._scaled(operation, function in DIVIDE)
+        if function in ADD or function in SUBTRACT:
+            return self._summed(operation, function in SUBTRACT)
+        return None
+
+    def _scaled(
+        self, operation: Operation, divides: bool
+    ) -> tuple[int, float | None, bool] | None:
+        a, b = operation.args
+        shape = np.shape(self.tape.nodes[operation.out].obj)
+        pairs = [(a, b)] if divides else [(a, b), (b, a)]
+        best: tuple[int, float | None, bool] | None = None
+        for value, scale in pairs:
+            if type(value) is not Ref or np.shape(self.tape.nodes[value.node].obj) != shape:
+                continue
+            if not self._follows(value.node):
+                continue
+            scalar = self._constant(scale)
+            if scalar is not None:
+                number = 1.0 / scalar if divides and scalar else scalar
+                return value.node, number, self._is_size(scalar)
+            if divides and self._is_root(scale):
+                best = (value.node, None, False)
+            elif type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape:
+                best = (value.node, None, False)
+        return best
+
+    def _summed(
+        self, operation: Operation, subtracts: bool
+    ) -> tuple[int, float | None, bool] | None:
+        """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
+        a, b = operation.args
+        parts = []
+        for position, value in enumerate((a, b)):
+            if type(value) is not Ref or not self._follows(value.node):
+                continue
+            if self.old in self.carries.of(value) or self._only_scales_old(value.node):
+                continue
+            parts.append((value.node, -1.0 if subtracts and position else 1.0))
+        other = len([v for v in (a, b) if type(v) is Ref])
+        if len(parts) == 1 and other == 2:
+            node, sign = parts[0]
+            return node, sign, False
+        return None
+
+    def _only_scales_old(self, node: int) -> bool:
+        """Whether a value is ``λ·W`` (or W) of the old value alone."""
+        for _ in range(6):
+            if node == self.old:
+                return True
+            operation = self.tape.producer(node)
+            if operation is None:
+                return False
+            if keeps(operation) and type(operation.args[0]) is Ref:
+                node = operation.args[0].node
+                continue
+            if not _hashable(operation.function):
+                return False
+            if operation.function in MULTIPLY or operation.function in DIVIDE:
+                inner = [
+                    v.node for v in operation.args
+                    if type(v) is Ref and self.depends.get(v.node)
+                ]  # fmt: skip
+                if len(inner) == 1:
+                    node = inner[0]
+                    continue
+            return False
+        return False
+
+    def _follows(self, node: int) -> bool:
+        return bool(self.depends.get(node))
+
+    def _constant(self, value: Any) -> float | None:
+        """Return a scalar factor that does not depend on the parameter."""
+        if type(value) is Ref:
+            if self.depends.get(value.node):
+                return None
+            value = self.tape.nodes[value.node].obj
+        if isinstance(value, np.ndarray) and value.size != 1:
+            return None
+        if isinstance(value, (int, float, np.generic, np.ndarray)):
+            try:
+                return float(value)
+            except (TypeError, ValueError):
+                return None
+        return None
+
+    def _is_size(self, scalar: float) -> bool:
+        size = abs(scalar)
+        if size and size < 1:
+            size = 1 / size
+            return any(abs(size - s) < 1e-9 * s for s in self.sizes if s > 2)
+        return size >= 2 and size in self.sizes
+
+    def _is_root(self, value: Any) -> bool:
+        """Whether a divisor is an optimiser's ``sqrt(v) + ε``."""
+        if type(value) is not Ref:
+            return False
+        stack, seen = [value.node], 0
+        while stack and seen < 8:
+            seen += 1
+            operation = self.tape.producer(stack.pop())
+            if operation is None:
+                continue
+            if _hashable(operation.function) and operation.function in ROOTS:
+                return True
+            if not isinstance(operation.function, np.ufunc | type(operator.add)):
+                continue
+            stack.extend(operation.inputs)
+        return False
+
+
+def _hashable(function: Any) -> bool:
+    try:
+        hash(function)
+    except TypeError:
+        return False
+    return True
+
+
+def recorded_sizes(tape: Tape) -> set[float]:
+    """Return the lengths of the axes of all arrays of a step, and small constants."""
+    sizes: set[float] = set()
+    for node in tape.nodes:
+        shape = np.shape(node.obj) if isinstance(node.obj, np.ndarray) else ()
+        sizes.update(float(n) for n in shape if n > 1)
+        if len(shape) == 2:
+            sizes.add(float(shape[0] * shape[1]))
+    return sizes
+
+
+def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Parameter]:
+    """Group a step's updates into parameters and find the levels of each.
+
+    Scalars that the same statement updates form one parameter; arrays stand alone.
+    """
+    sizes = recorded_sizes(tape)
+    groups: dict[Any, list[Update]] = {}
+    for update in updates:
+        shape = np.shape(tape.nodes[update.old].obj)
+        key: Any = update.old
+        if shape == ():
+            key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
+        groups.setdefault(key, []).append(update)
+    carries = Carries(tape, 0, len(tape.operations))
+    found = []
+    for members in groups.values():
+        parameter = Parameter(name.of(tape, members), tuple(members))
+        parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
+        if len(members) == 1 and len(members[0].merges) == 1:
+            parameter.levels = Descent(tape, members[0], sizes).levels(members[0].merges[0])
+        elif all(len(u.merges) == 1 for u in members):
+            parameter.levels = _shared_levels(tape, members, sizes)
+        found.append(parameter)
+    return found
+
+
+def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> list[Level]:
+    """Levels of a group of scalars: those that every member has."""
+    first = members[:400]
+    if len(members) > len(first):
+        return [Level(tuple(u.merges[0][1] for u in members), _sign(tape, members[0]))]
+    descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
+    shared: list[Level] = []
+    for row in zip(*descents, strict=False):
+        factors = {level.factor for level in row}
+        if len(factors) != 1:
+            break
+        shared.append(
+            Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep)
+        )
+    return shared
+
+
+def _sign(tape: Tape, update: Update) -> float:
+    operation = tape.operations[update.merges[0][0]]
+    return -1.0 if operation.function in SUBTRACT else 1.0
+
+
+# ---- costs -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """A cost that the gradients may belong to.
+
+    Either a scalar of the program (`node`), or a registered cost of `output` and `labels`.
+    ``after`` is true where the cost was computed with the updated parameters.
+    """
+
+    title: str
+    node: int | None
+    output: int | None = None
+    labels: int | None = None
+    rule: Any = None
+    after: bool = False
+    line: int = 0
+
+    def seeds(self, run: Run) -> dict[int, Any] | None:
+        """Return the cotangents that start the sweep."""
+        if self.node is not None:
+            value = run.env[self.node]
+            return None if value is None else {self.node: _ones(value)}
+        assert self.output is not None and self.labels is not None
+        a, y = run.env[self.output], run.env[self.labels]
+        if a is None or y is None:
+            return None
+        with np.errstate(all="ignore"):
+            seed = self.rule(np.asarray(a, float), np.asarray(y, float))
+        if seed is None or not np.all(np.isfinite(seed)):
+            return None
+        if np.shape(seed) != np.shape(a):
+            return None
+        return {self.output: float(seed) if type(a) is float else seed}
+
+
+def _ones(value: Any) -> Any:
+    return 1.0 if type(value) is float or np.ndim(value) == 0 else np.ones(np.shape(value))
+
+
+def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> list[Hypothesis]:
+    """Return the scalars of the step that depend on parameters and do not feed the updates."""
+    old = [n for p in params for n in p.old]
+    new = {n for p in params for n in p.new}
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    bits_new = {n: 1 << i for i, p in enumerate(params) for n in p.new}
+    count = len(params)
+    reach_old = dependence(tape, bits, 0, len(tape.operations))
+    reach_new = _dependence_after(tape, bits_new)
+    feeding = tape.ancestors(new)
+    found: list[tuple[int, int, Hypothesis]] = []
+    for operation in reversed(tape.operations):
+        out = operation.out
+        obj = tape.nodes[out].obj
+        if out in feeding or np.size(obj) != 1 or not is_differentiable(obj):
+            continue
+        if out in new or (isinstance(obj, np.ndarray) and obj.ndim > 1 and False):
+            continue
+        after = reach_new.get(out, 0)
+        before = reach_old.get(out, 0)
+        mask = after or before
+        if not mask:
+            continue
+        where = operation.where
+        title = _title(operation)
+        hypothesis = Hypothesis(title, out, after=bool(after), line=where.span.line)
+        found.append((bin(mask).count("1"), out, hypothesis))
+    found.sort(key=lambda item: (-item[0], -item[1]))
+    chosen: list[Hypothesis] = []
+    seen_sites: dict[int, int] = {}
+    for _, out, hypothesis in found:
+        site = tape.operations[tape.nodes[out].operation or 0].site
+        if seen_sites.get(site, 0) >= 2:
+            continue
+        seen_sites[site] = seen_sites.get(site, 0) + 1
+        chosen.append(hypothesis)
+        if len(chosen) >= limit:
+            break
+    _ = (old, count)
+    return chosen
+
+
+def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
+    """Dependence on updated values only (the update itself is where it starts)."""
+    depends = dict(bits)
+    for operation in tape.operations:
+        if operation.out in bits:
+            continue
+        mask = 0
+        for node in operation.inputs:
+            mask |= depends.get(node, 0)
+        if mask:
+            depends[operation.out] = mask
+    return depends
+
+
+def _title(operation: Operation) -> str:
+    where = operation.where
+    if where.targets and where.is_value:
+        return where.targets[0]
+    return where.text
+
+
+# ---- outputs, labels and the registry of costs -------------------------------------------------
+
+
+def _squared(a: Any, y: Any) -> Any:
+    return a - y
+
+
+def _cross_entropy(a: Any, y: Any) -> Any:
+    if np.any(a < 0) or np.any(a > 1):
+        return None
+    return (a - y) / (a * (1 - a))
+
+
+def _softmax_cross_entropy(a: Any, y: Any) -> Any:
+    if np.any(a < 0) or np.any(a > 1):
+        return None
+    return -y / a
+
+
+def _logits_sigmoid(z: Any, y: Any) -> Any:
+    return 1 / (1 + np.exp(-z)) - y
+
+
+def _poisson(a: Any, y: Any) -> Any:
+    return None if np.any(a <= 0) else 1 - y / a
+
+
+def _hinge(a: Any, y: Any) -> Any:
+    return np.where(y * a < 1, -y, 0.0) if set(np.unique(y)) <= {-1.0, 1.0} else None
+
+
+def _absolute(a: Any, y: Any) -> Any:
+    return np.sign(a - y)
+
+
+def _huber(a: Any, y: Any) -> Any:
+    return np.clip(a - y, -1, 1)
+
+
+def _signed_logistic(a: Any, y: Any) -> Any:
+    return -y / (1 + np.exp(y * a)) if set(np.unique(y)) <= {-1.0, 1.0} else None
+
+
+COSTS: tuple[tuple[str, Any], ...] = (
+    ("squared error", _squared),
+    ("cross-entropy", _cross_entropy),
+    ("softmax cross-entropy", _softmax_cross_entropy),
+    ("sigmoid cross-entropy from logits", _logits_sigmoid),
+    ("Poisson likelihood", _poisson),
+    ("hinge", _hinge),
+    ("absolute error", _absolute),
+    ("Huber", _huber),
+    ("logistic loss of labels ±1", _signed_logistic),
+)
+
+
+def output_joins(
+    tape: Tape, params: Sequence[Parameter], limit: int = 4
+) -> list[tuple[int, int, int]]:
+    """Return ``(output, labels, operation)`` where data first meets a value of all parameters.
+
+    The author's backward pass begins there: ``A - Y``, ``Y / A``, ``probs[range(m), y] -= 1``.
+    """
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    full = 0
+    for operation in tape.operations:
+        full = max(full, bin(depends.get(operation.out, 0)).count("1"))
+    found: list[tuple[int, int, int]] = []
+    seen: set[tuple[int, int]] = set()
+    for operation in tape.operations:
+        if len(operation.inputs) < 2:
+            continue
+        values = [
+            n for n in operation.inputs
+            if bin(depends.get(n, 0)).count("1") == full and full
+        ]  # fmt: skip
+        data = [n for n in operation.inputs if not depends.get(n, 0)]
+        for value in values:
+            for labels in data:
+                if not _fits(tape, value, labels) or (value, labels) in seen:
+                    continue
+                seen.add((value, labels))
+                found.append((value, labels, operation.index))
+                if len(found) >= limit:
+                    return found
+    return found
+
+
+def _fits(tape: Tape, value: int, labels: int) -> bool:
+    a, y = tape.nodes[value].obj, tape.nodes[labels].obj
+    if not isinstance(y, (np.ndarray, np.generic, float)):
+        return False
+    return np.shape(a) == np.shape(y)
+
+
+def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:
+    """Return the registered costs of the outputs and labels of a step."""
+    found = []
+    for output, labels, index in output_joins(tape, params):
+        line = tape.operations[index].where.span.line
+        for title, rule in COSTS:
+            found.append(Hypothesis(title, None, output, labels, rule, line=line))
+    return found

@@ -1,0 +1,77 @@
+"""One run: the script is launched, recorded steps are judged, the report is put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from backproof.conductor import Conductor, StopRun
+from backproof.finding import Report
+from backproof.options import RunOptions
+from backproof.trace.launch import Target, launch
+from backproof.trace.recorder import Recorder
+from backproof.trace.site import SITES
+from backproof.verdict import Verdict
+
+
+def run(target: str, argv: list[str], options: RunOptions, *, module: bool = False) -> Report:
+    """Run a program under the debugger and return what was found.
+
+    Parameters
+    ----------
+    target : str
+        Path of a script or notebook, or the name of a module.
+    argv : list of str
+        The program's own arguments.
+    options : RunOptions
+    module : bool
+        `target` is a module name (``python -m``).
+
+    Returns
+    -------
+    Report
+    """
+    started = time.perf_counter()
+    verdict = Verdict(options)
+    conductor = Conductor(
+        verdict.judge, max_events=options.max_events, max_steps=options.steps
+    )
+    recorder = Recorder(conductor)
+    clock: dict[str, float] = {}
+
+    def ready() -> None:
+        clock["ready"] = time.perf_counter()
+        recorder.start()
+
+    outcome = launch(
+        Target(target, module=module), argv, include=options.include, on_ready=ready,
+        stop=StopRun, on_end=lambda: guarded(conductor, recorder, verdict),
+    )  # fmt: skip
+    recorder.close()
+    ended = time.perf_counter()
+    report = verdict.report(
+        target=target,
+        steps=conductor.steps,
+        outcome=outcome,
+        too_long=conductor.too_long,
+        sources={site.file.path: site.file.text for site in SITES},
+    )
+    ready_at = clock.get("ready", ended)
+    report.timing.update(
+        startup_s=ready_at - started,
+        script_s=ended - ready_at - conductor.analysis_seconds,
+        analysis_s=conductor.analysis_seconds,
+    )
+    return report
+
+
+def guarded(conductor: Conductor, recorder: Recorder, verdict: Any) -> None:
+    """Finish the analysis; a failure of ours is reported, never the user's problem."""
+    try:
+        conductor.finish(recorder)
+    except Exception as error:
+        if os.environ.get("BACKPROOF_TESTING"):
+            raise
+        verdict.warnings.append(f"the analysis of the last step failed: {error!r}")
+

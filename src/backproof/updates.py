@@ -1,0 +1,270 @@
+"""Which values a step updates: ``new = c·old + Δ`` where Δ depends on the old value itself.
+
+A parameter's gradient is taken at the parameter, so its change depends on its own old value
+through the forward pass. Loss totals, counters, running statistics and the moments of an optimiser
+do not have this property; a velocity that is added to the weights (Nesterov) has it, and is dropped
+because it only feeds another location's update.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.trace import primitives
+from backproof.trace.primitives import Attribute, Method
+from backproof.trace.tape import Operation, Ref, Tape
+
+ADD = {operator.add, np.add}
+SUBTRACT = {operator.sub, np.subtract}
+MULTIPLY = {operator.mul, np.multiply}
+DIVIDE = {operator.truediv, np.divide, np.true_divide}
+NEGATE = {operator.neg, np.negative}
+SAME_FUNCTIONS = {
+    np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
+    np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,
+    np.float64, np.float32, primitives.strided_view, np.clip, np.nan_to_num,
+}  # fmt: skip
+SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "clip",
+                "item", "view"}  # fmt: skip
+SMALLEST, LARGEST = 0.3, 1.2
+MOST_SOURCES = 4
+
+
+def keeps(operation: Operation) -> bool:
+    """Whether an operation hands on its first argument, perhaps in another layout or clipped."""
+    function = operation.function
+    if isinstance(function, Method):
+        return function.name in SAME_METHODS
+    if isinstance(function, Attribute):
+        return function.name in ("T", "mT", "A", "A1", "flat")
+    try:
+        return function in SAME_FUNCTIONS
+    except TypeError:
+        return False
+
+
+@dataclass(slots=True)
+class Update:
+    """One location's change within a step.
+
+    ``old`` and ``new`` are its nodes at the step's start and end; ``merges`` the operations
+    ``(index, operand)`` at which a Δ joined the old value, with the node of Δ.
+    """
+
+    old: int
+    new: int
+    merges: tuple[tuple[int, int], ...]
+
+    def sites(self, tape: Tape) -> frozenset[int]:
+        """The source sites of the merging operations."""
+        return frozenset(tape.operations[index].site for index, _ in self.merges)
+
+
+def _number(tape: Tape, value: Any) -> float | None:
+    """Return the recorded value of a scalar argument, else None."""
+    if type(value) is Ref:
+        value = tape.nodes[value.node].obj
+    if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool):
+        return float(value) if np.isrealobj(value) else None
+    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
+        return float(value.reshape(-1)[0])
+    return None
+
+
+def _is_float(tape: Tape, node: int) -> bool:
+    obj = tape.nodes[node].obj
+    if isinstance(obj, (np.ndarray, np.generic)):
+        return obj.dtype.kind == "f"
+    return type(obj) is float
+
+
+class Carries:
+    """For each node of an iteration the old values that it holds additively, with their factors."""
+
+    def __init__(self, tape: Tape, start: int, stop: int) -> None:
+        self.tape = tape
+        self.start, self.stop = start, stop
+        self.carry: dict[int, dict[int, float]] = {}
+        self.merges: dict[int, tuple[tuple[int, int], ...]] = {}
+        """node -> the merges on the way from its source to it."""
+        for operation in tape.operations[start:stop]:
+            self._add(operation)
+
+    def of(self, value: Any) -> dict[int, float]:
+        """Return {source: factor} of an argument; an old value is its own source."""
+        if type(value) is not Ref:
+            return {}
+        node = value.node
+        index = self.tape.nodes[node].operation
+        if index is None or index < self.start:
+            return {node: 1.0} if _is_float(self.tape, node) else {}
+        return self.carry.get(node, {})
+
+    def _add(self, operation: Operation) -> None:
+        function, args = operation.function, operation.args
+        if isinstance(function, (Method, Attribute)) or len(args) != 2 or operation.kwargs:
+            self._add_other(operation)
+            return
+        a, b = args
+        result: dict[int, float] = {}
+        try:
+            additive = function in ADD or function in SUBTRACT
+        except TypeError:
+            return
+        if additive:
+            sign = -1.0 if function in SUBTRACT else 1.0
+            left, right = self.of(a), self.of(b)
+            shape = np.shape(self.tape.nodes[operation.out].obj)
+            if left and self._shape(a) != shape:
+                left = {}
+            if right and self._shape(b) != shape:
+                right = {}
+            result = dict(left)
+            for source, factor in right.items():
+                result[source] = result.get(source, 0.0) + sign * factor
+            merges = self._merges(a) + self._merges(b)
+            if type(b) is Ref:
+                merges += ((operation.index, b.node),) if left else ()
+            if type(a) is Ref:
+                merges += ((operation.index, a.node),) if right else ()
+            self._keep(operation.out, result, merges)
+        elif function in MULTIPLY or function in DIVIDE:
+            for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
+                carried = self.of(x) if allowed else {}
+                number = _number(self.tape, y) if carried else None
+                if number and self._shape(x) == np.shape(self.tape.nodes[operation.out].obj):
+                    factor = 1.0 / number if function in DIVIDE else number
+                    scaled = {s: c * factor for s, c in carried.items()}
+                    if self._within(scaled):
+                        self._keep(operation.out, scaled, self._merges(x))
+                        return
+        else:
+            self._add_other(operation)
+
+    def _add_other(self, operation: Operation) -> None:
+        function, args = operation.function, operation.args
+        if not args:
+            return
+        first = args[0]
+        if function is operator.getitem or keeps(operation):
+            carried = self.of(first)
+            if carried:
+                self._keep(operation.out, carried, self._merges(first))
+        elif function is primitives.set_item or function is primitives.patch_view:
+            value = args[-1]
+            old, new = self.of(first), self.of(value)
+            shared = {s: c for s, c in old.items() if s in new}
+            if shared:
+                self._keep(operation.out, shared, self._merges(first) + self._merges(value))
+            elif new and self._covers(operation):
+                self._keep(operation.out, new, self._merges(value))
+        elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
+            carried = self.of(args[1])
+            if carried and len(args) > 3 and type(args[3]) is Ref:
+                merge = ((operation.index, args[3].node),)
+                self._keep(operation.out, carried, self._merges(args[1]) + merge)
+        elif function in NEGATE and not isinstance(function, (Method, Attribute)):
+            carried = {s: -c for s, c in self.of(first).items()}
+            if carried:
+                self._keep(operation.out, carried, self._merges(first))
+        elif operation.mutates and function is primitives.overwrite:
+            carried = self.of(args[1])
+            if carried:
+                self._keep(operation.out, carried, self._merges(args[1]))
+        elif len(args) == 2 and (function in ADD or function in SUBTRACT):
+            stripped = Operation(
+                operation.index, operation.event, operation.site, function, args, {},
+                operation.out, operation.inputs,
+            )  # fmt: skip
+            self._add(stripped)
+
+    def _covers(self, operation: Operation) -> bool:
+        """Whether a store replaces the whole array (``W[:] = …``)."""
+        key = operation.args[1]
+        full = key is Ellipsis or (isinstance(key, slice) and key == slice(None))
+        if isinstance(key, tuple):
+            full = all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
+        return operation.function is primitives.set_item and full
+
+    def _shape(self, value: Any) -> tuple[int, ...]:
+        return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()
+
+    def _merges(self, value: Any) -> tuple[tuple[int, int], ...]:
+        return self.merges.get(value.node, ()) if type(value) is Ref else ()
+
+    def _within(self, carried: dict[int, float]) -> bool:
+        return any(SMALLEST <= abs(c) <= LARGEST for c in carried.values())
+
+    def _keep(
+        self, node: int, carried: dict[int, float], merges: tuple[tuple[int, int], ...]
+    ) -> None:
+        kept = {s: c for s, c in carried.items() if SMALLEST <= abs(c) <= LARGEST}
+        if kept and len(kept) <= MOST_SOURCES:
+            self.carry[node] = kept
+            if merges:
+                self.merges[node] = merges
+
+
+def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
+    """Return the parameter updates of the iteration ``operations[start:stop]``.
+
+    Only values that differ from their old self by a Δ that depends on the old value count.
+    """
+    carries = Carries(tape, start, stop)
+    latest: dict[int, int] = {}
+    for operation in tape.operations[start:stop]:
+        carried = carries.carry.get(operation.out)
+        if carried and operation.out in carries.merges:
+            for source, factor in carried.items():
+                if factor > 0:
+                    latest[source] = operation.out
+    if not latest:
+        return []
+    bits = {source: 1 << i for i, source in enumerate(latest)}
+    depends = dependence(tape, bits, start, stop)
+    found: list[Update] = []
+    for source, new in latest.items():
+        merges = tuple(
+            (index, delta)
+            for index, delta in dict.fromkeys(carries.merges[new])
+            if depends.get(delta, 0) & bits[source]
+            and not _is_old(tape, delta, start)
+            and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
+        )
+        if merges:
+            found.append(Update(source, new, merges))
+    feeding = {
+        source
+        for update in found
+        for source in carries.carry[update.new]
+        if source != update.old and carries.carry[update.new][source] > 0
+    }
+    return [u for u in found if u.old not in feeding]
+
+
+def _is_old(tape: Tape, node: int, start: int) -> bool:
+    index = tape.nodes[node].operation
+    return index is None or index < start
+
+
+def dependence(tape: Tape, bits: dict[int, int], start: int, stop: int) -> dict[int, int]:
+    """Return for each node the union of the `bits` of the nodes that it depends on."""
+    depends = dict(bits)
+    for operation in tape.operations[start:stop]:
+        mask = 0
+        for node in operation.inputs:
+            mask |= depends.get(node, 0)
+        if mask:
+            depends[operation.out] = mask | depends.get(operation.out, 0)
+    return depends
+
+
+def chained(tape: Tape, first: Iterable[Update], second: Iterable[Update]) -> bool:
+    """Whether some value changed in one iteration is changed again in the next."""
+    olds = {update.old for update in second}
+    return any(update.new in olds for update in first)

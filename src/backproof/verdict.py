@@ -1,0 +1,297 @@
+"""Gathers the judged steps of a run into verdicts and findings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.blame import Blame
+from backproof.checks.diagnose import Diagnoser, Diagnosis
+from backproof.checks.gradient import StepEvidence, confirmed, judge_step
+from backproof.checks.match import author_value
+from backproof.finding import (
+    Finding,
+    GradientReport,
+    ParameterVerdict,
+    Related,
+    Report,
+)
+from backproof.names import Names
+from backproof.options import RunOptions
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+
+@dataclass(slots=True)
+class History:
+    """One parameter over the judged steps."""
+
+    name: str
+    gradient: str = ""
+    line: int = 0
+    statuses: list[str] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    scale: float | None = None
+    reason: str = ""
+
+
+class Verdict:
+    """The judge that the conductor calls, and what it has learnt so far."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.options = options
+        self.histories: dict[str, History] = {}
+        self.findings: dict[tuple[str, int], Finding] = {}
+        self.warnings: list[str] = []
+        self.cost: tuple[str, int] | None = None
+        self.cost_note = ""
+        self.preferred: list[str] = []
+        self.judged = 0
+        self.reason = ""
+
+    # ---- one step ------------------------------------------------------------------------------
+
+    def judge(self, tape: Tape, updates: list[Update], step: int) -> None:
+        """Judge a recorded step; never lets an error of ours reach the program."""
+        try:
+            self._judge(tape, updates, step)
+        except Exception as error:
+            if os.environ.get("BACKPROOF_TESTING"):
+                raise
+            self.warnings.append(f"step {step} could not be judged: {type(error).__name__}: {error}")
+
+    def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
+        if not updates:
+            return
+        names = Names({site.file.path for site in SITES})
+        evidence = judge_step(
+            tape, updates, step, names,
+            preferred=self.preferred, cost_name=self.options.cost,
+        )  # fmt: skip
+        self.judged += 1
+        self.reason = evidence.reason
+        if evidence.fit is not None:
+            title = evidence.fit.hypothesis.title
+            if title not in self.preferred:
+                self.preferred.insert(0, title)
+            if self.cost is None or evidence.fit.hypothesis.node is not None:
+                self.cost = (title, evidence.fit.hypothesis.line)
+        wrong = False
+        for i in range(len(evidence.params)):
+            wrong = self._note(evidence, i) or wrong
+        if wrong:
+            self._blame(evidence)
+
+    def _note(self, evidence: StepEvidence, index: int) -> bool:
+        """Add one parameter of one step to its history; returns whether it is proven wrong."""
+        parameter = evidence.params[index]
+        status, reason = evidence.status(index)
+        history = self.histories.setdefault(parameter.name, History(parameter.name))
+        fit = evidence.fit
+        error = None
+        if fit is not None and status in ("verified", "wrong"):
+            match = fit.matches[index]
+            if reason != "zero":
+                agrees, _ = confirmed(evidence, index)
+                if not agrees:
+                    status, reason = "unverified", "differences and the adjoint disagree"
+            level, s, error = fit.chosen.get(index, match.nearest)
+            if status == "wrong":
+                own = author_value(evidence.run, parameter, level)
+                if own is not None and match.truth is not None and own.size == match.truth.size:
+                    norm = float(np.linalg.norm(match.truth)) or 1.0
+                    error = float(np.linalg.norm(own / fit.scale - match.truth)) / norm
+            if history.scale is None or status == "wrong":
+                history.scale = abs(s) if np.isfinite(s) and s else None
+            self._describe(evidence, index, level, history)
+        else:
+            self._describe(evidence, index, -1, history)
+        if reason == "zero":
+            history.reason = history.reason or "the gradient is zero in every judged step"
+        else:
+            history.statuses.append(status)
+            if error is not None and np.isfinite(error):
+                history.errors.append(float(error))
+            if reason:
+                history.reason = reason
+        return status == "wrong"
+
+    def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
+        """Name the gradient and its line."""
+        parameter = evidence.params[index]
+        tape = evidence.tape
+        if history.line and history.gradient:
+            return
+        node = None
+        levels = [lv for lv in parameter.levels if not lv.deep]
+        named = [lv for lv in levels if _named(tape, lv.nodes[0])]
+        if level >= 0:
+            node = parameter.levels[level].nodes[0]
+            if not _named(tape, node) and named:
+                node = named[0].nodes[0]
+        elif named:
+            node = named[-1].nodes[0]
+        elif levels:
+            node = levels[-1].nodes[0]
+        if node is None:
+            node = parameter.updates[0].merges[-1][1]
+        operation = tape.producer(node)
+        if operation is None:
+            return
+        where = operation.where
+        path = evidence.names.path(tape.nodes[node].obj)
+        text = where.targets[0] if where.targets and where.is_value else ""
+        history.gradient = path if path and "." in path or path and "[" in path else text or where.text
+        history.line = where.span.line
+
+    def _blame(self, evidence: StepEvidence) -> None:
+        """Find the faults behind the wrong gradients of a step."""
+        known = {line for _, line in self.findings}
+        blame = Blame(evidence)
+        for fault in blame.faults():
+            diagnosis = Diagnoser(blame, fault).diagnose()
+            key = (diagnosis.code, diagnosis.site.span.line)
+            if key in self.findings or key[1] in known:
+                continue
+            self.findings[key] = self._finding(evidence, blame, fault, diagnosis)
+
+    def _finding(
+        self, evidence: StepEvidence, blame: Blame, fault: Any, diagnosis: Diagnosis
+    ) -> Finding:
+        site = diagnosis.site
+        names = [evidence.params[i].name for i in fault.repaired]
+        shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
+        plural = "gradients of" if len(names) > 1 else "gradient of"
+        verb = "are" if len(names) > 1 else "is"
+        title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
+        notes = tuple(_numbers(evidence, i) for i in fault.repaired[:4])
+        related = [
+            Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
+            for s in _consequences(evidence, fault, site)
+        ]
+        if diagnosis.overwrite is not None:
+            o = diagnosis.overwrite
+            related.insert(0, Related(o.span, "overwrite", o.text, o.file.path))
+        return Finding(
+            code=diagnosis.code,
+            cause=diagnosis.cause,
+            severity="error",
+            title=title,
+            message=diagnosis.help or diagnosis.reason,
+            file=site.file.path,
+            span=site.span,
+            expression=site.text,
+            evidence={
+                "parameters": names,
+                "step": evidence.step,
+                **diagnosis.evidence,
+            },
+            related=tuple(related),
+            fix=None,
+            confidence="proven",
+            notes=notes,
+        )
+
+    # ---- the end -------------------------------------------------------------------------------
+
+    def report(
+        self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
+    ) -> Report:
+        """Put everything together."""
+        parameters = tuple(self._parameter(h) for h in self.histories.values())
+        statuses = {p.status for p in parameters}
+        if "wrong" in statuses:
+            status = "wrong"
+        else:
+            status = "verified" if statuses == {"verified"} else "unverified"
+        reason = ""
+        if not parameters:
+            reason = "no parameter update was found in this program"
+            if too_long:
+                reason = "a step is too long to record (raise --max-events)"
+        elif status == "unverified":
+            reason = next((p.reason for p in parameters if p.reason), "") or ""
+        cost = self.cost or (None, None)
+        gradient = GradientReport(
+            status=status, cost_expression=cost[0], cost_line=cost[1],
+            parameters=parameters, reason=reason,
+        )  # fmt: skip
+        findings = [f for f in self.findings.values() if status == "wrong" or f.severity != "error"]
+        return Report(
+            script=target,
+            status=outcome.status,
+            steps=steps,
+            gradient=gradient,
+            findings=tuple(findings),
+            script_exit=outcome.exit_status,
+            sources=sources,
+            warnings=(*outcome.warnings, *self.warnings),
+        )
+
+    def _parameter(self, h: History) -> ParameterVerdict:
+        if "wrong" in h.statuses:
+            status = "wrong"
+        elif "verified" in h.statuses and h.statuses.count("unverified") <= len(h.statuses) // 2:
+            status = "verified"
+        elif not h.statuses:
+            status = "verified" if h.reason else "unverified"
+        else:
+            status = "unverified"
+        return ParameterVerdict(
+            name=h.name,
+            gradient=h.gradient,
+            status=status,
+            relative_error=max(h.errors) if h.errors else None,
+            scale=h.scale,
+            line=h.line,
+            reason=h.reason if status == "unverified" else "",
+        )
+
+
+def _named(tape: Tape, node: int) -> bool:
+    operation = tape.producer(node)
+    if operation is None:
+        return False
+    where = operation.where
+    return bool(where.targets) and where.is_value
+
+
+def _numbers(evidence: StepEvidence, index: int) -> str:
+    """Say how wrong a gradient is, with its worst entry."""
+    fit = evidence.fit
+    assert fit is not None
+    parameter, match = evidence.params[index], fit.matches[index]
+    own = author_value(evidence.run, parameter, match.nearest[0])
+    if own is None or match.truth is None or own.shape != match.truth.shape:
+        return f"{parameter.name}: the shape differs from the true gradient's"
+    own = own / fit.scale
+    gap = np.abs(own - match.truth)
+    worst = int(np.argmax(gap))
+    shape = np.shape(evidence.run.env[parameter.old[0]]) if len(parameter.old) == 1 else gap.shape
+    place = ",".join(str(int(i)) for i in np.unravel_index(worst, shape)) if shape else ""
+    error = float(np.linalg.norm(own - match.truth)) / (float(np.linalg.norm(match.truth)) or 1.0)
+    entry = f", worst [{place}]" if place else ""
+    return (
+        f"{parameter.name}: relative error {error:.2g} over {gap.size} entries{entry}: "
+        f"yours {own[worst]:.4g}, true {match.truth[worst]:.4g} (float64, step {evidence.step})"
+    )
+
+
+def _consequences(evidence: StepEvidence, fault: Any, site: Site) -> list[Site]:
+    """Statements that only inherit the error."""
+    tape = evidence.tape
+    outs = [tape.operations[i].out for i in fault.operations]
+    reached = tape.reach(outs)
+    lines: dict[int, Site] = {}
+    for operation in tape.operations:
+        where = operation.where
+        if operation.out in reached and where.is_value and where.targets:
+            line = where.span.line
+            if line != site.span.line and where.file is site.file and line not in lines:
+                lines[line] = where
+    return list(lines.values())[:6]
+
