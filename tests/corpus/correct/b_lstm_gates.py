@@ -111,7 +111,7 @@ lstm, head = LSTM(2, 10, rng), Readout(10, rng)
 vel = {}
 start = time.time()
 for step in range(80):
-    X, y = get_batch(rng, 16, 6)
+    X, y = get_batch(rng, 10, 6)
     p = head.forward(lstm.forward(X))
     loss = bce(p, y)
     lstm.zero_grad()
