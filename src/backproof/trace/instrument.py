@@ -1,0 +1,390 @@
+"""Instrumented copies: every operator, call, subscript, store and loop becomes a hook.
+
+Every generated node stands where the node that it replaces stood, so that tracebacks, warnings and
+`inspect` name the user's lines and columns.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from backproof.trace.copies import LOAD, Plain, first_place, located, name_of, replaced
+from backproof.trace.places import Places
+
+BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+    ast.BitAnd: "and",
+    ast.BitOr: "or",
+    ast.BitXor: "xor",
+}
+IN_PLACE = {**BINARY, ast.LShift: "lshift", ast.RShift: "rshift"}
+COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+UNARY: dict[type[ast.unaryop], str] = {ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert"}
+#: Attributes of arrays that are views or copies of them.
+VIEWS = frozenset({"T", "real", "imag", "flat", "A", "A1", "I", "H", "mT"})
+#: Builtins that look at the frame of their caller, or that the compiler treats specially.
+UNWATCHED = frozenset(
+    {"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint", "input"}
+)
+#: From this many arguments on the compiler does not emit a method call (its stack guideline).
+_MANY_ARGUMENTS = 15
+
+
+class Instrumented(Plain):
+    """Copies code with hooks. `hooks` counts those put into this scope."""
+
+    def __init__(self, places: Places, depth: int) -> None:
+        super().__init__(places, depth)
+        self.hooks = 0
+
+    # ---- making hooks -------------------------------------------------------------------------
+
+    def hook(self, name: str, place: ast.AST, *arguments: ast.expr) -> ast.Call:
+        """Return ``@bp.<name>(*arguments)`` at `place`."""
+        self.hooks += 1
+        return located(
+            ast.Call(func=name_of(name, place), args=list(arguments), keywords=[]), place
+        )
+
+    def site(self, node: ast.AST, kind: str, op: str, *operands: ast.AST) -> ast.Constant:
+        """Return the number of the site of `node`, as an expression."""
+        return located(ast.Constant(value=self.places.number(node, kind, op, operands)), node)
+
+    def statement(self, name: str, place: ast.AST, *arguments: ast.expr) -> ast.Expr:
+        """Return a hook as a statement of its own."""
+        return located(ast.Expr(value=self.hook(name, place, *arguments)), place)
+
+    # ---- operators ----------------------------------------------------------------------------
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        """``a + b`` → ``@bp.add(site, a, b)``; not for constants, nor strings."""
+        op = BINARY.get(type(node.op))
+        if op is None or _is_text(node.left) or _is_text(node.right):
+            return self.generic(node)
+        if _is_constant(node):
+            return node
+        site = self.site(node, "binop", op, node.left, node.right)
+        return self.hook(op, node, site, self.visit(node.left), self.visit(node.right))
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        """``-a`` → ``@bp.neg(site, a)``."""
+        op = UNARY.get(type(node.op))
+        if op is None or _is_constant(node):
+            return self.generic(node)
+        site = self.site(node, "unary", op, node.operand)
+        return self.hook(op, node, site, self.visit(node.operand))
+
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        """``a < b`` → ``@bp.lt(site, a, b)``; chains stay as they are."""
+        op = COMPARE.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        right = node.comparators[0]
+        if op is None or _is_text(node.left) or _is_text(right):
+            return self.generic(node)
+        site = self.site(node, "compare", op, node.left, right)
+        return self.hook(op, node, site, self.visit(node.left), self.visit(right))
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """``f(x)`` → ``@bp.call(site, f)(x)``; ``x.m(y)`` → ``@bp.method(site, x, 'm')(y)``."""
+        function = node.func
+        place: ast.AST = node
+        called: ast.expr
+        if isinstance(function, ast.Attribute):
+            site = self.site(
+                node, "method", function.attr, function.value, *node.args, *node.keywords
+            )
+            name = located(ast.Constant(value=self.places.mangled(function.attr)), function)
+            receiver = self.visit(function.value)
+            called = self.hook("method", _attribute_place(function), site, receiver, name)
+            if _is_method_call(node):
+                place = _start_at_name(node, function)
+        elif isinstance(function, ast.Name) and function.id in UNWATCHED:
+            called = function
+        else:
+            site = self.site(
+                node, "call", self.places.text(function), *node.args, *node.keywords
+            )
+            called = self.hook("call", function, site, self.visit(function))
+        return located(
+            replaced(
+                node,
+                func=called,
+                args=self.visit_all(node.args),
+                keywords=self.visit_all(node.keywords),
+            ),
+            place,
+        )
+
+    def visit_Starred(self, node: ast.Starred) -> Any:
+        """``*xs`` → ``*@bp.unpack(site, xs)``, in calls and displays."""
+        site = self.site(node.value, "unpack", "unpack", node.value)
+        return replaced(
+            node, value=self.hook("unpack", node.value, site, self.visit(node.value))
+        )
+
+    # ---- subscripts and attributes ------------------------------------------------------------
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        """``x[key]`` → ``@bp.getitem(site, x, key)``."""
+        site = self.site(node, "getitem", "getitem", node.value, node.slice)
+        return self.hook("getitem", node, site, self.visit(node.value), self.key(node.slice))
+
+    def key(self, node: ast.expr) -> ast.expr:
+        """Return a subscript's key as an expression: ``a:b`` becomes ``@bp.slice(a, b, None)``."""
+        if isinstance(node, ast.Tuple):
+            return replaced(node, elts=[self.key(element) for element in node.elts])
+        if not isinstance(node, ast.Slice):
+            return self.visit(node)  # type: ignore[no-any-return]
+        parts = [
+            located(ast.Constant(value=None), node) if part is None else self.visit(part)
+            for part in (node.lower, node.upper, node.step)
+        ]
+        return self.hook("slice", node, *parts)
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        """``x.T`` → ``@bp.attr(site, x, 'T')``; other attributes stay as they are."""
+        if node.attr not in VIEWS:
+            return self.generic(node)
+        site = self.site(node, "attr", node.attr, node.value)
+        name = located(ast.Constant(value=node.attr), node)
+        return self.hook("attr", _attribute_place(node), site, self.visit(node.value), name)
+
+    # ---- stores -------------------------------------------------------------------------------
+
+    def target(self, node: ast.expr) -> ast.expr:
+        """Return what is assigned to: ``x[key]`` → ``@bp.target(site, x)[key]``."""
+        if isinstance(node, ast.Subscript):
+            site = self.site(node, "target", "target", node.value, node.slice)
+            container = self.hook("target", node.value, site, self.visit(node.value))
+            return replaced(node, value=container, slice=self.visit(node.slice))
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return replaced(node, elts=[self.target(element) for element in node.elts])
+        if isinstance(node, ast.Starred):
+            return replaced(node, value=self.target(node.value))
+        if isinstance(node, ast.Attribute):
+            return replaced(node, value=self.visit(node.value))
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """Watch the value, its unpacking, and the containers that are stored to."""
+        self.places.begin(node)
+        self.places.assigns(node.targets, node.value)
+        value = self.visit(node.value)
+        # A value that also goes to a plain target must reach it as it is.
+        if all(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets) and not (
+            isinstance(node.value, (ast.Tuple, ast.List))
+        ):
+            site = self.site(node.value, "unpack", "unpack", node.value)
+            value = self.hook("unpack", node.value, site, value)
+        return replaced(
+            node, targets=[self.target(target) for target in node.targets], value=value
+        )
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Watch value and target; the annotation stays as it is."""
+        if node.value is None:
+            return node
+        self.places.begin(node)
+        self.places.assigns([node.target], node.value)
+        return replaced(node, value=self.visit(node.value), target=self.target(node.target))
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
+        """Watch the value of ``(x := value)``."""
+        self.places.names_value(node.target, node.value)
+        return replaced(node, value=self.visit(node.value))
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        """``x += v`` → ``x = @bp.aug(site, x, v)``; attributes and items are stored by the hook."""
+        self.places.begin(node)
+        self.places.assigns([node.target], node.value)
+        target, op = node.target, IN_PLACE[type(node.op)]
+        kind = {ast.Name: "aug", ast.Attribute: "aug_attr", ast.Subscript: "aug_item"}[type(target)]
+        self.places.names_value(target, node)
+        site = self.site(node, kind, op, target, node.value)
+        if isinstance(target, ast.Name):
+            old = located(ast.Name(id=target.id, ctx=LOAD), target)
+            new = self.hook("aug", node, site, old, self.visit(node.value))
+            return located(ast.Assign(targets=[target], value=new), node)
+        if isinstance(target, ast.Attribute):
+            name = located(ast.Constant(value=self.places.mangled(target.attr)), target)
+            owner = self.visit(target.value)
+            finish = self.hook("aug_attr", _attribute_place(target), site, owner, name)
+        else:
+            owner = self.visit(target.value)
+            finish = self.hook("aug_item", target, site, owner, self.key(target.slice))
+        call = located(ast.Call(func=finish, args=[self.visit(node.value)], keywords=[]), node)
+        return located(ast.Expr(value=call), node)
+
+    def visit_Delete(self, node: ast.Delete) -> Any:
+        """Leave deletions as they are."""
+        return Plain(self.places, self.depth).visit(node)
+
+    # ---- loops and comprehensions -------------------------------------------------------------
+
+    def visit_For(self, node: ast.For) -> Any:
+        """Watch the iterable, and offer a plain copy of each iteration."""
+        self.places.begin(node, node.iter)
+        with self.places.binding(node.target):
+            number = self.site(node, "loop", "for", node.iter)
+            iterable = self.iterable(node.iter, node.target)
+        target = self.target(node.target)
+        return self._loop(node, number, target=target, iter=iterable)
+
+    def visit_While(self, node: ast.While) -> Any:
+        """Offer a plain copy of each iteration."""
+        self.places.begin(node, node.test)
+        number = self.site(node, "loop", "while", node.test)
+        return self._loop(node, number, test=self.visit(node.test))
+
+    def _loop(self, node: ast.For | ast.While, number: ast.Constant, **fields: Any) -> Any:
+        first = first_place(node.body)
+        hooks, self.hooks = self.hooks, 0
+        watched = self.visit_all(node.body)
+        mode = self.hook("iteration", first, number)
+        body: list[ast.stmt]
+        if self.hooks > 1:
+            plain = Plain(self.places, self.depth).visit_all(node.body)
+            body = [located(ast.If(test=mode, body=watched, orelse=plain), first)]
+        else:
+            body = [located(ast.Expr(value=mode), first), *watched]
+        self.hooks += hooks
+        loop = replaced(node, body=body, orelse=self.visit_all(node.orelse), **fields)
+        before = self.statement("loop", node, number)
+        return [before, loop, self.statement("loop_end", node, number)]
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> Any:
+        """Watch what is in the loop; its iterations belong to the event loop."""
+        self.places.begin(node, node.iter)
+        iterable = self.visit(node.iter)
+        return replaced(
+            node,
+            iter=iterable,
+            target=self.target(node.target),
+            body=self.visit_all(node.body),
+            orelse=self.visit_all(node.orelse),
+        )
+
+    def iterable(self, node: ast.expr, target: ast.expr) -> ast.expr:
+        """Return what is walked through: ``xs`` → ``@bp.iter(site, xs)``."""
+        op = "unpack" if isinstance(target, (ast.Tuple, ast.List)) else "iter"
+        site = self.site(node, "iter", op, node)
+        return self.hook("iter", node, site, self.visit(node))
+
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        """Watch the iterable and the conditions of a comprehension."""
+        if node.is_async:
+            iterable = self.visit(node.iter)
+        else:
+            with self.places.binding(node.target):
+                iterable = self.iterable(node.iter, node.target)
+        return replaced(
+            node, iter=iterable, target=self.target(node.target), ifs=self.visit_all(node.ifs)
+        )
+
+    # ---- other statements ---------------------------------------------------------------------
+
+    def _simple(self, node: ast.stmt) -> Any:
+        self.places.begin(node)
+        return self.generic(node)
+
+    visit_Expr = visit_Return = visit_Raise = visit_Assert = _simple
+
+    def visit_If(self, node: ast.If) -> Any:
+        """Watch the condition and both branches."""
+        self.places.begin(node, node.test)
+        return self.generic(node)
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> Any:
+        """Watch the context expressions, the targets and the body."""
+        self.places.begin(node, node.items[-1].optional_vars or node.items[-1].context_expr)
+        return self.generic(node)
+
+    visit_AsyncWith = visit_With
+
+    def visit_withitem(self, node: ast.withitem) -> Any:
+        """Watch one ``expression as target``."""
+        target = None if node.optional_vars is None else self.target(node.optional_vars)
+        return replaced(
+            node, context_expr=self.visit(node.context_expr), optional_vars=target
+        )
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
+        """Begin with ``@bp.caught()``, so that the handler sees a traceback without our frames."""
+        self.places.begin(node, node.type)
+        kind = None if node.type is None else self.visit(node.type)
+        caught = self.statement("caught", first_place(node.body))
+        return replaced(node, type=kind, body=[caught, *self.visit_all(node.body)])
+
+    def visit_Match(self, node: ast.Match) -> Any:
+        """Watch the subject, the guards and the bodies; patterns stay as they are."""
+        self.places.begin(node, node.subject)
+        return self.generic(node)
+
+    def visit_match_case(self, node: ast.match_case) -> Any:
+        """Watch guard and body."""
+        guard = None
+        if node.guard is not None:
+            self.places.begin(node.guard)
+            guard = self.visit(node.guard)
+        return replaced(node, guard=guard, body=self.visit_all(node.body))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        """Watch the expressions of an f-string."""
+        with self.places.in_f_string(node):
+            return self.generic(node)
+
+
+def _is_constant(node: ast.expr) -> bool:
+    """Whether the compiler computes `node` itself."""
+    if isinstance(node, ast.BinOp):
+        return _is_constant(node.left) and _is_constant(node.right)
+    if isinstance(node, ast.UnaryOp):
+        return _is_constant(node.operand)
+    return isinstance(node, ast.Constant)
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether `node` is a string, which no operation on arrays has for an operand."""
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    )
+
+
+def _start_at_name(node: ast.expr, attribute: ast.Attribute) -> ast.expr:
+    """Return a place like that of `node`, but from the attribute's name on if on a later line.
+
+    So does the compiler, to name the right line of a chain of methods over several lines.
+    """
+    if node.lineno == attribute.end_lineno or attribute.end_col_offset is None:
+        return node
+    start = attribute.end_col_offset - len(attribute.attr)
+    return replaced(node, lineno=attribute.end_lineno, col_offset=start)
+
+
+def _attribute_place(node: ast.Attribute) -> ast.expr:
+    return _start_at_name(node, node)
+
+
+def _is_method_call(node: ast.Call) -> bool:
+    """Whether the compiler calls ``x.m(...)`` as a method (no star arguments, and not many)."""
+    return (
+        len(node.args) + len(node.keywords) < _MANY_ARGUMENTS
+        and not any(isinstance(argument, ast.Starred) for argument in node.args)
+        and all(keyword.arg is not None for keyword in node.keywords)
+    )
