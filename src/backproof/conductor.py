@@ -178,8 +178,8 @@ class Conductor:
             self.site = loop.site
             self._sites = frozenset(s for u in (*before, *after) for s in u.sites(tape))
             self.steps = loop.count if last else loop.count - 1
-            self._judge(recorder, first, second, self.steps - 2)
             self._judge(recorder, second, end, self.steps - 1)
+            self._judge(recorder, first, second, self.steps - 2)
             recorder.log.clear()
             if last:
                 recorder.arm()

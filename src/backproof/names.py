@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
@@ -24,15 +26,22 @@ class Names:
     ----------
     files : set of str
         File names of instrumented sources: only their frames and globals are walked.
+    earlier : dict of id to str
+        Names given to the old values of the step after this one (it was judged first).
     """
 
-    def __init__(self, files: set[str]) -> None:
+    def __init__(self, files: set[str], earlier: dict[int, str] | None = None) -> None:
+        self.earlier = earlier or {}
         self.paths: dict[int, str] = {}
         self.parents: dict[int, tuple[int, str]] = {}
         """id(object) -> (id of the container that holds it, the container's path)."""
         self._keep: list[Any] = []
-        for namespace in _namespaces(files):
-            self._walk(namespace)
+        passing = loop_targets(files)
+        namespaces = _namespaces(files)
+        for namespace in namespaces:
+            self._walk({k: v for k, v in namespace.items() if k not in passing})
+        for namespace in namespaces:
+            self._walk({k: v for k, v in namespace.items() if k in passing})
 
     def _walk(self, roots: dict[str, Any]) -> None:
         queue: deque[tuple[Any, str, int]] = deque()
@@ -80,6 +89,9 @@ class Names:
     def of(self, tape: Tape, updates: Sequence[Update]) -> str:
         """Name a parameter: the text of its assignment, or its path where a loop updates many."""
         first = updates[0]
+        known = self.earlier.get(id(tape.nodes[first.new].obj))
+        if known is not None:
+            return known
         text = ""
         for index, _ in first.merges[-1:]:
             where = tape.operations[index].where
@@ -99,6 +111,25 @@ class Names:
                 return text
             return path
         return text or path or "parameter"
+
+
+def loop_targets(files: set[str]) -> set[str]:
+    """Return the names that loops assign: they name whatever came last, so they are used last."""
+    names: set[str] = set()
+    for text in {site.file.path: site.file.text for site in SITES}.values():
+        if text not in _TARGETS:
+            _TARGETS[text] = {
+                name.id
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, (ast.For, ast.comprehension))
+                for name in ast.walk(node.target)
+                if isinstance(name, ast.Name)
+            }
+        names |= _TARGETS[text]
+    return names
+
+
+_TARGETS: dict[str, set[str]] = {}
 
 
 def _is_layer(value: Any) -> bool:

@@ -270,6 +270,9 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
     found = []
     for members in groups.values():
         parameter = Parameter(name.of(tape, members), tuple(members))
+        same = sum(p.name.partition(" (")[0] == parameter.name for p in found)
+        if same:
+            parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
         if len(members) == 1 and len(members[0].merges) == 1:
             parameter.levels = Descent(tape, members[0], sizes).levels(members[0].merges[0])

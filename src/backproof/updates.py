@@ -34,6 +34,8 @@ SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "tra
 SMALLEST, LARGEST = 0.3, 1.2
 MOST_SOURCES = 4
 
+Merges = dict[int, tuple[tuple[int, int], ...]]
+
 
 def keeps(operation: Operation) -> bool:
     """Whether an operation hands on its first argument, perhaps in another layout or clipped."""
@@ -59,6 +61,9 @@ class Update:
     old: int
     new: int
     merges: tuple[tuple[int, int], ...]
+
+    repeated: bool = False
+    """A later Δ depends on the value after an earlier one: several steps in one iteration."""
 
     def sites(self, tape: Tape) -> frozenset[int]:
         """The source sites of the merging operations."""
@@ -90,8 +95,8 @@ class Carries:
         self.tape = tape
         self.start, self.stop = start, stop
         self.carry: dict[int, dict[int, float]] = {}
-        self.merges: dict[int, tuple[tuple[int, int], ...]] = {}
-        """node -> the merges on the way from its source to it."""
+        self.merges: dict[int, Merges] = {}
+        """node -> source -> the merges on the way from the source to the node."""
         for operation in tape.operations[start:stop]:
             self._add(operation)
 
@@ -127,11 +132,15 @@ class Carries:
             result = dict(left)
             for source, factor in right.items():
                 result[source] = result.get(source, 0.0) + sign * factor
-            merges = self._merges(a) + self._merges(b)
-            if type(b) is Ref:
-                merges += ((operation.index, b.node),) if left else ()
-            if type(a) is Ref:
-                merges += ((operation.index, a.node),) if right else ()
+            merges = dict(self._merges(a))
+            for source in left:
+                if type(b) is Ref:
+                    merges[source] = (*merges.get(source, ()), (operation.index, b.node))
+            for source in right:
+                before = self._merges(b).get(source, ())
+                if type(a) is Ref:
+                    before = (*before, (operation.index, a.node))
+                merges[source] = (*merges.get(source, ()), *before)
             self._keep(operation.out, result, merges)
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
@@ -160,14 +169,20 @@ class Carries:
             old, new = self.of(first), self.of(value)
             shared = {s: c for s, c in old.items() if s in new}
             if shared:
-                self._keep(operation.out, shared, self._merges(first) + self._merges(value))
+                merges = {
+                    s: (*self._merges(first).get(s, ()), *self._merges(value).get(s, ()))
+                    for s in shared
+                }
+                self._keep(operation.out, shared, merges)
             elif new and self._covers(operation):
                 self._keep(operation.out, new, self._merges(value))
         elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
             carried = self.of(args[1])
             if carried and len(args) > 3 and type(args[3]) is Ref:
-                merge = ((operation.index, args[3].node),)
-                self._keep(operation.out, carried, self._merges(args[1]) + merge)
+                merge = (operation.index, args[3].node)
+                before = self._merges(args[1])
+                merges = {s: (*before.get(s, ()), merge) for s in carried}
+                self._keep(operation.out, carried, merges)
         elif function in NEGATE and not isinstance(function, (Method, Attribute)):
             carried = {s: -c for s, c in self.of(first).items()}
             if carried:
@@ -194,18 +209,17 @@ class Carries:
     def _shape(self, value: Any) -> tuple[int, ...]:
         return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()
 
-    def _merges(self, value: Any) -> tuple[tuple[int, int], ...]:
-        return self.merges.get(value.node, ()) if type(value) is Ref else ()
+    def _merges(self, value: Any) -> Merges:
+        return self.merges.get(value.node, {}) if type(value) is Ref else {}
 
     def _within(self, carried: dict[int, float]) -> bool:
         return any(SMALLEST <= abs(c) <= LARGEST for c in carried.values())
 
-    def _keep(
-        self, node: int, carried: dict[int, float], merges: tuple[tuple[int, int], ...]
-    ) -> None:
+    def _keep(self, node: int, carried: dict[int, float], merges: Merges) -> None:
         kept = {s: c for s, c in carried.items() if SMALLEST <= abs(c) <= LARGEST}
         if kept and len(kept) <= MOST_SOURCES:
             self.carry[node] = kept
+            merges = {s: m for s, m in merges.items() if s in kept}
             if merges:
                 self.merges[node] = merges
 
@@ -221,7 +235,7 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
         carried = carries.carry.get(operation.out)
         if carried and operation.out in carries.merges:
             for source, factor in carried.items():
-                if factor > 0:
+                if factor > 0 and source in carries.merges[operation.out]:
                     latest[source] = operation.out
     if not latest:
         return []
@@ -231,13 +245,13 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
     for source, new in latest.items():
         merges = tuple(
             (index, delta)
-            for index, delta in dict.fromkeys(carries.merges[new])
+            for index, delta in dict.fromkeys(carries.merges[new].get(source, ()))
             if depends.get(delta, 0) & bits[source]
             and not _is_old(tape, delta, start)
             and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
         )
         if merges:
-            found.append(Update(source, new, merges))
+            found.append(Update(source, new, merges, _repeated(tape, merges, start, stop)))
     feeding = {
         source
         for update in found
@@ -245,6 +259,17 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
         if source != update.old and carries.carry[update.new][source] > 0
     }
     return [u for u in found if u.old not in feeding]
+
+
+def _repeated(
+    tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop: int
+) -> bool:
+    """Whether some Δ is computed from the value that an earlier merge produced."""
+    if len(merges) < 2:
+        return False
+    outs = {tape.operations[index].out: 1 for index, _ in merges[:-1]}
+    depends = dependence(tape, outs, start, stop)
+    return any(depends.get(delta, 0) for _, delta in merges)
 
 
 def _is_old(tape: Tape, node: int, start: int) -> bool:

@@ -51,6 +51,7 @@ class Verdict:
         self.cost_note = ""
         self.preferred: list[str] = []
         self.judged = 0
+        self._named: dict[int, str] = {}
         self.reason = ""
 
     # ---- one step ------------------------------------------------------------------------------
@@ -67,12 +68,15 @@ class Verdict:
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         if not updates:
             return
-        names = Names({site.file.path for site in SITES})
+        names = Names({site.file.path for site in SITES}, self._named)
         evidence = judge_step(
             tape, updates, step, names,
             preferred=self.preferred, cost_name=self.options.cost,
         )  # fmt: skip
         self.judged += 1
+        self._named = {
+            id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
+        }
         self.reason = evidence.reason
         if evidence.fit is not None:
             title = evidence.fit.hypothesis.title
@@ -129,11 +133,7 @@ class Verdict:
         node = None
         levels = [lv for lv in parameter.levels if not lv.deep]
         named = [lv for lv in levels if _named(tape, lv.nodes[0])]
-        if level >= 0:
-            node = parameter.levels[level].nodes[0]
-            if not _named(tape, node) and named:
-                node = named[0].nodes[0]
-        elif named:
+        if named:
             node = named[-1].nodes[0]
         elif levels:
             node = levels[-1].nodes[0]
@@ -145,7 +145,8 @@ class Verdict:
         where = operation.where
         path = evidence.names.path(tape.nodes[node].obj)
         text = where.targets[0] if where.targets and where.is_value else ""
-        history.gradient = path if path and "." in path or path and "[" in path else text or where.text
+        shared = path is not None and ("." in path or "[" in path) and "(" not in path
+        history.gradient = path if shared and path else text or where.text
         history.line = where.span.line
 
     def _blame(self, evidence: StepEvidence) -> None:

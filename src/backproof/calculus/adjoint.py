@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from backproof.calculus.rules import NoRule, pullback
-from backproof.trace.tape import Ref, Run, Tape, map_refs, refs_in
+from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs, refs_in
 
 
 @dataclass(slots=True)
@@ -39,7 +38,6 @@ def adjoints(
     *,
     tie: float = 0.5,
     within: set[int] | None = None,
-    wanted: Iterable[int] | None = None,
 ) -> Adjoints:
     """Pull the cotangents `seeds` back through the tape: ``v̄ += (∂out/∂v)ᵀ · out̄``.
 
@@ -73,40 +71,56 @@ def adjoints(
             args, function = operation.args, operation.function
             if type(g) is float and len(args) == 2 and _scalar_step(function, args, env, g, bar):
                 continue
-            wanted_paths = [
-                (path, node)
-                for path, node in refs_in(args)
-                if is_differentiable(env[node]) and (within is None or node in within)
-            ]
-            keyword_paths = [
-                ((key,), a.node)
-                for key, a in operation.kwargs.items()
-                if type(a) is Ref and is_differentiable(env[a.node])
-            ]
-            wanted_paths += keyword_paths
-            if not wanted_paths:
-                _tuple_parts(operation, env, bar, g)
-                continue
-            resolve = lambda ref: env[ref.node]  # noqa: E731
             try:
-                cotangents = pullback(
-                    function,
-                    tuple(map_refs(list(args), resolve)),
-                    map_refs(operation.kwargs, resolve),
-                    env[operation.out],
-                    g,
-                    [path for path, _ in wanted_paths],
-                    tie=tie,
-                )
+                pulled = pull(operation, env, g, tie=tie, within=within)
             except NoRule as reason:
                 result.cut[operation.index] = str(reason)
                 continue
-            for (_, node), cotangent in zip(wanted_paths, cotangents, strict=True):
-                if cotangent is None:
-                    continue
+            if not pulled:
+                _tuple_parts(operation, env, bar, g)
+            for node, cotangent in pulled:
                 known = bar.get(node)
                 bar[node] = cotangent if known is None else known + cotangent
     return result
+
+
+def pull(
+    operation: Operation, env: list[Any], g: Any, *, tie: float = 0.5, within: set[int] | None = None
+) -> list[tuple[int, Any]]:
+    """Pull one operation's cotangent back to what it reads: ``[(node, cotangent), …]``.
+
+    Raises
+    ------
+    NoRule
+        If no derivative rule covers the operation.
+    """
+    wanted = [
+        (path, node)
+        for path, node in refs_in(operation.args)
+        if is_differentiable(env[node]) and (within is None or node in within)
+    ]
+    wanted += [
+        ((key,), a.node)
+        for key, a in operation.kwargs.items()
+        if type(a) is Ref and is_differentiable(env[a.node])
+    ]
+    if not wanted:
+        return []
+    resolve = lambda ref: env[ref.node]  # noqa: E731
+    cotangents = pullback(
+        operation.function,
+        tuple(map_refs(list(operation.args), resolve)),
+        map_refs(operation.kwargs, resolve),
+        env[operation.out],
+        g,
+        [path for path, _ in wanted],
+        tie=tie,
+    )
+    return [
+        (node, cotangent)
+        for (_, node), cotangent in zip(wanted, cotangents, strict=True)
+        if cotangent is not None
+    ]
 
 
 def _tuple_parts(operation: Any, env: list[Any], bar: dict[int, Any], g: Any) -> None:

@@ -7,22 +7,26 @@ whose replacement makes wrong gradients right without spoiling a right one.
 
 from __future__ import annotations
 
-import operator
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from backproof.calculus.adjoint import is_differentiable
+from backproof.calculus.adjoint import is_differentiable, pull
+from backproof.calculus.rules import NoRule
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import TOLERANCE, Fit, arrangements, proportion, rematch
-from backproof.trace.tape import Operation, Run, Tape
-from backproof.updates import MULTIPLY
+from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.updates import ADD, SUBTRACT
 
 MOST_INSTANCES = 3_000
-MOST_REPLAYS = 600
+MOST_SEQUENTIAL = 64
+MOST_RANKS = 10
 NEAR = 4
+#: Seconds for the search in one step.
+PATIENCE = 3.0
 
 
 @dataclass(slots=True)
@@ -43,13 +47,16 @@ class Fault:
 class Blame:
     """Searches the faults behind the wrong gradients of one step."""
 
-    def __init__(self, evidence: StepEvidence, *, replays: int = MOST_REPLAYS) -> None:
+    def __init__(self, evidence: StepEvidence, *, patience: float = PATIENCE) -> None:
         assert evidence.fit is not None
         self.evidence = evidence
         self.tape: Tape = evidence.tape
         self.fit: Fit = evidence.fit
         self.run: Run = evidence.run
-        self.replays = replays
+        self.deadline = time.perf_counter() + patience
+        self.kept: dict[int, Any] = {}
+        self.start = self.run
+        self.uses: dict[int, list[tuple[int, Any]]] = {}
         self.scale = self.fit.scale
         hypothesis = self.fit.hypothesis
         target = hypothesis.node if hypothesis.node is not None else hypothesis.output
@@ -61,6 +68,7 @@ class Blame:
             forward |= self._mirror(forward)
         self.forward = forward
         self.bar = self._cotangents()
+        self.tables = self._tables()
         self.right: dict[int, tuple[int, float]] = {}
         """backward node -> (forward node, scale) whose cotangent it is."""
 
@@ -96,26 +104,82 @@ class Blame:
 
     def _first(self, wrong: set[int], kept: dict[int, Any]) -> Fault | None:
         run = self.run if not kept else self._replayed(kept)
+        self.start, self.kept = run, kept
         self.right = self._matched(run)
-        levels = self._level_nodes(wrong)
-        feeding = self.tape.ancestors(levels) - self.forward
+        feeding = self.tape.ancestors(self._level_nodes(wrong)) - self.forward
+        feeding -= {n for p in self.evidence.params for level in p.levels for n in level.nodes}
         groups: dict[int, list[Operation]] = {}
         for operation in self.tape.operations:
             if operation.out in feeding and is_differentiable(run.env[operation.out]):
                 groups.setdefault(operation.site, []).append(operation)
+        order = {
+            site: next((o.index for o in g if idle or not self._in_order(o)), None)
+            for site, g in groups.items()
+            for idle in (all(self._is_idle(o) for o in g),)
+        }
+        suspects = [groups[s] for s in sorted(groups, key=lambda s: order[s] or 0) if order[s]]
+        trusted = [g for site, g in groups.items() if order[site] is None]
         best: Fault | None = None
-        for site, operations in groups.items():
-            if len(operations) > MOST_INSTANCES or self.replays <= 0:
+        for operations in (*suspects, *reversed(trusted)):
+            if len(operations) > MOST_INSTANCES or self.late():
                 continue
-            if all(o.out in self.right or o.out in kept for o in operations):
-                continue
-            for truth in self._proposals(operations, run, wrong):
-                self.replays -= 1
+            for truth in self._proposals(operations, run):
                 repaired = self._repaired({**kept, **truth}, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
-                    best = Fault(site, tuple(o.index for o in operations), truth, tuple(repaired))
+                    outs = tuple(o.index for o in operations)
+                    best = Fault(operations[0].site, outs, truth, tuple(repaired))
                 if best is not None and len(best.repaired) == len(wrong):
                     return best
+        last = self._at_gradient(wrong, kept, run)
+        if best is None or last is not None and len(last.repaired) > len(best.repaired):
+            return last
+        return best
+
+    def _in_order(self, operation: Operation) -> bool:
+        """Whether a value is a cotangent, with the scale of the cotangents that it is made of."""
+        known = self.right.get(operation.out)
+        if known is None:
+            return False
+        scales = [self.right[n][1] for n in operation.inputs if n in self.right]
+        return not scales or any(abs(known[1] / s - 1) < 1e-6 for s in scales)
+
+    def _is_idle(self, operation: Operation) -> bool:
+        """Whether an operation leaves a cotangent as it is: something may be missing there."""
+        known = self.right.get(operation.out)
+        return known is not None and known in [self.right.get(n) for n in operation.inputs]
+
+    def _at_gradient(
+        self, wrong: set[int], kept: dict[int, Any], run: Run
+    ) -> Fault | None:
+        """The gradients' own expressions: replacing these always helps, so they come last."""
+        best: Fault | None = None
+        groups: dict[int, dict[int, tuple[int, Any]]] = {}
+        for i in sorted(wrong):
+            parameter = self.evidence.params[i]
+            shallow = [lv for lv in parameter.levels if not lv.deep]
+            for level in reversed(shallow):
+                truth = self._as_level(i, level.nodes)
+                operation = self.tape.producer(level.nodes[0])
+                if truth is None or operation is None or level.nodes[0] in self.forward:
+                    continue
+                if self._repaired({**kept, **truth}, {i}):
+                    group = groups.setdefault(operation.site, {})
+                    for node, value in truth.items():
+                        group[node] = (i, value)
+                    break
+            else:
+                merge = parameter.updates[0].merges[-1][0]
+                operation = self.tape.operations[merge]
+                fault = Fault(operation.site, (merge,), {}, (i,), kind="update")
+                best = best or fault
+        for site, group in groups.items():
+            truth = {node: value for node, (_, value) in group.items()}
+            indices = tuple(
+                sorted(self.tape.nodes[n].operation for n in truth)  # type: ignore[type-var]
+            )
+            repaired = tuple(sorted({i for i, _ in group.values()}))
+            if best is None or len(repaired) > len(best.repaired):
+                best = Fault(site, indices, truth, repaired, kind="gradient")
         return best
 
     def _level_nodes(self, wrong: Iterable[int]) -> list[int]:
@@ -132,109 +196,181 @@ class Blame:
         dirty = self.tape.reach(replace)
         return self.tape.replay(double=True, base=self.run, dirty=dirty, replace=replace)
 
-    def _matched(self, run: Run) -> dict[int, tuple[int, float]]:
-        """Find the backward values that are a multiple of some forward value's cotangent."""
-        table: dict[int, list[tuple[int, np.ndarray[Any, Any]]]] = {}
+    def _tables(self) -> dict[int, tuple[list[int], np.ndarray[Any, Any]]]:
+        """Forward cotangents by size: their nodes, and the unit vectors in rows."""
+        rows: dict[int, list[tuple[int, np.ndarray[Any, Any]]]] = {}
         for node, g in self.bar.items():
             flat = np.asarray(g, float).reshape(-1)
             if flat.size and np.all(np.isfinite(flat)) and np.any(flat):
-                table.setdefault(flat.size, []).append((node, flat))
-        scalars = [(node, float(g[0])) for node, g in table.get(1, [])]
-        scalars.sort(key=lambda item: abs(item[1]))
-        magnitudes = np.array([abs(v) for _, v in scalars])
+                rows.setdefault(flat.size, []).append((node, flat))
+        return {
+            size: ([node for node, _ in found], np.stack([g for _, g in found]))
+            for size, found in rows.items()
+        }
+
+    def _matched(self, run: Run) -> dict[int, tuple[int, float]]:
+        """Find the backward values that are a multiple of some forward value's cotangent."""
         found: dict[int, tuple[int, float]] = {}
         for operation in self.tape.operations:
-            out = operation.out
-            if out in self.forward:
-                continue
-            value = run.env[out]
-            if not is_differentiable(value):
-                continue
-            size = np.size(value)
-            if size == 1:
-                x = float(np.asarray(value).reshape(-1)[0])
-                hit = _near(x / self.scale if self.scale else x, scalars, magnitudes)
-                if hit is not None:
-                    found[out] = (hit, self.scale)
-                continue
-            for node, g in table.get(size, ()):
-                for x in arrangements(value, np.shape(run.env[node])):
-                    s, error = proportion(x, g)
-                    if error < TOLERANCE:
-                        found[out] = (node, s)
-                        break
-                if out in found:
-                    break
+            if operation.out not in self.forward:
+                known = self._cotangent_of(run, operation.out)
+                if known is not None:
+                    found[operation.out] = known
         return found
+
+    def _cotangent_of(self, run: Run, out: int) -> tuple[int, float] | None:
+        """Return (forward node, scale) of the cotangent that a value is a multiple of."""
+        value = run.env[out]
+        if not is_differentiable(value):
+            return None
+        nodes, table = self.tables.get(np.size(value), (None, None))
+        if nodes is None or table is None:
+            return None
+        if table.shape[1] == 1:
+            x = float(np.asarray(value).reshape(-1)[0]) / self.scale
+            near = np.flatnonzero(np.abs(table[:, 0] - x) <= 1e-9 * abs(x))
+            return (nodes[near[0]], self.scale) if x and near.size else None
+        best: tuple[int, float] | None = None
+        distance = np.inf
+        for x in (*arrangements(value, ()), *transposed(value)):
+            s = table @ x / np.einsum("ij,ij->i", table, table)
+            with np.errstate(all="ignore"):
+                error = np.linalg.norm(table - x / s[:, None], axis=1)
+                fits = error <= TOLERANCE * np.linalg.norm(table, axis=1)
+            for i in np.flatnonzero(fits & (s * self.scale > 0)):
+                apart = abs(float(np.log(s[i] / self.scale)))
+                if apart < distance - 1e-9:
+                    best, distance = (nodes[i], float(s[i])), apart
+        return best
 
     # ---- proposals -----------------------------------------------------------------------------
 
-    def _proposals(
-        self, operations: Sequence[Operation], run: Run, wrong: set[int]
-    ) -> Iterable[dict[int, Any]]:
-        """Yield what the values of a site should have been, most plausible first."""
-        outs = [o.out for o in operations]
-        levels = self._as_levels(outs, wrong)
-        if levels:
-            yield levels
-        choices = [self._partners(o, run) for o in operations]
-        depth = min(max((len(c) for c in choices), default=0), 8)
-        for rank in range(depth):
+    def _proposals(self, operations: Sequence[Operation], run: Run) -> Iterable[dict[int, Any]]:
+        """Yield what the values of a site should have been, most plausible first.
+
+        The executions are gone through in time order, each with the earlier ones already right:
+        in a loop over layers or time steps, what reaches the next execution is then right too.
+        """
+        for rank in range(4 * MOST_RANKS):
             truth: dict[int, Any] = {}
-            for operation, candidates in zip(operations, choices, strict=True):
-                if not candidates or operation.out in self.right:
-                    continue
-                node, s = candidates[min(rank, len(candidates) - 1)]
-                truth[operation.out] = _shaped(s * np.asarray(self.bar[node]), run.env[operation.out])
-            if truth:
+            changed = exhausted = False
+            present = run
+            for position, operation in enumerate(operations):
+                candidates = self._partners(operation, present, len(operations))
+                if rank >= len(candidates):
+                    exhausted = exhausted or position == 0
+                    if not candidates or exhausted:
+                        break
+                author = present.env[operation.out]
+                value = _shaped(candidates[min(rank, len(candidates) - 1)], author)
+                truth[operation.out] = value
+                if not _same(author, value):
+                    changed = True
+                    if position + 1 < len(operations) and len(operations) <= MOST_SEQUENTIAL:
+                        present = self._replayed({**self.kept, **truth})
+            if exhausted:
+                return
+            if changed and not self.late():
                 yield truth
 
-    def _as_levels(self, outs: Sequence[int], wrong: set[int]) -> dict[int, Any]:
-        """The site makes the gradients themselves: their truth is known."""
-        truth: dict[int, Any] = {}
-        for i in wrong:
-            parameter = self.evidence.params[i]
-            match = self.fit.matches[i]
-            if match.truth is None:
-                continue
-            for level in parameter.levels:
-                if level.deep or not set(level.nodes) <= set(outs):
-                    continue
-                whole = self.scale * match.truth
-                offset = 0
-                for node in level.nodes:
-                    size = int(np.size(self.tape.nodes[parameter.old[0]].obj))
-                    size = size if len(level.nodes) == 1 else 1
-                    part = whole[offset : offset + size]
-                    offset += size
-                    like = self.run.env[node]
-                    shape = np.shape(self.run.env[parameter.old[0]])
-                    if np.size(like) != part.size:
-                        truth[node] = part.reshape(shape)
-                    elif np.shape(like) != shape and np.shape(like) == shape[::-1]:
-                        truth[node] = part.reshape(shape).T
-                    else:
-                        truth[node] = _shaped(part, like)
-                break
-        return truth
+    def late(self) -> bool:
+        """Whether the time for the search is over."""
+        return time.perf_counter() > self.deadline
 
-    def _partners(self, operation: Operation, run: Run) -> list[tuple[int, float]]:
-        """Forward values whose cotangent an operation may be meant to give, nearest first."""
+    def _as_level(self, index: int, nodes: Sequence[int]) -> dict[int, Any] | None:
+        """The true gradient in the layout of the author's nodes."""
+        parameter = self.evidence.params[index]
+        truth = self.fit.matches[index].truth
+        if truth is None:
+            return None
+        whole = self.scale * truth
+        if len(nodes) == len(parameter.old) > 1:
+            return {n: _shaped(whole[k : k + 1], self.run.env[n]) for k, n in enumerate(nodes)}
+        if len(nodes) != 1:
+            return None
+        like = self.run.env[nodes[0]]
+        shape = np.shape(self.run.env[parameter.old[0]])
+        part = whole.reshape(shape)
+        if np.shape(like) != shape and np.shape(like) == shape[::-1]:
+            part = part.T
+        return {nodes[0]: float(part) if type(like) is float and part.size == 1 else part}
+
+    def _partners(self, operation: Operation, run: Run, executions: int) -> list[Any]:
+        """Values that an operation may be meant to give, most plausible first.
+
+        Cotangents of forward values near those whose cotangents it is made of; the parts of them
+        that come back through one use; for a sum, such a part in place of one operand.
+        """
         size = np.size(run.env[operation.out])
-        shape = np.shape(run.env[operation.out])
-        found: dict[tuple[int, float], None] = {}
-        known = [self.right[n] for n in operation.inputs if n in self.right]
+        known = self._nearest_right(operation, run)
+        found: dict[Any, Any] = {}
+        parts: dict[Any, Any] = {}
         for start, s in known:
             for node in self._upstream(start):
-                if node in self.bar and np.size(run.env[node]) == size:
-                    found[(node, s)] = None
-        if not found:
+                if node not in self.bar or np.size(self.bar[node]) != size:
+                    continue
+                found[(node, s)] = s * np.asarray(self.bar[node])
+                for user, part in self._parts(node):
+                    parts[(node, user, s)] = s * np.asarray(part)
+        if not found and executions <= MOST_SEQUENTIAL:
+            shape = np.shape(run.env[operation.out])
             scales = list(dict.fromkeys([self.scale, *self._scales()]))[:3]
-            for node in self.bar:
-                if np.shape(run.env[node]) == shape and self.tape.nodes[node].kind == "op":
+            for node, g in self.bar.items():
+                if np.shape(g) == shape and self.tape.nodes[node].kind == "op":
                     for s in scales:
-                        found[(node, s)] = None
-        return list(found)[:12]
+                        found[(node, s)] = s * np.asarray(g)
+        values = [*list(found.values())[:MOST_RANKS], *list(parts.values())[:MOST_RANKS]]
+        if operation.function in ADD or operation.function in SUBTRACT:
+            values += self._sums(operation, run, parts)
+        return values
+
+    def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> list[Any]:
+        """Keep one operand of a sum and put a part in place of the other."""
+        values = []
+        for arg in operation.args:
+            if type(arg) is not Ref:
+                continue
+            kept = run.env[arg.node]
+            for part in list(parts.values())[:MOST_RANKS]:
+                if np.size(kept) == np.size(part):
+                    values.append(np.asarray(kept) + part.reshape(np.shape(kept)))
+        return values[: 2 * MOST_RANKS]
+
+    def _nearest_right(self, operation: Operation, run: Run) -> list[tuple[int, float]]:
+        """The cotangents that an operation is made of, through operations that are none."""
+        known: dict[tuple[int, float], None] = {}
+        queue, seen = list(operation.inputs), set(operation.inputs)
+        for n in queue:
+            if n in self.forward:
+                continue
+            match = self.right.get(n) if run is self.start else self._cotangent_of(run, n)
+            if match is not None:
+                known[match] = None
+                continue
+            producer = self.tape.producer(n)
+            if producer is not None and len(seen) < 40:
+                queue.extend(x for x in producer.inputs if x not in seen)
+                seen.update(producer.inputs)
+        return list(known)
+
+    def _parts(self, node: int) -> list[tuple[int, Any]]:
+        """What comes back to a forward value through each of its uses, where it has several."""
+        known = self.uses.get(node)
+        if known is None:
+            assert self.fit.run is not None
+            known = []
+            users = [
+                self.tape.operations[i] for i in self.tape.users[node]
+                if self.tape.operations[i].out in self.bar
+            ]  # fmt: skip
+            for user in users if len(users) > 1 else ():
+                try:
+                    pulled = pull(user, self.fit.run.env, self.bar[user.out], within={node})
+                except NoRule:
+                    continue
+                known += [(user.index, part) for n, part in pulled if n == node]
+            self.uses[node] = known
+        return known
 
     def _scales(self) -> list[float]:
         scales: dict[float, int] = {}
@@ -269,18 +405,10 @@ class Blame:
         return [i for i in sorted(wrong) if i in again.chosen]
 
 
-def _near(
-    x: float, scalars: Sequence[tuple[int, float]], magnitudes: np.ndarray[Any, Any]
-) -> int | None:
-    """Return the forward node whose scalar cotangent equals x."""
-    if not scalars or not np.isfinite(x) or x == 0:
-        return None
-    at = int(np.searchsorted(magnitudes, abs(x) * (1 - 1e-9)))
-    while at < len(scalars) and magnitudes[at] <= abs(x) * (1 + 1e-9):
-        if (scalars[at][1] > 0) == (x > 0):
-            return scalars[at][0]
-        at += 1
-    return None
+def transposed(value: Any) -> list[np.ndarray[Any, Any]]:
+    """Return a matrix's transpose as a vector, where that differs."""
+    x = np.asarray(value, dtype=float)
+    return [x.T.reshape(-1)] if x.ndim == 2 and min(x.shape) > 1 else []
 
 
 def _shaped(value: Any, like: Any) -> Any:
@@ -295,6 +423,9 @@ def _shaped(value: Any, like: Any) -> Any:
     return np.asmatrix(array) if isinstance(like, np.matrix) else array
 
 
-def without_operand(operation: Operation) -> bool:
-    """Whether an operation is an elementwise product (one factor can be solved for)."""
-    return operation.function in MULTIPLY or operation.function is operator.truediv
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values are equal to rounding."""
+    x, y = np.asarray(a, float), np.asarray(b, float)
+    return x.shape == y.shape and bool(
+        np.linalg.norm(x - y) <= 1e-9 * (np.linalg.norm(y) or 1.0)
+    )

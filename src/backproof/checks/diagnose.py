@@ -63,6 +63,8 @@ class Diagnoser:
 
     def diagnose(self) -> Diagnosis:
         """Return the first explanation that makes the expression exact."""
+        if self.fault.kind == "update":
+            return self._at_update()
         for attempt in (
             self._stale, self._sign_or_factor, self._transposed, self._other_function,
             self._other_axis, self._other_operand, self._missing_term, self._local,
@@ -75,6 +77,12 @@ class Diagnoser:
             "BP101", "wrong-operand", self.operation.where,
             f"`{self.operation.where.text}` is not what the chain rule gives here",
         )  # fmt: skip
+
+    def _at_update(self) -> Diagnosis:
+        """The update takes a gradient that belongs to another parameter."""
+        return self.finding(
+            "BP101", "wrong-operand", f"`{self.operation.where.text}` does not use its own gradient"
+        )
 
     # ---- helpers -------------------------------------------------------------------------------
 
@@ -400,13 +408,9 @@ class Diagnoser:
         ]  # fmt: skip
         if len(users) < 2:
             return None
-        from backproof.calculus.adjoint import adjoints
-
+        parts = dict(self.blame._parts(truth_node))
         for user in users:
-            bar = adjoints(
-                self.tape, self.run, {user.out: self.blame.bar[user.out]}, within={truth_node}
-            )
-            part = bar.of.get(truth_node)
+            part = parts.get(user.index)
             whole = self.blame.bar[truth_node]
             if part is None:
                 continue

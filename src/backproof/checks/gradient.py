@@ -50,6 +50,8 @@ class StepEvidence:
             return "verified", ""
         if match.vacuous:
             return "verified", "zero"
+        if any(update.repeated for update in parameter.updates):
+            return "unverified", "it is updated several times within one iteration"
         return "wrong", ""
 
 

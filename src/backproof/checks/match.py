@@ -234,13 +234,15 @@ def _common_scale(fit: Fit) -> None:
         for level, s, error in match.scales:
             if level >= 0 and match.parameter.levels[level].deep:
                 continue
-            offers.append((s, i, (level, s, error)))
+            if s:
+                offers.append((s, i, (level, s, error)))
     best: dict[int, tuple[int, float, float]] = {}
     best_key: tuple[int, float] = (0, -np.inf)
     for s, _, _ in offers:
         members: dict[int, tuple[int, float, float]] = {}
         for other, i, entry in offers:
-            if abs(other / s - 1) < 1e-5 and (i not in members or entry[0] >= members[i][0]):
+            same = abs(other / s - 1) < 1e-5
+            if same and (i not in members or entry[0] >= members[i][0]):
                 members[i] = entry
         key = (len(members), -abs(np.log(abs(s))) - (0.0 if s > 0 else 1e-3))
         if key > best_key:

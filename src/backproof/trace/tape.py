@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.primitives import Method
 from backproof.trace.recorder import ARRAYS, OPAQUE, SOURCE, TRACKED, Event
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
+
+
+#: Functions whose result takes only its shape and dtype from the first argument.
+SHAPE_ONLY = {np.ones_like, np.zeros_like, np.empty_like, np.full_like}
 
 
 class Ref:
@@ -371,6 +376,9 @@ class _Builder:
             if type(a) is Ref or contains_ref(a):
                 nested = True
                 collect(a, inputs)
+        if type(function) is not Method and _hashable(function) and function in SHAPE_ONLY and args:
+            nested = nested or type(args[0]) is Ref
+            inputs = {a.node: None for a in args[1:] if type(a) is Ref}
         tape = self.tape
         out = len(tape.nodes)
         index = len(tape.operations)
@@ -531,6 +539,10 @@ class _Builder:
         """A value that depends on its arguments in an unknown way: an operation that fails."""
         tree = self.tree(kwargs) if kwargs else {}
         return self.emit(site, primitives.Opaque(out), refs, tree, out)
+
+
+def _hashable(function: Any) -> bool:
+    return getattr(type(function), "__hash__", None) is not None
 
 
 def collect(value: Any, found: dict[int, None]) -> None:
