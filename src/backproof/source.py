@@ -8,25 +8,15 @@ import os
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 
-class Located(Protocol):
-    """What `SourceFile.span_of` needs of an AST node: `ast.expr`, `ast.stmt`, `ast.keyword` …"""
-
-    @property
-    def lineno(self) -> int: ...
-    @property
-    def col_offset(self) -> int: ...
-    @property
-    def end_lineno(self) -> int | None: ...
-    @property
-    def end_col_offset(self) -> int | None: ...
+#: Nodes of Python's syntax tree that know where they stand.
+Located = ast.expr | ast.stmt | ast.keyword | ast.ExceptHandler
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of text. Lines and columns are 1-based, columns count code points, end exclusive."""
+    """A stretch of text: 1-based lines and columns, columns in code points, end exclusive."""
 
     line: int
     column: int

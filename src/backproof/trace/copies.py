@@ -124,7 +124,9 @@ class Plain:
     def visit_arguments(self, node: ast.arguments) -> ast.arguments:
         """Copy the defaults; annotations are left alone."""
         return replaced(
-            node, defaults=self.visit_all(node.defaults), kw_defaults=self.visit_all(node.kw_defaults)
+            node,
+            defaults=self.visit_all(node.defaults),
+            kw_defaults=self.visit_all(node.kw_defaults),
         )
 
     def visit_ClassDef(self, node: ast.ClassDef) -> Any:
@@ -136,9 +138,7 @@ class Plain:
             inside = Plain(self.places, self.depth)
             inside._class_body = True
             body = inside.visit_all(node.body)
-        return replaced(
-            node, decorator_list=decorators, bases=bases, keywords=keywords, body=body
-        )
+        return replaced(node, decorator_list=decorators, bases=bases, keywords=keywords, body=body)
 
     def visit_Global(self, node: ast.Global | ast.Nonlocal) -> Any:
         """Drop the declaration, which `declarations` has put before the copies."""

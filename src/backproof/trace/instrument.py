@@ -39,7 +39,18 @@ UNARY: dict[type[ast.unaryop], str] = {ast.USub: "neg", ast.UAdd: "pos", ast.Inv
 VIEWS = frozenset({"T", "real", "imag", "flat", "A", "A1", "I", "H", "mT"})
 #: Builtins that look at the frame of their caller, or that the compiler treats specially.
 UNWATCHED = frozenset(
-    {"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint", "input"}
+    {
+        "super",
+        "locals",
+        "globals",
+        "vars",
+        "dir",
+        "eval",
+        "exec",
+        "__import__",
+        "breakpoint",
+        "input",
+    }
 )
 #: From this many arguments on the compiler does not emit a method call (its stack guideline).
 _MANY_ARGUMENTS = 15
@@ -117,9 +128,7 @@ class Instrumented(Plain):
         elif isinstance(function, ast.Name) and function.id in UNWATCHED:
             called = function
         else:
-            site = self.site(
-                node, "call", self.places.text(function), *node.args, *node.keywords
-            )
+            site = self.site(node, "call", self.places.text(function), *node.args, *node.keywords)
             called = self.hook("call", function, site, self.visit(function))
         return located(
             replaced(
@@ -134,9 +143,7 @@ class Instrumented(Plain):
     def visit_Starred(self, node: ast.Starred) -> Any:
         """``*xs`` → ``*@bp.unpack(site, xs)``, in calls and displays."""
         site = self.site(node.value, "unpack", "unpack", node.value)
-        return replaced(
-            node, value=self.hook("unpack", node.value, site, self.visit(node.value))
-        )
+        return replaced(node, value=self.hook("unpack", node.value, site, self.visit(node.value)))
 
     # ---- subscripts and attributes ------------------------------------------------------------
 
@@ -192,9 +199,7 @@ class Instrumented(Plain):
         ):
             site = self.site(node.value, "unpack", "unpack", node.value)
             value = self.hook("unpack", node.value, site, value)
-        return replaced(
-            node, targets=[self.target(target) for target in node.targets], value=value
-        )
+        return replaced(node, targets=[self.target(target) for target in node.targets], value=value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """Watch value and target; the annotation stays as it is."""
@@ -320,9 +325,7 @@ class Instrumented(Plain):
     def visit_withitem(self, node: ast.withitem) -> Any:
         """Watch one ``expression as target``."""
         target = None if node.optional_vars is None else self.target(node.optional_vars)
-        return replaced(
-            node, context_expr=self.visit(node.context_expr), optional_vars=target
-        )
+        return replaced(node, context_expr=self.visit(node.context_expr), optional_vars=target)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
         """Begin with ``@bp.caught()``, so that the handler sees a traceback without our frames."""

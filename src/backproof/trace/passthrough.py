@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import operator
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,32 +19,7 @@ from backproof.trace.site import SITES
 
 ON = "@bp.on"
 
-BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
-    "pow": operator.pow,
-    "matmul": operator.matmul,
-    "and": operator.and_,
-    "or": operator.or_,
-    "xor": operator.xor,
-}
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "eq": operator.eq,
-    "ne": operator.ne,
-}
-UNARY: dict[str, Callable[[Any], Any]] = {
-    "neg": operator.neg,
-    "pos": operator.pos,
-    "invert": operator.invert,
-}
+#: What an augmented assignment does, by `Site.op`.
 IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.iadd,
     "sub": operator.isub,
@@ -61,12 +37,29 @@ IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _binary(function: Callable[[Any, Any], Any]) -> Callable[[int, Any, Any], Any]:
-    return lambda site, a, b: function(a, b)
-
-
-def _unary(function: Callable[[Any], Any]) -> Callable[[int, Any], Any]:
-    return lambda site, a: function(a)
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    # Spelt out: an operator inside a function costs half of a call of `operator.add`.
+    "@bp.add": lambda site, a, b: a + b,
+    "@bp.sub": lambda site, a, b: a - b,
+    "@bp.mul": lambda site, a, b: a * b,
+    "@bp.div": lambda site, a, b: a / b,
+    "@bp.floordiv": lambda site, a, b: a // b,
+    "@bp.mod": lambda site, a, b: a % b,
+    "@bp.pow": lambda site, a, b: a**b,
+    "@bp.matmul": lambda site, a, b: a @ b,
+    "@bp.and": lambda site, a, b: a & b,
+    "@bp.or": lambda site, a, b: a | b,
+    "@bp.xor": lambda site, a, b: a ^ b,
+    "@bp.lt": lambda site, a, b: a < b,
+    "@bp.le": lambda site, a, b: a <= b,
+    "@bp.gt": lambda site, a, b: a > b,
+    "@bp.ge": lambda site, a, b: a >= b,
+    "@bp.eq": lambda site, a, b: a == b,
+    "@bp.ne": lambda site, a, b: a != b,
+    "@bp.neg": lambda site, a: -a,
+    "@bp.pos": lambda site, a: +a,
+    "@bp.invert": lambda site, a: ~a,
+}
 
 
 def getitem(site: int, x: Any, key: Any) -> Any:
@@ -153,8 +146,7 @@ def caught() -> None:
 
 #: All hooks but the switch ``@bp.on``, by their names as builtins.
 HOOKS: dict[str, Callable[..., Any]] = {
-    **{"@bp." + name: _binary(function) for name, function in (BINARY | COMPARE).items()},
-    **{"@bp." + name: _unary(function) for name, function in UNARY.items()},
+    **_OPERATORS,
     "@bp.getitem": getitem,
     "@bp.slice": slice,
     "@bp.target": target,
@@ -184,6 +176,22 @@ def install(hooks: Mapping[str, Callable[..., Any]] = HOOKS, *, on: bool = False
     """
     builtins.__dict__.update({**HOOKS, **hooks})
     builtins.__dict__[ON] = on
+
+
+def main_thread_only(hooks: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return `hooks` such that other threads pass through.
+
+    For programs that have threads (`threading.active_count`): the test costs as much as a hook.
+    """
+    main, current = threading.main_thread().ident, threading.get_ident
+
+    def guarded(hook: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: (hook if current() == main else plain)(*arguments)
+
+    return {
+        name: hook if hook is HOOKS.get(name) else guarded(hook, HOOKS[name])
+        for name, hook in hooks.items()
+    }
 
 
 def uninstall() -> None:

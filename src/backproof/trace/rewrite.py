@@ -50,7 +50,10 @@ def rewrite(source: SourceFile, *, flags: int = 0) -> CodeType:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source.text, source.path)
+            tree = compile(
+                source.text, source.path, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True
+            )
+            assert isinstance(tree, ast.Module)
             return compile(
                 instrumented(tree, source), source.path, "exec", flags=flags, dont_inherit=True
             )
