@@ -91,13 +91,16 @@ class Descent:
             first = operation.args[0]
             if not (type(first) is Ref and first.node == node):
                 factor = -1.0
-        deep = False
+        deep = rated = False
         found = [Level((node,), factor, deep)]
         while len(found) < 30:
             step = self._below(node)
             if step is None:
                 return found
             node, scale, size = step
+            if size and not rated and self._is_rate(found[-1].nodes[0]):
+                size = False  # the outermost float is the learning rate, whatever its value
+            rated = rated or scale not in (None, 1.0, -1.0)
             factor = None if factor is None or scale is None else factor * scale
             deep = deep or size
             found.append(Level((node,), factor, deep))
@@ -215,6 +218,19 @@ class Descent:
             size = 1 / size
             return any(abs(size - s) < 1e-9 * s for s in self.sizes if s > 2)
         return size >= 2 and size in self.sizes
+
+    def _is_rate(self, node: int) -> bool:
+        """Whether a product's scalar is a float that the step does not compute."""
+        operation = self.tape.producer(node)
+        if operation is None:
+            return False
+        for arg in operation.args:
+            if type(arg) is Ref and type(self.tape.nodes[arg.node].obj) is float:
+                if self.tape.producer(arg.node) is None:
+                    return True
+            if type(arg) is float:
+                return True
+        return False
 
     def _is_root(self, value: Any) -> bool:
         """Whether a divisor is an optimiser's ``sqrt(v) + ε``."""

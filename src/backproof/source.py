@@ -9,7 +9,6 @@ import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-
 #: Nodes of Python's syntax tree that know where they stand.
 Located = ast.expr | ast.stmt | ast.keyword | ast.ExceptHandler
 

@@ -103,8 +103,8 @@ class Blame:
         return found
 
     def _first(self, wrong: set[int], kept: dict[int, Any]) -> Fault | None:
-        run = self.run if not kept else self._replayed(kept)
-        self.start, self.kept = run, kept
+        self.kept = kept
+        self.start = run = self._replayed(kept) if kept else self.run
         self.right = self._matched(run)
         feeding = self.tape.ancestors(self._level_nodes(wrong)) - self.forward
         feeding -= {n for p in self.evidence.params for level in p.levels for n in level.nodes}
@@ -123,7 +123,9 @@ class Blame:
         for operations in (*suspects, *reversed(trusted)):
             if len(operations) > MOST_INSTANCES or self.late():
                 continue
-            for truth in self._proposals(operations, run):
+            begin = order[operations[0].site] or 0
+            faulty = [o for o in operations if o.index >= begin]
+            for truth in self._proposals(faulty, feeding):
                 repaired = self._repaired({**kept, **truth}, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
                     outs = tuple(o.index for o in operations)
@@ -192,9 +194,12 @@ class Blame:
                 nodes.extend(d for u in parameter.updates for _, d in u.merges)
         return nodes
 
-    def _replayed(self, replace: dict[int, Any]) -> Run:
+    def _replayed(self, replace: dict[int, Any], until: int | None = None) -> Run:
+        replace = {**self.kept, **replace}
         dirty = self.tape.reach(replace)
-        return self.tape.replay(double=True, base=self.run, dirty=dirty, replace=replace)
+        return self.tape.replay(
+            double=True, base=self.run, dirty=dirty, replace=replace, until=until
+        )
 
     def _tables(self) -> dict[int, tuple[list[int], np.ndarray[Any, Any]]]:
         """Forward cotangents by size: their nodes, and the unit vectors in rows."""
@@ -245,33 +250,54 @@ class Blame:
 
     # ---- proposals -----------------------------------------------------------------------------
 
-    def _proposals(self, operations: Sequence[Operation], run: Run) -> Iterable[dict[int, Any]]:
+    def _proposals(
+        self, operations: Sequence[Operation], feeding: set[int]
+    ) -> Iterable[dict[int, Any]]:
         """Yield what the values of a site should have been, most plausible first.
 
-        The executions are gone through in time order, each with the earlier ones already right:
-        in a loop over layers or time steps, what reaches the next execution is then right too.
+        A proposal must first help near its first execution: some value made from it becomes a
+        cotangent. Then the executions are gone through in time order, each with the earlier ones
+        already right, so that what reaches the next one (a layer, a time step) is right too.
         """
-        for rank in range(4 * MOST_RANKS):
-            truth: dict[int, Any] = {}
-            changed = exhausted = False
-            present = run
-            for position, operation in enumerate(operations):
-                candidates = self._partners(operation, present, len(operations))
-                if rank >= len(candidates):
-                    exhausted = exhausted or position == 0
-                    if not candidates or exhausted:
-                        break
-                author = present.env[operation.out]
-                value = _shaped(candidates[min(rank, len(candidates) - 1)], author)
-                truth[operation.out] = value
-                if not _same(author, value):
-                    changed = True
-                    if position + 1 < len(operations) and len(operations) <= MOST_SEQUENTIAL:
-                        present = self._replayed({**self.kept, **truth})
-            if exhausted:
+        first = operations[0]
+        author = self.start.env[first.out]
+        for rank, partner in enumerate(self._partners(first, self.start, len(operations))):
+            value = _shaped(partner, author)
+            if self.late():
                 return
-            if changed and not self.late():
-                yield truth
+            if _same(author, value):
+                continue
+            if len(operations) > 1 and not self._helps(operations, value, feeding):
+                continue
+            yield self._spread(operations, rank, value)
+
+    def _helps(self, operations: Sequence[Operation], value: Any, feeding: set[int]) -> bool:
+        """Whether a value for the first execution makes something before the second one right."""
+        first, second = operations[0], operations[1]
+        reached = self.tape.reach([first.out])
+        run = self._replayed({first.out: value}, until=second.index)
+        checked = 0
+        for operation in self.tape.operations[first.index + 1 : second.index + 1]:
+            out = operation.out
+            if out in reached and out in feeding and out not in self.right:
+                if self._cotangent_of(run, out) is not None:
+                    return True
+                checked += 1
+                if checked > 30:
+                    return False
+        return not checked
+
+    def _spread(self, operations: Sequence[Operation], rank: int, value: Any) -> dict[int, Any]:
+        """Carry a proposal for the first execution of a site over to the later ones."""
+        truth = {operations[0].out: value}
+        sequential = len(operations) <= MOST_SEQUENTIAL
+        for operation in operations[1:]:
+            present = self._replayed(truth, until=operation.index) if sequential else self.start
+            partners = self._partners(operation, present, len(operations))
+            if partners:
+                author = present.env[operation.out]
+                truth[operation.out] = _shaped(partners[min(rank, len(partners) - 1)], author)
+        return truth
 
     def late(self) -> bool:
         """Whether the time for the search is over."""

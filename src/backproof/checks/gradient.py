@@ -158,6 +158,7 @@ def best_fit(fits: Sequence[Fit], count: int) -> Fit | None:
             len(f.chosen),
             sum(m.fits for m in f.matches),
             f.hypothesis.node is not None,
+            -abs(float(np.log(abs(f.scale)))),
         ),
         reverse=True,
     )

@@ -237,14 +237,14 @@ def _common_scale(fit: Fit) -> None:
             if s:
                 offers.append((s, i, (level, s, error)))
     best: dict[int, tuple[int, float, float]] = {}
-    best_key: tuple[int, float] = (0, -np.inf)
+    best_key: tuple[int, bool, float] = (0, False, -np.inf)
     for s, _, _ in offers:
         members: dict[int, tuple[int, float, float]] = {}
         for other, i, entry in offers:
             same = abs(other / s - 1) < 1e-5
             if same and (i not in members or entry[0] >= members[i][0]):
                 members[i] = entry
-        key = (len(members), -abs(np.log(abs(s))) - (0.0 if s > 0 else 1e-3))
+        key = (len(members), s > 0, -abs(float(np.log(abs(s)))))
         if key > best_key:
             best, best_key, fit.scale = members, key, s
     fit.chosen = best

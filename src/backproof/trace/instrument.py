@@ -308,7 +308,22 @@ class Instrumented(Plain):
         self.places.begin(node)
         return self.generic(node)
 
-    visit_Expr = visit_Return = visit_Raise = visit_Assert = _simple
+    visit_Expr = visit_Return = visit_Raise = _simple
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        """Watch all but the comparison itself, whose place the raised error is given."""
+        self.places.begin(node)
+        message = None if node.msg is None else self.visit(node.msg)
+        return replaced(node, test=self._tested(node.test), msg=message)
+
+    def _tested(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Compare):
+            return self.generic(node)
+        if isinstance(node, ast.BoolOp):
+            return replaced(node, values=[self._tested(value) for value in node.values])
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return replaced(node, operand=self._tested(node.operand))
+        return self.visit(node)
 
     def visit_If(self, node: ast.If) -> Any:
         """Watch the condition and both branches."""

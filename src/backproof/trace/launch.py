@@ -7,7 +7,6 @@ status, tracebacks and warnings are those of plain Python.
 from __future__ import annotations
 
 import ast
-import asyncio
 import builtins
 import importlib.util
 import inspect
@@ -117,7 +116,7 @@ def launch(
         program = _find(target, list(argv), tuple(include), notes, stage)
         raised: BaseException | None = None
         try:
-            _run(program, on_ready, notes)
+            _run(program, on_ready)
         except stop:
             pass
         except BaseException as error:
@@ -245,7 +244,7 @@ def _cell(cell: SourceFile, notes: list[str]) -> Callable[[int], CodeType]:
             return rewrite(cell, flags=flags)
         except Exception as error:
             failure = error
-        plain = compile(cell.text, cell.path, "exec", flags, dont_inherit=True)
+        plain: CodeType = compile(cell.text, cell.path, "exec", flags, dont_inherit=True)
         if is_testing():
             raise failure
         notes.append(f"{cell.path} runs without instrumentation: {failure!r}")
@@ -315,22 +314,32 @@ def _thread_failed(arguments: threading.ExceptHookArgs) -> None:
 # ---- running -----------------------------------------------------------------------------------
 
 
-def _run(program: _Program, on_ready: Callable[[], object] | None, notes: list[str]) -> None:
+def _run(program: _Program, on_ready: Callable[[], object] | None) -> None:
     namespace = program.main.__dict__
     flags = 0
-    with ExitStack() as loops:
-        runner: asyncio.Runner | None = None
+    with ExitStack() as loop:
+        wait: Callable[[object], object] | None = None
         for piece in program.pieces:
             code = piece(flags)
             flags |= code.co_flags & _FUTURES
             if on_ready is not None:
                 on_ready()
                 on_ready = None
-            if code.co_flags & inspect.CO_COROUTINE:
-                runner = runner or loops.enter_context(asyncio.Runner())
-                runner.run(eval(code, namespace))
-            else:
+            if not code.co_flags & inspect.CO_COROUTINE:
                 exec(code, namespace)
+                continue
+            # A cell with `await` at its top: all of them share one event loop.
+            wait = wait or _event_loop(loop)
+            wait(eval(code, namespace))
+
+
+def _event_loop(stack: ExitStack) -> Callable[[object], object]:
+    """Return what runs a coroutine in an event loop that lives as long as `stack`."""
+    # Imported here because it takes 40 ms, and few notebooks wait.
+    import asyncio
+
+    runner = stack.enter_context(asyncio.Runner())
+    return lambda coroutine: runner.run(coroutine)  # type: ignore[arg-type]
 
 
 def _futures() -> int:

@@ -54,9 +54,10 @@ def rewrite(source: SourceFile, *, flags: int = 0) -> CodeType:
                 source.text, source.path, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True
             )
             assert isinstance(tree, ast.Module)
-            return compile(
+            code: CodeType = compile(
                 instrumented(tree, source), source.path, "exec", flags=flags, dont_inherit=True
             )
+            return code
     except BaseException:
         del SITES[sites:]
         raise
