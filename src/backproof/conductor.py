@@ -8,7 +8,8 @@ scheduled steps are recorded; in between the program runs its own plain code.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backproof.trace.recorder import LoopInstance, Recorder
@@ -20,6 +21,18 @@ SCHEDULE = (2, 3, 7, 20, 60, 200, 600, 2_000, 6_000, 20_000, 60_000, 200_000)
 #: Judging stops here (seconds), however long the program runs.
 ANALYSIS_BUDGET = 2.5
 MOST_BYTES = 120_000_000
+#: Events that a recognised loop waits for the loop around it to show whether it updates more.
+PATIENCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A loop that may be the training loop: two iterations of it, as positions in the log."""
+
+    site: int
+    bounds: tuple[int, int, int]
+    sites: frozenset[int]
+    count: int
 
 
 class StopRun(BaseException):
@@ -61,13 +74,16 @@ class Conductor:
         self._weighed = 0
         self._bytes = 0
         self._open = False
+        self.candidate: Candidate | None = None
         self._sites: frozenset[int] = frozenset()
 
     # ---- called by the recorder ----------------------------------------------------------------
 
     def outermost(self, recorder: Recorder) -> None:
         """A loop begins outside any other: what came before cannot be part of a step."""
-        if self.site is None and len(recorder.loops) == 1:
+        if self.candidate is not None:
+            self._lock(recorder, self.candidate)
+        elif self.site is None and len(recorder.loops) == 1:
             self.recorded += len(recorder.log)
             recorder.log.clear()
             self._weighed = self._bytes = 0
@@ -116,6 +132,8 @@ class Conductor:
                     self._attempt(recorder, loop, last=True)
                 if self.site is not None:
                     break
+            if self.site is None and self.candidate is not None:
+                self._lock(recorder, self.candidate)
             if self.site is None and recorder.log:
                 self._single(recorder)
         recorder.close()
@@ -130,9 +148,15 @@ class Conductor:
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
             if self.site is not None:
-                recorder.loops[:] = recorder.loops[: recorder.loops.index(loop) + 1]
                 return self.iteration(recorder, loop)
+        waiting = self.candidate
+        if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
+            self._lock(recorder, waiting)
+            return self.iteration(recorder, loop)
         if len(log) > self.max_events or self._heavy(log):
+            if waiting is not None:
+                self._lock(recorder, waiting)
+                return self.iteration(recorder, loop)
             self._drop(recorder, loop)
         return True
 
@@ -159,7 +183,7 @@ class Conductor:
 
     def _attempt(self, recorder: Recorder, loop: LoopInstance, *, last: bool = False) -> None:
         """See whether the last two iterations of a loop change the same parameter."""
-        if len(loop.starts) < 3:
+        if len(loop.starts) < 3 or (self.candidate and loop.site == self.candidate.site):
             return
         first, second, end = loop.starts[-3:]
         size = end - first
@@ -174,16 +198,45 @@ class Conductor:
         a, b, c = tape.boundaries
         before = find_updates(tape, a, b)
         after = find_updates(tape, b, c) if before else []
-        if chained(tape, before, after):
-            self.site = loop.site
-            self._sites = frozenset(s for u in (*before, *after) for s in u.sites(tape))
-            self.steps = loop.count if last else loop.count - 1
-            self._judge(recorder, second, end, self.steps - 1)
-            self._judge(recorder, first, second, self.steps - 2)
-            recorder.log.clear()
-            if last:
-                recorder.arm()
+        kept = chained(before, after)
+        if kept:
+            sites = frozenset(s for u in kept for s in u.sites(tape))
+            count = loop.count if last else loop.count - 1
+            found = Candidate(loop.site, (first, second, end), sites, count)
+            self.analysis_seconds += time.perf_counter() - started
+            self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
+            return
         self.analysis_seconds += time.perf_counter() - started
+
+    def _consider(
+        self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]
+    ) -> None:
+        """Choose between a loop and one inside it that changes parameters as well.
+
+        The inner loop's iterations are the steps, unless the outer updates more parameters.
+        """
+        inner = self.candidate
+        if inner is None:
+            self.candidate = found
+            if loop not in recorder.loops[1:]:
+                self._lock(recorder, found)
+        elif found.site != inner.site:
+            more = bool(updates) and bool(found.sites - inner.sites)
+            self._lock(recorder, found if more else inner)
+
+    def _lock(self, recorder: Recorder, found: Candidate) -> None:
+        """The training loop is known: judge the two iterations that show it."""
+        started = time.perf_counter()
+        first, second, end = found.bounds
+        self.site, self._sites = found.site, found.sites
+        self.steps = found.count
+        self._judge(recorder, second, end, self.steps - 1)
+        self._judge(recorder, first, second, self.steps - 2)
+        recorder.log.clear()
+        self.candidate = None
+        self.analysis_seconds += time.perf_counter() - started
+        if all(loop.site != found.site for loop in recorder.loops):
+            recorder.arm()
 
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step."""
@@ -191,7 +244,10 @@ class Conductor:
         log = recorder.log
         if len(log) <= self.max_events:
             tape = build(log, 0, len(log))
-            updates = find_updates(tape, 0, len(tape.operations))
+            updates = [
+                u for u in find_updates(tape, 0, len(tape.operations))
+                if tape.nodes[u.old].obj is tape.nodes[u.new].obj
+            ]  # fmt: skip
             if updates:
                 self.steps = 1
             self.judge(tape, updates, 0)

@@ -38,6 +38,8 @@ class Level:
     nodes: tuple[int, ...]
     factor: float | None
     deep: bool = False
+    sign: float = 1.0
+    """Sign of the way from the value to the change (an optimiser's root and clipping keep it)."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class Parameter:
     levels: list[Level] = field(default_factory=list)
     decay: tuple[float, ...] = ()
     """Factor c of ``new = c·old + Δ`` for each update."""
+    rows: Any = None
+    """Flat positions that Δ changes, where it has fewer entries than the parameter."""
 
     @property
     def old(self) -> tuple[int, ...]:
@@ -84,7 +88,7 @@ class Descent:
         """Return the levels beneath one merge ``old ± δ``, outermost first."""
         index, node = merge
         operation = self.tape.operations[index]
-        factor: float | None = 1.0
+        factor = 1.0
         if operation.function in SUBTRACT or (
             len(operation.args) > 2 and operation.args[0] is np.subtract
         ):
@@ -92,7 +96,8 @@ class Descent:
             if not (type(first) is Ref and first.node == node):
                 factor = -1.0
         deep = rated = False
-        found = [Level((node,), factor, deep)]
+        sign = factor
+        found = [Level((node,), factor, deep, sign)]
         while len(found) < 30:
             step = self._below(node)
             if step is None:
@@ -102,8 +107,9 @@ class Descent:
                 size = False  # the outermost float is the learning rate, whatever its value
             rated = rated or scale not in (None, 1.0, -1.0)
             factor = None if factor is None or scale is None else factor * scale
+            sign = -sign if scale is not None and scale < 0 else sign
             deep = deep or size
-            found.append(Level((node,), factor, deep))
+            found.append(Level((node,), factor, deep, sign))
         return found
 
     def _below(self, node: int) -> tuple[int, float | None, bool] | None:
@@ -302,7 +308,8 @@ def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> 
     """Levels of a group of scalars: those that every member has."""
     first = members[:400]
     if len(members) > len(first):
-        return [Level(tuple(u.merges[0][1] for u in members), _sign(tape, members[0]))]
+        sign = _sign(tape, members[0])
+        return [Level(tuple(u.merges[0][1] for u in members), sign, sign=sign)]
     descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
     shared: list[Level] = []
     for row in zip(*descents, strict=False):
@@ -310,8 +317,9 @@ def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> 
         if len(factors) != 1:
             break
         shared.append(
-            Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep)
-        )
+            Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep,
+                  row[0].sign)
+        )  # fmt: skip
     return shared
 
 

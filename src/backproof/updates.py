@@ -95,8 +95,10 @@ class Carries:
         self.tape = tape
         self.start, self.stop = start, stop
         self.carry: dict[int, dict[int, float]] = {}
-        self.merges: dict[int, Merges] = {}
-        """node -> source -> the merges on the way from the source to the node."""
+        self.links: dict[int, tuple[tuple[int, ...], Merges]] = {}
+        """node -> (the values that it holds on, source -> merges made here)."""
+        self.merged: set[int] = set()
+        """Nodes that some merge led to."""
         for operation in tape.operations[start:stop]:
             self._add(operation)
 
@@ -132,16 +134,13 @@ class Carries:
             result = dict(left)
             for source, factor in right.items():
                 result[source] = result.get(source, 0.0) + sign * factor
-            merges = dict(self._merges(a))
-            for source in left:
-                if type(b) is Ref:
-                    merges[source] = (*merges.get(source, ()), (operation.index, b.node))
-            for source in right:
-                before = self._merges(b).get(source, ())
-                if type(a) is Ref:
-                    before = (*before, (operation.index, a.node))
-                merges[source] = (*merges.get(source, ()), *before)
-            self._keep(operation.out, result, merges)
+            merges: Merges = {}
+            if type(b) is Ref:
+                merges = dict.fromkeys(left, ((operation.index, b.node),))
+            if type(a) is Ref:
+                for source in right:
+                    merges[source] = (*merges.get(source, ()), (operation.index, a.node))
+            self._keep(operation, result, merges)
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
                 carried = self.of(x) if allowed else {}
@@ -150,7 +149,7 @@ class Carries:
                     factor = 1.0 / number if function in DIVIDE else number
                     scaled = {s: c * factor for s, c in carried.items()}
                     if self._within(scaled):
-                        self._keep(operation.out, scaled, self._merges(x))
+                        self._keep(operation, scaled)
                         return
         else:
             self._add_other(operation)
@@ -163,34 +162,28 @@ class Carries:
         if function is operator.getitem or keeps(operation):
             carried = self.of(first)
             if carried:
-                self._keep(operation.out, carried, self._merges(first))
+                self._keep(operation, carried)
         elif function is primitives.set_item or function is primitives.patch_view:
             value = args[-1]
             old, new = self.of(first), self.of(value)
             shared = {s: c for s, c in old.items() if s in new}
             if shared:
-                merges = {
-                    s: (*self._merges(first).get(s, ()), *self._merges(value).get(s, ()))
-                    for s in shared
-                }
-                self._keep(operation.out, shared, merges)
+                self._keep(operation, shared)
             elif new and self._covers(operation):
-                self._keep(operation.out, new, self._merges(value))
+                self._keep(operation, new)
         elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
             carried = self.of(args[1])
             if carried and len(args) > 3 and type(args[3]) is Ref:
                 merge = (operation.index, args[3].node)
-                before = self._merges(args[1])
-                merges = {s: (*before.get(s, ()), merge) for s in carried}
-                self._keep(operation.out, carried, merges)
+                self._keep(operation, carried, dict.fromkeys(carried, (merge,)))
         elif function in NEGATE and not isinstance(function, (Method, Attribute)):
             carried = {s: -c for s, c in self.of(first).items()}
             if carried:
-                self._keep(operation.out, carried, self._merges(first))
+                self._keep(operation, carried)
         elif operation.mutates and function is primitives.overwrite:
             carried = self.of(args[1])
             if carried:
-                self._keep(operation.out, carried, self._merges(args[1]))
+                self._keep(operation, carried)
         elif len(args) == 2 and (function in ADD or function in SUBTRACT):
             stripped = Operation(
                 operation.index, operation.event, operation.site, function, args, {},
@@ -209,19 +202,34 @@ class Carries:
     def _shape(self, value: Any) -> tuple[int, ...]:
         return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()
 
-    def _merges(self, value: Any) -> Merges:
-        return self.merges.get(value.node, {}) if type(value) is Ref else {}
+    def merges(self, node: int, source: int) -> tuple[tuple[int, int], ...]:
+        """Return the merges on the way from a source to a node, in order of time."""
+        found: set[tuple[int, int]] = set()
+        stack, seen = [node], {node}
+        while stack:
+            parents, merges = self.links.get(stack.pop(), ((), {}))
+            found.update(merges.get(source, ()))
+            for parent in parents:
+                if parent not in seen and source in self.carry.get(parent, {}):
+                    seen.add(parent)
+                    stack.append(parent)
+        return tuple(sorted(found))
 
     def _within(self, carried: dict[int, float]) -> bool:
         return any(SMALLEST <= abs(c) <= LARGEST for c in carried.values())
 
-    def _keep(self, node: int, carried: dict[int, float], merges: Merges) -> None:
+    def _keep(
+        self, operation: Operation, carried: dict[int, float], merges: Merges | None = None
+    ) -> None:
         kept = {s: c for s, c in carried.items() if SMALLEST <= abs(c) <= LARGEST}
         if kept and len(kept) <= MOST_SOURCES:
-            self.carry[node] = kept
-            merges = {s: m for s, m in merges.items() if s in kept}
+            self.carry[operation.out] = kept
+            self.links[operation.out] = (operation.inputs, merges or {})
+            for parent in operation.inputs:
+                if parent in self.merged:
+                    self.merged.add(operation.out)
             if merges:
-                self.merges[node] = merges
+                self.merged.add(operation.out)
 
 
 def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
@@ -233,9 +241,9 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
     latest: dict[int, int] = {}
     for operation in tape.operations[start:stop]:
         carried = carries.carry.get(operation.out)
-        if carried and operation.out in carries.merges:
+        if carried and operation.out in carries.merged:
             for source, factor in carried.items():
-                if factor > 0 and source in carries.merges[operation.out]:
+                if factor > 0:
                     latest[source] = operation.out
     if not latest:
         return []
@@ -245,7 +253,7 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
     for source, new in latest.items():
         merges = tuple(
             (index, delta)
-            for index, delta in dict.fromkeys(carries.merges[new].get(source, ()))
+            for index, delta in carries.merges(new, source)
             if depends.get(delta, 0) & bits[source]
             and not _is_old(tape, delta, start)
             and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
@@ -289,7 +297,9 @@ def dependence(tape: Tape, bits: dict[int, int], start: int, stop: int) -> dict[
     return depends
 
 
-def chained(tape: Tape, first: Iterable[Update], second: Iterable[Update]) -> bool:
-    """Whether some value changed in one iteration is changed again in the next."""
-    olds = {update.old for update in second}
-    return any(update.new in olds for update in first)
+def chained(first: Iterable[Update], second: Iterable[Update]) -> list[Update]:
+    """Return the updates of two iterations in a row whose value goes from the one to the other."""
+    before, after = list(first), list(second)
+    olds = {update.old for update in after}
+    news = {update.new for update in before}
+    return [u for u in before if u.new in olds] + [u for u in after if u.old in news]

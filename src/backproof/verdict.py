@@ -12,6 +12,7 @@ from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value
+from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.finding import (
     Finding,
     GradientReport,
@@ -84,11 +85,24 @@ class Verdict:
                 self.preferred.insert(0, title)
             if self.cost is None or evidence.fit.hypothesis.node is not None:
                 self.cost = (title, evidence.fit.hypothesis.line)
-        wrong = False
-        for i in range(len(evidence.params)):
-            wrong = self._note(evidence, i) or wrong
+        wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i)]
+        if evidence.fit is None:
+            return
+        for fault in ascending(evidence):
+            self._add_state(evidence, fault)
         if wrong:
-            self._blame(evidence)
+            explained: set[int] = set()
+            for fault in (*stale_reads(evidence), *not_reset(evidence)):
+                explained |= set(fault.repaired)
+                self._add_state(evidence, fault)
+            if set(wrong) - explained:
+                self._blame(evidence)
+
+    def _add_state(self, evidence: StepEvidence, fault: StateFault) -> None:
+        diagnosis = Diagnosis(
+            fault.code, fault.cause, fault.site, fault.reason, fault.help, fault.overwrite
+        )
+        self._add(evidence, diagnosis, fault.repaired, ())
 
     def _note(self, evidence: StepEvidence, index: int) -> bool:
         """Add one parameter of one step to its history; returns whether it is proven wrong."""
@@ -151,28 +165,41 @@ class Verdict:
 
     def _blame(self, evidence: StepEvidence) -> None:
         """Find the faults behind the wrong gradients of a step."""
-        known = {line for _, line in self.findings}
         blame = Blame(evidence)
         for fault in blame.faults():
             diagnosis = Diagnoser(blame, fault).diagnose()
-            key = (diagnosis.code, diagnosis.site.span.line)
-            if key in self.findings or key[1] in known:
-                continue
-            self.findings[key] = self._finding(evidence, blame, fault, diagnosis)
+            self._add(evidence, diagnosis, fault.repaired, fault.operations)
+
+    def _add(
+        self, evidence: StepEvidence, diagnosis: Diagnosis, repaired: tuple[int, ...],
+        operations: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        """Keep a finding, unless one at the same line is there already."""
+        line = diagnosis.site.span.line
+        if any(line == known for _, known in self.findings):
+            return
+        self.findings[diagnosis.code, line] = self._finding(
+            evidence, repaired, operations, diagnosis
+        )
 
     def _finding(
-        self, evidence: StepEvidence, blame: Blame, fault: Any, diagnosis: Diagnosis
-    ) -> Finding:
+        self, evidence: StepEvidence, repaired: tuple[int, ...], operations: tuple[int, ...],
+        diagnosis: Diagnosis,
+    ) -> Finding:  # fmt: skip
         site = diagnosis.site
-        names = [evidence.params[i].name for i in fault.repaired]
+        names = [evidence.params[i].name for i in repaired]
         shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
         plural = "gradients of" if len(names) > 1 else "gradient of"
         verb = "are" if len(names) > 1 else "is"
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        notes = tuple(_numbers(evidence, i) for i in fault.repaired[:4])
+        if diagnosis.code == "BP104":
+            title = f"the update of {shown} goes up the cost instead of down"
+        notes = () if diagnosis.code == "BP104" else tuple(
+            _numbers(evidence, i) for i in repaired[:4]
+        )
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
-            for s in _consequences(evidence, fault, site)
+            for s in _consequences(evidence, operations, site)
         ]
         if diagnosis.overwrite is not None:
             o = diagnosis.overwrite
@@ -221,7 +248,7 @@ class Verdict:
             status=status, cost_expression=cost[0], cost_line=cost[1],
             parameters=parameters, reason=reason,
         )  # fmt: skip
-        findings = [f for f in self.findings.values() if status == "wrong" or f.severity != "error"]
+        findings = list(self.findings.values())
         return Report(
             script=target,
             status=outcome.status,
@@ -282,10 +309,12 @@ def _numbers(evidence: StepEvidence, index: int) -> str:
     )
 
 
-def _consequences(evidence: StepEvidence, fault: Any, site: Site) -> list[Site]:
+def _consequences(
+    evidence: StepEvidence, operations: tuple[int, ...], site: Site
+) -> list[Site]:
     """Statements that only inherit the error."""
     tape = evidence.tape
-    outs = [tape.operations[i].out for i in fault.operations]
+    outs = [tape.operations[i].out for i in operations]
     reached = tape.reach(outs)
     lines: dict[int, Site] = {}
     for operation in tape.operations:

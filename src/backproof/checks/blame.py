@@ -315,6 +315,8 @@ class Blame:
         if len(nodes) != 1:
             return None
         like = self.run.env[nodes[0]]
+        if parameter.rows is not None and np.size(like) == len(parameter.rows):
+            return {nodes[0]: _shaped(whole[parameter.rows], like)}
         shape = np.shape(self.run.env[parameter.old[0]])
         part = whole.reshape(shape)
         if np.shape(like) != shape and np.shape(like) == shape[::-1]:

@@ -107,12 +107,15 @@ def judge_step(
     cost_name : str, optional
         The user's hint: only costs of this name count.
     """
+    updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
     params = parameters(tape, updates, names)
     if not params:
         return StepEvidence(step, tape, [], base, None, reason="no parameter is updated")
     run, jitter = jittered(tape, params)
+    for parameter in params:
+        parameter.rows = changed_rows(tape, run, parameter)
     evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,
                             jitter=jitter, names=names)  # fmt: skip
     hypotheses = program_costs(tape, params)
@@ -137,6 +140,34 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def is_shared(value: Any) -> bool:
+    """Whether a float may be one constant object in several places (``b = c = 0.0``)."""
+    return type(value) is float and value == round(value, 3)
+
+
+def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
+    """Find which entries of a parameter a smaller Δ lands on (``E[i] -= lr * g``), if it is one."""
+    if len(parameter.updates) != 1 or not parameter.levels:
+        return None
+    update, node = parameter.updates[0], parameter.levels[0].nodes[0]
+    delta, new = run.env[node], run.env[update.new]
+    if delta is None or new is None or not 0 < np.size(delta) < np.size(new):
+        return None
+    probe = np.asarray(delta, float) + np.arange(1.0, np.size(delta) + 1).reshape(np.shape(delta))
+    probe_value = float(probe) if type(delta) is float else probe
+    again = tape.replay(
+        double=True, base=run, dirty=tape.reach([node]), replace={node: probe_value}
+    ).env[update.new]
+    if again is None:
+        return None
+    moved = (np.asarray(again, float) - np.asarray(new, float)).reshape(-1)
+    order = np.rint(np.abs(moved)).astype(int)
+    places = np.flatnonzero(order)
+    if places.size != np.size(delta) or set(order[places]) != set(range(1, places.size + 1)):
+        return None
+    return places[np.argsort(order[places])]
 
 
 def add(

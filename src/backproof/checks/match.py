@@ -165,10 +165,14 @@ def _fill(run: Run, match: Match, after: bool) -> None:
     shape = np.shape(run.env[nodes[0]]) if len(nodes) == 1 else truth.shape
     for level in range(-1, len(parameter.levels)):
         own = author_value(run, parameter, level)
+        if own is not None and level >= 0 and own.size != truth.size:
+            own = spread(parameter, own, truth.size)
         if own is None or own.size != truth.size:
             continue
         candidates = [own]
-        if level >= 0 and len(nodes) == 1:
+        if parameter.rows is not None:
+            pass
+        elif level >= 0 and len(nodes) == 1:
             candidates = arrangements(run.env[parameter.levels[level].nodes[0]], shape)
         for x in candidates:
             s, error = proportion(x, truth)
@@ -183,6 +187,15 @@ def _fill(run: Run, match: Match, after: bool) -> None:
                 match.scales.append((level, lam[0], 0.0))
                 match.decay = lam[1]
                 break
+
+
+def spread(parameter: Parameter, own: Any, size: int) -> Any:
+    """Put the entries of a row update at their places in the whole parameter."""
+    if parameter.rows is None or own.size != len(parameter.rows):
+        return None
+    whole = np.zeros(size)
+    whole[parameter.rows] = own
+    return whole
 
 
 def difference_tolerance(run: Run, parameter: Parameter, change: Any) -> float:

@@ -267,13 +267,13 @@ class Tape:
                         args = [env[a.node] if type(a) is Ref else a for a in operation.args]
                         kwargs = operation.kwargs
                     result = operation.function(*args, **kwargs)
+                    if operation.mutates:
+                        result = self._stored(operation, result, double)
                 except Exception:
                     env[out] = None
                     run.failed.append(operation.index)
                     continue
-                if operation.mutates:
-                    result = self._stored(operation, result, double)
-                elif double:
+                if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result
                 if type(result) is bool or type(result) is np.bool_:

@@ -1,0 +1,165 @@
+"""Faults of update and state: values read after their update, accumulators that are not reset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import rematch
+from backproof.trace.site import Site
+from backproof.updates import Carries
+
+
+@dataclass(slots=True)
+class StateFault:
+    """A fault of state: `site` is where the wrong value is read, `overwrite` what changed it."""
+
+    code: str
+    cause: str
+    site: Site
+    reason: str
+    help: str
+    repaired: tuple[int, ...]
+    overwrite: Site | None = None
+
+
+def gradient_nodes(evidence: StepEvidence, index: int) -> list[int]:
+    """Return the nodes of a parameter's outermost level."""
+    parameter = evidence.params[index]
+    if parameter.levels:
+        return list(parameter.levels[0].nodes)
+    return [delta for update in parameter.updates for _, delta in update.merges]
+
+
+def repaired(evidence: StepEvidence, replace: dict[int, Any], wrong: list[int]) -> tuple[int, ...]:
+    """Return the wrong parameters that a replacement makes right."""
+    tape, fit = evidence.tape, evidence.fit
+    assert fit is not None
+    run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(replace), replace=replace)
+    again = rematch(run, fit)
+    if not fit.scale or abs(again.scale / fit.scale - 1) > 1e-4:
+        return ()
+    return tuple(i for i in wrong if i in again.chosen)
+
+
+def stale_reads(evidence: StepEvidence) -> list[StateFault]:
+    """Gradients that were computed with an already updated parameter (BP105)."""
+    tape, fit = evidence.tape, evidence.fit
+    assert fit is not None
+    wrong = fit.wrong
+    found: list[StateFault] = []
+    for j, parameter in enumerate(evidence.params):
+        readers = [
+            i for i in wrong
+            if i != j and tape.ancestors(gradient_nodes(evidence, i)) & set(parameter.new)
+        ]  # fmt: skip
+        if not readers:
+            continue
+        replace = {u.new: evidence.run.env[u.old] for u in parameter.updates}
+        fixed = repaired(evidence, replace, readers)
+        if not fixed:
+            continue
+        merge = tape.operations[parameter.updates[-1].merges[-1][0]].where
+        feeding = tape.ancestors(n for i in fixed for n in gradient_nodes(evidence, i))
+        reach = tape.reach(parameter.new)
+        reads = [
+            o for o in tape.operations
+            if o.out in feeding and any(n in reach for n in o.inputs) and o.where.is_value
+        ] or [o for o in tape.operations if o.out in feeding and set(o.inputs) & reach]  # fmt: skip
+        first = reads[0].where
+        found.append(
+            StateFault(
+                "BP105", "mutated-value", first,
+                f"`{parameter.name}` is read here after its update on line {merge.span.line}; "
+                "the chain rule needs the value that the forward pass used",
+                f"update `{parameter.name}` after its last use, or keep a copy of the old value",
+                fixed, merge,
+            )
+        )  # fmt: skip
+    return found
+
+
+def not_reset(evidence: StepEvidence) -> list[StateFault]:
+    """Gradients that still hold what an earlier step left in their accumulator (BP106)."""
+    tape, fit = evidence.tape, evidence.fit
+    assert fit is not None
+    carries = Carries(tape, 0, len(tape.operations))
+    olds = {n for p in evidence.params for n in p.old}
+    grouped: dict[int, list[int]] = {}
+    values: dict[int, Any] = {}
+    for i in fit.wrong:
+        parameter = evidence.params[i]
+        nodes = {n for level in parameter.levels for n in level.nodes}
+        sources = {s for n in nodes for s in carries.carry.get(n, {}) if s not in olds}
+        sources = {s for s in sources if tape.nodes[s].operation is None}
+        replace = {}
+        for s in sources:
+            value = evidence.run.env[s]
+            if np.any(np.asarray(value)):
+                replace[s] = 0.0 if type(value) is float else np.zeros_like(value)
+        if replace and repaired(evidence, replace, [i]):
+            values.update(replace)
+            for s in replace:
+                grouped.setdefault(_adding_site(evidence, s, nodes), []).append(i)
+    found = []
+    for index, members in grouped.items():
+        where = tape.operations[index].where
+        found.append(
+            StateFault(
+                "BP106", "not-reset", where,
+                "its accumulator still holds the gradient of earlier steps",
+                "set the accumulator to zero at the start of each step", tuple(members),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _adding_site(evidence: StepEvidence, source: int, nodes: set[int]) -> int:
+    """Return the operation that first adds to an old accumulator."""
+    tape = evidence.tape
+    users = [i for i in tape.users[source] if tape.operations[i].out in tape.ancestors(nodes)]
+    return users[0] if users else tape.nodes[next(iter(nodes))].operation or 0
+
+
+def ascending(evidence: StepEvidence) -> list[StateFault]:
+    """Updates that go up the cost although the gradient is right (BP104)."""
+    fit = evidence.fit
+    assert fit is not None
+    directions: dict[int, float] = {}
+    for i, (level, s, _) in fit.chosen.items():
+        sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
+        directions[i] = sign * s
+    up = [i for i, d in directions.items() if d > 0]
+    output = fit.hypothesis.output
+    if not up or output is not None and np.size(evidence.run.env[output]) == 1:
+        return []  # under one output of one sample any cost fits, with any sign
+    if len(up) == len(directions) and not _is_minimised(fit.hypothesis):
+        return []
+    found = []
+    sites: dict[int, list[int]] = {}
+    for i in up:
+        merge = evidence.params[i].updates[-1].merges[-1][0]
+        sites.setdefault(evidence.tape.operations[merge].site, []).append(i)
+    for members in sites.values():
+        merge = evidence.params[members[0]].updates[-1].merges[-1][0]
+        found.append(
+            StateFault(
+                "BP104", "update-direction", evidence.tape.operations[merge].where,
+                "the update goes up the cost", "subtract the gradient", tuple(members),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _is_minimised(hypothesis: Any) -> bool:
+    """Whether a cost is meant to fall: a registered one, or one that its name calls so."""
+    if hypothesis.node is None:
+        return True
+    title = hypothesis.title.lower()
+    if any(word in title for word in ("likelihood", "log_lik", "reward", "score", "elbo", "ll")):
+        return False
+    words = ("loss", "cost", "err", "nll", "mse", "bce", "entropy", "energy", "j", "total")
+    return any(word in title for word in words)
