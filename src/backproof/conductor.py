@@ -218,7 +218,7 @@ class Conductor:
         inner = self.candidate
         if inner is None:
             self.candidate = found
-            if loop not in recorder.loops[1:]:
+            if all(other is loop for other in recorder.loops[:1]):
                 self._lock(recorder, found)
         elif found.site != inner.site:
             more = bool(updates) and bool(found.sites - inner.sites)
