@@ -33,6 +33,8 @@ class Candidate:
     bounds: tuple[int, int, int]
     sites: frozenset[int]
     count: int
+    around: tuple[LoopInstance, ...] = ()
+    """The loops that run around it."""
 
 
 class StopRun(BaseException):
@@ -202,7 +204,8 @@ class Conductor:
         if kept:
             sites = frozenset(s for u in kept for s in u.sites(tape))
             count = loop.count if last else loop.count - 1
-            found = Candidate(loop.site, (first, second, end), sites, count)
+            around = tuple(o for o in recorder.loops if o is not loop)
+            found = Candidate(loop.site, (first, second, end), sites, count, around)
             self.analysis_seconds += time.perf_counter() - started
             self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
             return
@@ -218,9 +221,9 @@ class Conductor:
         inner = self.candidate
         if inner is None:
             self.candidate = found
-            if all(other is loop for other in recorder.loops[:1]):
+            if not found.around:
                 self._lock(recorder, found)
-        elif found.site != inner.site:
+        elif loop in inner.around:
             more = bool(updates) and bool(found.sites - inner.sites)
             self._lock(recorder, found if more else inner)
 

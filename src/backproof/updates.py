@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
-from backproof.trace.primitives import Attribute, Method
+from backproof.trace.primitives import Attribute, Method, strided_view
 from backproof.trace.tape import Operation, Ref, Tape
 
 ADD = {operator.add, np.add}
@@ -27,7 +27,7 @@ NEGATE = {operator.neg, np.negative}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
     np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,
-    np.float64, np.float32, primitives.strided_view, np.clip, np.nan_to_num,
+    np.float64, np.float32, strided_view, np.clip, np.nan_to_num,
 }  # fmt: skip
 SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "clip",
                 "item", "view"}  # fmt: skip
@@ -62,6 +62,8 @@ class Update:
     new: int
     merges: tuple[tuple[int, int], ...]
 
+    copies: tuple[int, ...] = ()
+    """Later nodes that hold `new` in another layout, cast or clipped."""
     repeated: bool = False
     """A later Δ depends on the value after an earlier one: several steps in one iteration."""
 
@@ -239,12 +241,18 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
     """
     carries = Carries(tape, start, stop)
     latest: dict[int, int] = {}
+    copies: dict[int, list[int]] = {}
     for operation in tape.operations[start:stop]:
         carried = carries.carry.get(operation.out)
         if carried and operation.out in carries.merged:
-            for source, factor in carried.items():
-                if factor > 0:
-                    latest[source] = operation.out
+            source = max(carried, key=lambda s: carried[s])
+            if carried[source] <= 0 or operation.function in (operator.getitem, strided_view):
+                continue
+            if keeps(operation) and not operation.mutates:
+                copies.setdefault(source, []).append(operation.out)
+            else:
+                latest[source] = operation.out
+                copies[source] = []
     if not latest:
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
@@ -259,7 +267,8 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
             and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
         )
         if merges:
-            found.append(Update(source, new, merges, _repeated(tape, merges, start, stop)))
+            again = _repeated(tape, merges, start, stop)
+            found.append(Update(source, new, merges, tuple(copies.get(source, ())), again))
     feeding = {
         source
         for update in found
@@ -301,5 +310,5 @@ def chained(first: Iterable[Update], second: Iterable[Update]) -> list[Update]:
     """Return the updates of two iterations in a row whose value goes from the one to the other."""
     before, after = list(first), list(second)
     olds = {update.old for update in after}
-    news = {update.new for update in before}
-    return [u for u in before if u.new in olds] + [u for u in after if u.old in news]
+    news = {n for update in before for n in (update.new, *update.copies)}
+    return [u for u in before if olds & {u.new, *u.copies}] + [u for u in after if u.old in news]

@@ -38,7 +38,7 @@ def unbroadcast(cotangent: Any, shape: tuple[int, ...]) -> Any:
         cotangent = np.broadcast_to(cotangent, full)
     extra = cotangent.ndim - len(shape)
     axes = [i for i, n in enumerate(cotangent.shape) if i < extra or n != shape[i - extra]]
-    return cotangent.sum(axis=tuple(axes)).reshape(shape)
+    return np.asarray(cotangent.sum(axis=tuple(axes))).reshape(shape)
 
 
 def as_cotangent(cotangent: Any, value: Any) -> Any:

@@ -73,7 +73,9 @@ def _kept_outside(c: Call) -> Any:
 def _stored(c: Call) -> Any:
     """``x[key] = v``: g at the stored elements; of one stored twice, only the last store counts."""
     g, key = np.asarray(c.g, dtype=float), _plain_key(c.key)
-    if is_basic(key) or (isinstance(key, np.ndarray) and key.dtype == bool):
+    if isinstance(c.x, np.matrix):
+        part = np.reshape(g[key], np.shape(c.x[c.key]))
+    elif is_basic(key) or (isinstance(key, np.ndarray) and key.dtype == bool):
         part = g[key]
     else:
         where = np.arange(g.size).reshape(g.shape)[key]

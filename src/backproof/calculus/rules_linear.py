@@ -66,7 +66,7 @@ def _matmul_operands(c: Call) -> tuple[Array, Array, Array]:
     return (a[None, :] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b), g
 
 
-def _fold(cotangent: Array, shape: tuple[int, ...]) -> Any:
+def unstack(cotangent: Array, shape: tuple[int, ...]) -> Any:
     """Sum over the leading (stacked) axes along which an operand was broadcast."""
     extra = cotangent.ndim - len(shape)
     axes = [
@@ -79,13 +79,13 @@ def _fold(cotangent: Array, shape: tuple[int, ...]) -> Any:
 def matmul_a(c: Call) -> Any:
     """``ā = g · bᵀ`` for each matrix of the stack."""
     a, b, g = _matmul_operands(c)
-    return _fold(g @ _flip(b), a.shape).reshape(np.shape(c.a))
+    return unstack(g @ _flip(b), a.shape).reshape(np.shape(c.a))
 
 
 def matmul_b(c: Call) -> Any:
     """``b̄ = aᵀ · g`` for each matrix of the stack."""
     a, b, g = _matmul_operands(c)
-    return _fold(_flip(a) @ g, b.shape).reshape(np.shape(c.b))
+    return unstack(_flip(a) @ g, b.shape).reshape(np.shape(c.b))
 
 
 # ---- inner, outer, tensordot, kron ---------------------------------------------------------------

@@ -201,7 +201,7 @@ _CONCATENATE = moved(np.concatenate, "arrays axis !out dtype casting", "arrays")
 
 def array_rule(function: Callable[..., Any]) -> Rule:
     """``np.array`` and its like, of an array, a scalar or nested lists of them."""
-    general = moved(function, "a dtype", "a")
+    general = moved(function, "a dtype copy order subok ndmin", "a")
 
     def rule(
         args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
@@ -209,6 +209,8 @@ def array_rule(function: Callable[..., Any]) -> Rule:
     ) -> Pulled:  # fmt: skip
         kwargs = {k: v for k, v in kwargs.items() if k not in ("dtype", "copy", "order")}
         args = args[:1]
+        if kwargs:
+            return general(args, kwargs, out, g, wanted, tie)
         if all(len(path) == 1 for path in wanted):
             return [as_cotangent(np.reshape(np.asarray(g), np.shape(args[0])), args[0])]
         if all(len(path) == 2 for path in wanted):
@@ -287,7 +289,7 @@ RULES: dict[Any, Rule] = {
     np.atleast_3d: moved(np.atleast_3d, "*arys", "arys"),
     np.broadcast_to: moved(np.broadcast_to, "array shape subok", "array"),
     np.broadcast_arrays: moved(np.broadcast_arrays, "*arys", "arys"),
-    np.meshgrid: moved(np.meshgrid, "*xi", "xi"),
+    np.meshgrid: moved(np.meshgrid, "*xi indexing sparse copy", "xi"),
     np.flip: moved(np.flip, "m axis", "m"),
     np.fliplr: moved(np.fliplr, "m", "m"),
     np.flipud: moved(np.flipud, "m", "m"),
