@@ -14,33 +14,62 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus import (
+    rules_autograd,
     rules_builtin,
     rules_elementwise,
     rules_index,
+    rules_linalg,
     rules_linear,
+    rules_numeric,
     rules_reduce,
+    rules_scipy,
     rules_shape,
+    rules_signal,
+    rules_sort,
 )
 from backproof.calculus.rule import NoRule, Path, Pulled, Rule, needs_real
+from backproof.trace import primitives
 
 __all__ = ["NoRule", "pullback", "rule_of"]
 
 TABLE: dict[Any, Rule] = {
     **rules_elementwise.RULES,
     **rules_linear.RULES,
+    **rules_linalg.RULES,
     **rules_shape.RULES,
     **rules_reduce.RULES,
+    **rules_sort.RULES,
+    **rules_signal.RULES,
     **rules_index.RULES,
     **rules_builtin.RULES,
 }
 
 
+#: Functions that have no derivative, or whose result does not depend on their arguments alone.
+UNKNOWN: frozenset[Any] = frozenset({np.empty, np.empty_like})
+
+
 def rule_of(function: Any) -> Rule | None:
     """Return the rule of a function, `Method` or `Attribute`; None where there is none."""
     try:
-        return TABLE.get(function)
+        rule = TABLE.get(function)
     except TypeError:
         return None
+    if rule is None and function not in UNKNOWN:
+        rule = rules_scipy.find(function) or rules_autograd.find(function)
+        if rule is not None:
+            TABLE[function] = rule
+    return rule
+
+
+def is_numeric(function: Any) -> bool:
+    """Whether a function without a rule is known to be pure, so that differences may be taken."""
+    if isinstance(function, primitives.Method):
+        return False
+    module = getattr(function, "__module__", None) or ""
+    root = module.partition(".")[0]
+    pure = root in ("numpy", "scipy", "math") and not module.startswith("numpy.random")
+    return isinstance(function, np.ufunc) or (pure and callable(function))
 
 
 def pullback(
@@ -82,8 +111,6 @@ def pullback(
         If the derivative is not certain.
     """
     rule = rule_of(function)
-    if rule is None:
-        raise NoRule(f"no rule for {getattr(function, '__name__', function)}")
     if type(out) is not float:
         if isinstance(out, (bool, int, np.integer, np.bool_)):
             return [None] * len(wanted)
@@ -91,8 +118,12 @@ def pullback(
         if isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             return [None] * len(wanted)
     try:
-        return rule(args, kwargs, out, g, wanted, tie)
+        if rule is not None:
+            return rule(args, kwargs, out, g, wanted, tie)
+        if not is_numeric(function):
+            raise NoRule(f"no rule for {getattr(function, '__name__', function)}")
+        return rules_numeric.numeric_pull(function, args, kwargs, out, g, wanted, tie)
     except NoRule:
         raise
-    except (ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+    except Exception as error:
         raise NoRule(f"{type(error).__name__}: {error}") from error

@@ -349,7 +349,10 @@ SCALAR_PAIRS: dict[Any, tuple[Callable[..., float], Callable[..., float]]] = {
         lambda x, y, out: y / (x * x + y * y),
         lambda x, y, out: -x / (x * x + y * y),
     ),
-    math.hypot: (lambda x, y, out: x / out if out else 0.0, lambda x, y, out: y / out if out else 0.0),
+    math.hypot: (
+        lambda x, y, out: x / out if out else 0.0,
+        lambda x, y, out: y / out if out else 0.0,
+    ),
 }
 
 

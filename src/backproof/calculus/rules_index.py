@@ -54,9 +54,9 @@ def _getitem(c: Call) -> Any:
     if isinstance(c.x, np.matrix) and not is_basic(key):
         numbers = np.arange(c.x.size).reshape(c.x.shape).view(np.matrix)
         taken = np.asarray(numbers[c.key]).ravel()
-        return np.bincount(
-            taken, weights=np.asarray(c.g).ravel(), minlength=c.x.size
-        ).reshape(c.x.shape)
+        return np.bincount(taken, weights=np.asarray(c.g).ravel(), minlength=c.x.size).reshape(
+            c.x.shape
+        )
     return put_back(c.x.shape, key, np.asarray(c.g))
 
 
@@ -113,7 +113,9 @@ def _at_rule(
                 result.append(whole[path[1:]] if len(path) > 1 else whole)
             else:
                 raise NoRule("the derivative with respect to an index")
-        return [_typed(part, _value_at(args, path)) for part, path in zip(result, wanted, strict=True)]
+        return [
+            _typed(part, _value_at(args, path)) for part, path in zip(result, wanted, strict=True)
+        ]
     where = np.arange(g.size).reshape(g.shape)[key]
     if np.unique(where).size != where.size or len(args) != 4 or ufunc not in PULLS:
         raise NoRule(f"{ufunc.__name__}.at with repeated indices")

@@ -22,7 +22,7 @@ def flip(x: Array) -> Array:
     return x.swapaxes(-1, -2)
 
 
-def _inverse(c: Call) -> Any:
+def inverse_pull(c: Call) -> Any:
     """``Y = A⁻¹``: ``Ā = −Yᵀ g Yᵀ``."""
     y = flip(np.linalg.inv(double(c.a)))
     return -(y @ np.asarray(c.g) @ y)
@@ -41,13 +41,13 @@ def _column(c: Call) -> tuple[Array, Array, bool]:
     return np.linalg.solve(flip(a), g), x, vector
 
 
-def _solve_a(c: Call) -> Any:
+def solve_a(c: Call) -> Any:
     """``A X = B``: ``Ā = −B̄ Xᵀ``."""
     bar, x, _ = _column(c)
     return unstack(-(bar @ flip(x)), np.shape(c.a))
 
 
-def _solve_b(c: Call) -> Any:
+def solve_b(c: Call) -> Any:
     """``A X = B``: ``B̄ = A⁻ᵀ g``."""
     bar, _, vector = _column(c)
     if vector:
@@ -71,7 +71,7 @@ def cofactors(a: Array) -> Array:
     return np.asarray(sign[..., None, None] * ((u * others[..., None, :]) @ vt))
 
 
-def _det(c: Call) -> Any:
+def det_pull(c: Call) -> Any:
     """``Ā = g · cofactors(A)``, which is ``g det(A) A⁻ᵀ`` where A has an inverse."""
     return np.asarray(c.g)[..., None, None] * cofactors(double(c.a))
 
@@ -272,11 +272,11 @@ def _multi_dot(
 
 
 RULES: dict[Any, Rule] = {
-    np.linalg.inv: named("a", a=_inverse),
+    np.linalg.inv: named("a", a=inverse_pull),
     Attribute("I"): named("a", a=lambda c: _pinv_or_inverse(c)),
     np.linalg.pinv: named("a rcond hermitian !rtol", a=_pinv),
-    np.linalg.solve: named("a b", a=_solve_a, b=_solve_b),
-    np.linalg.det: named("a", a=_det),
+    np.linalg.solve: named("a b", a=solve_a, b=solve_b),
+    np.linalg.det: named("a", a=det_pull),
     np.linalg.slogdet: named("a", a=_slogdet),
     np.linalg.cholesky: named("a upper", a=_cholesky),
     np.linalg.eigh: named("a UPLO", a=_eigh),
@@ -284,9 +284,7 @@ RULES: dict[Any, Rule] = {
     np.linalg.svd: named("a full_matrices compute_uv !hermitian", a=_svd),
     np.linalg.qr: named("a mode", a=_qr),
     np.linalg.norm: named("x ord axis keepdims", x=_norm),
-    np.linalg.matrix_power: named(
-        "a n", a=lambda c: matrix_power_pull(double(c.a), c.n, c.g)
-    ),
+    np.linalg.matrix_power: named("a n", a=lambda c: matrix_power_pull(double(c.a), c.n, c.g)),
     np.linalg.multi_dot: _multi_dot,
 }
 
@@ -294,6 +292,6 @@ RULES: dict[Any, Rule] = {
 def _pinv_or_inverse(c: Call) -> Any:
     """``M.I``: the inverse of a square matrix, else the pseudo-inverse."""
     if c.a.shape[0] == c.a.shape[1]:
-        return _inverse(c)
+        return inverse_pull(c)
     c.rcond = None
     return _pinv(c)

@@ -243,9 +243,7 @@ def _einsum_one(
             given += [x, term]
     known = [label for label in mine if any(label in labels for labels in given[1::2])]
     part = np.einsum(*given, known, optimize=len(operands) > 2)
-    full = np.einsum(
-        part, known, np.ones([sizes[label] for label in mine]), mine, mine
-    )
+    full = np.einsum(part, known, np.ones([sizes[label] for label in mine]), mine, mine)
     own = {label: n for label, n in zip(terms[k], shape, strict=True)}
     axes = tuple(i for i, label in enumerate(mine) if own[label] == 1 and full.shape[i] != 1)
     full = full.sum(axis=axes, keepdims=True)

@@ -269,9 +269,7 @@ def reduced_ufunc(pull: Any) -> Rule:
 
     rule = named("a axis !dtype !out keepdims initial !where", a=first_axis)
 
-    def defaulted(
-        args: tuple[Any, ...], kwargs: dict[str, Any], *rest: Any
-    ) -> list[Any]:
+    def defaulted(args: tuple[Any, ...], kwargs: dict[str, Any], *rest: Any) -> list[Any]:
         if len(args) < 2 and "axis" not in kwargs:
             kwargs = {**kwargs, "axis": 0}
         return rule(args, kwargs, *rest)

@@ -29,7 +29,7 @@ from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method, Mutated
 
 
-def moved(function: Callable[..., Any], signature: str, data: str) -> Rule:
+def moved(function: Any, signature: str, data: str) -> Rule:
     """Make the rule of a function that only moves, copies or drops the elements of `data`.
 
     Parameters
@@ -59,9 +59,7 @@ def moved(function: Callable[..., Any], signature: str, data: str) -> Rule:
             numbers.tree(a, (i,)) if bound.path((i,))[0] in holders else a
             for i, a in enumerate(args)
         ]
-        traced_kwargs = {
-            k: numbers.tree(a, (k,)) if k in holders else a for k, a in kwargs.items()
-        }
+        traced_kwargs = {k: numbers.tree(a, (k,)) if k in holders else a for k, a in kwargs.items()}
         for name in ("dtype",):
             if name in names:
                 position = names.index(name)
@@ -74,9 +72,7 @@ def moved(function: Callable[..., Any], signature: str, data: str) -> Rule:
             weights = np.broadcast_to(weights, came_from.shape)
         gathered = np.bincount(came_from, weights=weights, minlength=numbers.count)
         return [
-            as_cotangent(
-                gathered[start : start + np.size(value)].reshape(np.shape(value)), value
-            )
+            as_cotangent(gathered[start : start + np.size(value)].reshape(np.shape(value)), value)
             for start, value in (numbers.given[path] for path in wanted)
         ]
 
@@ -228,6 +224,11 @@ def _where(c: Call, first: bool) -> Any:
     return np.where(chosen, g, 0.0) if first else np.where(chosen, 0.0, g)
 
 
+def optional(name: str, rule: Rule) -> dict[Any, Rule]:
+    """Return a row of the table for a function that only some versions of NumPy have."""
+    return {getattr(np, name): rule} if name in np.__all__ else {}
+
+
 IDENTITY = named("a *rest", a=_same)
 
 RULES: dict[Any, Rule] = {
@@ -241,8 +242,10 @@ RULES: dict[Any, Rule] = {
     np.expand_dims: named("a axis", a=_reshaped),
     np.transpose: named("a axes", a=_transposed),
     Method("transpose"): named("a *axes", a=_transposed),
-    np.permute_dims: named("a axes", a=_transposed),
-    np.matrix_transpose: named("a", a=_swap_last),
+    **optional("permute_dims", named("a axes", a=_transposed)),
+    **optional("matrix_transpose", named("x", x=lambda c: np.asarray(c.g).swapaxes(-1, -2))),
+    **optional("unstack", moved(getattr(np, "unstack", None), "x axis", "x")),
+    **optional("row_stack", moved(np.vstack, "tup dtype casting", "tup")),
     Attribute("T"): named("a", a=lambda c: np.asarray(c.g).T),
     Attribute("mT"): named("a", a=_swap_last),
     Attribute("H"): named("a", a=lambda c: np.asarray(c.g).T),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.rule import Array, Call, NoRule, Path, Pulled, Rule, double, named
-from backproof.calculus.rules_shape import moved
+from backproof.calculus.rules_shape import moved, optional
 
 
 def full_correlation(a: Array, v: Array) -> Array:
@@ -92,8 +92,11 @@ def _cut_start(first: Array, second: Array, mode: str) -> list[int]:
     return starts
 
 
-def signal_rule(correlation: bool) -> Rule:
-    """Make the rule of ``scipy.signal.convolve`` or ``correlate`` and their variants."""
+def signal_rule(correlation: bool, *, later: bool = False) -> Rule:
+    """Make the rule of ``scipy.signal.convolve`` or ``correlate`` and their variants.
+
+    `later`: for even sizes, ``correlate2d`` cuts its 'same' out one element later than `correlate`.
+    """
 
     def pieces(c: Call) -> tuple[Array, Array, Array]:
         if c.boundary not in (None, "fill") or (c.fillvalue or 0) != 0 or c.axes is not None:
@@ -103,7 +106,7 @@ def signal_rule(correlation: bool) -> Rule:
         if first.ndim != second.ndim or first.ndim == 0:
             raise NoRule("a convolution of unlike dimensions")
         starts = _cut_start(first, second, mode)
-        if correlation and mode == "same":
+        if later and mode == "same":
             starts = [m // 2 for m in second.shape]
         full = [n + m - 1 for n, m in zip(first.shape, second.shape, strict=True)]
         return first, second, widened(np.asarray(c.g), full, starts)
@@ -122,7 +125,9 @@ def signal_rule(correlation: bool) -> Rule:
 
 # ---- padding and slopes --------------------------------------------------------------------------
 
-_pad_by_number = moved(np.pad, "array pad_width mode constant_values reflect_type", "array constant_values")
+_pad_by_number = moved(
+    np.pad, "array pad_width mode constant_values reflect_type", "array constant_values"
+)
 
 
 def _pad_rule(
@@ -168,9 +173,6 @@ RULES: dict[Any, Rule] = {
     np.correlate: named("a v mode", a=_correlate_a, v=_correlate_v),
     np.pad: _pad_rule,
     np.ediff1d: named("ary !to_end !to_begin", ary=_ediff1d),
-    **{
-        getattr(np, name): named("y x dx axis", y=_trapezoid)
-        for name in ("trapezoid", "trapz")
-        if name in np.__all__
-    },
+    **optional("trapezoid", named("y x dx axis", y=_trapezoid)),
+    **optional("trapz", named("y x dx axis", y=_trapezoid)),
 }

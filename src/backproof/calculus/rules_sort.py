@@ -57,9 +57,7 @@ def _sort_rule(signature: str) -> Rule:
     """Make the rule of sort, whose axis is −1 unless None is given."""
     rule = named(signature + " default_last", a=_sorted)
 
-    def with_default(
-        args: tuple[Any, ...], kwargs: dict[str, Any], *rest: Any
-    ) -> list[Any]:
+    def with_default(args: tuple[Any, ...], kwargs: dict[str, Any], *rest: Any) -> list[Any]:
         position = signature.split().index("axis")
         given = len(args) > position or "axis" in kwargs
         kwargs = {k: v for k, v in kwargs.items() if k not in ("kind", "stable")}
