@@ -509,9 +509,10 @@ PROGRAMS: dict[str, str] = {
         print("+".join(str(n) for n in range(3)))
     """,
     "long expression": "x = 1\nprint(" + " + ".join(["x"] * 900) + ")\n",
-    "long chain": "x = 1\n" + "if x == 0: pass\n" + "".join(
-        f"elif x == {i}: print({i} * 2)\n" for i in range(2, 90)
-    ) + "else: print('else')\n",
+    "long chain": "x = 1\n"
+    + "if x == 0: pass\n"
+    + "".join(f"elif x == {i}: print({i} * 2)\n" for i in range(2, 90))
+    + "else: print('else')\n",
     "introspection": """
         import inspect, sys
         def f(a,

@@ -54,7 +54,7 @@ def stripped(traceback: TracebackType | None) -> TracebackType | None:
         elif not (removed and not kept and _is_import_machinery(traceback)):
             kept.append(traceback)
         traceback = traceback.tb_next
-    if not removed:
+    if not kept or not removed:
         return kept[0] if kept else None
     for entry, following in zip(kept, [*kept[1:], None], strict=True):
         if entry.tb_next is not following:

@@ -302,6 +302,20 @@ class Instrumented(Plain):
             node, iter=iterable, target=self.target(node.target), ifs=self.visit_all(node.ifs)
         )
 
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp) -> Any:
+        """A comprehension that calls something for each element may be the training loop."""
+        element = node.value if isinstance(node, ast.DictComp) else node.elt
+        first = node.generators[0]
+        walks = isinstance(element, ast.Call) and not first.is_async
+        number = self.site(node, "loop", "comprehension", first.iter) if walks else None
+        result = self.generic(node)
+        if number is not None:
+            head = result.generators[0]
+            head.iter = self.hook("walk", first.iter, number, head.iter)
+        return result
+
+    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
+
     # ---- other statements ---------------------------------------------------------------------
 
     def _simple(self, node: ast.stmt) -> Any:

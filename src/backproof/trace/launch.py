@@ -171,7 +171,8 @@ def _find(
             __cached__=spec.cached,
         )  # fmt: skip
         return _Program(main, iter([_piece(path, _read(path), notes)]))
-    path = _absolute(target.name)
+    # Joined but not normalised, as Python does it: tracebacks show this path.
+    path = os.path.join(os.getcwd(), target.name)
     if os.path.isdir(path):
         folder, path = path, os.path.join(path, "__main__.py")
         main.__package__ = ""
@@ -194,13 +195,6 @@ def _find(
     )
     _set(stage, main, [target.name, *argv], folder, include, notes)
     return _Program(main, iter([_piece(path, data, notes)]))
-
-
-def _absolute(path: str) -> str:
-    """Return `path` absolute, as Python does it for scripts: joined, but not normalised."""
-    if os.path.isabs(path):
-        return path
-    return os.path.join(os.getcwd(), path.removeprefix("." + os.sep))
 
 
 def _read(path: str) -> bytes:
@@ -290,6 +284,7 @@ def _set(
     finder.install()
     stage.callback(finder.uninstall)
     children.watch_forks()
+    passthrough.outlive_builtins()
     if not passthrough.is_installed():
         passthrough.install()
     relocate.install()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tokenize
 from collections.abc import Iterator
 
 from backproof.source import SourceFile, cell_name
@@ -54,20 +55,43 @@ def without_magics(cell: str) -> str:
         if lines[first].split()[0] not in _PYTHON_MAGICS:
             return "\n" * (len(lines) - 1)
         lines[first] = ""
+    pending: list[str] = []
     continued = False
     for i, line in enumerate(lines):
-        assigned = _ASSIGNED.match(line)
-        magic = _MAGIC.match(line)
         if continued:
+            void: str | None = ""
+        else:
+            void = None if pending else _void(line)
+        if void is None:
+            # A line inside brackets or a long string is never a magic.
+            pending.append(line + "\n")
+            if not _is_open(pending):
+                pending.clear()
+        else:
             continued = line.endswith("\\")
-            lines[i] = ""
-        elif magic is not None:
-            continued = line.endswith("\\")
-            lines[i] = magic["indent"] + "pass"
-        elif assigned is not None:
-            continued = line.endswith("\\")
-            lines[i] = assigned["target"] + " None"
+            lines[i] = void
     return "\n".join(lines)
+
+
+def _void(line: str) -> str | None:
+    """Return what stands for a line of IPython's, or None for a line of Python."""
+    if (magic := _MAGIC.match(line)) is not None:
+        return magic["indent"] + "pass"
+    if (assigned := _ASSIGNED.match(line)) is not None:
+        return assigned["target"] + " None"
+    return None
+
+
+def _is_open(lines: list[str]) -> bool:
+    """Whether a bracket or a long string is still open behind `lines`."""
+    try:
+        for _ in tokenize.generate_tokens(iter(lines).__next__):
+            pass
+    except tokenize.TokenError as error:
+        return "multi-line" in str(error)
+    except SyntaxError:
+        return False
+    return False
 
 
 def is_python(cell: str) -> bool:

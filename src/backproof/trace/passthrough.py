@@ -7,7 +7,10 @@ program may outlive it (threads, ``atexit``).
 
 from __future__ import annotations
 
+import atexit
 import builtins
+import functools
+import gc
 import operator
 import sys
 import threading
@@ -157,6 +160,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "@bp.call": call,
     "@bp.method": method,
     "@bp.iter": iterate,
+    "@bp.walk": iterate,
     "@bp.unpack": unpack,
     "@bp.loop": loop,
     "@bp.iteration": iteration,
@@ -176,6 +180,22 @@ def install(hooks: Mapping[str, Callable[..., Any]] = HOOKS, *, on: bool = False
     """
     builtins.__dict__.update({**HOOKS, **hooks})
     builtins.__dict__[ON] = on
+
+
+@functools.cache
+def outlive_builtins() -> None:
+    """Keep the hooks until the very end of the process.
+
+    A finalizing interpreter first resets the builtins to a copy that it made at its start, then
+    drops the program's objects, whose ``__del__`` may be rewritten code.
+    """
+
+    @atexit.register
+    def keep_hooks() -> None:
+        hooks = {name: value for name, value in vars(builtins).items() if name.startswith("@bp.")}
+        for candidate in gc.get_objects():
+            if type(candidate) is dict and "__build_class__" in candidate:
+                candidate.update(hooks)
 
 
 def main_thread_only(hooks: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
