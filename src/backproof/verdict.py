@@ -52,6 +52,7 @@ class Verdict:
         self.cost_note = ""
         self.preferred: list[str] = []
         self.judged = 0
+        self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.reason = ""
 
@@ -90,7 +91,9 @@ class Verdict:
             return
         for fault in ascending(evidence):
             self._add_state(evidence, fault)
-        if wrong:
+        names = {evidence.params[i].name for i in wrong}
+        if names - self.blamed:
+            self.blamed |= names
             explained: set[int] = set()
             for fault in (*stale_reads(evidence), *not_reset(evidence)):
                 explained |= set(fault.repaired)

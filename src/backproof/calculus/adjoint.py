@@ -38,6 +38,7 @@ def adjoints(
     *,
     tie: float = 0.5,
     within: set[int] | None = None,
+    parts: dict[int, list[tuple[int, Any]]] | None = None,
 ) -> Adjoints:
     """Pull the cotangents `seeds` back through the tape: ``v̄ += (∂out/∂v)ᵀ · out̄``.
 
@@ -51,6 +52,9 @@ def adjoints(
         The sub-gradient taken at exact kinks: 0, 0.5 or 1.
     within : set of nodes
         Only these can receive a cotangent (default: all).
+    parts : dict, optional
+        Filled with what comes back to each node through each operation that reads it:
+        ``node -> [(operation, cotangent), …]``.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def adjoints(
             if operation.mutates and not is_differentiable(env[operation.out]):
                 continue
             args, function = operation.args, operation.function
-            if type(g) is float and len(args) == 2 and _scalar_step(function, args, env, g, bar):
+            scalar = type(g) is float and len(args) == 2 and parts is None
+            if scalar and _scalar_step(function, args, env, g, bar):
                 continue
             try:
                 pulled = pull(operation, env, g, tie=tie, within=within)
@@ -79,6 +84,8 @@ def adjoints(
             if not pulled:
                 _tuple_parts(operation, env, bar, g)
             for node, cotangent in pulled:
+                if parts is not None:
+                    parts.setdefault(node, []).append((operation.index, cotangent))
                 known = bar.get(node)
                 bar[node] = cotangent if known is None else known + cotangent
     return result

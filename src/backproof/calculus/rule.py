@@ -25,6 +25,10 @@ class NoRule(Exception):
     """No derivative rule covers this call with certainty; the message says why."""
 
 
+class NoPartial(NoRule):
+    """The rule covers the function, but not its derivative by one of the wanted arguments."""
+
+
 # ---- shapes ------------------------------------------------------------------------------------
 
 
@@ -87,7 +91,7 @@ def needs_real(*values: Any) -> None:
 
 def _is_neutral(name: str, value: Any) -> bool:
     """Whether a keyword that no rule looks at leaves the result as it would be without it."""
-    if value is None or value is np._NoValue:  # type: ignore[attr-defined]
+    if value is None or value is np._NoValue:
         return True
     if name == "where":
         return value is True
@@ -132,7 +136,7 @@ class Signature:
         values.update(zip(names, args, strict=False))
         for name, value in kwargs.items():
             if name in values:
-                values[name] = None if value is np._NoValue else value  # type: ignore[attr-defined]
+                values[name] = None if value is np._NoValue else value
             elif not _is_neutral(name, value):
                 raise NoRule(f"keyword {name}=")
         for name in self.refused:
@@ -175,7 +179,7 @@ def named(signature: str, **pulls: Pull) -> Rule:
             name, *rest = bound.path(path)
             pull = pulls.get(name)
             if pull is None:
-                raise NoRule(f"the derivative with respect to {name}")
+                raise NoPartial(f"the derivative with respect to {name}")
             if name not in whole:
                 whole[name] = pull(call)
             part = whole[name]

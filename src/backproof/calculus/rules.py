@@ -8,6 +8,7 @@ differences; what remains raises `NoRule`. A wrong rule is worse than none.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +28,7 @@ from backproof.calculus import (
     rules_signal,
     rules_sort,
 )
-from backproof.calculus.rule import NoRule, Path, Pulled, Rule, needs_real
-from backproof.trace import primitives
+from backproof.calculus.rule import NoPartial, NoRule, Path, Pulled, Rule, needs_real
 
 __all__ = ["NoRule", "pullback", "rule_of"]
 
@@ -62,14 +62,20 @@ def rule_of(function: Any) -> Rule | None:
     return rule
 
 
-def is_numeric(function: Any) -> bool:
-    """Whether a function without a rule is known to be pure, so that differences may be taken."""
-    if isinstance(function, primitives.Method):
+#: Types of the callables of NumPy, SciPy and `math` (not np.vectorize, which runs the user's code).
+PLAIN = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
+
+
+def is_numeric(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call is known to be pure, so that differences may be taken of it."""
+    if not isinstance(function, PLAIN) or "where" in kwargs or "out" in kwargs:
+        return False
+    if any(callable(a) for a in (*args, *kwargs.values())):
         return False
     module = getattr(function, "__module__", None) or ""
-    root = module.partition(".")[0]
-    pure = root in ("numpy", "scipy", "math") and not module.startswith("numpy.random")
-    return isinstance(function, np.ufunc) or (pure and callable(function))
+    pure = module.partition(".")[0] in ("numpy", "scipy", "math")
+    of_ufunc = isinstance(getattr(function, "__self__", None), np.ufunc)
+    return isinstance(function, np.ufunc) or of_ufunc or (pure and "random" not in module)
 
 
 def pullback(
@@ -111,19 +117,55 @@ def pullback(
         If the derivative is not certain.
     """
     rule = rule_of(function)
+    if isinstance(g, np.matrix):
+        g = np.asarray(g)
     if type(out) is not float:
         if isinstance(out, (bool, int, np.integer, np.bool_)):
             return [None] * len(wanted)
         needs_real(out)
         if isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             return [None] * len(wanted)
-    try:
-        if rule is not None:
+    for path in wanted:
+        if len(path) == 1 and isinstance(path[0], int) and type(args[path[0]]) in (tuple, list):
+            return _elements(function, args, kwargs, out, g, wanted, tie)
+    if rule is None:
+        reason = NoRule(f"no rule for {getattr(function, '__name__', function)}")
+    else:
+        try:
             return rule(args, kwargs, out, g, wanted, tie)
-        if not is_numeric(function):
-            raise NoRule(f"no rule for {getattr(function, '__name__', function)}")
-        return rules_numeric.numeric_pull(function, args, kwargs, out, g, wanted, tie)
-    except NoRule:
-        raise
+        except NoPartial as error:
+            if len(wanted) > 1:
+                one = [[path] for path in wanted]
+                return [pullback(function, args, kwargs, out, g, w, tie=tie)[0] for w in one]
+            reason = error
+        except NoRule as error:
+            reason = error
+        except Exception as error:
+            reason = NoRule(f"{type(error).__name__}: {error}")
+    if not is_numeric(function, args, kwargs):
+        raise reason
+    try:
+        return rules_numeric.numeric_pull(function, args, kwargs, out, g, wanted)
     except Exception as error:
-        raise NoRule(f"{type(error).__name__}: {error}") from error
+        raise reason from error
+
+
+def _elements(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    out: Any,
+    g: Any,
+    wanted: Sequence[Path],
+    tie: float,
+) -> Pulled:
+    """Answer for a whole tuple of arrays with the list of its elements' cotangents."""
+    result: Pulled = []
+    for path in wanted:
+        value = args[path[0]] if len(path) == 1 and isinstance(path[0], int) else None
+        if type(value) in (tuple, list):
+            paths: list[Path] = [(*path, i) for i in range(len(value))]
+            result.append(pullback(function, args, kwargs, out, g, paths, tie=tie))
+        else:
+            result += pullback(function, args, kwargs, out, g, [path], tie=tie)
+    return result

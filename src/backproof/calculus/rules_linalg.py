@@ -115,7 +115,7 @@ def _eigh(c: Call) -> Any:
 
     The eigenvectors of equal eigenvalues have no derivative; their signs are NumPy's choice.
     """
-    uplo = (c.UPLO or "L").upper()
+    uplo: Any = (c.UPLO or "L").upper()
     w, v = np.linalg.eigh(double(c.a), uplo)
     gw, gv = c.g
     n = w.shape[-1]
@@ -133,7 +133,7 @@ def _eigh(c: Call) -> Any:
 
 def _eigvalsh(c: Call) -> Any:
     """``w`` of `_eigh`: ``Ā = V diag(g) Vᵀ``."""
-    uplo = (c.UPLO or "L").upper()
+    uplo: Any = (c.UPLO or "L").upper()
     _, v = np.linalg.eigh(double(c.a), uplo)
     return to_triangle((v * np.asarray(c.g)[..., None, :]) @ flip(v), uplo)
 

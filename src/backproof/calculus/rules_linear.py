@@ -241,15 +241,15 @@ def _einsum_one(
     for i, (term, x) in enumerate(zip(terms, operands, strict=True)):
         if i != k:
             given += [x, term]
-    known = [label for label in mine if any(label in labels for labels in given[1::2])]
+    known: Any = [label for label in mine if any(label in labels for labels in given[1::2])]
     part = np.einsum(*given, known, optimize=len(operands) > 2)
-    full = np.einsum(part, known, np.ones([sizes[label] for label in mine]), mine, mine)
-    own = {label: n for label, n in zip(terms[k], shape, strict=True)}
+    full: Array = np.einsum(part, known, np.ones([sizes[label] for label in mine]), mine, mine)
+    own = dict(zip(terms[k], shape, strict=True))
     axes = tuple(i for i, label in enumerate(mine) if own[label] == 1 and full.shape[i] != 1)
-    full = full.sum(axis=axes, keepdims=True)
+    full = np.asarray(full.sum(axis=axes, keepdims=True))
     if len(mine) == len(terms[k]):
         return full
-    cotangent = np.zeros(shape)
+    cotangent: Any = np.zeros(shape)
     np.einsum(cotangent, terms[k], mine)[...] = full
     return cotangent
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ def numeric_pull(
     out: Any,
     g: Any,
     wanted: Sequence[Path],
-    tie: float,
 ) -> Pulled:
     """Differentiate ``⟨g, function(…)⟩`` by central differences with Richardson's extrapolation.
 
@@ -60,7 +60,7 @@ def _slopes(cost: Callable[[Any], float], value: Any) -> Any:
     whole = np.zeros(base.shape)
     middle = cost(_like(value, base))
     for index in np.ndindex(base.shape):
-        h = 1e-3 * max(1.0, abs(base[index]))
+        h = 1e-3 * max(1.0, abs(float(base[index])))
         slopes = []
         for step in (h, h / 2, h / 4):
             ends = []
@@ -70,7 +70,7 @@ def _slopes(cost: Callable[[Any], float], value: Any) -> Any:
                 ends.append(cost(_like(value, moved)))
             slopes.append((ends[0] - ends[1]) / (2 * step))
             bend = abs(ends[0] - 2 * middle + ends[1]) / step
-        first = [(4 * b - a) / 3 for a, b in zip(slopes, slopes[1:], strict=False)]
+        first = [(4 * b - a) / 3 for a, b in pairwise(slopes)]
         slope = (16 * first[1] - first[0]) / 15
         scale = max(abs(slope), abs(middle), 1e-3)
         if not np.isfinite(slope) or abs(first[1] - first[0]) > AGREEMENT * scale:

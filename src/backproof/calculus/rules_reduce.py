@@ -65,7 +65,7 @@ def _std(c: Call) -> Any:
     return np.where(flat, 0.0, g * deviation / (n * np.where(flat, 1.0, y)))
 
 
-def _weights(c: Call) -> Array:
+def _weights(c: Call) -> Any:
     a, w = double(c.a), double(c.weights)
     if w.shape == a.shape:
         return w
@@ -83,7 +83,7 @@ def _average_pieces(c: Call) -> tuple[Array, Array, Array]:
     axes = axes_of(c.axis, a.ndim)
     total = w.sum(axis=axes, keepdims=True)
     mean = (a * w).sum(axis=axes, keepdims=True) / total
-    return w / total, (a - mean) / total, _wide(c)
+    return np.asarray(w / total), np.asarray((a - mean) / total), _wide(c)
 
 
 def _average(c: Call) -> Any:
@@ -221,6 +221,42 @@ def _nanmean(c: Call) -> Any:
     return np.where(present, _wide(c) / np.where(n == 0, 1, n), 0.0)
 
 
+def _running_extreme(better: Any) -> Any:
+    def pull(c: Call) -> Any:
+        """``y_j = max_{i≤j} a_i``: g_j goes to the first (tie 1: last) element that is y_j."""
+        a, g = _along(c)
+        where = np.zeros(a.shape, dtype=np.intp)
+        for j in range(1, a.shape[-1]):
+            best = np.take_along_axis(a, where[..., j - 1 : j], axis=-1)[..., 0]
+            wins = better(a[..., j], best) if c.tie < 1 else ~better(best, a[..., j])
+            where[..., j] = np.where(wins, j, where[..., j - 1])
+        whole = np.zeros(a.shape)
+        index = list(np.indices(a.shape))
+        index[-1] = where
+        np.add.at(whole, tuple(index), g)
+        return _back(c, whole)
+
+    return pull
+
+
+def _nan_spread(root: bool) -> Any:
+    def pull(c: Call) -> Any:
+        """`_var` and `_std` over the elements that are numbers."""
+        a = double(c.a)
+        there = ~np.isnan(a)
+        axes = axes_of(c.axis, a.ndim)
+        n = there.sum(axis=axes, keepdims=True)
+        mean = np.where(there, a, 0.0).sum(axis=axes, keepdims=True) / n
+        deviation = np.where(there, a - mean, 0.0)
+        n = n - float(c.ddof or 0)
+        if not root:
+            return _wide(c) * 2.0 / n * deviation
+        y = np.sqrt(np.square(deviation).sum(axis=axes, keepdims=True) / n)
+        return np.where(y == 0, 0.0, _wide(c) * deviation / (n * np.where(y == 0, 1.0, y)))
+
+    return pull
+
+
 def _nan_extreme(fill: float, reduce: Any) -> Any:
     def pull(c: Call) -> Any:
         a = double(c.a)
@@ -254,6 +290,11 @@ def _logaddexp_reduce(c: Call) -> Any:
     return chain(kept(c.g, a.shape, axis), share)
 
 
+def _ones(c: Call) -> Call:
+    """Return the call with 1 in place of NaN."""
+    return Call(**{**vars(c), "a": np.where(np.isnan(c.a), 1.0, c.a)})
+
+
 SUM = "a axis !dtype !out keepdims initial !where"
 EXTREME = "a axis !out keepdims !initial !where"
 MEAN = "a axis !dtype !out keepdims !where"
@@ -262,12 +303,8 @@ RUN = "a axis !dtype !out"
 
 
 def reduced_ufunc(pull: Any) -> Rule:
-    """Make the rule of ``ufunc.reduce``, whose axis is 0 unless given."""
-
-    def first_axis(c: Call) -> Any:
-        return pull(c)
-
-    rule = named("a axis !dtype !out keepdims initial !where", a=first_axis)
+    """Make the rule of ``ufunc.reduce`` or ``accumulate``, whose axis is 0 unless given."""
+    rule = named("a axis !dtype !out keepdims initial !where", a=pull)
 
     def defaulted(args: tuple[Any, ...], kwargs: dict[str, Any], *rest: Any) -> list[Any]:
         if len(args) < 2 and "axis" not in kwargs:
@@ -307,6 +344,16 @@ RULES: dict[Any, Rule] = {
     np.nanmean: named(MEAN, a=_nanmean),
     np.nanmax: named(EXTREME, a=_nan_extreme(-np.inf, np.max)),
     np.nanmin: named(EXTREME, a=_nan_extreme(np.inf, np.min)),
+    np.nanvar: named(SPREAD, a=_nan_spread(False)),
+    np.nanstd: named(SPREAD, a=_nan_spread(True)),
+    np.nanprod: named(
+        SUM.replace("initial", "!initial"),
+        a=lambda c: np.where(np.isnan(c.a), 0.0, _prod(_ones(c))),
+    ),
+    np.add.accumulate: reduced_ufunc(_cumsum),
+    np.multiply.accumulate: reduced_ufunc(_cumprod),
+    np.maximum.accumulate: reduced_ufunc(_running_extreme(np.greater)),
+    np.minimum.accumulate: reduced_ufunc(_running_extreme(np.less)),
     np.trace: named("a offset axis1 axis2 !dtype !out", a=_trace),
     Method("trace"): named("a offset axis1 axis2 !dtype !out", a=_trace),
     np.logaddexp.reduce: reduced_ufunc(_logaddexp_reduce),

@@ -16,14 +16,16 @@ import numpy as np
 from backproof.calculus.rule import (
     Array,
     Call,
+    NoPartial,
     NoRule,
     Path,
     Pulled,
     Rule,
     Signature,
     as_cotangent,
-    at_path,
     named,
+    unbroadcast,
+    zero,
 )
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method, Mutated
@@ -52,8 +54,8 @@ def moved(function: Any, signature: str, data: str) -> Rule:
         ways = [bound.path(path) for path in wanted]
         for way in ways:
             if way[0] not in holders:
-                raise NoRule(f"the derivative with respect to {way[0]}")
-        numbers = _Numbers({path: None for path in wanted})
+                raise NoPartial(f"the derivative with respect to {way[0]}")
+        numbers = _Numbers(dict.fromkeys(wanted))
         names = bound.names
         traced = [
             numbers.tree(a, (i,)) if bound.path((i,))[0] in holders else a
@@ -102,7 +104,7 @@ class _Numbers:
             return type(value)(self.tree(item, (*path, i)) for i, item in enumerate(value))
         if isinstance(value, np.ndarray):
             return np.zeros_like(value, dtype=np.int64)
-        if value is None or value is np._NoValue:  # type: ignore[attr-defined]
+        if value is None or value is np._NoValue:
             return value
         return np.int64(0)
 
@@ -177,7 +179,7 @@ def concatenate_rule(
     wanted: Sequence[Path], tie: float,
 ) -> Pulled:  # fmt: skip
     """Cut g back into the pieces that were joined."""
-    parts = args[0] if args else None
+    parts: Any = args[0] if args else None
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
     plain = set(kwargs) <= {"axis", "casting"} and isinstance(parts, (list, tuple))
     if not plain or axis is None or len(args) > 2 or any(len(p) != 2 for p in wanted):
@@ -216,6 +218,35 @@ def array_rule(function: Callable[..., Any]) -> Rule:
         return general(args, kwargs, out, g, wanted, tie)
 
     return rule
+
+
+def _full_like(
+    args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
+    wanted: Sequence[Path], tie: float,
+) -> Pulled:  # fmt: skip
+    """``full_like(a, v)``: v gets the sum of g; of a only the shape counts."""
+    result: Pulled = []
+    for path in wanted:
+        if path[0] in (0, "a"):
+            result.append(None)
+        elif path in ((1,), ("fill_value",)):
+            value = args[1] if path == (1,) else kwargs["fill_value"]
+            result.append(as_cotangent(unbroadcast(g, np.shape(value)), value))
+        else:
+            raise NoPartial(f"the derivative with respect to {path}")
+    return result
+
+
+def _as_strided(c: Call) -> Any:
+    """Add g up at the elements that the view shows (its strides are bytes of x's own type)."""
+    if not c.x.flags.forc or c.strides is None or c.shape is None:
+        raise NoRule("as_strided of a part of an array")
+    numbers = np.arange(c.x.size).reshape(c.x.shape)
+    view = primitives.strided_view(
+        numbers, 0, tuple(c.shape), tuple(c.strides), c.x.strides, c.x.itemsize
+    )
+    whole = np.bincount(view.ravel(), weights=np.ravel(c.g), minlength=c.x.size)
+    return whole.reshape(c.x.shape)
 
 
 def _where(c: Call, first: bool) -> Any:
@@ -265,10 +296,19 @@ RULES: dict[Any, Rule] = {
     np.ascontiguousarray: array_rule(np.ascontiguousarray),
     np.asfortranarray: array_rule(np.asfortranarray),
     np.asarray_chkfinite: array_rule(np.asarray),
+    np.asmatrix: array_rule(np.asarray),
+    np.matrix: array_rule(np.asarray),
     np.concatenate: concatenate_rule,
     np.where: named(
         "condition x y", x=lambda c: _where(c, True), y=lambda c: _where(c, False)
     ),
+    np.full: moved(np.full, "shape fill_value dtype order", "fill_value"),
+    np.full_like: _full_like,
+    np.zeros_like: zero(),
+    np.ones_like: zero(),
+    np.empty_like: zero(),
+    Attribute("imag"): zero(),
+    np.imag: zero(),
     np.stack: moved(np.stack, "arrays axis !out dtype casting", "arrays"),
     np.vstack: moved(np.vstack, "tup dtype casting", "tup"),
     np.hstack: moved(np.hstack, "tup dtype casting", "tup"),
@@ -311,12 +351,16 @@ RULES: dict[Any, Rule] = {
     np.lib.stride_tricks.sliding_window_view: moved(
         np.lib.stride_tricks.sliding_window_view, "x window_shape axis subok writeable", "x"
     ),
+    np.lib.stride_tricks.as_strided: named(
+        "x shape strides subok writeable", x=_as_strided
+    ),
     np.take: moved(np.take, "a indices axis !out mode", "a"),
     Method("take"): moved(Method("take"), "a indices axis !out mode", "a"),
     np.take_along_axis: moved(np.take_along_axis, "arr indices axis", "arr"),
     np.compress: moved(np.compress, "condition a axis !out", "a"),
     Method("compress"): moved(Method("compress"), "a condition axis !out", "a"),
     np.extract: moved(np.extract, "condition arr", "arr"),
+    Method("choose"): moved(Method("choose"), "a choices !out mode", "choices"),
     np.choose: moved(np.choose, "a choices !out mode", "choices"),
     np.select: moved(np.select, "condlist choicelist default", "choicelist default"),
     primitives.overwrite: moved(

@@ -7,6 +7,7 @@ whose replacement makes wrong gradients right without spoiling a right one.
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from backproof.calculus.adjoint import is_differentiable, pull
-from backproof.calculus.rules import NoRule
+from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import TOLERANCE, Fit, arrangements, proportion, rematch
+from backproof.checks.match import TOLERANCE, Fit, rematch
 from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.trace.primitives import patch_view, set_item, strided_view
 from backproof.updates import ADD, SUBTRACT
 
 MOST_INSTANCES = 3_000
 MOST_SEQUENTIAL = 64
 MOST_RANKS = 10
 NEAR = 4
+MOST_NODES = 60_000
+#: Operations that only put values together.
+SUMMING = {*ADD, *SUBTRACT, set_item, patch_view, strided_view, operator.getitem}
 #: Seconds for the search in one step.
 PATIENCE = 3.0
 
@@ -44,6 +48,16 @@ class Fault:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cotangents of one size: their forward nodes, whether each is only a part, directions, norms."""
+
+    nodes: np.ndarray[Any, Any]
+    part: np.ndarray[Any, Any]
+    units: np.ndarray[Any, Any]
+    norms: np.ndarray[Any, Any]
+
+
 class Blame:
     """Searches the faults behind the wrong gradients of one step."""
 
@@ -53,10 +67,9 @@ class Blame:
         self.tape: Tape = evidence.tape
         self.fit: Fit = evidence.fit
         self.run: Run = evidence.run
-        self.deadline = time.perf_counter() + patience
+        self.deadline = time.process_time() + patience
         self.kept: dict[int, Any] = {}
         self.start = self.run
-        self.uses: dict[int, list[tuple[int, Any]]] = {}
         self.scale = self.fit.scale
         hypothesis = self.fit.hypothesis
         target = hypothesis.node if hypothesis.node is not None else hypothesis.output
@@ -68,6 +81,8 @@ class Blame:
             forward |= self._mirror(forward)
         self.forward = forward
         self.bar = self._cotangents()
+        self.parts = self._parts()
+        """What comes back to a forward value through each of its uses, where it has several."""
         self.tables = self._tables()
         self.right: dict[int, tuple[int, float]] = {}
         """backward node -> (forward node, scale) whose cotangent it is."""
@@ -107,11 +122,14 @@ class Blame:
         self.start = run = self._replayed(kept) if kept else self.run
         self.right = self._matched(run)
         feeding = self.tape.ancestors(self._level_nodes(wrong)) - self.forward
-        feeding -= {n for p in self.evidence.params for level in p.levels for n in level.nodes}
+        for parameter in self.evidence.params:
+            shallow = [level for level in parameter.levels if not level.deep]
+            feeding -= {n for level in shallow[:-1] for n in level.nodes}
         groups: dict[int, list[Operation]] = {}
         for operation in self.tape.operations:
             if operation.out in feeding and is_differentiable(run.env[operation.out]):
                 groups.setdefault(operation.site, []).append(operation)
+        self._account(run)
         order = {
             site: next((o.index for o in g if idle or not self._in_order(o)), None)
             for site, g in groups.items()
@@ -137,11 +155,30 @@ class Blame:
             return last
         return best
 
+    def _account(self, run: Run) -> None:
+        """Mark the backward values that are cotangents, parts of them, or sums of such."""
+        self.accounted: set[int] = set()
+        for operation in self.tape.operations:
+            out = operation.out
+            if out in self.forward:
+                continue
+            if out in self.right or self._cotangent_of(run, out, part=True) is not None:
+                self.accounted.add(out)
+            elif operation.function in SUMMING and all(
+                n in self.accounted or self._is_constant(n) for n in operation.inputs
+            ):
+                self.accounted.add(out)
+
+    def _is_constant(self, node: int) -> bool:
+        """Whether a value is a leaf or made of none (zeros, a number)."""
+        operation = self.tape.producer(node)
+        return operation is None or not operation.inputs
+
     def _in_order(self, operation: Operation) -> bool:
         """Whether a value is a cotangent, with the scale of the cotangents that it is made of."""
         known = self.right.get(operation.out)
         if known is None:
-            return False
+            return operation.out in self.accounted
         scales = [self.right[n][1] for n in operation.inputs if n in self.right]
         return not scales or any(abs(known[1] / s - 1) < 1e-6 for s in scales)
 
@@ -201,17 +238,36 @@ class Blame:
             double=True, base=self.run, dirty=dirty, replace=replace, until=until
         )
 
-    def _tables(self) -> dict[int, tuple[list[int], np.ndarray[Any, Any]]]:
-        """Forward cotangents by size: their nodes, and the unit vectors in rows."""
-        rows: dict[int, list[tuple[int, np.ndarray[Any, Any]]]] = {}
-        for node, g in self.bar.items():
+    def _parts(self) -> dict[int, list[tuple[int, Any]]]:
+        assert self.fit.run is not None
+        seeds = self.fit.hypothesis.seeds(self.fit.run)
+        found: dict[int, list[tuple[int, Any]]] = {}
+        if seeds is not None and len(self.bar) < MOST_NODES:
+            adjoints(self.tape, self.fit.run, seeds, parts=found)
+        return {
+            node: uses for node, uses in found.items()
+            if len(uses) > 1 and node in self.forward and not isinstance(uses[0][1], list)
+        }  # fmt: skip
+
+    def _tables(self) -> dict[int, Table]:
+        """Forward cotangents and their parts by size."""
+        rows: dict[int, list[tuple[int, bool, np.ndarray[Any, Any]]]] = {}
+        whole = [(node, False, g) for node, g in self.bar.items()]
+        partial = [(node, True, g) for node, uses in self.parts.items() for _, g in uses]
+        for node, part, g in (*whole, *partial):
             flat = np.asarray(g, float).reshape(-1)
             if flat.size and np.all(np.isfinite(flat)) and np.any(flat):
-                rows.setdefault(flat.size, []).append((node, flat))
-        return {
-            size: ([node for node, _ in found], np.stack([g for _, g in found]))
-            for size, found in rows.items()
-        }
+                rows.setdefault(flat.size, []).append((node, part, flat))
+        tables = {}
+        for size, found in rows.items():
+            stacked = np.stack([g for _, _, g in found])
+            norms = np.linalg.norm(stacked, axis=1)
+            tables[size] = Table(
+                np.array([node for node, _, _ in found]),
+                np.array([part for _, part, _ in found]),
+                stacked / norms[:, None], norms,
+            )  # fmt: skip
+        return tables
 
     def _matched(self, run: Run) -> dict[int, tuple[int, float]]:
         """Find the backward values that are a multiple of some forward value's cotangent."""
@@ -223,29 +279,36 @@ class Blame:
                     found[operation.out] = known
         return found
 
-    def _cotangent_of(self, run: Run, out: int) -> tuple[int, float] | None:
-        """Return (forward node, scale) of the cotangent that a value is a multiple of."""
+    def _cotangent_of(self, run: Run, out: int, *, part: bool = False) -> tuple[int, float] | None:
+        """Return (forward node, scale) of the cotangent that a value is a multiple of.
+
+        With `part`, of what comes back through one use of a forward value.
+        """
         value = run.env[out]
         if not is_differentiable(value):
             return None
-        nodes, table = self.tables.get(np.size(value), (None, None))
-        if nodes is None or table is None:
+        table = self.tables.get(np.size(value))
+        if table is None:
             return None
-        if table.shape[1] == 1:
+        if np.size(value) == 1:
             x = float(np.asarray(value).reshape(-1)[0]) / self.scale
-            near = np.flatnonzero(np.abs(table[:, 0] - x) <= 1e-9 * abs(x))
-            return (nodes[near[0]], self.scale) if x and near.size else None
+            signed = table.norms * table.units[:, 0]
+            near = np.flatnonzero((np.abs(signed - x) <= 1e-9 * abs(x)) & (table.part == part))
+            return (int(table.nodes[near[0]]), self.scale) if x and near.size else None
         best: tuple[int, float] | None = None
         distance = np.inf
-        for x in (*arrangements(value, ()), *transposed(value)):
-            s = table @ x / np.einsum("ij,ij->i", table, table)
-            with np.errstate(all="ignore"):
-                error = np.linalg.norm(table - x / s[:, None], axis=1)
-                fits = error <= TOLERANCE * np.linalg.norm(table, axis=1)
-            for i in np.flatnonzero(fits & (s * self.scale > 0)):
-                apart = abs(float(np.log(s[i] / self.scale)))
-                if apart < distance - 1e-9:
-                    best, distance = (nodes[i], float(s[i])), apart
+        for x in (np.asarray(value, float).reshape(-1), *transposed(value)):
+            norm = float(np.linalg.norm(x))
+            if not norm or not np.isfinite(norm):
+                return None
+            cosine = table.units @ (x / norm)
+            alike = (np.abs(np.abs(cosine) - 1) < TOLERANCE) & (table.part == part)
+            for i in np.flatnonzero(alike & (cosine * self.scale > 0)):
+                gap = float(np.linalg.norm(x / norm - np.sign(cosine[i]) * table.units[i]))
+                s = float(np.sign(cosine[i])) * norm / float(table.norms[i])
+                apart = abs(float(np.log(s / self.scale)))
+                if gap <= TOLERANCE and apart < distance - 1e-9:
+                    best, distance = (int(table.nodes[i]), s), apart
         return best
 
     # ---- proposals -----------------------------------------------------------------------------
@@ -301,7 +364,7 @@ class Blame:
 
     def late(self) -> bool:
         """Whether the time for the search is over."""
-        return time.perf_counter() > self.deadline
+        return time.process_time() > self.deadline
 
     def _as_level(self, index: int, nodes: Sequence[int]) -> dict[int, Any] | None:
         """The true gradient in the layout of the author's nodes."""
@@ -338,7 +401,7 @@ class Blame:
                 if node not in self.bar or np.size(self.bar[node]) != size:
                     continue
                 found[(node, s)] = s * np.asarray(self.bar[node])
-                for user, part in self._parts(node):
+                for user, part in self.parts.get(node, ()):
                     parts[(node, user, s)] = s * np.asarray(part)
         if not found and executions <= MOST_SEQUENTIAL:
             shape = np.shape(run.env[operation.out])
@@ -381,24 +444,9 @@ class Blame:
                 seen.update(producer.inputs)
         return list(known)
 
-    def _parts(self, node: int) -> list[tuple[int, Any]]:
-        """What comes back to a forward value through each of its uses, where it has several."""
-        known = self.uses.get(node)
-        if known is None:
-            assert self.fit.run is not None
-            known = []
-            users = [
-                self.tape.operations[i] for i in self.tape.users[node]
-                if self.tape.operations[i].out in self.bar
-            ]  # fmt: skip
-            for user in users if len(users) > 1 else ():
-                try:
-                    pulled = pull(user, self.fit.run.env, self.bar[user.out], within={node})
-                except NoRule:
-                    continue
-                known += [(user.index, part) for n, part in pulled if n == node]
-            self.uses[node] = known
-        return known
+    def backward_inputs(self, operation: Operation) -> bool:
+        """Whether an operation reads a cotangent, directly or through values that are none."""
+        return bool(self._nearest_right(operation, self.start))
 
     def _scales(self) -> list[float]:
         scales: dict[float, int] = {}

@@ -66,7 +66,7 @@ class Diagnoser:
         if self.fault.kind == "update":
             return self._at_update()
         for attempt in (
-            self._stale, self._sign_or_factor, self._transposed, self._other_function,
+            self._ignores_incoming, self._stale, self._sign_or_factor, self._transposed, self._other_function,
             self._other_axis, self._other_operand, self._missing_term, self._local,
             self._elementwise_factor,
         ):  # fmt: skip
@@ -123,6 +123,19 @@ class Diagnoser:
     def finding(self, code: str, cause: str, reason: str, help: str = "", **kw: Any) -> Diagnosis:
         """Make a diagnosis at the blamed site."""
         return Diagnosis(code, cause, kw.pop("site", self.operation.where), reason, help, **kw)
+
+    def _ignores_incoming(self) -> Diagnosis | None:
+        """A backward value that does not depend on the gradient that came in."""
+        operation = self.operation
+        if operation.out in self.blame.right or self.blame.backward_inputs(operation):
+            return None
+        caller = self.tape.called_from(operation)
+        site = caller if caller is not None else operation.where
+        return self.finding(
+            "BP101", "missing-factor",
+            f"`{_short(site.text)}` does not use the gradient that comes in", 
+            "multiply by the gradient that comes in", site=site,
+        )  # fmt: skip
 
     # ---- attempts ------------------------------------------------------------------------------
 
@@ -408,7 +421,7 @@ class Diagnoser:
         ]  # fmt: skip
         if len(users) < 2:
             return None
-        parts = dict(self.blame._parts(truth_node))
+        parts = dict(self.blame.parts.get(truth_node, ()))
         for user in users:
             part = parts.get(user.index)
             whole = self.blame.bar[truth_node]

@@ -49,21 +49,27 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
     """Gradients that were computed with an already updated parameter (BP105)."""
     tape, fit = evidence.tape, evidence.fit
     assert fit is not None
-    wrong = fit.wrong
+    readers = [
+        i for i in fit.wrong
+        if tape.ancestors(gradient_nodes(evidence, i))
+        & {n for j, p in enumerate(evidence.params) if j != i for n in p.new}
+    ]  # fmt: skip
+    old = {u.new: evidence.run.env[u.old] for p in evidence.params for u in p.updates}
+    fixed = repaired(evidence, old, readers) if readers else ()
     found: list[StateFault] = []
-    for j, parameter in enumerate(evidence.params):
-        readers = [
-            i for i in wrong
-            if i != j and tape.ancestors(gradient_nodes(evidence, i)) & set(parameter.new)
+    remaining = set(fixed)
+    for parameter in evidence.params:
+        mine = [
+            i for i in fixed
+            if evidence.params[i] is not parameter
+            and tape.ancestors(gradient_nodes(evidence, i)) & set(parameter.new)
         ]  # fmt: skip
-        if not readers:
+        mine = [i for i in mine if i in remaining]
+        if not mine:
             continue
-        replace = {u.new: evidence.run.env[u.old] for u in parameter.updates}
-        fixed = repaired(evidence, replace, readers)
-        if not fixed:
-            continue
+        remaining -= set(mine)
         merge = tape.operations[parameter.updates[-1].merges[-1][0]].where
-        feeding = tape.ancestors(n for i in fixed for n in gradient_nodes(evidence, i))
+        feeding = tape.ancestors(n for i in mine for n in gradient_nodes(evidence, i))
         reach = tape.reach(parameter.new)
         reads = [
             o for o in tape.operations
@@ -76,7 +82,7 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
                 f"`{parameter.name}` is read here after its update on line {merge.span.line}; "
                 "the chain rule needs the value that the forward pass used",
                 f"update `{parameter.name}` after its last use, or keep a copy of the old value",
-                fixed, merge,
+                tuple(mine), merge,
             )
         )  # fmt: skip
     return found

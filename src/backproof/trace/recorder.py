@@ -41,6 +41,8 @@ class _Marker:
 
 
 SOURCE = _Marker("source")
+#: A call of instrumented code begins: what follows happens inside it.
+CALL = _Marker("call")
 OPAQUE = _Marker("opaque")
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
@@ -164,7 +166,7 @@ class Recorder:
         builtins.__dict__["@bp.on"] = False
 
     def _loop_hooks(self) -> None:
-        for name in ("@bp.loop", "@bp.iteration", "@bp.loop_end"):
+        for name in ("@bp.loop", "@bp.iteration", "@bp.loop_end", "@bp.walk"):
             builtins.__dict__[name] = self._hooks[name]
 
     def mark(self) -> int:
@@ -583,6 +585,8 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     def call(site: int, f: Any) -> Any:
         kind = recorder.kind(f)
         if kind == "direct" or not main():
+            if type(f) in (types.FunctionType, types.MethodType) and main():
+                append((site, CALL, (), None, None, None))
             return f
         if kind == "bound":
             return method(site, f.__self__, f.__name__)
@@ -666,6 +670,17 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
                 recorder.policy.loop_end(recorder, instance)
                 return
 
+    def walk(site: int, x: Any) -> Iterator[Any]:
+        return steps(site, iter(x))
+
+    def steps(site: int, items: Iterator[Any]) -> Iterator[Any]:
+        loop(site)
+        for item in items:
+            iteration(site)
+            yield item
+        loop_end(site)
+
+    hooks["@bp.walk"] = walk
     hooks["@bp.loop"] = loop
     hooks["@bp.iteration"] = iteration
     hooks["@bp.loop_end"] = loop_end

@@ -8,6 +8,7 @@ been made within the log is a leaf.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from backproof.trace import primitives
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import ARRAYS, OPAQUE, SOURCE, TRACKED, Event
+from backproof.trace.recorder import ARRAYS, CALL, OPAQUE, SOURCE, TRACKED, Event
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
@@ -115,12 +116,25 @@ class Tape:
         """Operation index at which each recorded iteration starts, and the end."""
         self.last: dict[int, int] = {}
         """id(object) -> its node at the end of the log."""
+        self.calls: list[tuple[int, int]] = []
+        """(event, site) of the calls of instrumented code, in order of time."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
 
     # ---- looking around ------------------------------------------------------------------------
+
+    def called_from(self, operation: Operation) -> Site | None:
+        """Return the call expression that entered the function of an operation, if known."""
+        name = operation.where.function.rpartition(".")[2]
+        for event, site in reversed(self.calls[: bisect(self.calls, (operation.event, -1))]):
+            if operation.event - event > 200:
+                return None
+            callee = SITES[site].op.rpartition(".")[2]
+            if callee == name or name == "<lambda>":
+                return SITES[site]
+        return None
 
     def producer(self, node: int) -> Operation | None:
         """Return the operation that made a node (None for a leaf)."""
@@ -507,6 +521,9 @@ class _Builder:
         site, function, args, kwargs, out, undo = event
         self.site = site
         if undo is None:
+            if function is CALL:
+                self.tape.calls.append((self.event, site))
+                return
             if function is SOURCE:
                 self.bind(out, self.leaf(out, "draw"))
                 return
