@@ -116,6 +116,21 @@ def pullback(
     NoRule
         If the derivative is not certain.
     """
+    if type(out) is float and type(g) is float:
+        return _pullback(function, args, kwargs, out, g, wanted, tie)
+    with np.errstate(all="ignore"):
+        return _pullback(function, args, kwargs, out, g, wanted, tie)
+
+
+def _pullback(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    out: Any,
+    g: Any,
+    wanted: Sequence[Path],
+    tie: float,
+) -> Pulled:
     rule = rule_of(function)
     if isinstance(g, np.matrix):
         g = np.asarray(g)
@@ -136,7 +151,7 @@ def pullback(
         except NoPartial as error:
             if len(wanted) > 1:
                 one = [[path] for path in wanted]
-                return [pullback(function, args, kwargs, out, g, w, tie=tie)[0] for w in one]
+                return [_pullback(function, args, kwargs, out, g, w, tie)[0] for w in one]
             reason = error
         except NoRule as error:
             reason = error
@@ -162,8 +177,8 @@ def _elements(
     """Answer for a whole tuple of arrays with the list of its elements' cotangents."""
     result: Pulled = []
     for path in wanted:
-        value = args[path[0]] if len(path) == 1 and isinstance(path[0], int) else None
-        if type(value) in (tuple, list):
+        value: Any = args[path[0]] if len(path) == 1 and isinstance(path[0], int) else None
+        if isinstance(value, (tuple, list)):
             paths: list[Path] = [(*path, i) for i in range(len(value))]
             result.append(pullback(function, args, kwargs, out, g, paths, tie=tie))
         else:

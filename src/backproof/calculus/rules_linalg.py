@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from backproof.calculus.rule import Array, Call, NoRule, Rule, as_cotangent, double, kept, named
+from backproof.calculus.rule import (
+    Array,
+    Call,
+    NoPartial,
+    NoRule,
+    Rule,
+    as_cotangent,
+    double,
+    kept,
+    named,
+)
 from backproof.calculus.rules_builtin import matrix_power_pull
 from backproof.calculus.rules_linear import unstack
 from backproof.trace.primitives import Attribute
@@ -211,6 +221,13 @@ def _norm(c: Call) -> Any:
     return np.where(y == 0, 0.0, g * np.sign(x) * np.power(size / safe, p - 1.0))
 
 
+def _norm_order(c: Call) -> Any:
+    """An infinite order is a choice of norm, not a number that could vary."""
+    if np.isfinite(c.ord):
+        raise NoPartial("the derivative with respect to ord")
+    return None
+
+
 def _tuple(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
@@ -283,7 +300,7 @@ RULES: dict[Any, Rule] = {
     np.linalg.eigvalsh: named("a UPLO", a=_eigvalsh),
     np.linalg.svd: named("a full_matrices compute_uv !hermitian", a=_svd),
     np.linalg.qr: named("a mode", a=_qr),
-    np.linalg.norm: named("x ord axis keepdims", x=_norm),
+    np.linalg.norm: named("x ord axis keepdims", x=_norm, ord=_norm_order),
     np.linalg.matrix_power: named("a n", a=lambda c: matrix_power_pull(double(c.a), c.n, c.g)),
     np.linalg.multi_dot: _multi_dot,
 }

@@ -230,7 +230,7 @@ def einsum_rule(
 
 def _einsum_one(
     k: int, terms: list[list[int]], result: list[int], operands: list[Array], g: Any
-) -> Array:
+) -> Any:
     shape = operands[k].shape
     sizes: dict[int, int] = {}
     for term, x in zip(terms, operands, strict=True):
@@ -243,7 +243,7 @@ def _einsum_one(
             given += [x, term]
     known: Any = [label for label in mine if any(label in labels for labels in given[1::2])]
     part = np.einsum(*given, known, optimize=len(operands) > 2)
-    full: Array = np.einsum(part, known, np.ones([sizes[label] for label in mine]), mine, mine)
+    full: Any = np.einsum(part, known, np.ones([sizes[label] for label in mine]), mine, mine)
     own = dict(zip(terms[k], shape, strict=True))
     axes = tuple(i for i, label in enumerate(mine) if own[label] == 1 and full.shape[i] != 1)
     full = np.asarray(full.sum(axis=axes, keepdims=True))

@@ -169,7 +169,7 @@ def _diff(c: Call) -> Any:
 # ---- order statistics ----------------------------------------------------------------------------
 
 
-def extreme_share(a: Array, out: Array, axes: tuple[int, ...], tie: float) -> Array:
+def extreme_share(a: Array, out: Array, axes: tuple[int, ...], tie: float) -> Any:
     """Return the share of g that each element of a max or min gets.
 
     Tied elements get 1/k each at ``tie=0.5``, all of it at 1, and the first all of it at 0.
@@ -231,7 +231,7 @@ def _running_extreme(better: Any) -> Any:
             wins = better(a[..., j], best) if c.tie < 1 else ~better(best, a[..., j])
             where[..., j] = np.where(wins, j, where[..., j - 1])
         whole = np.zeros(a.shape)
-        index = list(np.indices(a.shape))
+        index: list[Any] = list(np.indices(a.shape))
         index[-1] = where
         np.add.at(whole, tuple(index), g)
         return _back(c, whole)
