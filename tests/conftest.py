@@ -1,0 +1,12 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import os
+
+# In a user's run our own failures are told of in the report; under test they are raised.
+os.environ["BACKPROOF_TESTING"] = "1"
+# One thread: the same sums in the same order, and two workers do not fight over two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
