@@ -93,7 +93,7 @@ def counted(*names: str) -> Iterator[list[tuple[Any, ...]]]:
 
     def noting(name: str, plain: Any) -> Any:
         def hook(*arguments: Any) -> Any:
-            calls.append((name.removeprefix("@bp."), *arguments[1:]))
+            calls.append((name.removeprefix("@bp."), *arguments[name != "@bp.slice" :]))
             return plain(*arguments)
 
         return hook

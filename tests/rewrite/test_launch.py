@@ -430,14 +430,14 @@ def test_notebook(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         %matplotlib inline
         !pip install nothing
         from __future__ import annotations
-        import helper, inspect
+        import helper, inspect, pathlib
         files = !ls
         x = (5
              % 3)
         def f(a: undefined) -> also.undefined:
             %time
             return a * 2
-        print(f(x), open("data.txt").read(), files)
+        print(f(x), pathlib.Path("data.txt").read_text(), files)
         """,
         "%%bash\necho never\n",
         "%%time\ny = helper.double(x)\ny?\n?y\n",

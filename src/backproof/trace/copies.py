@@ -13,8 +13,8 @@ Node = TypeVar("Node", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 LOAD = ast.Load()
-#: Functions nested deeper than this have an instrumented copy only: two copies at each level
-#: would double the code with every level.
+#: Functions nested deeper than this have an instrumented copy only, and lambdas there a plain one
+#: without hooks: two copies at each level would double the code with every level.
 DUAL_LEVELS = 3
 
 _PLACE = ("lineno", "col_offset", "end_lineno", "end_col_offset")

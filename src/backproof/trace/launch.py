@@ -121,7 +121,7 @@ def launch(
             pass
         except BaseException as error:
             raised = error
-        status, text = end(raised)
+        status, text = end(raised, notebook=target.name.endswith(".ipynb"))
         if os.getpid() != process:
             sys.exit(status)
         if on_end is not None:

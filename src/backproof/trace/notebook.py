@@ -76,7 +76,7 @@ def without_magics(cell: str) -> str:
 def _void(line: str) -> str | None:
     """Return what stands for a line of IPython's, or None for a line of Python."""
     if (magic := _MAGIC.match(line)) is not None:
-        return magic["indent"] + "pass"
+        return magic["indent"] and magic["indent"] + "pass"
     if (assigned := _ASSIGNED.match(line)) is not None:
         return assigned["target"] + " None"
     return None
