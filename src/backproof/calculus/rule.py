@@ -154,6 +154,9 @@ class Signature:
         return (self.names[head], *path[1:])
 
 
+#: For each rule made by name: its differentiable parameters, the refused ones, and a note.
+ABOUT: dict[Rule, tuple[tuple[str, ...], frozenset[str], str]] = {}
+
 Call = SimpleNamespace
 Pull = Callable[[Call], Any]
 
@@ -192,6 +195,8 @@ def named(signature: str, **pulls: Pull) -> Rule:
             result.append(as_cotangent(part, value))
         return result
 
+    notes = [(pull.__doc__ or "").partition("\n")[0] for pull in pulls.values()]
+    ABOUT[rule] = tuple(pulls), bound.refused, next((note for note in notes if note), "")
     return rule
 
 

@@ -30,6 +30,13 @@ BORROWED: dict[tuple[str, str], tuple[str, str, str]] = {
     ("scipy.special", "beta"): ("autograd.scipy.special", "a b", "a b"),
     ("scipy.special", "gammainc"): ("autograd.scipy.special", "a x", "x"),
     ("scipy.special", "gammaincc"): ("autograd.scipy.special", "a x", "x"),
+    ("scipy.special", "betainc"): ("autograd.scipy.special", "a b x", "x"),
+    ("scipy.special", "iv"): ("autograd.scipy.special", "v z", "z"),
+    ("scipy.special", "ive"): ("autograd.scipy.special", "v z", "z"),
+    ("scipy.special", "jn"): ("autograd.scipy.special", "v z", "z"),
+    ("scipy.special", "yn"): ("autograd.scipy.special", "v z", "z"),
+    ("scipy.linalg", "sqrtm"): ("autograd.scipy.linalg", "A", "A"),
+    ("scipy.linalg", "solve_sylvester"): ("autograd.scipy.linalg", "a b q", "a b q"),
 }
 
 

@@ -22,7 +22,8 @@ from backproof.calculus.rule import (
     unbroadcast,
     zero,
 )
-from backproof.calculus.rules_elementwise import SCALAR_PAIRS, SCALAR_SLOPES
+from backproof.calculus.rules_math import SCALAR_PAIRS, SCALAR_SLOPES
+from backproof.calculus.rules_shape import optional
 from backproof.trace.primitives import Method
 
 Args = tuple[Any, ...]
@@ -300,6 +301,7 @@ RULES: dict[Any, Rule] = {
     np.float16: _cast,
     np.longdouble: _cast,
     Method("astype"): _cast,
+    **optional("astype", _cast),
     Method("__float__"): _cast,
 }
 RULES.update({

@@ -298,64 +298,6 @@ def outer_rule(ufunc: Any) -> Rule:
     return rule
 
 
-# ---- Python floats -------------------------------------------------------------------------------
-
-#: function -> slope at (x, y, tie), for one Python float.
-SCALAR_SLOPES: dict[Any, Callable[[float, float, float], float]] = {
-    operator.neg: lambda x, y, tie: -1.0,
-    operator.pos: lambda x, y, tie: 1.0,
-    builtins.float: lambda x, y, tie: 1.0,
-    builtins.abs: lambda x, y, tie: math.copysign(1.0, x) if x else 2 * tie - 1,
-    math.fabs: lambda x, y, tie: math.copysign(1.0, x) if x else 2 * tie - 1,
-    math.exp: lambda x, y, tie: y,
-    math.exp2: lambda x, y, tie: y * LN2,
-    math.expm1: lambda x, y, tie: math.exp(x),
-    math.log2: lambda x, y, tie: 1.0 / (x * LN2),
-    math.log10: lambda x, y, tie: 1.0 / (x * LN10),
-    math.log1p: lambda x, y, tie: 1.0 / (1.0 + x),
-    math.sqrt: lambda x, y, tie: 0.5 / y if y else math.inf,
-    math.cbrt: lambda x, y, tie: 1.0 / (3.0 * y * y) if y else math.inf,
-    math.sin: lambda x, y, tie: math.cos(x),
-    math.cos: lambda x, y, tie: -math.sin(x),
-    math.tan: lambda x, y, tie: 1.0 + y * y,
-    math.asin: lambda x, y, tie: 1.0 / math.sqrt((1.0 - x) * (1.0 + x)),
-    math.acos: lambda x, y, tie: -1.0 / math.sqrt((1.0 - x) * (1.0 + x)),
-    math.atan: lambda x, y, tie: 1.0 / (1.0 + x * x),
-    math.sinh: lambda x, y, tie: math.cosh(x),
-    math.cosh: lambda x, y, tie: math.sinh(x),
-    math.tanh: lambda x, y, tie: (1.0 - y) * (1.0 + y),
-    math.asinh: lambda x, y, tie: 1.0 / math.sqrt(x * x + 1.0),
-    math.acosh: lambda x, y, tie: 1.0 / math.sqrt((x - 1.0) * (x + 1.0)),
-    math.atanh: lambda x, y, tie: 1.0 / ((1.0 - x) * (1.0 + x)),
-    math.degrees: lambda x, y, tie: 180.0 / math.pi,
-    math.radians: lambda x, y, tie: math.pi / 180.0,
-    math.erf: lambda x, y, tie: 2.0 / math.sqrt(math.pi) * math.exp(-x * x),
-    math.erfc: lambda x, y, tie: -2.0 / math.sqrt(math.pi) * math.exp(-x * x),
-}
-
-#: function -> the two slopes at (x, y, out), for two Python floats.
-SCALAR_PAIRS: dict[Any, tuple[Callable[..., float], Callable[..., float]]] = {
-    operator.add: (lambda x, y, out: 1.0, lambda x, y, out: 1.0),
-    operator.sub: (lambda x, y, out: 1.0, lambda x, y, out: -1.0),
-    operator.mul: (lambda x, y, out: y, lambda x, y, out: x),
-    operator.truediv: (lambda x, y, out: 1.0 / y, lambda x, y, out: -out / y),
-    operator.mod: (lambda x, y, out: 1.0, lambda x, y, out: -float(x // y)),
-    math.fmod: (lambda x, y, out: 1.0, lambda x, y, out: -float(math.trunc(x / y))),
-    math.copysign: (
-        lambda x, y, out: 1.0 if math.copysign(1.0, x) == math.copysign(1.0, y) else -1.0,
-        lambda x, y, out: 0.0,
-    ),
-    math.atan2: (
-        lambda x, y, out: y / (x * x + y * y),
-        lambda x, y, out: -x / (x * x + y * y),
-    ),
-    math.hypot: (
-        lambda x, y, out: x / out if out else 0.0,
-        lambda x, y, out: y / out if out else 0.0,
-    ),
-}
-
-
 # ---- clip and its like ---------------------------------------------------------------------------
 
 
@@ -399,6 +341,39 @@ def _nan_to_num(c: Call) -> Any:
     return np.where(np.isfinite(double(c.x)), c.g, 0.0)
 
 
+def _tuple_rule(slopes: Callable[..., list[Any]]) -> Rule:
+    """Make the rule of an elementwise function whose result is a tuple."""
+
+    def rule(
+        args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
+        wanted: Sequence[Path], tie: float,
+    ) -> Pulled:  # fmt: skip
+        _no_keywords(kwargs)
+        wholes = slopes(g, *[double(a) for a in args])
+        return [
+            None if wholes[path[0]] is None
+            else as_cotangent(wholes[path[0]], args[path[0]])
+            for path in wanted
+        ]  # fmt: skip
+
+    return rule
+
+
+def _divmod(g: Any, x: Any, y: Any) -> list[Any]:
+    """``(⌊x/y⌋, x − y ⌊x/y⌋)``: only the remainder varies."""
+    return [None, None] if g[1] is None else [g[1], -g[1] * np.floor_divide(x, y)]
+
+
+def _modf(g: Any, x: Any) -> list[Any]:
+    """``(fraction, whole)``: only the fraction varies."""
+    return [g[0]]
+
+
+def _frexp(g: Any, x: Any) -> list[Any]:
+    """``x = m 2ᵉ``: ``m̄ 2⁻ᵉ``."""
+    return [None] if g[0] is None else [g[0] * np.ldexp(1.0, -np.frexp(x)[1])]
+
+
 def _absolute(x: Array, tie: float) -> Any:
     return sign_at(x, tie)
 
@@ -408,6 +383,12 @@ RULES: dict[Any, Rule] = {
     **{function: pair_rule(pulls) for function, pulls in PULLS.items()},
     **{function: zero() for function in FLAT},
     **{function.outer: outer_rule(function) for function in PULLS},
+    np.divmod: _tuple_rule(_divmod),
+    builtins.divmod: _tuple_rule(_divmod),
+    np.modf: _tuple_rule(_modf),
+    math.modf: _tuple_rule(_modf),
+    np.frexp: _tuple_rule(_frexp),
+    math.frexp: _tuple_rule(_frexp),
     np.absolute: tie_rule(_absolute),
     np.fabs: tie_rule(_absolute),
     np.clip: named("a a_min a_max !out min max", **_CLIP),

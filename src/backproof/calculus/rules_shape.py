@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.rule import (
+    ABOUT,
     Array,
     Call,
     NoPartial,
@@ -78,6 +79,7 @@ def moved(function: Any, signature: str, data: str) -> Rule:
             for start, value in (numbers.given[path] for path in wanted)
         ]
 
+    ABOUT[rule] = tuple(data.split()), bound.refused, "moves elements"
     return rule
 
 
@@ -249,6 +251,18 @@ def _as_strided(c: Call) -> Any:
     return whole.reshape(c.x.shape)
 
 
+def _linspace_share(c: Call, start: bool) -> Any:
+    """``y_k = start + t_k (stop − start)``: ``1 − t_k`` and ``t_k``."""
+    g = np.asarray(c.g, dtype=float)
+    if c.axis is not None:
+        g = np.moveaxis(g, c.axis, 0)
+    last = c.endpoint is None or c.endpoint
+    t = np.linspace(0.0, 1.0, g.shape[0], endpoint=bool(last))
+    t = t.reshape(-1, *[1] * (g.ndim - 1))
+    whole = (g * (1.0 - t if start else t)).sum(axis=0)
+    return unbroadcast(whole, np.shape(c.start if start else c.stop))
+
+
 def _where(c: Call, first: bool) -> Any:
     chosen = np.asarray(c.condition, dtype=bool)
     g = np.asarray(c.g)
@@ -290,6 +304,12 @@ RULES: dict[Any, Rule] = {
     Method("conj"): IDENTITY,
     Method("conjugate"): IDENTITY,
     np.real: IDENTITY,
+    np.real_if_close: IDENTITY,
+    np.linspace: named(
+        "start stop num endpoint !retstep dtype axis",
+        start=lambda c: _linspace_share(c, True),
+        stop=lambda c: _linspace_share(c, False),
+    ),
     np.array: array_rule(np.array),
     np.asarray: array_rule(np.asarray),
     np.asanyarray: array_rule(np.asanyarray),

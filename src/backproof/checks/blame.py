@@ -129,6 +129,7 @@ class Blame:
         for operation in self.tape.operations:
             if operation.out in feeding and is_differentiable(run.env[operation.out]):
                 groups.setdefault(operation.site, []).append(operation)
+        self.feeding = feeding
         self._account(run)
         order = {
             site: next((o.index for o in g if idle or not self._in_order(o)), None)
@@ -158,6 +159,7 @@ class Blame:
     def _account(self, run: Run) -> None:
         """Mark the backward values that are cotangents, parts of them, or sums of such."""
         self.accounted: set[int] = set()
+        self.doubted: set[int] = set()
         for operation in self.tape.operations:
             out = operation.out
             if out in self.forward:
@@ -169,6 +171,47 @@ class Blame:
             ):
                 self.accounted.add(out)
 
+        self._check_sums(run)
+
+    def _check_sums(self, run: Run) -> None:
+        """Doubt sums that serve as cotangents and are none, and the summands that do not belong.
+
+        What comes back to one value through its uses must be parts of the same cotangent.
+        """
+        for operation in self.tape.operations:
+            out = operation.out
+            if operation.function not in SUMMING or out not in self.accounted or out in self.right:
+                continue
+            users = [self.tape.operations[i] for i in self.tape.users[out]]
+            if all(u.function in SUMMING or u.out not in self.feeding for u in users):
+                continue
+            self.accounted.discard(out)
+            summands = self._summands(out)
+            meant = [self._uses_of(run, n) for n in summands]
+            votes: dict[int, int] = {}
+            for nodes in meant:
+                for node in nodes:
+                    votes[node] = votes.get(node, 0) + 1
+            if votes:
+                common = max(votes, key=lambda n: votes[n])
+                for n, nodes in zip(summands, meant, strict=True):
+                    if common not in nodes:
+                        self.doubted.add(n)
+
+    def _summands(self, node: int) -> list[int]:
+        """The values that a chain of sums puts together."""
+        operation = self.tape.producer(node)
+        if operation is None or operation.function not in (*ADD, *SUBTRACT):
+            return [] if self._is_constant(node) else [node]
+        if node in self.right and node not in self.accounted:
+            return [node]
+        return [m for n in operation.inputs if n not in self.forward for m in self._summands(n)]
+
+    def _uses_of(self, run: Run, node: int) -> set[int]:
+        """Forward values that a value is a cotangent of, or a part of it."""
+        found = {self._cotangent_of(run, node), self._cotangent_of(run, node, part=True)}
+        return {match[0] for match in found if match is not None}
+
     def _is_constant(self, node: int) -> bool:
         """Whether a value is a leaf or made of none (zeros, a number)."""
         operation = self.tape.producer(node)
@@ -177,6 +220,8 @@ class Blame:
     def _in_order(self, operation: Operation) -> bool:
         """Whether a value is a cotangent, with the scale of the cotangents that it is made of."""
         known = self.right.get(operation.out)
+        if operation.out in self.doubted:
+            return False
         if known is None:
             return operation.out in self.accounted
         scales = [self.right[n][1] for n in operation.inputs if n in self.right]
@@ -324,7 +369,7 @@ class Blame:
         """
         first = operations[0]
         author = self.start.env[first.out]
-        for rank, partner in enumerate(self._partners(first, self.start, len(operations))):
+        for role, partner in self._partners(first, self.start, len(operations)).items():
             value = _shaped(partner, author)
             if self.late():
                 return
@@ -332,7 +377,7 @@ class Blame:
                 continue
             if len(operations) > 1 and not self._helps(operations, value, feeding):
                 continue
-            yield self._spread(operations, rank, value)
+            yield self._spread(operations, role, value)
 
     def _helps(self, operations: Sequence[Operation], value: Any, feeding: set[int]) -> bool:
         """Whether a value for the first execution makes something before the second one right."""
@@ -350,16 +395,15 @@ class Blame:
                     return False
         return not checked
 
-    def _spread(self, operations: Sequence[Operation], rank: int, value: Any) -> dict[int, Any]:
+    def _spread(self, operations: Sequence[Operation], role: Any, value: Any) -> dict[int, Any]:
         """Carry a proposal for the first execution of a site over to the later ones."""
         truth = {operations[0].out: value}
         sequential = len(operations) <= MOST_SEQUENTIAL
         for operation in operations[1:]:
             present = self._replayed(truth, until=operation.index) if sequential else self.start
             partners = self._partners(operation, present, len(operations))
-            if partners:
-                author = present.env[operation.out]
-                truth[operation.out] = _shaped(partners[min(rank, len(partners) - 1)], author)
+            if role in partners:
+                truth[operation.out] = _shaped(partners[role], present.env[operation.out])
         return truth
 
     def late(self) -> bool:
@@ -386,8 +430,8 @@ class Blame:
             part = part.T
         return {nodes[0]: float(part) if type(like) is float and part.size == 1 else part}
 
-    def _partners(self, operation: Operation, run: Run, executions: int) -> list[Any]:
-        """Values that an operation may be meant to give, most plausible first.
+    def _partners(self, operation: Operation, run: Run, executions: int) -> dict[Any, Any]:
+        """Values that an operation may be meant to give, most plausible first, by their role.
 
         Cotangents of forward values near those whose cotangents it is made of; the parts of them
         that come back through one use; for a sum, such a part in place of one operand.
@@ -400,32 +444,39 @@ class Blame:
             for node in self._upstream(start):
                 if node not in self.bar or np.size(self.bar[node]) != size:
                     continue
-                found[(node, s)] = s * np.asarray(self.bar[node])
+                made = self._site_of(node)
+                _enter(found, ("whole", made), s * np.asarray(self.bar[node]))
                 for user, part in self.parts.get(node, ()):
-                    parts[(node, user, s)] = s * np.asarray(part)
+                    role = ("part", made, self.tape.operations[user].site)
+                    _enter(parts, role, s * np.asarray(part))
         if not found and executions <= MOST_SEQUENTIAL:
             shape = np.shape(run.env[operation.out])
             scales = list(dict.fromkeys([self.scale, *self._scales()]))[:3]
             for node, g in self.bar.items():
                 if np.shape(g) == shape and self.tape.nodes[node].kind == "op":
                     for s in scales:
-                        found[(node, s)] = s * np.asarray(g)
-        values = [*list(found.values())[:MOST_RANKS], *list(parts.values())[:MOST_RANKS]]
+                        _enter(found, ("any", self._site_of(node), s), s * np.asarray(g))
+        values = dict([*list(found.items())[:MOST_RANKS], *list(parts.items())[:MOST_RANKS]])
         if operation.function in ADD or operation.function in SUBTRACT:
-            values += self._sums(operation, run, parts)
+            values.update(self._sums(operation, run, parts))
         return values
 
-    def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> list[Any]:
+    def _site_of(self, node: int) -> int:
+        """The site that made a forward value: the same in every layer or time step."""
+        operation = self.tape.producer(node)
+        return -1 if operation is None else operation.site
+
+    def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> dict[Any, Any]:
         """Keep one operand of a sum and put a part in place of the other."""
-        values = []
-        for arg in operation.args:
+        values = {}
+        for position, arg in enumerate(operation.args):
             if type(arg) is not Ref:
                 continue
             kept = run.env[arg.node]
-            for part in list(parts.values())[:MOST_RANKS]:
+            for role, part in parts.items():
                 if np.size(kept) == np.size(part):
-                    values.append(np.asarray(kept) + part.reshape(np.shape(kept)))
-        return values[: 2 * MOST_RANKS]
+                    values["sum", position, role] = np.asarray(kept) + part.reshape(np.shape(kept))
+        return values
 
     def _nearest_right(self, operation: Operation, run: Run) -> list[tuple[int, float]]:
         """The cotangents that an operation is made of, through operations that are none."""
@@ -479,6 +530,15 @@ class Blame:
         if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(again.chosen):
             return []
         return [i for i in sorted(wrong) if i in again.chosen]
+
+
+def _enter(values: dict[Any, Any], role: Any, value: Any) -> None:
+    """Add a value under its role, or under the next free one."""
+    count = 0
+    while (*role, count) in values:
+        count += 1
+    if count < 3:
+        values[(*role, count)] = value
 
 
 def transposed(value: Any) -> list[np.ndarray[Any, Any]]:
