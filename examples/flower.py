@@ -1,11 +1,12 @@
 """A two-layer classifier on the flower data: the cost turns into nan after some 1,600 steps.
 
-Every formula is right on paper. The output delta is the product of two quotients by A and 1 - A with
-sigma'(Z); once the net is sure of a point, A rounds to 1, the quotient is infinite and sigma'(Z) zero.
+Every formula is right on paper. The output delta is the product of two quotients by A and 1 - A
+with sigma'(Z); once the net is sure of a point, A rounds to 1, the quotient is infinite and
+sigma'(Z) zero.
 
 The program retells a question asked on Stack Overflow (63376932, "How to debug backpropagation
-implementation from scratch?"). Its first costs are the ones reported there; the step of the first nan
-hangs on the last bits, 1,300 there and 1,632 where this was written.
+implementation from scratch?"). Its first costs are the ones reported there; the step of the first
+nan hangs on the last bits, 1,300 there and 1,632 where this was written.
 """
 import numpy as np
 
