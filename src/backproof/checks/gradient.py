@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
-from backproof.checks.match import Fit, author_value, compare
+from backproof.checks.match import Fit, accept_decay, author_value, compare
 from backproof.roles import Hypothesis, Parameter, parameters, program_costs, registry, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update
@@ -125,14 +125,18 @@ def judge_step(
     fits: list[Fit] = []
     for hypothesis in hypotheses:
         if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
-            break
+            if not any(f.wrong and f.chosen for f in fits):
+                break
+    if all(not fit_.chosen or fit_.wrong for fit_ in fits) and penalised(fits, tape) is None:
+        for fit_ in fits:
+            accept_decay(fit_)
     best = best_fit(fits, len(params))
     if cost_name is None and (best is None or best.wrong or not best.chosen):
         known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
         for hypothesis in known:
             if add(fits, tape, run, hypothesis, params):
                 break
-    best = best_fit(fits, len(params))
+    best = penalised(fits, tape) or best_fit(fits, len(params))
     if best is not None and best.wrong:
         best = at_kinks(best, tape, run, params)
     if best is not None and not best.chosen:
@@ -194,6 +198,27 @@ def best_fit(fits: Sequence[Fit], count: int) -> Fit | None:
         reverse=True,
     )
     return ranked[0] if ranked else None
+
+
+def penalised(fits: Sequence[Fit], tape: Tape) -> Fit | None:
+    """Return the fit of a cost with a penalty that its gradients lack or take in another strength.
+
+    There is such a cost where one scalar of the program fits up to terms λ·parameter, and another
+    that it is made of, the cost without the penalty, fits as well or better.
+    """
+    for fit in fits:
+        node = fit.hypothesis.node
+        if node is None or not fit.wrong or not fit.chosen:
+            continue
+        if not all(fit.matches[i].penalties for i in fit.wrong):
+            continue
+        parts = tape.ancestors([node]) - {node}
+        for other in fits:
+            if other.hypothesis.node in parts and (
+                not other.wrong or all(other.matches[i].penalties for i in other.wrong)
+            ):
+                return fit
+    return None
 
 
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:

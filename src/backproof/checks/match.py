@@ -16,6 +16,8 @@ from backproof.trace.tape import Run, Tape
 TOLERANCE = 1e-6
 #: A gradient below this share of the largest value that it was summed from is zero to rounding.
 VACUOUS = 1e-12
+#: The level of the whole change of a parameter, weight decay included.
+WITH_DECAY = -2
 
 
 @dataclass(slots=True)
@@ -32,8 +34,8 @@ class Match:
     vacuous: bool = False
     reason: str = ""
     nearest: tuple[int, float, float] = (-1, 1.0, np.inf)
-    decay: float = 0.0
-    """λ where the author's value is the gradient plus λ times the parameter."""
+    penalties: list[tuple[int, float, float]] = field(default_factory=list)
+    """(level, s, λ) where the author's value is s·(truth + λ·parameter)."""
 
     @property
     def fits(self) -> bool:
@@ -88,10 +90,14 @@ def arrangements(value: Any, shape: tuple[int, ...]) -> list[np.ndarray[Any, Any
 
 
 def author_value(run: Run, parameter: Parameter, level: int) -> np.ndarray[Any, Any] | None:
-    """Return the author's value at a level as a vector (level -1: the whole change)."""
+    """Return the author's value at a level as a vector.
+
+    Level -1 is the change Δ of ``new = c·old + Δ``, level -2 the change with the decay in it.
+    """
     if level < 0:
         parts = []
         for update, c in zip(parameter.updates, parameter.decay, strict=True):
+            c = 1.0 if level == WITH_DECAY else c
             old, new = run.env[update.old], run.env[update.new]
             if old is None or new is None or np.shape(old) != np.shape(new):
                 return None
@@ -163,7 +169,8 @@ def _fill(run: Run, match: Match, after: bool) -> None:
     assert truth is not None
     nodes = parameter.new if after else parameter.old
     shape = np.shape(run.env[nodes[0]]) if len(nodes) == 1 else truth.shape
-    for level in range(-1, len(parameter.levels)):
+    decays = any(c != 1.0 for c in parameter.decay)
+    for level in range(WITH_DECAY if decays else -1, len(parameter.levels)):
         own = author_value(run, parameter, level)
         if own is not None and level >= 0 and own.size != truth.size:
             own = spread(parameter, own, truth.size)
@@ -182,11 +189,9 @@ def _fill(run: Run, match: Match, after: bool) -> None:
                 break
             if error < match.nearest[2]:
                 match.nearest = (level, s, error)
-            lam = _decay(run, parameter, x, truth)
-            if level >= 0 and lam is not None:
-                match.scales.append((level, lam[0], 0.0))
-                match.decay = lam[1]
-                break
+            penalty = penalty_in(run, parameter, x, truth)
+            if level >= 0 and penalty is not None:
+                match.penalties.append((level, *penalty))
 
 
 def spread(parameter: Parameter, own: Any, size: int) -> Any:
@@ -217,14 +222,12 @@ def rematch(run: Run, fit: Fit) -> Fit:
     return again
 
 
-def _decay(
+def penalty_in(
     run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> tuple[float, float] | None:
-    """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly: weight decay in the gradient."""
-    if len(parameter.updates) != 1 or truth.size < 4:
-        return None
-    w = vector([run.env[parameter.updates[0].old]])
-    if w.size != x.size:
+    """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly, λ ≠ 0."""
+    w = vector(run.env[n] for n in parameter.old)
+    if truth.size < 4 or w.size != x.size:
         return None
     basis = np.stack([truth, w], axis=1)
     solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
@@ -233,7 +236,15 @@ def _decay(
     share = abs(decay) * float(np.linalg.norm(w))
     if not s or rest > TOLERANCE * float(np.linalg.norm(x)) or share < 10 * rest:
         return None
-    return (s, decay / s) if decay / s > 0 else None
+    return s, decay / s
+
+
+def accept_decay(fit: Fit) -> None:
+    """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
+    for match in fit.matches:
+        if not match.scales:
+            match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
+    _common_scale(fit)
 
 
 def _common_scale(fit: Fit) -> None:

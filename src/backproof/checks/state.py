@@ -140,7 +140,10 @@ def ascending(evidence: StepEvidence) -> list[StateFault]:
         directions[i] = sign * s
     up = [i for i, d in directions.items() if d > 0]
     output = fit.hypothesis.output
-    if not up or output is not None and np.size(evidence.run.env[output]) == 1:
+    if not up:
+        return []
+    single = output is not None and np.size(evidence.run.env[output]) == 1
+    if len(up) == len(directions) and single:
         return []  # under one output of one sample any cost fits, with any sign
     if len(up) == len(directions) and not _is_minimised(fit.hypothesis):
         return []
