@@ -1,0 +1,62 @@
+"""SciPy's functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg as sl
+import scipy.special as sp
+
+from backproof.calculus import rules_scipy
+from tests.rules.cases import case, normal, regular, unit
+
+for n in list(rules_scipy.SPECIAL):
+    f = getattr(sp, n)
+    case(f, unit(2, 3))
+    case(f, 0.4)
+    case(f, unit(3).astype(np.float32).astype(float))
+case(sp.exprel, np.array([1e-3, -2e-3, 0.009, 0.011, 0.0]))
+case(sp.expit, np.array([40.0, -40, 0]))
+case(sp.log_ndtr, np.array([-30.0, 3]))
+for n in rules_scipy.SPECIAL_PAIRS:
+    f = getattr(sp, n)
+    case(f, unit(2, 3), unit(3))
+    case(f, 0.4, unit(2, 1))
+    case(f, 0.3, 0.5)
+for k in ({}, {"axis": 1}, {"axis": 0}):
+    case(sp.softmax, normal(2, 3), **k)
+    case(sp.log_softmax, normal(2, 3), **k)
+    case(sp.logsumexp, normal(2, 3), **k)
+    case(sp.logsumexp, normal(2, 3), b=unit(2, 3), **k)
+case(sp.logsumexp, normal(2, 3), axis=1, keepdims=True)
+case(sp.logsumexp, normal(2, 3), axis=1, b=unit(3))
+case(sp.logsumexp, [0.3, 0.4])
+case(sp.logsumexp, [0.3, np.float64(0.4)])
+case(sl.inv, regular(3))
+case(sl.det, regular(3))
+for lo in (True, False):
+    for tr in (0, 1, "T"):
+        case(sl.solve_triangular, regular(3), normal(3), trans=tr, lower=lo)
+        case(sl.solve_triangular, regular(3), normal(3, 2), trans=tr, lower=lo, unit_diagonal=True)
+case(np.cross, normal(3), normal(3))
+case(np.cross, normal(2, 3), normal(3))
+case(np.cross, normal(3, 2), normal(3, 2), axis=0)
+case(np.gradient, normal(5))
+case(np.sinc, normal(3))
+case(np.unwrap, unit(4))
+case(sp.polygamma, 1, unit(3) + 1)
+case(sp.beta, unit(3) + 1, unit(3) + 1)
+case(sp.gammainc, 2, unit(3) + 1)
+case(sp.i1, normal(3))
+case(sp.j1, normal(3))
+case(sp.multigammaln, 5.3, 2)
+case(np.i0, unit(3))
+case(sp.ellipk, unit(3))
+case(np.spacing, unit(2))
+for f in (sp.gammaincc, sp.iv, sp.ive, sp.jn, sp.yn):
+    case(f, 2, unit(3) + 1)
+case(sp.betainc, 2.0, 3.0, unit(3), only=[(2,)])
+for f in (sp.y0, sp.y1):
+    case(f, unit(3) + 1)
+symmetric = regular(3)
+case(sl.sqrtm, symmetric @ symmetric.T, tolerance=1e-5)
+case(sl.solve_sylvester, regular(3), regular(2), normal(3, 2), tolerance=1e-6)
