@@ -38,14 +38,24 @@ def judge_correct(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     print(f"  false alarms    {share(len(alarms), len(outcomes))}")
     print(f"  fully verified  {share(len(verified), len(outcomes))}")
     print(f"  no report       {len(failed)}")
+    # No right program raises by itself: the run was disturbed.
+    broken = [
+        o
+        for o in outcomes
+        if o.report and (o.report["status"], o.report["script_exit"]) != ("completed", 0)
+    ]
+    print(f"  run disturbed   {len(broken)}")
     for outcome in alarms:
         print(f"  FALSE ALARM {outcome.key}: {headline(outcome)}")
+    for outcome in broken:
+        print(f"  DISTURBED {outcome.key}: {outcome.stderr.strip().splitlines()[-1:]}")
     for outcome in open_ones:
         print(f"  {outcome.gradient_status} {outcome.key}: {outcome.reason}")
     return {
         "programs": len(outcomes),
         "false_alarms": [outcome.key for outcome in alarms],
         "verified": len(verified),
+        "disturbed": [outcome.key for outcome in broken],
         "no_report": [outcome.key for outcome in failed],
         "not_verified": {outcome.key: outcome.reason for outcome in open_ones},
     }

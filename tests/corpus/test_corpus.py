@@ -26,8 +26,8 @@ SAMPLE = harness.stratified_sample(
     key=lambda mutant: mutant.key,
 )
 
-# What an example is there to show: the codes that are right for its first finding, and pieces of the
-# lines that are; None where there is nothing to find.
+# What an example is there to show: the codes that are right for its first finding, and pieces of
+# the lines that are; None where there is nothing to find.
 SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
     "attention": (("BP101",), ("dp * p * (1 - p)",)),
     "autoencoder": (("BP101",), ("dW = x.T.dot(da)",)),
