@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backproof.lookout import Lookout
 from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates
@@ -58,10 +59,12 @@ class Conductor:
         self,
         judge: Callable[[Tape, list[Update], int], None],
         *,
+        lookout: Lookout | None = None,
         max_events: int = 400_000,
         max_steps: int | None = None,
     ) -> None:
         self.judge = judge
+        self.lookout = lookout or Lookout()
         self.max_events = max_events
         self.max_steps = max_steps
         self.site: int | None = None
@@ -87,6 +90,7 @@ class Conductor:
             self._lock(recorder, self.candidate)
         elif self.site is None and len(recorder.loops) == 1:
             self.recorded += len(recorder.log)
+            self.lookout.before(recorder.log)
             recorder.log.clear()
             self._weighed = self._bytes = 0
 
@@ -104,6 +108,11 @@ class Conductor:
             return True
         self._finish_step(recorder)
         self._count()
+        if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
+            recorder.log.clear()
+            recorder.start()
+            self.recording_step = True
+            return True
         if self.steps in self.scheduled and self.analysis_seconds < ANALYSIS_BUDGET:
             recorder.log.clear()
             recorder.start()
@@ -123,6 +132,7 @@ class Conductor:
             self._finish_step(recorder)
             self.steps += self._open
             self._open = False
+            self.lookout.over()
             recorder.arm()
 
     def finish(self, recorder: Recorder) -> None:
@@ -139,6 +149,12 @@ class Conductor:
             if self.site is None and recorder.log:
                 self._single(recorder)
         recorder.close()
+
+    def give_up(self, recorder: Recorder) -> None:
+        """The program has ended in a woken checkpoint: look at what is still open, and leave."""
+        if self.recording_step:
+            self.lookout.hunt(recorder.log, self.steps, self._sites)
+        self.lookout.leave()
 
     # ---- searching -----------------------------------------------------------------------------
 
@@ -233,6 +249,7 @@ class Conductor:
         first, second, end = found.bounds
         self.site, self._sites = found.site, found.sites
         self.steps = found.count
+        self.lookout.before(recorder.log[:first])
         self._judge(recorder, second, end, self.steps - 1)
         self._judge(recorder, first, second, self.steps - 2)
         recorder.log.clear()
@@ -253,7 +270,8 @@ class Conductor:
             ]  # fmt: skip
             if updates:
                 self.steps = 1
-            self.judge(tape, updates, 0)
+            if not self.lookout.examine(tape, updates, 0):
+                self.judge(tape, updates, 0)
         self.analysis_seconds += time.perf_counter() - started
 
     # ---- steps ---------------------------------------------------------------------------------
@@ -269,6 +287,9 @@ class Conductor:
             return
         self.recording_step = False
         log = recorder.log
+        if self.lookout.hunting:
+            self.lookout.hunt(log, self.steps, self._sites)
+            return
         if len(log) <= self.max_events:
             started = time.perf_counter()
             self._judge(recorder, 0, len(log), self.steps)
@@ -279,9 +300,12 @@ class Conductor:
         tape = build(recorder.log, start, stop)
         updates = find_updates(tape, 0, len(tape.operations))
         known = [u for u in updates if u.sites(tape) & self._sites]
-        self.judge(tape, known, step)
+        if not self.lookout.examine(tape, known, step):
+            self.judge(tape, known, step)
 
     def _abandon(self, recorder: Recorder) -> None:
+        if self.lookout.hunting:
+            self.lookout.leave()
         self.too_long = True
         self.recording_step = False
         recorder.log.clear()

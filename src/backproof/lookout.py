@@ -8,7 +8,6 @@ made the value, and sends the finding back.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from backproof.checks.raised import explain_exception
 from backproof.finding import Finding
 from backproof.trace.alive import is_sound, namespaces_of, stack, unsound
 from backproof.trace.checkpoint import Awake, Checkpoint, fork_checkpoint, obstacle
+from backproof.trace.imports import is_testing
 from backproof.trace.recorder import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
@@ -53,6 +53,8 @@ class Lookout:
         self._woken: list[Checkpoint] = []
         self._legal: set[str] | None = None
         self._alarm: set[str] = set()
+        self._fallback: Finding | None = None
+        self._failed = False
         self._next = 0.0
         self._why_not = ""
 
@@ -67,7 +69,7 @@ class Lookout:
         """A plain step begins; make a checkpoint if it is time. True in a child just woken."""
         if time.perf_counter() - overhead < self._next:
             return False
-        if self.finding is not None or self.hunting or self._woken and not self._answered():
+        if self.finding is not None or self.hunting or (self._woken and not self._answered()):
             self._next = time.perf_counter() - overhead + INTERVAL
             return False
         self._scan(stack(sys._getframe(2)))
@@ -106,9 +108,14 @@ class Lookout:
             self._legal = found
             return
         self._alarm = found - self._legal
-        if self._alarm and self._checkpoints:
-            self._checkpoints[-1].wake()
+        if self._alarm:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake the latest checkpoint: it works beside the program, which goes on."""
+        if self._checkpoints and not self._woken:
             self._woken.append(self._checkpoints.pop())
+            self._woken[-1].wake()
 
     def _answered(self) -> bool:
         """Take the answer of a woken checkpoint, if there is one; False while it is busy."""
@@ -123,6 +130,8 @@ class Lookout:
         if isinstance(answer, Finding):
             self.finding = answer
             self.step = answer.evidence.get("step", -1)
+        elif isinstance(answer, list):
+            self.warnings.extend(answer)
 
     # ---- steps that were recorded --------------------------------------------------------------
 
@@ -133,6 +142,19 @@ class Lookout:
 
     def examine(self, tape: Tape, updates: Sequence[Update], step: int) -> bool:
         """Look at a recorded step; returns whether non-finite values spoil it."""
+        try:
+            return self._examine(tape, updates, step)
+        except Exception as error:
+            self._report(error, step)
+            return False
+
+    def _report(self, error: Exception, step: int) -> None:
+        """An error of ours is a line of the report, never the program's problem."""
+        if is_testing():
+            raise error
+        self.warnings.append(f"step {step} could not be searched for non-finite values: {error!r}")
+
+    def _examine(self, tape: Tape, updates: Sequence[Update], step: int) -> bool:
         if self.finding is not None and self.step <= step:
             return True
         ends = sinks(tape, updates)
@@ -143,6 +165,10 @@ class Lookout:
         finding = explain(tape, updates, ends, step, self.prehistory, self.growth)
         if finding is None:
             return False
+        if finding.evidence.get("given") and (self._checkpoints or self._woken):
+            self._fallback = finding
+            self._wake()
+            return True
         self.finding, self.step = finding, step
         return True
 
@@ -171,6 +197,8 @@ class Lookout:
         ]
         if self.examine(tape, updates, step) and self.finding is not None:
             self.awake.leave(self.finding)
+        if self.warnings:
+            self.awake.leave(self.warnings)
 
     def leave(self) -> None:
         """End this woken checkpoint: it has found nothing."""
@@ -193,6 +221,8 @@ class Lookout:
                 older = self._checkpoints.pop()
                 older.wake()
                 self._take(older.collect(PATIENCE))
+        if self.finding is None:
+            self.finding = self._fallback
         if self.finding is None and self._alarm and self._why_not:
             names = ", ".join(f"`{name}`" for name in sorted(self._alarm)[:3])
             self.warnings.append(
@@ -215,7 +245,3 @@ def _frames(traceback: TracebackType | None) -> list[FrameType]:
         traceback = traceback.tb_next
     return frames[::-1]
 
-
-def is_testing() -> bool:
-    """Whether our own errors are raised."""
-    return bool(os.environ.get("BACKPROOF_TESTING"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from backproof.conductor import Conductor, StopRun
 from backproof.finding import Report
+from backproof.lookout import Lookout
 from backproof.options import RunOptions
 from backproof.trace.launch import Target, launch
 from backproof.trace.recorder import Recorder
@@ -34,8 +35,9 @@ def run(target: str, argv: list[str], options: RunOptions, *, module: bool = Fal
     """
     started = time.perf_counter()
     verdict = Verdict(options)
+    lookout = Lookout()
     conductor = Conductor(
-        verdict.judge, max_events=options.max_events, max_steps=options.steps
+        verdict.judge, lookout=lookout, max_events=options.max_events, max_steps=options.steps
     )
     recorder = Recorder(conductor)
     clock: dict[str, float] = {}
@@ -44,11 +46,22 @@ def run(target: str, argv: list[str], options: RunOptions, *, module: bool = Fal
         clock["ready"] = time.perf_counter()
         recorder.start()
 
-    outcome = launch(
-        Target(target, module=module), argv, include=options.include, on_ready=ready,
-        stop=StopRun, on_end=lambda: guarded(conductor, recorder, verdict),
-    )  # fmt: skip
+    try:
+        outcome = launch(
+            Target(target, module=module), argv, include=options.include, on_ready=ready,
+            stop=StopRun, on_end=lambda: guarded(conductor, recorder, verdict),
+        )  # fmt: skip
+    except BaseException:
+        if lookout.hunting:
+            conductor.give_up(recorder)
+        lookout.close()
+        raise
     recorder.close()
+    searched = time.perf_counter()
+    lookout.finish(outcome.raised, conductor.steps)
+    verdict.add_nonfinite(lookout.finding)
+    verdict.warnings.extend(lookout.warnings)
+    conductor.analysis_seconds += time.perf_counter() - searched
     ended = time.perf_counter()
     report = verdict.report(
         target=target,

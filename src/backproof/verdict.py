@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -226,6 +226,14 @@ class Verdict:
             confidence="proven",
             notes=notes,
         )
+
+    def add_nonfinite(self, finding: Finding | None) -> None:
+        """Add what was found about non-finite values; wrong gradients come first (triage)."""
+        if finding is None:
+            return
+        if any(f.severity == "error" for f in self.findings.values()):
+            finding = replace(finding, severity="warning")
+        self.findings.setdefault((finding.code, finding.span.line), finding)
 
     # ---- the end -------------------------------------------------------------------------------
 
