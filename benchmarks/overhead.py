@@ -1,8 +1,8 @@
 """What backproof costs, beside its peers: ``make bench``.
 
 Every figure is a ratio, or a difference, of processes run in turn in this one call: plain,
-backproof, plain, backproof … The median of the pairs is shown with the least and the greatest. Whole
-processes are timed from outside, Python's start included; the parts come from the report.
+backproof, plain, backproof … The median of the pairs is shown with the least and the greatest.
+Whole processes are timed from outside, Python's start included; the parts come from the report.
 
     python -m benchmarks.overhead [--pairs N] [--only SUBSTRING]
 """
@@ -288,7 +288,7 @@ def show(figures: dict[str, Any]) -> None:
         if slow := verdict.get("torch_gradcheck_slow"):
             counts = ", ".join(f"{int(n):,}: {s:.1f} s" for n, s in slow["measured_s"].items())
             print(
-                f"  torch gradcheck          {slow['extrapolated_s']:.0f} s, carried on from {counts}"
+                f"  torch gradcheck          {slow['extrapolated_s']:.0f} s, carried from {counts}"
             )
             print(f"  torch gradcheck, fast    {verdict['torch_gradcheck_fast_s']:.2f} s")
 
