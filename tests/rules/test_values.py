@@ -92,6 +92,15 @@ def test_integer_results_have_no_derivative() -> None:
     assert pullback(round, (1.5,), {}, 2, None, [(0,)]) == [None]
 
 
+def test_what_only_chooses_has_no_derivative() -> None:
+    chosen, x = np.array([1.0, 0.0, 2.0]), rng.normal(size=3)
+    for function in (np.compress, np.extract):
+        out = function(chosen, x)
+        none, found = pullback(function, (chosen, x), {}, out, np.ones(2), [(0,), (1,)])
+        assert none is None
+        np.testing.assert_array_equal(found, [1, 0, 1])
+
+
 def test_casts_keep_the_cotangent() -> None:
     x = rng.normal(size=3)
     g = rng.normal(size=3)

@@ -48,6 +48,8 @@ def unbroadcast(cotangent: Any, shape: tuple[int, ...]) -> Any:
 def as_cotangent(cotangent: Any, value: Any) -> Any:
     """Give a cotangent the shape and type that belongs to `value`: float64, or float."""
     if type(value) is float or isinstance(value, (np.generic, int)):
+        if type(cotangent) is float:
+            return cotangent
         return float(cotangent if np.ndim(cotangent) == 0 else np.sum(cotangent))
     cotangent = np.asarray(cotangent, dtype=float)
     return cotangent if cotangent.shape == value.shape else unbroadcast(cotangent, value.shape)

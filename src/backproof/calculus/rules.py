@@ -17,6 +17,7 @@ import numpy as np
 from backproof.calculus import (
     rules_autograd,
     rules_builtin,
+    rules_creation,
     rules_elementwise,
     rules_index,
     rules_linalg,
@@ -37,6 +38,7 @@ TABLE: dict[Any, Rule] = {
     **rules_linear.RULES,
     **rules_linalg.RULES,
     **rules_shape.RULES,
+    **rules_creation.RULES,
     **rules_reduce.RULES,
     **rules_sort.RULES,
     **rules_signal.RULES,

@@ -38,9 +38,15 @@ def scalar_rule(function: Any, otherwise: Rule | None = None) -> Rule:
     def rule(
         args: Args, kwargs: Keywords, out: Any, g: Any, wanted: Sequence[Path], tie: float
     ) -> Pulled:
-        if otherwise is not None and not isinstance(args[0], NUMBERS):
+        x = args[0]
+        if type(x) is float and type(g) is float and g:
+            try:
+                return [g * slope(x, out, tie)]
+            except (ZeroDivisionError, OverflowError):
+                return [g * math.inf]
+        if otherwise is not None and not isinstance(x, NUMBERS):
             return otherwise(args, kwargs, out, g, wanted, tie)
-        x = float(args[0])
+        x = float(x)
         try:
             part = slope(x, float(out), tie)
         except (ZeroDivisionError, OverflowError):
@@ -59,6 +65,11 @@ def pair_of_scalars(function: Any, otherwise: Rule | None) -> Rule:
         args: Args, kwargs: Keywords, out: Any, g: Any, wanted: Sequence[Path], tie: float
     ) -> Pulled:
         x, y = args
+        if type(x) is float and type(y) is float and type(g) is float and g:
+            try:
+                return [g * slopes[path[0]](x, y, out) for path in wanted]
+            except (ZeroDivisionError, OverflowError) as error:
+                raise NoRule("an infinite derivative") from error
         if type(x) not in (float, int) or type(y) not in (float, int):
             if otherwise is not None:
                 return otherwise(args, kwargs, out, g, wanted, tie)

@@ -25,11 +25,13 @@ from backproof.calculus.rule import (
     Signature,
     as_cotangent,
     named,
-    unbroadcast,
     zero,
 )
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method, Mutated
+
+#: Parameters that choose elements by being zero or not: their derivative is zero.
+CHOOSERS = frozenset({"condition", "condlist", "mask"})
 
 
 def moved(function: Any, signature: str, data: str) -> Rule:
@@ -53,6 +55,11 @@ def moved(function: Any, signature: str, data: str) -> Rule:
     ) -> Pulled:  # fmt: skip
         bound.bind(args, kwargs)
         ways = [bound.path(path) for path in wanted]
+        still = {way for way in ways if way[0] in CHOOSERS}
+        if still:
+            rest = [path for path, way in zip(wanted, ways, strict=True) if way not in still]
+            found = iter(rule(args, kwargs, out, g, rest, tie) if rest else ())
+            return [None if way in still else next(found) for way in ways]
         for way in ways:
             if way[0] not in holders:
                 raise NoPartial(f"the derivative with respect to {way[0]}")
@@ -199,46 +206,6 @@ def concatenate_rule(
 _CONCATENATE = moved(np.concatenate, "arrays axis !out dtype casting", "arrays")
 
 
-def array_rule(function: Callable[..., Any]) -> Rule:
-    """``np.array`` and its like, of an array, a scalar or nested lists of them."""
-    general = moved(function, "a dtype copy order subok ndmin", "a")
-
-    def rule(
-        args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
-        wanted: Sequence[Path], tie: float,
-    ) -> Pulled:  # fmt: skip
-        kwargs = {k: v for k, v in kwargs.items() if k not in ("dtype", "copy", "order")}
-        args = args[:1]
-        if kwargs:
-            return general(args, kwargs, out, g, wanted, tie)
-        if all(len(path) == 1 for path in wanted):
-            return [as_cotangent(np.reshape(np.asarray(g), np.shape(args[0])), args[0])]
-        if all(len(path) == 2 for path in wanted):
-            whole = np.asarray(g)
-            if whole.ndim and whole.shape[0] == len(args[0]):
-                return [as_cotangent(whole[k], args[0][k]) for _, k in wanted]
-        return general(args, kwargs, out, g, wanted, tie)
-
-    return rule
-
-
-def _full_like(
-    args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
-    wanted: Sequence[Path], tie: float,
-) -> Pulled:  # fmt: skip
-    """``full_like(a, v)``: v gets the sum of g; of a only the shape counts."""
-    result: Pulled = []
-    for path in wanted:
-        if path[0] in (0, "a"):
-            result.append(None)
-        elif path in ((1,), ("fill_value",)):
-            value = args[1] if path == (1,) else kwargs["fill_value"]
-            result.append(as_cotangent(unbroadcast(g, np.shape(value)), value))
-        else:
-            raise NoPartial(f"the derivative with respect to {path}")
-    return result
-
-
 def _as_strided(c: Call) -> Any:
     """Add g up at the elements that the view shows (its strides are bytes of x's own type)."""
     if not c.x.flags.forc or c.strides is None or c.shape is None:
@@ -251,16 +218,9 @@ def _as_strided(c: Call) -> Any:
     return whole.reshape(c.x.shape)
 
 
-def _linspace_share(c: Call, start: bool) -> Any:
-    """``y_k = start + t_k (stop − start)``: ``1 − t_k`` and ``t_k``."""
-    g = np.asarray(c.g, dtype=float)
-    if c.axis is not None:
-        g = np.moveaxis(g, c.axis, 0)
-    last = c.endpoint is None or c.endpoint
-    t = np.linspace(0.0, 1.0, g.shape[0], endpoint=bool(last))
-    t = t.reshape(-1, *[1] * (g.ndim - 1))
-    whole = (g * (1.0 - t if start else t)).sum(axis=0)
-    return unbroadcast(whole, np.shape(c.start if start else c.stop))
+def _still(c: Call) -> Any:
+    """What only chooses elements has no derivative."""
+    return None
 
 
 def _where(c: Call, first: bool) -> Any:
@@ -305,28 +265,10 @@ RULES: dict[Any, Rule] = {
     Method("conjugate"): IDENTITY,
     np.real: IDENTITY,
     np.real_if_close: IDENTITY,
-    np.linspace: named(
-        "start stop num endpoint !retstep dtype axis",
-        start=lambda c: _linspace_share(c, True),
-        stop=lambda c: _linspace_share(c, False),
-    ),
-    np.array: array_rule(np.array),
-    np.asarray: array_rule(np.asarray),
-    np.asanyarray: array_rule(np.asanyarray),
-    np.ascontiguousarray: array_rule(np.ascontiguousarray),
-    np.asfortranarray: array_rule(np.asfortranarray),
-    np.asarray_chkfinite: array_rule(np.asarray),
-    np.asmatrix: array_rule(np.asarray),
-    np.matrix: array_rule(np.asarray),
     np.concatenate: concatenate_rule,
     np.where: named(
-        "condition x y", x=lambda c: _where(c, True), y=lambda c: _where(c, False)
+        "condition x y", condition=_still, x=lambda c: _where(c, True), y=lambda c: _where(c, False)
     ),
-    np.full: moved(np.full, "shape fill_value dtype order", "fill_value"),
-    np.full_like: _full_like,
-    np.zeros_like: zero(),
-    np.ones_like: zero(),
-    np.empty_like: zero(),
     Attribute("imag"): zero(),
     np.imag: zero(),
     np.stack: moved(np.stack, "arrays axis !out dtype casting", "arrays"),

@@ -15,6 +15,7 @@ import numpy as np
 from backproof.calculus import (
     rules_autograd,
     rules_builtin,
+    rules_creation,
     rules_elementwise,
     rules_index,
     rules_linalg,
@@ -38,6 +39,7 @@ SECTIONS: tuple[tuple[str, Any], ...] = (
     ("Order", rules_sort),
     ("Convolution, padding, slopes", rules_signal),
     ("Rearrangements", rules_shape),
+    ("Creation", rules_creation),
     ("Subscripts, stores and views", rules_index),
 )
 

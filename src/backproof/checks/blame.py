@@ -25,7 +25,7 @@ from backproof.updates import ADD, SUBTRACT
 MOST_INSTANCES = 3_000
 MOST_SEQUENTIAL = 64
 MOST_RANKS = 10
-NEAR = 4
+NEAR = 7
 MOST_NODES = 60_000
 #: Operations that only put values together.
 SUMMING = {*ADD, *SUBTRACT, set_item, patch_view, strided_view, operator.getitem}

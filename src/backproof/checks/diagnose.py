@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,15 +10,14 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame import Blame, Fault
+from backproof.checks.edits import StatementSearch, equal
 from backproof.checks.match import proportion
-from backproof.trace.primitives import Attribute, Method
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref, map_refs
-from backproof.updates import ADD, DIVIDE, MULTIPLY, SUBTRACT
+from backproof.trace.tape import Operation, Ref
+from backproof.updates import MULTIPLY
 
 EXACT = 1e-6
 MOST_ALTERNATIVES = 400
-MATRIX_PRODUCTS = {operator.matmul, np.matmul, np.dot}
 
 
 @dataclass(slots=True)
@@ -48,27 +46,21 @@ class Diagnoser:
         self.truth = fault.truth.get(self.operation.out)
 
     def _representative(self) -> Operation:
-        """The execution of the site that is most wrong."""
-        def error(index: int) -> float:
+        """The first execution of the site that is wrong: later ones inherit errors."""
+        for index in sorted(self.fault.operations):
             operation = self.tape.operations[index]
             truth = self.fault.truth.get(operation.out)
-            value = self.run.env[operation.out]
-            if truth is None or value is None or np.size(truth) != np.size(value):
-                return 1.0 if truth is not None else -1.0
-            t = np.asarray(truth, float).reshape(-1)
-            x = np.asarray(value, float).reshape(-1)
-            return float(np.linalg.norm(x - t) / (np.linalg.norm(t) or 1.0))
-
-        return self.tape.operations[max(self.fault.operations, key=error)]
+            if truth is not None and not equal(self.run.env[operation.out], truth):
+                return operation
+        return self.tape.operations[self.fault.operations[0]]
 
     def diagnose(self) -> Diagnosis:
         """Return the first explanation that makes the expression exact."""
         if self.fault.kind == "update":
             return self._at_update()
         for attempt in (
-            self._ignores_incoming, self._stale, self._sign_or_factor, self._transposed, self._other_function,
-            self._other_axis, self._other_operand, self._missing_term, self._local,
-            self._elementwise_factor,
+            self._ignores_incoming, self._stale, self._sign_or_factor, self._missing_term,
+            self._edited, self._local, self._elementwise_factor,
         ):  # fmt: skip
             found = attempt()
             if found is not None:
@@ -88,14 +80,7 @@ class Diagnoser:
 
     def equal(self, value: Any, truth: Any = None) -> bool:
         """Whether a value equals the truth to rounding."""
-        truth = self.truth if truth is None else truth
-        if value is None or truth is None or np.shape(value) != np.shape(truth):
-            return False
-        t = np.asarray(truth, float)
-        norm = float(np.linalg.norm(t))
-        with np.errstate(all="ignore"):
-            gap = float(np.linalg.norm(np.asarray(value, float) - t))
-        return gap <= EXACT * norm
+        return equal(value, self.truth if truth is None else truth, EXACT)
 
     def text(self, node: int) -> str:
         """What the user calls a node."""
@@ -107,18 +92,6 @@ class Diagnoser:
             return self.blame.evidence.names.path(self.tape.nodes[node].obj) or "the data"
         where = operation.where
         return where.targets[0] if where.targets and where.is_value else where.text
-
-    def evaluate(self, args: Any, function: Any = None) -> Any:
-        """Compute the operation with other arguments."""
-        function = function or self.operation.function
-        resolve = lambda ref: self.run.env[ref.node]  # noqa: E731
-        with np.errstate(all="ignore"):
-            try:
-                return function(
-                    *map_refs(list(args), resolve), **map_refs(self.operation.kwargs, resolve)
-                )
-            except Exception:
-                return None
 
     def finding(self, code: str, cause: str, reason: str, help: str = "", **kw: Any) -> Diagnosis:
         """Make a diagnosis at the blamed site."""
@@ -234,150 +207,29 @@ class Diagnoser:
                         return f" (`{path}.shape[{axis}]`)"
         return ""
 
-    def _transposed(self) -> Diagnosis | None:
-        if self.truth is None or np.ndim(self.author) != 2:
-            return None
-        if self.equal(np.asarray(self.author).T):
-            return self.finding("BP101", "missing-transpose", "it is transposed",
-                                f"use the transpose of `{self.operation.where.text}`")  # fmt: skip
-        for i, arg in enumerate(self.operation.args):
-            if type(arg) is not Ref or np.ndim(self.run.env[arg.node]) != 2:
-                continue
-            args = list(map_refs(list(self.operation.args), lambda r: self.run.env[r.node]))
-            args[i] = args[i].T
-            if self.equal(self.evaluate(args)):
-                operation = self.tape.producer(arg.node)
-                name = self.text(arg.node)
-                if operation is not None and _is_transpose(operation):
-                    inner = self.text(operation.args[0].node)
-                    return self.finding("BP101", "missing-transpose",
-                                        f"`{name}` is transposed and should not be",
-                                        f"use `{inner}` in place of `{name}`")  # fmt: skip
-                return self.finding("BP101", "missing-transpose",
-                                    f"`{name}` is not transposed",
-                                    f"use `{name}.T`")  # fmt: skip
-        return None
-
-    def _other_function(self) -> Diagnosis | None:
-        function, args = self.operation.function, self.operation.args
-        pair = [a for a in args if type(a) is Ref]
-        if len(pair) != 2:
-            return None
-        if _in(function, MULTIPLY):
-            a, b = (np.asarray(self.run.env[r.node]) for r in pair)
-            for x, y, text in (
-                (a, b, "a @ b"), (b, a, "b @ a"), (a.T, b, "a.T @ b"), (a, b.T, "a @ b.T"),
-                (b.T, a, "b.T @ a"), (b, a.T, "b @ a.T"),
-            ):  # fmt: skip
-                if self.equal(self.evaluate((x, y), np.dot)):
-                    return self._matmul(pair, text)
-        if _in(function, MATRIX_PRODUCTS) or (
-            isinstance(function, Method) and function.name == "dot"
-        ):
-            a, b = (np.asarray(self.run.env[r.node]) for r in pair)
-            for x, y in ((a, b), (a.T, b), (a, b.T)):
-                if self.equal(self.evaluate((x, y), operator.mul)):
-                    return self.finding("BP101", "elementwise-vs-matmul",
-                                        "a matrix product stands where the elementwise is meant",
-                                        "multiply elementwise with `*`")  # fmt: skip
-        for wrong, right, sign in ((ADD, operator.sub, "-"), (SUBTRACT, operator.add, "+")):
-            if _in(function, wrong) and self.equal(self.evaluate(args, right)):
-                return self.finding("BP101", "wrong-sign", f"a term of `{self.operation.where.text}`"
-                                    " has the wrong sign", f"use `{sign}`")  # fmt: skip
-        for wrong, right, sign in ((MULTIPLY, operator.truediv, "/"), (DIVIDE, operator.mul, "*"),
-                                   (ADD, operator.mul, "*"), (MULTIPLY, operator.add, "+")):  # fmt: skip
-            if _in(function, wrong) and self.equal(self.evaluate(args, right)):
-                return self.finding("BP101", "wrong-operand", f"the operator should be `{sign}`",
-                                    f"use `{sign}`")  # fmt: skip
-        return None
-
-    def _matmul(self, pair: list[Ref], text: str) -> Diagnosis:
-        a, b = (self.text(r.node) for r in pair)
-        text = text.replace("a", "\0").replace("b", b).replace("\0", a)
-        return self.finding("BP101", "elementwise-vs-matmul",
-                            "an elementwise product stands where the matrix product is meant",
-                            f"use `{text}`")  # fmt: skip
-
-    def _other_axis(self) -> Diagnosis | None:
-        function, args = self.operation.function, self.operation.args
-        name = function.name if isinstance(function, Method) else getattr(function, "__name__", "")
-        if name not in ("sum", "mean", "average", "max") or not args or type(args[0]) is not Ref:
-            return None
+    def _edited(self) -> Diagnosis | None:
+        """One edit of the statement makes the value exact."""
         if self.truth is None:
             return None
-        x = np.asarray(self.run.env[args[0].node], float)
-        reduce = np.mean if name in ("mean", "average") else np.sum
-        truth = np.asarray(self.truth, float).reshape(-1)
-        for axis in (None, *range(x.ndim), *([(0, *range(2, x.ndim))] if x.ndim > 2 else [])):
-            for how in (reduce, np.sum, np.mean):
-                value = np.asarray(how(x, axis=axis)).reshape(-1)
-                if value.size == truth.size and self.equal(value, truth):
-                    if how is not reduce:
-                        return self.finding(
-                            "BP102",
-                            "extra-factor" if how is np.sum else "missing-factor",
-                            f"`{name}` stands where `{how.__name__}` is meant",
-                            f"use `{how.__name__}`")  # fmt: skip
-                    shown = "no axis" if axis is None else f"axis={axis}"
-                    return self.finding("BP101", "wrong-axis",
-                                        "the sum runs over the wrong axis", f"sum over {shown}")  # fmt: skip
-        return None
+        edit = StatementSearch(self.tape, self.run, self.text).find(self.operation, self.truth)
+        if edit is None:
+            return None
+        code = "BP102" if edit.cause in ("extra-factor", "missing-factor") else "BP101"
+        return Diagnosis(
+            code, edit.cause, edit.operation.where, edit.reason, edit.help,
+            evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
+        )  # fmt: skip
 
-    def _candidates(self, shape: tuple[int, ...], before: int) -> Iterator[int]:
-        """Values in scope of a shape, latest first."""
+    def _candidates(self, shape: tuple[int, ...]) -> Iterator[int]:
+        """Values of the step of a shape, latest first."""
         count = 0
         for node in reversed(self.tape.nodes):
-            if node.operation is not None and node.operation >= before:
-                continue
             value = self.run.env[node.index]
             if is_differentiable(value) and np.shape(value) == shape:
                 yield node.index
                 count += 1
                 if count >= MOST_ALTERNATIVES:
                     return
-
-    def _other_operand(self) -> Diagnosis | None:
-        if self.truth is None:
-            return None
-        if np.size(self.truth) == 1 and np.ndim(self.truth) == 0:
-            return None  # among scalars too many values fit by chance
-        for i, arg in enumerate(self.operation.args):
-            if type(arg) is not Ref:
-                continue
-            value = self.run.env[arg.node]
-            shape = np.shape(value)
-            if not shape:
-                continue
-            args = list(map_refs(list(self.operation.args), lambda r: self.run.env[r.node]))
-            shapes = {shape, shape[::-1]} | self._fitting_shapes(i)
-            for other_shape in shapes:
-                for node in self._candidates(other_shape, self.operation.index):
-                    if node == arg.node:
-                        continue
-                    args[i] = self.run.env[node]
-                    if self.equal(self.evaluate(args)):
-                        right, used = self.text(node), self.text(arg.node)
-                        return self.finding("BP101", "wrong-operand",
-                                            f"`{used}` stands where `{right}` is meant",
-                                            f"use `{right}` in place of `{used}`",
-                                            evidence={"expected": right, "found": used})  # fmt: skip
-        return None
-
-    def _fitting_shapes(self, i: int) -> set[tuple[int, ...]]:
-        """Shapes that the other operand of a matrix product would accept for this truth."""
-        function = self.operation.function
-        if not _in(function, MATRIX_PRODUCTS) and not (
-            isinstance(function, Method) and function.name == "dot"
-        ):
-            return set()
-        shape = np.shape(self.truth)
-        other = self.operation.args[1 - i] if len(self.operation.args) == 2 else None
-        if type(other) is not Ref or len(shape) != 2:
-            return set()
-        rest = np.shape(self.run.env[other.node])
-        if len(rest) != 2:
-            return set()
-        return {(shape[0], rest[0])} if i == 0 else {(rest[1], shape[1])}
 
     def _missing_term(self) -> Diagnosis | None:
         if self.truth is None or np.shape(self.truth) != np.shape(self.author):
@@ -397,7 +249,7 @@ class Diagnoser:
                             f"the penalty's term {s:.6g}·`{parameter.name}` is missing",
                             f"add {s:.6g} * {parameter.name}",
                         )  # fmt: skip
-        for node in self._candidates(np.shape(self.truth), len(self.tape.operations)):
+        for node in self._candidates(np.shape(self.truth)):
             value = np.asarray(self.run.env[node], float).reshape(-1)
             s, error = proportion(flat, value)
             if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in self.operation.inputs:
@@ -568,15 +420,6 @@ def _in(function: Any, functions: Any) -> bool:
         return function in functions
     except TypeError:
         return False
-
-
-def _is_transpose(operation: Operation) -> bool:
-    function = operation.function
-    if isinstance(function, Attribute):
-        return function.name in ("T", "mT")
-    return function is np.transpose or (
-        isinstance(function, Method) and function.name == "transpose"
-    )
 
 
 def _statement_text(site: Site) -> str:

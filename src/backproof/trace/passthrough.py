@@ -72,7 +72,7 @@ def getitem(site: int, x: Any, key: Any) -> Any:
 
 def target(site: int, x: Any) -> Any:
     """Return what takes the place of `x` in ``x[key] = value``: `x`."""
-    return list(x)
+    return x
 
 
 def attr(site: int, x: Any, name: str) -> Any:
@@ -119,12 +119,12 @@ def method(site: int, x: Any, name: str) -> Any:
 
 def iterate(site: int, x: Any) -> Any:
     """Return what ``for … in x`` walks through: `x`."""
-    return list(x)
+    return x
 
 
 def unpack(site: int, x: Any) -> Any:
     """Return what ``a, b = x`` or ``f(*x)`` unpacks: `x`."""
-    return list(x)
+    return x
 
 
 def loop(site: int) -> None:

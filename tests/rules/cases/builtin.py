@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from backproof.trace.primitives import Method
-from tests.rules.cases import case, normal, unit
+from tests.rules.cases import apart, case, normal, unit
 
 case(sum, [0.3, 0.4, 0.5])
 case(sum, [normal(3), normal(3)])
@@ -43,9 +43,9 @@ case(math.prod, normal(3))
 case(math.prod, [0.3, 0.4], start=0.6)
 case(math.dist, [0.3, 0.4], [0.5, 0.1])
 case(math.dist, normal(3), normal(3))
-x = normal(3, 4)
+x = 2 * apart(3, 4) - 1
 case(np.clip, x, -0.5, 0.5)
-case(np.clip, x, -0.5, normal(4) + 1)
+case(np.clip, x, -0.5, unit(4) + 0.2)
 case(np.clip, x, None, 0.5)
 case(np.clip, x, a_min=-0.2, a_max=None)
 case(np.clip, x, min=-0.3)

@@ -172,3 +172,6 @@ case(Method("choose"), np.array([0, 1, 1]), [normal(3), 0.4])
 for f, args in OPTIONAL.items():
     if f in np.__all__:
         case(getattr(np, f), *args)
+case(np.where, np.array([1.0, 0.0]), normal(2), 0.5)
+case(np.compress, np.array([1.0, 0.0, 1.0]), normal(3), only=[(1,)])
+case(np.extract, np.array([1.0, 0.0]), normal(2), only=[(1,)])
