@@ -73,6 +73,10 @@ class Reporter:
         """Whether to be called at the end of this epoch, counted from 1."""
         return False
 
+    def chunk(self, number: int) -> int:
+        """Epochs that an engine may do in one go after ``number`` of them."""
+        return sys.maxsize
+
     def __call__(self, epoch: Epoch) -> None:
         """Show the epoch."""
 
@@ -102,6 +106,10 @@ class LineReporter(Reporter):
         if number in (1, self.total) or number % self.period == 0:
             return True
         return self.clock() - self.last >= LINE_INTERVAL
+
+    def chunk(self, number: int) -> int:
+        """Epochs up to the next line that is due by count."""
+        return 1 if number == 0 else self.period - number % self.period
 
     def __call__(self, epoch: Epoch) -> None:
         """Print the line; an epoch that the training ended with early is shown as well."""
@@ -138,6 +146,10 @@ class BarReporter(Reporter):
     def wants(self, number: int) -> bool:
         """Whether the bar should move: at the first and last epoch, and ten times a second."""
         return number in (1, self.total) or self.clock() - self.last >= BAR_INTERVAL
+
+    def chunk(self, number: int) -> int:
+        """Epochs that make a hundredth of the bar."""
+        return 1 if number == 0 else max(1, self.total // 100)
 
     def __call__(self, epoch: Epoch) -> None:
         """Move the bar."""
@@ -189,11 +201,12 @@ def reporter(
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
     with Progress(
         TextColumn("epoch"),
         MofNCompleteColumn(),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
         TextColumn("{task.fields[summary]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
