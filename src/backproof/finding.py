@@ -13,27 +13,55 @@ Status = Literal["verified", "wrong", "unverified"]
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Another place that belongs to a finding."""
+    """Another place that belongs to a finding.
+
+    Attributes
+    ----------
+    role : {'consequence', 'call-site', 'definition', 'overwrite'}
+    label : str
+        What the terminal writes beside the place, where the role alone would not do.
+    """
 
     span: Span
     role: str
     expression: str
     file: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A proposed change; `verified` only after the edited program was judged again."""
+    """A proposed change; `verified` only after the edited program was judged again.
+
+    Attributes
+    ----------
+    edits : tuple of (file, Edit)
+    check : str
+        What the verification found: ``all 4 gradients exact to 2e-15``.
+    """
 
     before: str
     after: str
     verified: bool
     edits: tuple[tuple[str, Edit], ...] = ()
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One root cause."""
+    """One root cause.
+
+    Attributes
+    ----------
+    title : str
+        The headline: lower case, no full stop, stands alone.
+    message : str
+        The help: what to change.
+    notes : tuple of str
+        The evidence in sentences, numbers with their tolerance.
+    label : str
+        A few words for the caret: what was expected there.
+    """
 
     code: str
     cause: str
@@ -48,6 +76,7 @@ class Finding:
     fix: Fix | None = None
     confidence: Literal["proven", "likely", "possible"] = "proven"
     notes: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +105,13 @@ class GradientReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a run found."""
+    """Everything that a run found.
+
+    Attributes
+    ----------
+    sources : dict of str to str
+        Text of each instrumented file (or notebook cell), by the path that findings carry.
+    """
 
     script: str
     status: Literal["completed", "raised", "interrupted"]
@@ -87,3 +122,5 @@ class Report:
     sources: dict[str, str]
     warnings: tuple[str, ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
+    ignored: int = 0
+    """Findings that a comment in the source asked not to be shown."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -40,6 +40,8 @@ class Lookout:
     finding : Finding or None
     hunting : bool
         This process is a woken checkpoint.
+    pulse : callable (step) -> object, or None
+        Called about once a second.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,9 @@ class Lookout:
         self.awake: Awake | None = None
         self.prehistory = Prehistory()
         self.growth: list[tuple[int, float]] = []
+        self.watchers: list[Callable[[Sequence[Event]], None]] = []
+        """Called as well with events that will be forgotten."""
+        self.pulse: Callable[[int], object] | None = None
         self._checkpoints: list[Checkpoint] = []
         self._woken: list[Checkpoint] = []
         self._legal: set[str] | None = None
@@ -69,6 +74,8 @@ class Lookout:
         """A plain step begins; make a checkpoint if it is time. True in a child just woken."""
         if time.perf_counter() - overhead < self._next:
             return False
+        if self.pulse is not None:
+            self.pulse(step)
         if self.finding is not None or self.hunting or (self._woken and not self._answered()):
             self._next = time.perf_counter() - overhead + INTERVAL
             return False
@@ -137,6 +144,8 @@ class Lookout:
 
     def before(self, log: Sequence[Event]) -> None:
         """Events that will be forgotten: remember where non-finite values were made."""
+        for watch in self.watchers:
+            watch(log)
         if self.finding is None:
             self.prehistory.add(log)
 

@@ -7,10 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of `backproof run`."""
+    """Options of `backproof run` that concern the run itself.
+
+    Attributes
+    ----------
+    steps : int or None
+        End the program after so many updates.
+    include : tuple of str
+        Modules and packages to instrument besides the script's folder.
+    cost : str or None
+        Name of the program's cost; None: it is found.
+    gradients : tuple of (parameter, gradient)
+        Names that belong together; others are found.
+    max_events : int
+        A step that records more operations is not judged.
+    show_plots : bool
+        Let the program open windows.
+    """
 
     steps: int | None = None
     include: tuple[str, ...] = ()
     cost: str | None = None
     gradients: tuple[tuple[str, str], ...] = ()
     max_events: int = 400_000
+    show_plots: bool = False

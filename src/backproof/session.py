@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from backproof.conductor import Conductor, StopRun
@@ -16,7 +17,15 @@ from backproof.trace.site import SITES
 from backproof.verdict import Verdict
 
 
-def run(target: str, argv: list[str], options: RunOptions, *, module: bool = False) -> Report:
+def run(
+    target: str,
+    argv: list[str],
+    options: RunOptions,
+    *,
+    module: bool = False,
+    restore: bool = True,
+    pulse: Callable[[int], object] | None = None,
+) -> Report:
     """Run a program under the debugger and return what was found.
 
     Parameters
@@ -28,14 +37,25 @@ def run(target: str, argv: list[str], options: RunOptions, *, module: bool = Fal
     options : RunOptions
     module : bool
         `target` is a module name (``python -m``).
+    restore : bool
+        Give the process its own ``sys.argv``, ``__main__`` … back (see `launch`).
+    pulse : callable (steps) -> object, optional
+        Called about once a second while the program trains.
 
     Returns
     -------
     Report
+
+    Raises
+    ------
+    CannotLaunch
+        If there is no such program.
     """
     started = time.perf_counter()
     verdict = Verdict(options)
     lookout = Lookout()
+    lookout.pulse = pulse
+    lookout.watchers.append(verdict.training.before)
     conductor = Conductor(
         verdict.judge, lookout=lookout, max_events=options.max_events, max_steps=options.steps
     )
@@ -50,6 +70,7 @@ def run(target: str, argv: list[str], options: RunOptions, *, module: bool = Fal
         outcome = launch(
             Target(target, module=module), argv, include=options.include, on_ready=ready,
             stop=StopRun, on_end=lambda: guarded(conductor, recorder, verdict),
+            restore=restore, show_plots=options.show_plots,
         )  # fmt: skip
     except BaseException:
         if lookout.hunting:
@@ -58,7 +79,11 @@ def run(target: str, argv: list[str], options: RunOptions, *, module: bool = Fal
         raise
     recorder.close()
     searched = time.perf_counter()
-    lookout.finish(outcome.raised, conductor.steps)
+    try:
+        lookout.finish(outcome.raised, conductor.steps)
+    except KeyboardInterrupt:
+        lookout.close()
+        verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
     verdict.warnings.extend(lookout.warnings)
     conductor.analysis_seconds += time.perf_counter() - searched
@@ -83,8 +108,9 @@ def guarded(conductor: Conductor, recorder: Recorder, verdict: Any) -> None:
     """Finish the analysis; a failure of ours is reported, never the user's problem."""
     try:
         conductor.finish(recorder)
+    except KeyboardInterrupt:
+        verdict.warnings.append("the analysis of the last step was interrupted")
     except Exception as error:
         if os.environ.get("BACKPROOF_TESTING"):
             raise
         verdict.warnings.append(f"the analysis of the last step failed: {error!r}")
-

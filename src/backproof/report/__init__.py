@@ -1,0 +1,1 @@
+"""Reporters: each takes a `Report` and a stream."""

@@ -78,6 +78,7 @@ def launch(
     on_end: Callable[[], object] | None = None,
     stop: type[BaseException] | tuple[type[BaseException], ...] = (),
     restore: bool = True,
+    show_plots: bool = False,
 ) -> Outcome:
     """Run a program to its end.
 
@@ -97,6 +98,8 @@ def launch(
     restore : bool
         Give the process its own ``sys.argv``, ``sys.path``, ``__main__`` … back. A process that
         exists for the program leaves them: threads and exit handlers may need them yet.
+    show_plots : bool
+        Let matplotlib choose its backend, which may open windows.
 
     Returns
     -------
@@ -113,6 +116,10 @@ def launch(
     notes: list[str] = []
     stage = ExitStack()
     try:
+        if not show_plots and "MPLBACKEND" not in os.environ:
+            # `plt.show()` must never wait for somebody to close a window.
+            os.environ["MPLBACKEND"] = "Agg"
+            stage.callback(os.environ.pop, "MPLBACKEND", None)
         program = _find(target, list(argv), tuple(include), notes, stage)
         raised: BaseException | None = None
         try:
@@ -276,10 +283,6 @@ def _set(
         sys.path[:1] = [folder]
     stage.callback(sys.modules.__setitem__, "__main__", sys.modules["__main__"])
     sys.modules["__main__"] = main
-    if "MPLBACKEND" not in os.environ:
-        # `plt.show()` must never wait for somebody to close a window.
-        os.environ["MPLBACKEND"] = "Agg"
-        stage.callback(os.environ.pop, "MPLBACKEND", None)
     finder = Finder(folder, include, notes)
     finder.install()
     stage.callback(finder.uninstall)
