@@ -13,6 +13,7 @@ from backproof.checks.diagnose import Diagnoser, Diagnosis
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
+from backproof.checks.training import TrainingHistory
 from backproof.finding import (
     Finding,
     GradientReport,
@@ -54,6 +55,7 @@ class Verdict:
         self.judged = 0
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
+        self.training = TrainingHistory()
         self.reason = ""
 
     # ---- one step ------------------------------------------------------------------------------
@@ -68,6 +70,7 @@ class Verdict:
             self.warnings.append(f"step {step} could not be judged: {type(error).__name__}: {error}")
 
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
+        self.training.look(tape, updates, step)
         if not updates:
             return
         names = Names({site.file.path for site in SITES}, self._named)
@@ -76,6 +79,7 @@ class Verdict:
             preferred=self.preferred, cost_name=self.options.cost,
         )  # fmt: skip
         self.judged += 1
+        self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
@@ -259,7 +263,7 @@ class Verdict:
             status=status, cost_expression=cost[0], cost_line=cost[1],
             parameters=parameters, reason=reason,
         )  # fmt: skip
-        findings = list(self.findings.values())
+        findings = self.training.triaged(list(self.findings.values()), status, steps)
         return Report(
             script=target,
             status=outcome.status,

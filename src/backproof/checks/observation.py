@@ -1,0 +1,335 @@
+"""What one judged step says about training: sizes, slopes, stability, cost, all as numbers.
+
+The tape is only valid while the program waits, so everything that later checks need is measured
+here and kept small; the one function that is kept (the step as a map, for trials) has copies of
+what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.calculus.curvature import Eigenvalue, sharpness
+from backproof.calculus.slices import Slice, StepMap
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.roles import ROOTS, Parameter, output_joins, vector
+from backproof.trace.site import Site
+from backproof.trace.tape import Ref, Run, Tape
+from backproof.updates import DIVIDE, MULTIPLY, Carries
+
+#: A step with more operations is only looked at for its numbers, not evaluated again.
+MOST_OPERATIONS = 12_000
+#: Arrays up to this size are copied for later trials (bytes, all together).
+MOST_COPIED = 24_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The step size of an update: the outermost number between gradient and change."""
+
+    value: float
+    text: str
+    site: Site
+
+
+@dataclass(slots=True)
+class Observation:
+    """One judged step, measured.
+
+    ``stability`` is the top eigenvalue of −∂Δ/∂θ: η·λ for gradient descent, preconditioned for
+    optimisers that precondition; ``momentum`` is β (0 without), so the bound is 2·(1 + β).
+    ``cost`` and ``cost_after`` are on the step's own data before and after its update.
+    """
+
+    step: int
+    names: tuple[str, ...]
+    values: list[Any]
+    changes: list[Any]
+    update_sites: list[Site]
+    objects: list[Any]
+    """The arrays that held the parameters before the step (for where they were made)."""
+    gradients: list[Any] = field(default_factory=list)
+    cost: float | None = None
+    cost_after: float | None = None
+    title: str = ""
+    rate: Rate | None = None
+    stability: Eigenvalue | None = None
+    momentum: float = 0.0
+    layers: list[tuple[Layer, Units]] = field(default_factory=list)
+    sites: dict[int, Site] = field(default_factory=dict)
+    """Node of a layer's activation, product or inputs -> the site that made it."""
+    inputs: Any = None
+    """The data that the first layer reads, samples × features, and the object that holds it."""
+    inputs_object: Any = None
+    labels: Any = None
+    labels_object: Any = None
+    labels_site: Site | None = None
+    output: Any = None
+    map: StepMap | None = None
+    stateless: bool = True
+    """Whether the change depends on parameters and data only (no momentum, no moments)."""
+    seconds: float = 0.0
+
+    @property
+    def bound(self) -> float:
+        """The largest stable value of `stability`."""
+        return 2.0 * (1.0 + self.momentum)
+
+
+COSTS: dict[str, Callable[[Any, Any], float]] = {
+    "squared error": lambda a, y: float(np.sum((a - y) ** 2) / 2),
+    "cross-entropy": lambda a, y: float(-np.sum(_xlogy(y, a) + _xlogy(1 - y, 1 - a))),
+    "softmax cross-entropy": lambda a, y: float(-np.sum(_xlogy(y, a))),
+    "sigmoid cross-entropy from logits": lambda z, y: float(np.sum(np.logaddexp(0, z) - y * z)),
+    "Poisson likelihood": lambda a, y: float(np.sum(a - _xlogy(y, a))),
+    "hinge": lambda a, y: float(np.sum(np.maximum(0, 1 - y * a))),
+    "absolute error": lambda a, y: float(np.sum(np.abs(a - y))),
+    "Huber": lambda a, y: float(
+        np.sum(np.where(np.abs(a - y) < 1, (a - y) ** 2 / 2, np.abs(a - y) - 0.5))
+    ),
+    "logistic loss of labels ±1": lambda a, y: float(np.sum(np.logaddexp(0, -y * a))),
+}
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    return np.where(x == 0, 0.0, x * np.log(np.where(x == 0, 1.0, y)))
+
+
+def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observation | None:
+    """Measure a judged step; None where nothing of it can be used.
+
+    Parameters
+    ----------
+    curvature : bool
+        Compute the stability (some dozens of evaluations of the step).
+    trial : bool
+        Keep the step as a function for later trials.
+    """
+    tape, params = evidence.tape, evidence.params
+    if not params:
+        return None
+    run = tape.replay(double=True)
+    values = [vector(run.env[n] for n in p.old) for p in params]
+    after = [
+        vector(run.env[n] if run.env[n] is not None else np.nan for n in p.new) for p in params
+    ]
+    if any(a.shape != v.shape for a, v in zip(after, values, strict=True)):
+        return None
+    seen = Observation(
+        evidence.step, tuple(p.name for p in params),
+        [_shaped(v, run.env[p.old[0]], p) for v, p in zip(values, params, strict=True)],
+        [a - v for a, v in zip(after, values, strict=True)],
+        [tape.operations[p.updates[-1].merges[-1][0]].where for p in params],
+        [tape.nodes[p.old[0]].obj for p in params],
+    )  # fmt: skip
+    fit = evidence.fit
+    if fit is None or fit.scale <= 0 or len(tape.operations) > MOST_OPERATIONS:
+        return seen
+    seen.title = fit.hypothesis.title
+    seen.rate = find_rate(tape, params)
+    seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
+    cost, output, labels = _cost(tape, run, evidence)
+    _data(seen, tape, run, evidence, output, labels)
+    old = [n for p in params for n in p.old]
+    new = [n for p in params for n in p.new]
+    if not all(is_differentiable(run.env[n]) for n in old):
+        return seen
+    seen.map = StepMap(tape, run, old, new, cost)
+    theta = seen.map.theta
+    if cost is not None:
+        seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
+    seen.momentum, seen.stateless = _state(tape, params)
+    if curvature:
+        change = np.concatenate(seen.changes)
+        step_map = seen.map
+        seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
+    seen.map = _kept(seen.map, cost, tape, run) if trial else None
+    return seen
+
+
+def _shaped(value: Any, like: Any, parameter: Parameter) -> Any:
+    return value.reshape(np.shape(like)).copy() if len(parameter.old) == 1 else value
+
+
+def _gradient(run: Run, parameter: Parameter, fit: Any, index: int) -> Any:
+    """Return the author's gradient at its recorded point, in the parameter's layout."""
+    if index not in fit.chosen:
+        return None
+    level, scale, _ = fit.chosen[index]
+    if level < 0 or level >= len(parameter.levels):
+        return None
+    nodes = parameter.levels[level].nodes
+    if len(nodes) != 1 or run.env[nodes[0]] is None:
+        return None
+    return np.asarray(run.env[nodes[0]], dtype=float) / scale
+
+
+# ---- step size ---------------------------------------------------------------------------------
+
+
+def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
+    """Return the outermost scalar that multiplies the gradient of some parameter."""
+    for parameter in params:
+        for level in parameter.levels:
+            made = tape.producer(level.nodes[0])
+            if made is None or len(made.args) != 2:
+                continue
+            try:
+                known = made.function in MULTIPLY or made.function in DIVIDE
+            except TypeError:
+                continue
+            if not known:
+                continue
+            where = made.where
+            for position, arg in enumerate(made.args):
+                obj = tape.nodes[arg.node].obj if type(arg) is Ref else arg
+                if np.size(obj) != 1 or isinstance(obj, (bool, np.bool_)):
+                    continue
+                if position == 1 and made.function in DIVIDE:
+                    continue
+                value = float(np.ravel(obj)[0])
+                texts = where.operands
+                text = texts[position] if position < len(texts) else ""
+                if value and np.isfinite(value):
+                    return Rate(abs(value), text, where)
+    return None
+
+
+def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
+    """Return (β, stateless): the factor of a first moment that the change carries, if any."""
+    carries = Carries(tape, 0, len(tape.operations))
+    olds = {n for p in params for n in p.old}
+    deltas = [delta for p in params for u in p.updates for _, delta in u.merges]
+    roots = {o.out for o in tape.operations if _is_root(o.function)}
+    feeding = tape.ancestors(deltas)
+    direct = tape.ancestors(deltas, stop=roots)
+    momentum, stateless = 0.0, True
+    for node, carried in carries.carry.items():
+        if node not in carries.merged or node not in feeding:
+            continue
+        for source, factor in carried.items():
+            if source in olds or tape.nodes[source].operation is not None:
+                continue
+            if np.size(tape.nodes[source].obj) != np.size(tape.nodes[node].obj):
+                continue
+            if any(source in carries.carry.get(n, {}) for n in olds):
+                continue
+            stateless = False
+            if node in direct and factor < 1:
+                momentum = max(momentum, factor)
+    return momentum, stateless
+
+
+def _is_root(function: Any) -> bool:
+    try:
+        return function in ROOTS
+    except TypeError:
+        return False
+
+
+# ---- cost and data -----------------------------------------------------------------------------
+
+
+def _cost(
+    tape: Tape, run: Run, evidence: StepEvidence
+) -> tuple[Callable[[Any], float] | None, int | None, int | None]:
+    """Return the cost as a function of the parameters, and the nodes of output and labels."""
+    fit, params = evidence.fit, evidence.params
+    assert fit is not None
+    hypothesis = fit.hypothesis
+    joins = output_joins(tape, params, limit=2)
+    output, labels = (joins[0][0], joins[0][1]) if joins else (None, None)
+    if hypothesis.node is None:
+        output, labels = hypothesis.output, hypothesis.labels
+    old = [n for p in params for n in p.old]
+    from backproof.calculus.slices import Packing
+
+    packing = Packing(run, old)
+    if hypothesis.node is not None:
+        start = [n for p in params for n in p.new] if hypothesis.after else old
+        part = Slice(tape, run, start, [hypothesis.node])
+        rename = dict(zip(old, start, strict=True))
+
+        def value(theta: Any) -> float:
+            given = {rename[n]: v for n, v in packing.unpack(theta).items()}
+            (out,) = part(given)
+            return float(np.ravel(out)[0]) if out is not None else np.nan
+
+        return value, output, labels
+    known = COSTS.get(hypothesis.title)
+    if known is None or output is None or labels is None:
+        return None, output, labels
+    part = Slice(tape, run, old, [output])
+    y = np.asarray(run.env[labels], dtype=float)
+
+    def registered(theta: Any) -> float:
+        (out,) = part(packing.unpack(theta))
+        if out is None:
+            return np.nan
+        with np.errstate(all="ignore"):
+            return known(np.asarray(out, dtype=float), y) / max(1, len(y.reshape(-1)))
+
+    return registered, output, labels
+
+
+def _data(
+    seen: Observation, tape: Tape, run: Run, evidence: StepEvidence, output: int | None,
+    labels: int | None,
+) -> None:  # fmt: skip
+    """Find the layers, the first layer's inputs, the output and the labels."""
+    params, fit = evidence.params, evidence.fit
+    assert fit is not None
+    end = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
+    ends = [n for n in (end, output) if n is not None]
+    olds = {n for p in params for n in p.old}
+    for layer in find_layers(tape, run, params, ends, output):
+        units = measure_units(tape, run, layer)
+        if units is None:
+            continue
+        seen.layers.append((layer, units))
+        seen.sites[layer.product] = tape.operations[layer.product].where
+        made = tape.producer(layer.a)
+        if made is not None:
+            seen.sites[layer.a] = made.where
+        if seen.inputs is None and not tape.ancestors([layer.inputs]) & olds:
+            x = np.asarray(run.env[layer.inputs], dtype=float)
+            if x.ndim == 2:
+                seen.inputs = (x.T if layer.axis == 0 else x)[:5000].copy()
+                seen.inputs_object = _leaf_object(tape, layer.inputs)
+    if labels is not None and output is not None:
+        seen.labels = np.array(run.env[labels], dtype=float)[:20_000]
+        seen.labels_object = _leaf_object(tape, labels)
+        seen.output = np.array(run.env[output], dtype=float)[:20_000]
+        reader = tape.users[labels]
+        seen.labels_site = tape.operations[reader[0]].where if reader else None
+
+
+def _leaf_object(tape: Tape, node: int) -> Any:
+    """Return the object of the leaf that a value is a part or a rearrangement of."""
+    for _ in range(12):
+        made = tape.producer(node)
+        if made is None:
+            return tape.nodes[node].obj
+        arrays = [n for n in made.inputs if np.size(tape.nodes[n].obj) > 1]
+        if not arrays:
+            return tape.nodes[node].obj
+        node = arrays[0]
+    return None
+
+
+def _kept(step: StepMap, cost: Any, tape: Tape, run: Run) -> StepMap | None:
+    """Copy what the step reads, so that it can be evaluated after the program went on."""
+    needed = {n for o in tape.operations for n in o.inputs}
+    leaves = [n for n in needed if isinstance(run.env[n], np.ndarray)]
+    if sum(run.env[n].nbytes for n in leaves) > MOST_COPIED or cost is None:
+        return None
+    for n in leaves:
+        if tape.nodes[n].operation is None:
+            run.env[n] = run.env[n].copy()
+    return step

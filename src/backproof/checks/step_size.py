@@ -1,0 +1,279 @@
+"""BP301 step-too-large and BP302 step-too-small: curvature against the step, and a trial.
+
+The eigenvalue says what can go wrong, the trial whether it does: the recorded step is repeated as
+a map of the parameters, with the author's step size and with another, and the costs are compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.checks.advice import advise, rate_place, short
+from backproof.checks.observation import Observation
+from backproof.checks.places import statement_of
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: A smaller step counts as better if it brings the cost this much further down (share of the
+#: author's). Below it, a bouncing cost at the edge of stability is normal and harmless
+#: (Cohen et al. 2021, figure 1: training proceeds with λ hovering just above 2/η).
+BETTER = 0.05
+#: Shares of the stable step 2/λ that are tried. Half of it is the classical optimum for a
+#: quadratic, 1/λ.
+SHARES = (0.5, 0.25)
+#: Steps of a trial at most; fewer where the budget does not allow them.
+LONGEST = 150
+#: η·λ below this moves along the steepest direction by less than a thousandth of the way to its
+#: minimum in a step; the flatter directions by less still.
+TINY = 1e-3
+#: A run that has lowered its cost by more than this share is learning, however slowly.
+PROGRESS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The cost of `steps` repetitions from one point, with the step scaled by `scale`.
+
+    ``cost`` is the mean over the last fifth of them: a bouncing cost is no better for a dip.
+    """
+
+    scale: float
+    steps: int
+    cost: float
+    rises: int
+    """How often the cost went up."""
+
+
+def attempt(seen: Observation, scale: float, steps: int, deadline: float) -> Trial | None:
+    """Repeat a recorded step with its change scaled; None where that cannot be done.
+
+    Rises are counted at every step where evaluating the cost is no dearer than the step.
+    """
+    step, cost = seen.map, seen.map.cost if seen.map is not None else None
+    if step is None or cost is None:
+        return None
+    theta = step.theta
+    costs = [cost(theta)]
+    for _ in range(steps):
+        theta = theta + scale * step.change(theta)
+        costs.append(cost(theta) if np.all(np.isfinite(theta)) else np.inf)
+        if time.process_time() > deadline:
+            return None
+        if not np.isfinite(costs[-1]):
+            break
+    rises = int(np.sum(np.diff(costs) > 0))
+    return Trial(scale, len(costs) - 1, float(np.mean(costs[-max(1, steps // 5) :])), rises)
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge the step size over the judged steps."""
+    found = too_large(record) or too_small(record)
+    if found is not None:
+        yield found
+
+
+# ---- too large ---------------------------------------------------------------------------------
+
+
+def ratio(seen: Observation) -> float:
+    """Return η·λ over its bound; above one a step overshoots the valley it is in."""
+    if seen.stability is None or not seen.stability.converged:
+        return 0.0
+    return seen.stability.value / seen.bound
+
+
+def too_large(record: Record) -> Finding | None:
+    """Find a step above the stability bound that keeps the cost from falling."""
+    seen = [s for s in record.seen if s.stability is not None and s.cost is not None]
+    if not seen or all(s.rate is None for s in seen):
+        return None
+    over = [s for s in seen if ratio(s) > 1.0]
+    rising = [s for s in seen if _rises(s)]
+    broke = record.nonfinite is not None or any(not _finite(s.cost_after) for s in seen)
+    if not over or not (rising or broke):
+        return None
+    worst = max(over, key=ratio)
+    trials = _trials(record, over)
+    costs = [float(s.cost) for s in seen if s.cost is not None]
+    harmed = broke or costs[-1] > 1.5 * costs[0]
+    overflow = record.nonfinite is not None and record.nonfinite.evidence.get("overflow")
+    diverges = bool(overflow) or costs[-1] > 1.5 * costs[0]
+    proven = False
+    if trials is not None:
+        own, better = trials
+        gain = own.cost - better.cost
+        proven = gain > BETTER * abs(own.cost) if np.isfinite(own.cost) else True
+    if not proven and not harmed and (len(over) < 3 or _falls(costs)):
+        return None
+    return _finding_large(seen, worst, trials, proven=proven, diverges=diverges)
+
+
+def _rises(seen: Observation) -> bool:
+    if seen.cost is None or seen.cost_after is None:
+        return False
+    return not _finite(seen.cost_after) or seen.cost_after > seen.cost * (1 + 1e-6)
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and bool(np.isfinite(value))
+
+
+def _falls(costs: list[float]) -> bool:
+    """Whether the cost comes down over the judged steps, bouncing or not."""
+    return min(costs[1:], default=0.0) < 0.9 * costs[0] and costs[-1] < 0.9 * costs[0]
+
+
+def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | None:
+    """Try the author's step and smaller ones from where it overshoots, late and early."""
+    usable = [s for s in over if s.map is not None and s.stateless]
+    if not usable:
+        return None
+    found: tuple[Trial, Trial] | None = None
+    for start in (usable[-1], usable[0])[: len(usable)]:
+        steps = _affordable(record, start, len(SHARES) + 1)
+        if steps < 20:
+            return None
+        deadline = time.process_time() + 2 * max(0.0, record.time_left())
+        own = attempt(start, 1.0, steps, deadline)
+        if own is None:
+            return None
+        best: Trial | None = None
+        for share in SHARES:
+            other = attempt(start, share / ratio(start), own.steps, deadline)
+            if other is not None and (best is None or other.cost < best.cost):
+                best = other
+        if best is None:
+            return None
+        if own.cost - best.cost > BETTER * abs(own.cost) or not np.isfinite(own.cost):
+            return own, best
+        found = found or (own, best)
+    return found
+
+
+def _affordable(record: Record, seen: Observation, runs: int) -> int:
+    """Return how many steps of a trial fit into the time that is left."""
+    assert seen.map is not None
+    assert seen.map.cost is not None
+    each = np.inf
+    for _ in range(2):
+        begun = time.process_time()
+        seen.map.change(seen.map.theta)
+        seen.map.cost(seen.map.theta)
+        each = min(each, time.process_time() - begun)
+    return int(min(LONGEST, max(record.steps, 1), 0.5 * record.time_left() / (runs * each)))
+
+
+def _finding_large(
+    seen: list[Observation], worst: Observation, trials: tuple[Trial, Trial] | None,
+    *, proven: bool, diverges: bool,
+) -> Finding:  # fmt: skip
+    rate = worst.rate or next(s.rate for s in seen if s.rate is not None)
+    place = rate_place(rate.text, rate.value, rate.site)
+    curvatures = [
+        s.stability.value / (s.rate or rate).value for s in seen
+        if s.stability is not None and s.stability.converged
+    ]  # fmt: skip
+    limit = worst.bound / rate.value
+    stable = rate.value / ratio(worst)
+    suggestion = float(f"{0.5 * stable:.1g}")
+    evidence: dict[str, Any] = {
+        "learning_rate": rate.value, "sharpness_min": min(curvatures),
+        "sharpness_max": max(curvatures), "limit": limit, "momentum": worst.momentum,
+        "steps": [s.step for s in seen], "stable_step": stable,
+        "residual": worst.stability.residual if worst.stability else None,
+        "cost": [s.cost for s in seen], "suggestion": suggestion,
+    }  # fmt: skip
+    bound = "2/η" if not worst.momentum else "2·(1 + β)/η"
+    notes = [
+        f"sharpness λ (top eigenvalue of the Hessian) between {short(min(curvatures))} and "
+        f"{short(max(curvatures))} over {len(curvatures)} judged steps; stable below {bound} = "
+        f"{short(limit)}"
+    ]  # fmt: skip
+    if trials is not None:
+        own, better = trials
+        evidence["trial"] = {
+            "steps": own.steps, "own_cost": own.cost, "own_rises": own.rises,
+            "rate": rate.value * better.scale, "cost": better.cost, "rises": better.rises,
+        }  # fmt: skip
+        suggestion = float(f"{rate.value * better.scale:.1g}")
+        evidence["suggestion"] = suggestion
+        notes.append(
+            f"tried on the recorded step, {own.steps} steps: with {short(rate.value)} the cost "
+            f"rises {own.rises} times and comes to {short(own.cost)}, with "
+            f"{short(rate.value * better.scale)} it rises {better.rises} times and comes to "
+            f"{short(better.cost)}"
+        )
+    what = "training diverges" if diverges else "the cost bounces"
+    title = (
+        f"{what}: the step size {short(rate.value)} is too large for the curvature "
+        f"(λ = {short(max(curvatures))} > {short(limit)})"
+    )
+    return advise(
+        "BP301", "learning-rate-too-high", place, title, f"use a step of about {suggestion:g}",
+        evidence, notes=notes, related=[(statement_of(rate.site), "call-site")],
+        confidence="proven" if proven else "likely",
+    )  # fmt: skip
+
+
+# ---- too small ---------------------------------------------------------------------------------
+
+
+def too_small(record: Record) -> Finding | None:
+    """Find a step so far below the bound that the run hardly moves."""
+    seen = [s for s in record.seen if s.stability is not None and s.cost is not None]
+    rate = seen[0].rate if seen else None
+    if len(seen) < 2 or rate is None or record.nonfinite is not None:
+        return None
+    if any(not s.stateless for s in seen):
+        return None
+    first, last = seen[0], seen[-1]
+    assert first.cost is not None
+    assert last.cost is not None
+    if not all(0 < ratio(s) < TINY for s in seen):
+        return None
+    # The last judged step is not the last step: with ever smaller gains per step, as in descent,
+    # the whole run gains at most in proportion to its length.
+    expected = (first.cost - last.cost) * max(1.0, record.steps / max(1, last.step - first.step))
+    if expected > PROGRESS * abs(first.cost):
+        return None
+    steps = min(_affordable(record, first, 1), 100, record.steps) if first.map is not None else 0
+    if steps < 5:
+        return None
+    scale = 0.5 / ratio(first)
+    trial = attempt(first, scale, steps, time.process_time() + 2 * max(0.0, record.time_left()))
+    if trial is None or first.cost - trial.cost < 3 * max(expected, 0.02 * abs(first.cost)):
+        return None
+    place = rate_place(rate.text, rate.value, rate.site)
+    assert first.stability is not None
+    curvature = first.stability.value / rate.value
+    tried = rate.value * scale
+    evidence = {
+        "learning_rate": rate.value,
+        "sharpness": curvature,
+        "limit": first.bound / rate.value,
+        "cost_first": first.cost,
+        "cost_last": last.cost,
+        "steps": record.steps,
+        "stable_step": first.bound / curvature,
+        "suggestion": float(f"{tried:.1g}"),
+        "trial": {"steps": trial.steps, "rate": tried, "cost": trial.cost},
+    }
+    notes = [
+        f"the cost goes from {short(first.cost)} to {short(last.cost)} up to step {last.step}; "
+        f"sharpness λ = {short(curvature)} allows steps up to {short(first.bound / curvature)}",
+        f"tried on the recorded step: {trial.steps} steps with {short(tried)} bring the cost to "
+        f"{short(trial.cost)}",
+    ]
+    return advise(
+        "BP302", "learning-rate-too-low", place,
+        f"the step size {short(rate.value)} is too small: {record.steps} steps hardly move the "
+        "cost", f"use a step of about {float(f'{tried:.1g}'):g}", evidence, notes=notes,
+        related=[(statement_of(rate.site), "call-site")], confidence="proven",
+    )  # fmt: skip

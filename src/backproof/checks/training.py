@@ -1,0 +1,139 @@
+"""Judges training where the gradients are right: step size, initialisation, units, data."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from backproof.checks import step_size
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.observation import Observation, observe
+from backproof.checks.places import Birthplaces
+from backproof.finding import Finding
+from backproof.trace.recorder import Event
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+#: CPU seconds that all measurements and trials of a run may take, and the share of the script's own
+#: time that they may take where this is more.
+BUDGET = 0.3
+SHARE = 0.1
+
+
+@dataclass(slots=True)
+class Record:
+    """All that is known of a run's training when it is over."""
+
+    seen: list[Observation] = field(default_factory=list)
+    births: Birthplaces = field(default_factory=Birthplaces)
+    steps: int = 0
+    nonfinite: Finding | None = None
+    deadline: float = 0.0
+
+    @property
+    def first(self) -> Observation:
+        """The earliest judged step."""
+        return self.seen[0]
+
+    @property
+    def last(self) -> Observation:
+        """The latest judged step."""
+        return self.seen[-1]
+
+    def time_left(self) -> float:
+        """Seconds that trials may still take."""
+        return self.deadline - time.process_time()
+
+
+Check = Callable[[Record], Iterable[Finding]]
+#: In the order of triage: what stands earlier explains what stands later.
+CHECKS: tuple[Check, ...] = (step_size.check,)
+
+
+class TrainingHistory:
+    """Fed with every judged step of a run, asked for findings at its end."""
+
+    def __init__(self) -> None:
+        self.record = Record()
+        self.seconds = 0.0
+        self.started = time.process_time()
+
+    def before(self, log: Sequence[Event]) -> None:
+        """Events outside the judged steps: remember where data and weights were made."""
+        begun = time.process_time()
+        self.record.births.add(log)
+        self.seconds += time.process_time() - begun
+
+    def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
+        """Look at a recorded step before it is judged: arithmetic of integers."""
+
+    def observe(self, evidence: StepEvidence) -> None:
+        """Measure a judged step."""
+        begun = time.process_time()
+        if self.seconds < BUDGET:
+            try:
+                seen = observe(evidence, curvature=True, trial=True)
+                if seen is not None:
+                    self.record.seen.append(seen)
+            except Exception as error:
+                self._failed(error)
+        self.seconds += time.process_time() - begun
+
+    def triaged(self, findings: list[Finding], status: str, steps: int) -> list[Finding]:
+        """Return a run's findings with those about training added, in the order of triage.
+
+        Nothing is said about training while a gradient is wrong.
+        """
+        if status == "wrong" or any(
+            f.severity == "error" and f.code.startswith("BP1") for f in findings
+        ):
+            return findings
+        begun = time.process_time()
+        nonfinite = next((f for f in findings if f.code == "BP201"), None)
+        try:
+            found = self._found(steps, nonfinite)
+        except Exception as error:
+            self._failed(error)
+            found = []
+        self.seconds += time.process_time() - begun
+        return triage(findings, found)
+
+    def _found(self, steps: int, nonfinite: Finding | None) -> list[Finding]:
+        record = self.record
+        if not record.seen:
+            return []
+        begun = time.process_time()
+        record.seen.sort(key=lambda o: o.step)
+        record.steps, record.nonfinite = steps, nonfinite
+        allowed = max(BUDGET, SHARE * (begun - self.started))
+        record.deadline = begun + max(0.0, allowed - self.seconds)
+        return [finding for check in CHECKS for finding in check(record)]
+
+    def _failed(self, error: Exception) -> None:
+        """An error of ours takes nothing away from the report."""
+        if os.environ.get("BACKPROOF_TESTING"):
+            raise error
+
+
+def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Finding]:
+    """Join the findings of a run with those about its training: one root cause, the rest notes.
+
+    A step size that was tried and makes the iterates diverge is the cause of the overflow that
+    follows from it; else what is known already comes first.
+    """
+    if not training:
+        return list(findings)
+    root, *rest = training
+    rest = [replace(f, severity="note") for f in rest]
+    errors = [f for f in findings if f.severity == "error"]
+    if root.severity == "error" and errors:
+        root = replace(root, severity="warning")
+    if root.code == "BP301" and root.confidence == "proven" and errors:
+        overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
+        if overflow:
+            others = [f for f in findings if f not in overflow]
+            notes = [replace(f, severity="note") for f in overflow]
+            return [replace(root, severity="error"), *others, *notes, *rest]
+    return [*findings, root, *rest]
