@@ -346,6 +346,8 @@ class Hypothesis:
     rule: Any = None
     after: bool = False
     line: int = 0
+    exact: bool = False
+    """The gradients are promised to be those of this very cost: no scale, no other cost."""
 
     def seeds(self, run: Run) -> dict[int, Any] | None:
         """Return the cotangents that start the sweep."""

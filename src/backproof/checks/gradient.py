@@ -55,14 +55,17 @@ class StepEvidence:
         return "wrong", ""
 
 
-def jittered(tape: Tape, params: Sequence[Parameter], *, seed: int = 0) -> tuple[Run, float]:
-    """Replay a step in float64 with its parameters moved a little at random.
+def jittered(
+    tape: Tape, params: Sequence[Parameter], *, seed: int = 0, moved: Sequence[int] = ()
+) -> tuple[Run, float]:
+    """Replay a step in float64 with its parameters (and the leaves `moved`) changed a little.
 
     Coincidences of value (zero biases, units exactly at a kink, equal rows) vanish. The move is
     made smaller until every recorded comparison of scalars comes out as it did.
     """
     generator = np.random.default_rng(seed)
     olds = [n for p in params for n in p.old if is_differentiable(tape.value(n))]
+    olds += [n for n in moved if n not in olds]
     draws = {n: generator.standard_normal(np.shape(tape.value(n))) for n in olds}
     calm = tape.replay(double=True)
     for amplitude in JITTERS:
@@ -95,6 +98,8 @@ def judge_step(
     *,
     preferred: Sequence[str] = (),
     cost_name: str | None = None,
+    given: Sequence[Hypothesis] | None = None,
+    moved: Sequence[int] = (),
 ) -> StepEvidence:
     """Judge one recorded step.
 
@@ -106,6 +111,10 @@ def judge_step(
         Titles of hypotheses that fitted earlier steps: tried first.
     cost_name : str, optional
         The user's hint: only costs of this name count.
+    given : sequence of Hypothesis, optional
+        The costs that the gradients may belong to, where the program itself says which.
+    moved : sequence of int
+        Leaves to jitter besides the parameters.
     """
     updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
     base = tape.replay()
@@ -113,12 +122,13 @@ def judge_step(
     params = parameters(tape, updates, names)
     if not params:
         return StepEvidence(step, tape, [], base, None, reason="no parameter is updated")
-    run, jitter = jittered(tape, params)
+    run, jitter = jittered(tape, params, moved=moved)
     for parameter in params:
         parameter.rows = changed_rows(tape, run, parameter)
     evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,
                             jitter=jitter, names=names)  # fmt: skip
-    hypotheses = program_costs(tape, params)
+    hypotheses = program_costs(tape, params) if given is None else list(given)
+    exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
     hypotheses.sort(key=lambda h: h.title not in preferred)
@@ -127,11 +137,12 @@ def judge_step(
         if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
             if not any(f.wrong and f.chosen for f in fits):
                 break
-    if all(not fit_.chosen or fit_.wrong for fit_ in fits) and penalised(fits, tape) is None:
+    unfit = all(not fit_.chosen or fit_.wrong for fit_ in fits)
+    if unfit and not exact and penalised(fits, tape) is None:
         for fit_ in fits:
             accept_decay(fit_)
     best = best_fit(fits, len(params))
-    if cost_name is None and (best is None or best.wrong or not best.chosen):
+    if cost_name is None and given is None and (best is None or best.wrong or not best.chosen):
         known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
         for hypothesis in known:
             if add(fits, tape, run, hypothesis, params):
@@ -139,7 +150,7 @@ def judge_step(
     best = penalised(fits, tape) or best_fit(fits, len(params))
     if best is not None and best.wrong:
         best = at_kinks(best, tape, run, params)
-    if best is not None and not best.chosen:
+    if best is not None and not best.chosen and not best.hypothesis.exact:
         best = None
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
