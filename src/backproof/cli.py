@@ -10,8 +10,9 @@ from backproof.commands import demo, explain, run
 from backproof.commands.arguments import Formatter, Parser, fail
 
 DESCRIPTION = """\
-backproof verifies hand-written backpropagation: it runs a NumPy training program as it is, checks
-the gradient of every parameter, names the expression that is wrong, and explains the first NaN."""
+backproof verifies hand-written backpropagation: it runs a NumPy training
+program as it is, checks the gradient of every parameter, names the expression
+that is wrong, and explains the first NaN."""
 
 EXAMPLES = """\
 examples:

@@ -49,9 +49,12 @@ def borrowed(module: str, signature: str, name: str, differentiable: str) -> Rul
         args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, g: Any,
         wanted: Sequence[Path], tie: float,
     ) -> Pulled:  # fmt: skip
-        from autograd import make_vjp
+        try:
+            from autograd import make_vjp
 
-        function = getattr(importlib.import_module(module), name)
+            function = getattr(importlib.import_module(module), name)
+        except ImportError as error:  # the author's own `autograd.py` stands before it
+            raise NoRule("HIPS autograd cannot be imported") from error
         values = bound.bind(args, kwargs)
         positional = list(itertools.takewhile(lambda k: values[k] is not None, values))
         keywords = {k: v for k, v in values.items() if k not in positional and v is not None}

@@ -9,8 +9,9 @@ from backproof.commands import run
 from backproof.commands.arguments import fail
 
 DESCRIPTION = """\
-Run backproof on a program that comes with it: a two-layer network for the flower data, with
-backpropagation written by hand. Its cost falls, and then turns into `nan`."""
+Run backproof on a program that comes with it: a two-layer network for the
+flower data, with backpropagation written by hand. Its cost falls, and then
+turns into `nan`."""
 
 EXAMPLES = """\
 examples:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from backproof.finding import Report
 
 DESCRIPTION = """\
-Run a training program as Python would, verify the gradient of every parameter, and name the
-expression that is wrong, or where the first NaN comes from. The program needs no change; its own
-output is what it always prints, and the report follows on stderr."""
+Run a training program as Python would, verify the gradient of every parameter,
+and name the expression that is wrong, or where the first NaN comes from. The
+program needs no change. It prints what it always prints; the report follows on
+stderr."""
 
 USAGE = """\
 backproof run [options] SCRIPT [ARGS…]
@@ -28,15 +29,15 @@ backproof run [options] SCRIPT [ARGS…]
 EXAMPLES = """\
 exit status:
   0  no error was found
-  1  errors were found
+  1  errors were found, or the program failed before there was one step to judge
   2  wrong usage, no such program, or a failure of backproof itself
 
 examples:
-  backproof run train.py --epochs 10          arguments behind the script are its own
-  backproof run --steps 50 train.py           stop after 50 updates
+  backproof run train.py --epochs 10         what follows the script is its own
+  backproof run --steps 50 train.py          stop after 50 updates
   backproof run -m package.train
   backproof run notebook.ipynb
-  backproof run --cost self.loss train.py     when the wrong scalar was taken for the cost
+  backproof run --cost self.loss train.py    if another scalar was taken for it
   backproof run --json report.json --quiet train.py
 
 A comment on the line of a finding takes it out of the report:
@@ -46,12 +47,13 @@ A comment on the line of a finding takes it out of the report:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument(
+    parser.usage = USAGE
+    program = parser.add_argument_group("the program")
+    program.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS…]",
         help="script, notebook or folder to run, and its own arguments",
     )  # fmt: skip
     parser.usage = USAGE
-    program = parser.add_argument_group("the program")
     program.add_argument("-m", dest="module", action="store_true",
                          help="what follows is the name of a module")  # fmt: skip
     program.add_argument("--steps", type=positive, metavar="N",
@@ -166,7 +168,9 @@ def examine(
         fail(mistake)
     if mistakes:
         return FAILED
-    return int(any(finding.severity == "error" for finding in report.findings))
+    if any(finding.severity == "error" for finding in report.findings):
+        return 1
+    return int(report.script_exit != 0 and not report.gradient.parameters)
 
 
 def _open(stream: TextIO) -> TextIO:

@@ -35,7 +35,11 @@ class Output:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
+        # A link is followed, so that the file behind it is replaced and not the link; what links
+        # of /dev lead to has no name.
+        self.path = os.path.abspath(path)
+        if self._is_plain():
+            self.path = os.path.realpath(path)
         self.name = path
         folder = os.path.dirname(self.path)
         if os.path.isdir(self.path):

@@ -106,7 +106,8 @@ def compose(report: Report, layout: Layout) -> list[Line]:
         lines += [*rows, *sentence]
     for text in dict.fromkeys(report.warnings):
         lines += wrapped(text, width=layout.width, first=[("warning: ", "warning")], rest=" " * 9)
-    lines += wrapped(summary(report, findings), width=layout.width, first=[], rest="  ")
+    if end := summary(report, findings):
+        lines += wrapped(end, width=layout.width, first=[], rest="  ")
     if layout.timing:
         lines.append([("; ".join(_timings(report)), "gutter")])
     return lines
@@ -116,17 +117,20 @@ def summary(report: Report, findings: Sequence[Finding]) -> str:
     """Return the last line: what was found, in how many steps, and how the program ended."""
     numbers = [(sum(f.severity == s for f in findings), s) for s in _SEVERITIES]
     found = ", ".join(count(n, s) for n, s in numbers if n)
-    text = f"found {found}" if found else "no error found"
-    text += f" in {count(report.steps, 'step')}" if report.steps else ""
+    parts = []
+    if found or report.gradient.parameters:
+        text = f"found {found}" if found else "no error found"
+        text += f" in {count(report.steps, 'step')}" if report.steps else ""
+        parts.append(text)
     if report.ignored:
-        text += f" ({count(report.ignored, 'finding')} ignored by comments)"
+        parts.append(f"{count(report.ignored, 'finding')} ignored by a comment in the source")
     if report.status == "raised":
-        text += "; the program ended with the exception above"
+        parts.append("the program ended with the exception above")
     elif report.status == "interrupted":
-        text += "; the program was interrupted"
+        parts.append("the program was interrupted")
     elif report.script_exit:
-        text += f"; the program ended with status {report.script_exit}"
-    return text
+        parts.append(f"the program ended with status {report.script_exit}")
+    return "; ".join(parts)
 
 
 def _timings(report: Report) -> Iterator[str]:
