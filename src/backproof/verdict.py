@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from backproof.checks.blame import Blame
-from backproof.checks.diagnose import Diagnoser, Diagnosis
+from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value
+from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.finding import (
@@ -26,6 +27,9 @@ from backproof.options import RunOptions
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Tape
 from backproof.updates import Update
+
+#: CPU seconds for the search of an edit, for all faults of a step.
+SEARCH = 3.0
 
 
 @dataclass(slots=True)
@@ -83,6 +87,10 @@ class Verdict:
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
+        self.take(evidence)
+
+    def take(self, evidence: StepEvidence, *, claimed: bool = False) -> None:
+        """Add what a judged step says; `claimed` where no update of the program's is behind it."""
         self.reason = evidence.reason
         if evidence.fit is not None:
             title = evidence.fit.hypothesis.title
@@ -90,10 +98,17 @@ class Verdict:
                 self.preferred.insert(0, title)
             if self.cost is None or evidence.fit.hypothesis.node is not None:
                 self.cost = (title, evidence.fit.hypothesis.line)
+        diagnosis = None
+        if evidence.fit is None and not self.preferred and not evidence.unfaithful:
+            diagnosis = self._without_anchor(evidence)
         wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i)]
         if evidence.fit is None:
             return
-        for fault in ascending(evidence):
+        if diagnosis is not None:
+            self.blamed |= {evidence.params[i].name for i in wrong}
+            self._add(evidence, diagnosis, tuple(wrong), ())
+            return
+        for fault in () if claimed else ascending(evidence):
             self._add_state(evidence, fault)
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed:
@@ -104,6 +119,18 @@ class Verdict:
                 self._add_state(evidence, fault)
             if set(wrong) - explained:
                 self._blame(evidence)
+
+    def _without_anchor(self, evidence: StepEvidence) -> Diagnosis | None:
+        """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
+        names = evidence.params[0].name if evidence.params else ""
+        if names in self.blamed:
+            return None
+        self.blamed.add(names)
+        found = free_search(evidence, patience=SEARCH)
+        if found is None:
+            return None
+        evidence.fit = found.fit
+        return found.diagnosis
 
     def _add_state(self, evidence: StepEvidence, fault: StateFault) -> None:
         diagnosis = Diagnosis(
@@ -172,9 +199,11 @@ class Verdict:
 
     def _blame(self, evidence: StepEvidence) -> None:
         """Find the faults behind the wrong gradients of a step."""
+        assert evidence.fit is not None
         blame = Blame(evidence)
+        search = StepSearch(evidence, evidence.fit, patience=SEARCH)
         for fault in blame.faults():
-            diagnosis = Diagnoser(blame, fault).diagnose()
+            diagnosis = Diagnoser(blame, fault, search).diagnose()
             self._add(evidence, diagnosis, fault.repaired, fault.operations)
 
     def _add(

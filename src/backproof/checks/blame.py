@@ -84,6 +84,9 @@ class Blame:
         self.parts = self._parts()
         """What comes back to a forward value through each of its uses, where it has several."""
         self.tables = self._tables()
+        self._families: dict[int, list[int]] = {}
+        for node in sorted(self.bar):
+            self._families.setdefault(self._site_of(node), []).append(node)
         self.right: dict[int, tuple[int, float]] = {}
         """backward node -> (forward node, scale) whose cotangent it is."""
 
@@ -139,11 +142,13 @@ class Blame:
         suspects = [groups[s] for s in sorted(groups, key=lambda s: order[s] or 0) if order[s]]
         trusted = [g for site, g in groups.items() if order[site] is None]
         best: Fault | None = None
-        for operations in (*suspects, *reversed(trusted)):
+        late_ones = [[o for o in g if o.index >= (order[g[0].site] or 0)] for g in suspects]
+        # The first executions may be right for one value, and be taken for another's cotangent.
+        whole = [g for g, later in zip(suspects, late_ones, strict=True) if len(g) > len(later)]
+        for faulty in (*late_ones, *reversed(trusted), *whole):
+            operations = groups[faulty[0].site]
             if len(operations) > MOST_INSTANCES or self.late():
                 continue
-            begin = order[operations[0].site] or 0
-            faulty = [o for o in operations if o.index >= begin]
             for truth in self._proposals(faulty, feeding):
                 repaired = self._repaired({**kept, **truth}, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
@@ -369,7 +374,10 @@ class Blame:
         """
         first = operations[0]
         author = self.start.env[first.out]
-        for role, partner in self._partners(first, self.start, len(operations)).items():
+        self.meant: dict[Any, tuple[int, float]] = {}
+        partners = self._partners(first, self.start, len(operations))
+        meant = dict(self.meant)
+        for role, partner in partners.items():
             value = _shaped(partner, author)
             if self.late():
                 return
@@ -378,6 +386,27 @@ class Blame:
             if len(operations) > 1 and not self._helps(operations, value, feeding):
                 continue
             yield self._spread(operations, role, value)
+            if len(operations) > 1 and role in meant:
+                for sense in (-1, 1):
+                    yield self._marched(operations, *meant[role], sense)
+
+    def _marched(
+        self, operations: Sequence[Operation], node: int, s: float, sense: int
+    ) -> dict[int, Any]:
+        """Carry a proposal over by counting: the next execution means the next layer's value."""
+        family = self._families[self._site_of(node)]
+        place = family.index(node)
+        truth: dict[int, Any] = {}
+        for number, operation in enumerate(operations):
+            position = place + sense * number
+            if not 0 <= position < len(family):
+                break
+            value = s * np.asarray(self.bar[family[position]])
+            author = self.start.env[operation.out]
+            if np.size(value) != np.size(author):
+                break
+            truth[operation.out] = _shaped(value, author)
+        return truth
 
     def _helps(self, operations: Sequence[Operation], value: Any, feeding: set[int]) -> bool:
         """Whether a value for the first execution makes something before the second one right."""
@@ -441,13 +470,18 @@ class Blame:
         found: dict[Any, Any] = {}
         parts: dict[Any, Any] = {}
         for start, s in known:
+            ranks: dict[int, int] = {}
             for node in self._upstream(start):
-                if node not in self.bar or np.size(self.bar[node]) != size:
+                if node not in self.bar:
                     continue
                 made = self._site_of(node)
-                _enter(found, ("whole", made), s * np.asarray(self.bar[node]))
+                rank = ranks[made] = ranks.get(made, -1) + 1
+                if np.size(self.bar[node]) != size:
+                    continue
+                value = s * np.asarray(self.bar[node])
+                self.meant[_enter(found, ("whole", made, rank), value)] = (node, s)
                 for user, part in self.parts.get(node, ()):
-                    role = ("part", made, self.tape.operations[user].site)
+                    role = ("part", made, rank, self.tape.operations[user].site)
                     _enter(parts, role, s * np.asarray(part))
         if not found and executions <= MOST_SEQUENTIAL:
             shape = np.shape(run.env[operation.out])
@@ -532,13 +566,14 @@ class Blame:
         return [i for i in sorted(wrong) if i in again.chosen]
 
 
-def _enter(values: dict[Any, Any], role: Any, value: Any) -> None:
-    """Add a value under its role, or under the next free one."""
+def _enter(values: dict[Any, Any], role: Any, value: Any) -> Any:
+    """Add a value under its role, or under the next free one, and return that."""
     count = 0
     while (*role, count) in values:
         count += 1
     if count < 3:
         values[(*role, count)] = value
+    return (*role, count)
 
 
 def transposed(value: Any) -> list[np.ndarray[Any, Any]]:

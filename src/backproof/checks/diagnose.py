@@ -10,14 +10,30 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame import Blame, Fault
-from backproof.checks.edits import StatementSearch, equal
-from backproof.checks.match import proportion
+from backproof.checks.edits import is_in, short
+from backproof.checks.search import Found, StepSearch
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, proportion
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref
 from backproof.updates import MULTIPLY
 
 EXACT = 1e-6
 MOST_ALTERNATIVES = 400
+#: What makes a derivative wrong where the edited expression is one.
+LOCAL_CAUSES = {"extra-term", "missing-term", "extra-factor", "missing-factor", "wrong-sign"}
+#: Costs tried where no gradient fits any.
+MOST_COSTS = 4
+
+
+def equal(value: Any, truth: Any, tolerance: float = EXACT) -> bool:
+    """Whether a value equals the truth to rounding."""
+    if value is None or truth is None or np.shape(value) != np.shape(truth):
+        return False
+    t = np.asarray(truth, float)
+    with np.errstate(all="ignore"):
+        gap = float(np.linalg.norm(np.asarray(value, float) - t))
+    return gap <= tolerance * float(np.linalg.norm(t))
 
 
 @dataclass(slots=True)
@@ -36,8 +52,9 @@ class Diagnosis:
 class Diagnoser:
     """Tries edits of one blamed operation against its true value."""
 
-    def __init__(self, blame: Blame, fault: Fault) -> None:
+    def __init__(self, blame: Blame, fault: Fault, search: StepSearch) -> None:
         self.blame = blame
+        self.search = search
         self.fault = fault
         self.tape = blame.tape
         self.run = blame.run
@@ -59,8 +76,9 @@ class Diagnoser:
         if self.fault.kind == "update":
             return self._at_update()
         for attempt in (
-            self._ignores_incoming, self._stale, self._sign_or_factor, self._missing_term,
-            self._edited, self._local, self._elementwise_factor,
+            self._stale, self._edited_here, self._ignores_incoming, self._sign_or_factor,
+            self._missing_term, self._argument, self._edited_near, self._local,
+            self._elementwise_factor,
         ):  # fmt: skip
             found = attempt()
             if found is not None:
@@ -102,11 +120,13 @@ class Diagnoser:
         operation = self.operation
         if operation.out in self.blame.right or self.blame.backward_inputs(operation):
             return None
+        if not self.search.is_local(operation.site):
+            return None
         caller = self.tape.called_from(operation)
         site = caller if caller is not None else operation.where
         return self.finding(
             "BP101", "missing-factor",
-            f"`{_short(site.text)}` does not use the gradient that comes in", 
+            f"`{short(site.text)}` does not use the gradient that comes in", 
             "multiply by the gradient that comes in", site=site,
         )  # fmt: skip
 
@@ -207,18 +227,45 @@ class Diagnoser:
                         return f" (`{path}.shape[{axis}]`)"
         return ""
 
-    def _edited(self) -> Diagnosis | None:
-        """One edit of the statement makes the value exact."""
-        if self.truth is None:
+    def _edited_here(self) -> Diagnosis | None:
+        """One edit of the blamed statement makes the gradients right."""
+        return self._searched(self._statement_sites(self.operation))
+
+    def _edited_near(self) -> Diagnosis | None:
+        """One edit of a statement nearby does."""
+        here = set(self._statement_sites(self.operation))
+        distance: dict[int, int] = {}
+        queue = [self.operation]
+        for operation in queue:
+            users = [self.tape.operations[i] for i in self.tape.users[operation.out]]
+            makers = [m for n in operation.inputs if (m := self.tape.producer(n)) is not None]
+            for other in (*makers, *users):
+                if other.site not in distance and other.site in self.search.groups:
+                    distance[other.site] = len(distance)
+                    if len(distance) < 60:
+                        queue.append(other)
+        return self._searched([s for s in distance if s not in here])
+
+    def _argument(self) -> Diagnosis | None:
+        """Another argument of a call makes the gradients right."""
+        return self._from(self.search.at_calls(self.fault.repaired))
+
+    def _statement_sites(self, operation: Operation) -> list[int]:
+        """The sites of the statement of an operation, the blamed one first."""
+        where = operation.where
+        sites = [
+            site for site in self.search.groups
+            if SITES[site].file is where.file and SITES[site].statement == where.statement
+        ]  # fmt: skip
+        return sorted(sites, key=lambda s: (s != operation.site, -s))
+
+    def _searched(self, sites: list[int]) -> Diagnosis | None:
+        return self._from(self.search.best(sites, self.fault.repaired))
+
+    def _from(self, found: Found | None) -> Diagnosis | None:
+        if found is None or not set(found.repaired) >= set(self.fault.repaired):
             return None
-        edit = StatementSearch(self.tape, self.run, self.text).find(self.operation, self.truth)
-        if edit is None:
-            return None
-        code = "BP102" if edit.cause in ("extra-factor", "missing-factor") else "BP101"
-        return Diagnosis(
-            code, edit.cause, edit.operation.where, edit.reason, edit.help,
-            evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
-        )  # fmt: skip
+        return from_edit(self.search, found)
 
     def _candidates(self, shape: tuple[int, ...]) -> Iterator[int]:
         """Values of the step of a shape, latest first."""
@@ -310,7 +357,7 @@ class Diagnoser:
     def _local(self) -> Diagnosis | None:
         """Solve an elementwise product for its local derivative, and look into that."""
         operation = self.operation
-        if not _in(operation.function, MULTIPLY) or self.truth is None:
+        if not is_in(operation.function, MULTIPLY) or self.truth is None:
             return None
         pair = [a for a in operation.args if type(a) is Ref]
         if len(pair) != 2:
@@ -351,13 +398,13 @@ class Diagnoser:
             target = where if inside else (_operand_site(where, used) or where)
             return self.finding(
                 "BP101", "wrong-operand",
-                f"the derivative `{_short(target.text)}` is taken at the wrong place",
+                f"the derivative `{short(target.text)}` is taken at the wrong place",
                 f"take it at `{right}`", site=target,
                 evidence={"expected": right, "found": used},
             )  # fmt: skip
         target = source
         return self.finding("BP101", "wrong-derivative",
-                            f"`{_short(target.text)}` is not the derivative of the function that "
+                            f"`{short(target.text)}` is not the derivative of the function that "
                             "the forward pass applies", site=target)  # fmt: skip
 
     def _other_place(self, node: int, needed: Any, known: Any) -> tuple[str, str] | None:
@@ -399,11 +446,22 @@ class Diagnoser:
             if operation is not None:
                 return self.finding(
                     "BP101", "missing-factor",
-                    f"the derivative of `{operation.where.text}` is missing",
-                    f"multiply by the derivative of `{operation.where.text}`",
+                    f"the derivative of `{short(operation.where.text)}` is missing",
+                    f"multiply by the derivative of `{short(operation.where.text)}`",
+                    site=self.passed_on(),
                 )  # fmt: skip
         _ = known
         return None
+
+    def passed_on(self) -> Site:
+        """Return the statement that passes the blamed value on unchanged, if there is one.
+
+        In ``dZ = dA`` nothing is computed; what is missing is missing there.
+        """
+        flows = self.tape.flows.get(self.operation.out, [])
+        sites = [SITES[site] for _, site in flows]
+        renamed = [s for s in sites if s.targets]
+        return (renamed or sites or [self.operation.where])[-1]
 
     def _next_forward(self, node: int) -> Operation | None:
         return self.tape.producer(node)
@@ -413,13 +471,6 @@ def _sizes(tape: Any) -> set[float]:
     from backproof.roles import recorded_sizes
 
     return recorded_sizes(tape)
-
-
-def _in(function: Any, functions: Any) -> bool:
-    try:
-        return function in functions
-    except TypeError:
-        return False
 
 
 def _statement_text(site: Site) -> str:
@@ -443,6 +494,52 @@ def _operand_site(where: Site, used: str) -> Site | None:
     return None
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:57] + "…"
+def from_edit(search: StepSearch, found: Found) -> Diagnosis:
+    """Word the diagnosis that an edit is."""
+    edit, cause = found.edit, found.edit.cause
+    if edit.found and edit.found == edit.expected:
+        return Diagnosis(
+            "BP105", "mutated-value", found.site, f"`{edit.found}` was changed before it is read here",
+            f"use the value that `{edit.found}` had in the forward pass (a copy)",
+        )  # fmt: skip
+    if cause in LOCAL_CAUSES and search.is_local(found.site.index):
+        cause = "wrong-derivative"
+    return Diagnosis(
+        "BP101", "missing-term" if cause == "extra-term" else cause, found.site, edit.reason,
+        edit.help,
+        evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unanchored:
+    """A cost of the program under which one edit makes all gradients right."""
+
+    fit: Fit
+    diagnosis: Diagnosis
+
+
+def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None:
+    """Search the edit that makes all gradients fit a cost of the program, where none does.
+
+    One parameter that is right under a cost shows which cost is meant. Where there is none, one
+    edit that makes all gradients exact at once shows it too; nothing less does.
+    """
+    fits = [
+        f for f in evidence.others
+        if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
+    ]  # fmt: skip
+    own = [f for f in fits if f.hypothesis.node is not None]
+    if not own and len(evidence.params) > 1:
+        own = fits  # the program has no cost: one of those that networks usually have
+    fits = own[:MOST_COSTS]
+    for fit in fits:
+        fit.chosen = {}
+        search = StepSearch(evidence, fit, patience=patience / len(fits))
+        wrong = fit.wrong
+        found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
+        if found is None or len(found.repaired) < len(wrong):
+            continue
+        fit.scale = found.scale
+        return Unanchored(fit, from_edit(search, found))
+    return None

@@ -38,6 +38,11 @@ class Match:
     """(level, s, λ) where the author's value is s·(truth + λ·parameter)."""
 
     @property
+    def size(self) -> int:
+        """Number of entries of the parameter."""
+        return 0 if self.truth is None else int(self.truth.size)
+
+    @property
     def fits(self) -> bool:
         """Whether some level is a multiple of the true gradient."""
         return bool(self.scales)
@@ -159,11 +164,11 @@ def _match(
         if own is not None and float(np.max(np.abs(own), initial=0.0)) <= VACUOUS:
             match.vacuous = True
             return match
-    _fill(run, match, after)
+    fill(run, match, after)
     return match
 
 
-def _fill(run: Run, match: Match, after: bool) -> None:
+def fill(run: Run, match: Match, after: bool) -> None:
     """Find the levels at which the author's value is a multiple of the truth."""
     parameter, truth = match.parameter, match.truth
     assert truth is not None
@@ -216,7 +221,7 @@ def rematch(run: Run, fit: Fit) -> Fit:
     for match in fit.matches:
         fresh = Match(match.parameter, match.truth, vacuous=match.vacuous, reason=match.reason)
         if match.truth is not None and not match.vacuous:
-            _fill(run, fresh, fit.hypothesis.after)
+            fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
     _common_scale(again)
     return again
@@ -253,6 +258,12 @@ def _common_scale(fit: Fit) -> None:
     A parameter offers the scales of its levels down to the last that no size factor precedes; the
     whole change counts as a level, so equal rates with any factor folded in agree there.
     """
+    if fit.hypothesis.exact:
+        fit.chosen = {
+            i: entry for i, match in enumerate(fit.matches) for entry in match.scales
+            if entry[0] == 0 and abs(entry[1] - 1) < 1e-5
+        }  # fmt: skip
+        return
     offers: list[tuple[float, int, tuple[int, float, float]]] = []
     for i, match in enumerate(fit.matches):
         for level, s, error in match.scales:
@@ -271,4 +282,11 @@ def _common_scale(fit: Fit) -> None:
         key = (len(members), s > 0, -abs(float(np.log(abs(s)))))
         if key > best_key:
             best, best_key, fit.scale = members, key, s
-    fit.chosen = best
+    entries = sum(fit.matches[i].size for i in best)
+    fit.chosen = best if entries > 1 or is_natural(fit.scale) else {}
+
+
+def is_natural(scale: float) -> bool:
+    """Whether a scale is ±1, a size, or one over a size: a single number proves nothing else."""
+    size = max(abs(scale), 1 / abs(scale)) if scale else 0.5
+    return abs(2 * size - round(2 * size)) < 1e-7 * size and size < 1e7

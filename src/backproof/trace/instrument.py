@@ -192,13 +192,14 @@ class Instrumented(Plain):
         """Watch the value, its unpacking, and the containers that are stored to."""
         self.places.begin(node)
         self.places.assigns(node.targets, node.value)
-        value = self.visit(node.value)
         # A value that also goes to a plain target must reach it as it is.
         if all(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets) and not (
             isinstance(node.value, (ast.Tuple, ast.List))
         ):
             site = self.site(node.value, "unpack", "unpack", node.value)
-            value = self.hook("unpack", node.value, site, value)
+            value = self.hook("unpack", node.value, site, self.visit(node.value))
+        else:
+            value = self.passed_on(node.value)
         return replaced(node, targets=[self.target(target) for target in node.targets], value=value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
@@ -322,7 +323,23 @@ class Instrumented(Plain):
         self.places.begin(node)
         return self.generic(node)
 
-    visit_Expr = visit_Return = visit_Raise = _simple
+    visit_Expr = visit_Raise = _simple
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        """Watch what is returned."""
+        self.places.begin(node)
+        value = node.value
+        if isinstance(value, ast.Tuple):
+            elements = [self.passed_on(element) for element in value.elts]
+            return replaced(node, value=replaced(value, elts=elements))
+        return node if value is None else replaced(node, value=self.passed_on(value))
+
+    def passed_on(self, node: ast.expr) -> Any:
+        """Watch a value that a statement hands on: ``dZ = dA`` → ``dZ = @bp.flow(site, dA)``."""
+        value = self.visit(node)
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            value = self.hook("flow", node, self.site(node, "flow", "flow", node), value)
+        return value
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         """Watch all but the comparison itself, whose place the raised error is given."""

@@ -107,6 +107,11 @@ def aug_item(site: int, x: Any, key: Any) -> Callable[[Any], None]:
     return finish
 
 
+def flow(site: int, x: Any) -> Any:
+    """Return what a statement passes on as it is: `x`."""
+    return x
+
+
 def call(site: int, function: Any) -> Any:
     """Return what is called in ``function(...)``: `function`."""
     return function
@@ -157,6 +162,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "@bp.aug": aug,
     "@bp.aug_attr": aug_attr,
     "@bp.aug_item": aug_item,
+    "@bp.flow": flow,
     "@bp.call": call,
     "@bp.method": method,
     "@bp.iter": iterate,

@@ -43,6 +43,8 @@ class _Marker:
 SOURCE = _Marker("source")
 #: A call of instrumented code begins: what follows happens inside it.
 CALL = _Marker("call")
+#: A statement passes a value on as it is: ``dZ = dA``, ``return grad``.
+FLOW = _Marker("flow")
 OPAQUE = _Marker("opaque")
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
@@ -448,6 +450,12 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             return list(rows(site, x))
         return x
 
+    def flow(site: int, x: Any) -> Any:
+        if type(x) in tracked:
+            append((site, FLOW, (x,), None, x, None))
+        return x
+
+    hooks["@bp.flow"] = flow
     hooks["@bp.iter"] = iterate
     hooks["@bp.unpack"] = unpack
 
@@ -586,7 +594,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
         kind = recorder.kind(f)
         if kind == "direct" or not main():
             if type(f) in (types.FunctionType, types.MethodType) and main():
-                append((site, CALL, (), None, None, None))
+                append((site, CALL, (f.__name__,), None, None, None))
             return f
         if kind == "bound":
             return method(site, f.__self__, f.__name__)

@@ -8,8 +8,7 @@ been made within the log is a leaf.
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from backproof.trace import primitives
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import ARRAYS, CALL, OPAQUE, SOURCE, TRACKED, Event
+from backproof.trace.recorder import ARRAYS, CALL, FLOW, OPAQUE, SOURCE, TRACKED, Event
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
@@ -116,25 +115,55 @@ class Tape:
         """Operation index at which each recorded iteration starts, and the end."""
         self.last: dict[int, int] = {}
         """id(object) -> its node at the end of the log."""
-        self.calls: list[tuple[int, int]] = []
-        """(event, site) of the calls of instrumented code, in order of time."""
+        self.calls: list[tuple[int, int, str]] = []
+        """(event, site, callee's name) of the calls of instrumented code, in order of time."""
+        self.flows: dict[int, list[tuple[int, int]]] = {}
+        """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
+        self._chains: list[tuple[int, ...]] | None = None
 
     # ---- looking around ------------------------------------------------------------------------
 
+    def chains(self) -> list[tuple[int, ...]]:
+        """Return for each operation the calls that it runs in, outermost first.
+
+        The calls are indices into `calls`. A function that was entered otherwise (by a library, a
+        decorator) belongs to the innermost call known.
+        """
+        if self._chains is None:
+            chains: list[tuple[int, ...]] = []
+            stack: list[int] = []
+            begun = 0
+            for operation in self.operations:
+                while begun < len(self.calls) and self.calls[begun][0] < operation.event:
+                    self._leave(stack, SITES[self.calls[begun][1]].function)
+                    stack.append(begun)
+                    begun += 1
+                self._leave(stack, operation.where.function)
+                chains.append(tuple(stack))
+            self._chains = chains
+        return self._chains
+
+    def _leave(self, stack: list[int], function: str) -> None:
+        """Drop the calls that are over when code of a function runs."""
+        name = function.rpartition(".")[2]
+        if name == "<module>":
+            stack.clear()
+            return
+        for depth in range(len(stack) - 1, -1, -1):
+            if self.calls[stack[depth]][2] == name:
+                del stack[depth + 1 :]
+                return
+
     def called_from(self, operation: Operation) -> Site | None:
         """Return the call expression that entered the function of an operation, if known."""
-        name = operation.where.function.rpartition(".")[2]
-        for event, site in reversed(self.calls[: bisect(self.calls, (operation.event, -1))]):
-            if operation.event - event > 200:
-                return None
-            callee = SITES[site].op.rpartition(".")[2]
-            if callee == name or name == "<lambda>":
-                return SITES[site]
-        return None
+        chain = self.chains()[operation.index]
+        if not chain or self.calls[chain[-1]][2] != operation.where.function.rpartition(".")[2]:
+            return None
+        return SITES[self.calls[chain[-1]][1]]
 
     def producer(self, node: int) -> Operation | None:
         """Return the operation that made a node (None for a leaf)."""
@@ -223,6 +252,7 @@ class Tape:
         until: int | None = None,
         base: Run | None = None,
         dirty: set[int] | None = None,
+        edited: Mapping[int, Operation] | None = None,
     ) -> Run:
         """Compute the tape again from its leaves.
 
@@ -238,6 +268,8 @@ class Tape:
             Stop after this operation index.
         base, dirty : Run, set of nodes
             Compute only operations whose result is in `dirty`; all else is taken from `base`.
+        edited : dict of int to Operation
+            What to compute in place of operations, by their index.
 
         Returns
         -------
@@ -270,6 +302,8 @@ class Tape:
                 if out in replace:
                     env[out] = replace[out]
                     continue
+                if edited is not None:
+                    operation = edited.get(operation.index, operation)
                 if any(env[node] is None for node in operation.inputs):
                     env[out] = None
                     continue
@@ -522,7 +556,10 @@ class _Builder:
         self.site = site
         if undo is None:
             if function is CALL:
-                self.tape.calls.append((self.event, site))
+                self.tape.calls.append((self.event, site, args[0]))
+                return
+            if function is FLOW:
+                self.tape.flows.setdefault(self.ref(out), []).append((self.event, site))
                 return
             if function is SOURCE:
                 self.bind(out, self.leaf(out, "draw"))

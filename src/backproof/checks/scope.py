@@ -1,0 +1,152 @@
+"""What could stand in the place of a value: the other values of a step, by family.
+
+A family is what one source site made in its executions, or one container's items: `A[1]`, `A[2]`
+… or the hidden states of all time steps. An edit that takes `Z[l]` for `A[l]` in one execution
+takes the counterpart in the others: as many members further on as the operand is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.trace.tape import Run, Tape
+
+MOST_ALTERNATIVES = 80
+MOST_OF_FAMILY = 4
+
+
+class Scope:
+    """The values of one step.
+
+    Parameters
+    ----------
+    name : callable (node) -> str or None
+        What the user calls a leaf.
+    """
+
+    def __init__(self, tape: Tape, run: Run, name: Callable[[int], str | None]) -> None:
+        self.tape = tape
+        self.run = run
+        self.name = name
+        self._texts: dict[int, str] = {}
+        self._families: dict[Any, list[int]] = {}
+        self._place: dict[int, tuple[Any, int]] = {}
+        for node in tape.nodes:
+            if is_differentiable(run.env[node.index]):
+                family = self._family_of(node.index)
+                members = self._families.setdefault(family, [])
+                self._place[node.index] = (family, len(members))
+                members.append(node.index)
+
+    def _family_of(self, node: int) -> Any:
+        operation = self.tape.producer(node)
+        if operation is not None:
+            return operation.site
+        name = self.name(node)
+        return node if name is None else re.sub(r"\d+", "#", name)
+
+    # ---- looking at values ---------------------------------------------------------------------
+
+    def text(self, node: int) -> str:
+        """What the user calls a node."""
+        if node not in self._texts:
+            operation = self.tape.producer(node)
+            if operation is None:
+                text = self.name(node) or "the data"
+            else:
+                where = operation.where
+                text = where.targets[0] if where.targets and where.is_value else where.text
+            self._texts[node] = " ".join(text.split())
+        return self._texts[node]
+
+    def is_named(self, node: int) -> bool:
+        """Whether the program has a name for a value: it can stand in an edit as it is."""
+        maker = self.tape.producer(node)
+        if maker is None:
+            return self.name(node) is not None
+        return maker.where.is_value and bool(maker.where.targets)
+
+    def ndim(self, node: int) -> int:
+        """Return the number of dimensions of a value."""
+        return np.ndim(self.run.env[node])
+
+    def size(self, node: int) -> int:
+        """Return the number of entries of a value."""
+        return int(np.size(self.run.env[node]))
+
+    def made_after(self, node: int, index: int) -> bool:
+        """Whether a node does not exist yet when an operation is executed."""
+        made = self.tape.nodes[node].operation
+        return made is not None and made >= index
+
+    # ---- alternatives --------------------------------------------------------------------------
+
+    def alternatives(self, node: int, index: int, *, broadcast: bool = False) -> Iterator[int]:
+        """Yield values that could stand for `node` in operation `index`, named ones first.
+
+        With `broadcast`, all values that broadcast to its shape.
+        """
+        shape = np.shape(self.run.env[node])
+        named: list[int] = []
+        other: list[int] = []
+        for members in self._families.values():
+            fitting = [
+                m for m in members
+                if m != node and not self.made_after(m, index)
+                and _fits(np.shape(self.run.env[m]), shape, broadcast)
+            ]  # fmt: skip
+            if len(fitting) > MOST_OF_FAMILY:
+                # Those made last are the nearest in a loop over layers or time steps.
+                fitting = [*fitting[-MOST_OF_FAMILY + 1 :], fitting[0]]
+            for m in fitting:
+                (named if self.is_named(m) else other).append(m)
+        yield from (sorted(named, reverse=True) + sorted(other, reverse=True))[:MOST_ALTERNATIVES]
+
+    def place(self, node: int) -> tuple[Any, int]:
+        """Return a value's family and its number in it."""
+        return self._place[node]
+
+    def neighbour(self, node: int, distance: int) -> int | None:
+        """Return the value that stands so many places further on in the family of `node`."""
+        if node not in self._place:
+            return None
+        family, position = self._place[node]
+        members = self._families[family]
+        position += distance
+        return members[position] if 0 <= position < len(members) else None
+
+    def is_of(self, node: int, family: Any) -> bool:
+        """Whether a value belongs to a family."""
+        place = self._place.get(node)
+        return place is not None and place[0] == family
+
+    def senses(self, node: int) -> tuple[int, ...]:
+        """Ways in which the members of a family may follow those of another."""
+        family, _ = self._place[node]
+        return (1, -1) if len(self._families[family]) > 1 else (0,)
+
+    def counterpart(self, own: int, other: int, there: int, sense: int) -> int | None:
+        """Return what stands to `there` as `other` stands to `own`."""
+        if there == own or sense == 0:
+            return other
+        start, place = self._place.get(own), self._place.get(there)
+        if start is None or place is None or place[0] != start[0]:
+            return None
+        first = start[1]
+        wanted, position = self._place[other]
+        members = self._families[wanted]
+        position += sense * (place[1] - first)
+        return members[position] if 0 <= position < len(members) else None
+
+
+def _fits(shape: tuple[int, ...], like: tuple[int, ...], broadcast: bool) -> bool:
+    if shape == like:
+        return True
+    if not broadcast or len(shape) > len(like):
+        return False
+    return all(n in (1, m) for n, m in zip(shape[::-1], like[::-1], strict=False))

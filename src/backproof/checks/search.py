@@ -1,0 +1,327 @@
+"""Searches the one edit of the program's step under which every wrong gradient is right.
+
+An edit is tried on the tape: all executions of its source site compute something else, what
+follows is replayed, and the gradients are compared with the true ones again. An edit that repairs
+wrong gradients and spoils no right one is the diagnosis, and the fix.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.edits import Edit, edits_of, is_transpose
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, Match, fill, rematch
+from backproof.checks.scope import Scope
+from backproof.roles import output_joins
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Ref, Run, map_refs
+
+#: What each site further away costs, in units of `Edit.cost`.
+FAR = 0.02
+MOST_OPERATIONS = 600
+"""Executions of one site above which it is not searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An edit that was tried, where, and the parameters that it makes right."""
+
+    edit: Edit
+    site: Site
+    repaired: tuple[int, ...]
+    scale: float
+
+
+class StepSearch:
+    """The edits of one judged step.
+
+    Parameters
+    ----------
+    fit : Fit
+        The cost to which the gradients should belong. Where some are right under it, their scale
+        is the common one; where none is, an edit must make all right at once.
+    patience : float
+        CPU seconds after which the search ends.
+    """
+
+    def __init__(self, evidence: StepEvidence, fit: Fit, *, patience: float) -> None:
+        self.evidence = evidence
+        self.fit = fit
+        self.tape = evidence.tape
+        self.run: Run = evidence.run
+        self.deadline = time.process_time() + patience
+        self.scope = Scope(self.tape, self.run, self._leaf_name)
+        target = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
+        assert target is not None
+        new = {n for p in evidence.params for n in p.new}
+        self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
+        self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
+        self.labels = {labels for _, labels, _ in output_joins(self.tape, evidence.params)}
+        self.scale = fit.scale
+        """Common scale of the gradients after the last edit that repaired any."""
+        self._reached: dict[int, set[int]] = {}
+        self.groups = self._groups()
+
+    def _leaf_name(self, node: int) -> str | None:
+        for parameter in self.evidence.params:
+            if node in parameter.old:
+                return parameter.name
+        names = self.evidence.names
+        return None if names is None else names.path(self.tape.nodes[node].obj)
+
+    def _feeding(self, index: int) -> set[int]:
+        parameter = self.evidence.params[index]
+        nodes = {n for level in parameter.levels if not level.deep for n in level.nodes}
+        return self.tape.ancestors([*nodes, *parameter.new])
+
+    def _groups(self) -> dict[int, list[Operation]]:
+        """The executions of the sites of the backward pass."""
+        feeding = set().union(*self.needed.values()) - self.forward if self.needed else set()
+        groups: dict[int, list[Operation]] = {}
+        for operation in self.tape.operations:
+            if operation.out in feeding:
+                groups.setdefault(operation.site, []).append(operation)
+        return groups
+
+    def late(self) -> bool:
+        """Whether the time for the search is over."""
+        return time.process_time() > self.deadline
+
+    # ---- the search ----------------------------------------------------------------------------
+
+    def best(self, sites: Iterable[int], wrong: Sequence[int]) -> Found | None:
+        """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
+        found: list[tuple[int, float, Found]] = []
+        for order, site in enumerate(sites):
+            for edit, executions in self._edits(site):
+                if self.late():
+                    break
+                price = edit.cost + FAR * order
+                if found and (-len(wrong), price) >= found[0][:2]:
+                    continue
+                repaired = self.repairs(executions, edit, wrong)
+                if repaired:
+                    one = Found(edit, SITES[executions.place], repaired, self.scale)
+                    found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
+        return found[0][2] if found else None
+
+    def is_local(self, site: int) -> bool:
+        """Whether a site's values carry no error: they depend on no labels, only on the forward."""
+        operations = self.groups.get(site, [])
+        return bool(operations) and not self.tape.ancestors([operations[0].out]) & self.labels
+
+    def in_order(self) -> list[int]:
+        """Return the sites of the backward pass in order of their first execution."""
+        return sorted(self.groups, key=lambda s: self.groups[s][0].index)
+
+    def _edits(self, site: int) -> Iterator[tuple[Edit, Executions]]:
+        operations = self.groups.get(site, [])
+        if not operations or len(operations) > MOST_OPERATIONS:
+            return
+        executions = Executions(site, tuple(operations))
+        for example in self._kinds(operations):
+            for edit in edits_of(example, len(operations), self.scope):
+                yield edit, executions
+
+    def _kinds(self, operations: Sequence[Operation]) -> list[Operation]:
+        """Executions of a site that differ in what they get: a number, a transpose."""
+        kinds: dict[tuple[Any, ...], Operation] = {}
+        for operation in operations:
+            makers = [self.tape.producer(a.node) if type(a) is Ref else a for a in operation.args]
+            kind = tuple(
+                is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers
+            )
+            kinds.setdefault(kind, operation)
+        return list(kinds.values())[:4]
+
+    def repairs(self, executions: Executions, edit: Edit, wrong: Sequence[int]) -> tuple[int, ...]:
+        """Return which wrong gradients an edit makes right; none if it spoils a right one."""
+        edited: dict[int, Operation] = {}
+        for number, operation in enumerate(executions.operations):
+            changed = edit.change(operation, number)
+            if changed is not None:
+                edited[operation.index] = changed
+        if not edited:
+            return ()
+        reached = self._reach(executions)
+        probe = min(
+            (i for i in wrong if reached & self.needed[i]),
+            key=lambda i: len(reached & self.needed[i]), default=None,
+        )  # fmt: skip
+        if probe is None or not self._one(edited, reached & self.needed[probe], probe):
+            return ()
+        run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
+        again = rematch(run, self.fit)
+        if self.fit.chosen:
+            same = abs(again.scale / self.fit.scale - 1) < 1e-4
+            if not same or not set(self.fit.chosen) <= set(again.chosen):
+                return ()
+        elif again.wrong or not self._descends(again):
+            return ()
+        self.scale = again.scale
+        return tuple(i for i in wrong if i in again.chosen)
+
+    def _descends(self, fit: Fit) -> bool:
+        """Whether the updates go down the cost."""
+        for i, (level, s, _) in fit.chosen.items():
+            sign = 1.0 if level < 0 else self.evidence.params[i].levels[level].sign
+            if sign * s > 0:
+                return False
+        return True
+
+    def _reach(self, executions: Executions) -> set[int]:
+        if executions.place not in self._reached:
+            self._reached[executions.place] = self.tape.reach(o.out for o in executions.operations)
+        return self._reached[executions.place]
+
+    def _one(self, edited: dict[int, Operation], dirty: set[int], index: int) -> bool:
+        """Whether one parameter's gradient fits after an edit."""
+        run = self.tape.replay(double=True, base=self.run, dirty=dirty, edited=edited)
+        old = self.fit.matches[index]
+        match = Match(old.parameter, old.truth)
+        fill(run, match, self.fit.hypothesis.after)
+        scale = self.fit.scale if self.fit.chosen else None
+        return any(
+            scale is None or abs(s / scale - 1) < 1e-4
+            for level, s, _ in match.scales
+            if level < 0 or not old.parameter.levels[level].deep
+        )
+
+    # ---- calls ---------------------------------------------------------------------------------
+
+    def at_calls(self, wrong: Sequence[int]) -> Found | None:
+        """Try other arguments for the calls of the user's own functions."""
+        found: list[tuple[int, float, Found]] = []
+        for site, calls in self._calls().items():
+            for executions, edit in self._arguments(site, calls):
+                if self.late():
+                    break
+                if found and (-len(wrong), edit.cost) >= found[0][:2]:
+                    continue
+                repaired = self.repairs(executions, edit, wrong)
+                if repaired:
+                    one = Found(edit, SITES[site], repaired, self.scale)
+                    found = sorted([*found, (-len(repaired), edit.cost, one)],
+                                   key=lambda f: f[:2])[:1]  # fmt: skip
+        return found[0][2] if found else None
+
+    def _calls(self) -> dict[int, list[list[Operation]]]:
+        """For each call site of the backward pass the operations of its executions."""
+        chains = self.tape.chains()
+        inside: dict[int, list[Operation]] = {}
+        for operations in self.groups.values():
+            for operation in operations:
+                for call in chains[operation.index]:
+                    inside.setdefault(call, []).append(operation)
+        found: dict[int, list[list[Operation]]] = {}
+        for call in sorted(inside):
+            site = self.tape.calls[call][1]
+            found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
+        return found
+
+    def _arguments(
+        self, site: int, calls: list[list[Operation]]
+    ) -> Iterator[tuple[Executions, Edit]]:
+        first = calls[0]
+        made = {o.out for o in first}
+        entering = dict.fromkeys(
+            n for o in first for n in o.inputs
+            if n not in made and is_differentiable(self.run.env[n]) and np.ndim(self.run.env[n])
+        )  # fmt: skip
+        if len(entering) > 8 or sum(map(len, calls)) > MOST_OPERATIONS:
+            return
+        executions = Executions(site, tuple(o for call in calls for o in call))
+        number_of = {o.index: k for k, call in enumerate(calls) for o in call}
+        for distance in (1, -1):
+            yield executions, Edit(
+                "wrong-operand", "values of another layer or step are passed here",
+                f"pass the values of the {'next' if distance > 0 else 'previous'} one",
+                _Shift(self.scope, self.forward, distance), 1.5,
+            )  # fmt: skip
+        for own in entering:
+            used = self.scope.text(own)
+            for other in self.scope.alternatives(own, first[0].index):
+                right = self.scope.text(other)
+                price = 1.0 if self.scope.is_named(other) else 3.0
+                for sense in self.scope.senses(other):
+                    change = _Argument(self.scope, calls, number_of, own, other, sense)
+                    yield executions, Edit(
+                        "wrong-operand",
+                        f"`{used}` is passed where `{right}` is meant",
+                        f"pass `{right}` in place of `{used}`", change, price, used, right,
+                    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """The operations that an edit changes together, and the site where the user would make it."""
+
+    place: int
+    operations: tuple[Operation, ...]
+
+
+class _Argument:
+    """Takes another value for one that enters the calls of a site."""
+
+    def __init__(
+        self, scope: Scope, calls: list[list[Operation]], number_of: dict[int, int], own: int,
+        other: int, sense: int,
+    ) -> None:  # fmt: skip
+        self.scope = scope
+        self.number_of = number_of
+        self.swaps: list[tuple[int, int] | None] = []
+        family, _ = scope.place(own)
+        for call in calls:
+            entering = [n for o in call for n in o.inputs if scope.is_of(n, family)]
+            there = own if own in entering else (entering[0] if entering else None)
+            found = None if there is None else scope.counterpart(own, other, there, sense)
+            if there is None or found is None or scope.made_after(found, call[0].index):
+                self.swaps.append(None)
+            else:
+                self.swaps.append((there, found))
+
+    def __call__(self, operation: Operation, _: int) -> Operation | None:
+        swap = self.swaps[self.number_of[operation.index]]
+        if swap is None or swap[0] not in operation.inputs:
+            return None
+        own, other = swap
+        convert = lambda ref: Ref(other) if ref.node == own else ref  # noqa: E731
+        return replace(
+            operation,
+            args=tuple(map_refs(list(operation.args), convert)),
+            kwargs=map_refs(operation.kwargs, convert),
+            inputs=tuple(other if n == own else n for n in operation.inputs),
+        )
+
+
+class _Shift:
+    """Takes for every forward value that a call reads the next or previous one of its family."""
+
+    def __init__(self, scope: Scope, forward: set[int], distance: int) -> None:
+        self.scope = scope
+        self.forward = forward
+        self.distance = distance
+
+    def __call__(self, operation: Operation, _: int) -> Operation | None:
+        shifted: dict[int, int] = {}
+        for node in operation.inputs:
+            if node in self.forward:
+                other = self.scope.neighbour(node, self.distance)
+                if other is not None and not self.scope.made_after(other, operation.index):
+                    shifted[node] = other
+        if not shifted:
+            return None
+        convert = lambda ref: Ref(shifted.get(ref.node, ref.node))  # noqa: E731
+        return replace(
+            operation,
+            args=tuple(map_refs(list(operation.args), convert)),
+            kwargs=map_refs(operation.kwargs, convert),
+            inputs=tuple(shifted.get(n, n) for n in operation.inputs),
+        )
