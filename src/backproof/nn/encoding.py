@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Json = Any
 
-# Types that safetensors stores; other arrays (text, labels of mixed kinds) become lists.
-TENSOR_TYPES: Final = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
-)
-
 BIT_GENERATORS: Final[Mapping[str, Callable[[], np.random.BitGenerator]]] = {
     "MT19937": np.random.MT19937,
     "PCG64": np.random.PCG64,
@@ -119,7 +114,7 @@ def decode(value: Json, tensors: Mapping[str, Array]) -> Any:
 
 
 def _encode_array(value: Array, name: str, tensors: dict[str, Array]) -> Json:
-    if value.dtype.name in TENSOR_TYPES:
+    if value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:  # what safetensors stores
         # BLAS sums in another order for another layout: kept, for predictions to the last bit.
         columns = value.ndim == 2 and value.flags.f_contiguous and not value.flags.c_contiguous
         stored = value.T if columns else value

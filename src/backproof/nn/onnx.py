@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof import __version__
+from backproof.nn.mathematics import LEAK
 
 # Old enough for any runtime in use, new enough for all the operations below.
 OPSET: Final = 17
 IR_VERSION: Final = 8
-
-# Slope of leaky_relu below zero.
-LEAK: Final = 0.01
 
 
 @dataclass(slots=True)

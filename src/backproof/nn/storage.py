@@ -79,8 +79,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
         "format": f"{FORMAT}/{FORMAT_VERSION}",
         "backproof": __version__,
         "model": document,
-        "sha256": _digest(document, tensors),
     }
+    metadata["sha256"] = _digest(metadata, tensors)
     _replace(Path(path), save(tensors, metadata))
 
 
@@ -113,11 +113,10 @@ def load_model(kind: type[Model], path: str | os.PathLike[str]) -> Model:
         raise _refused(path, "a safetensors file that backproof did not write")
     if wrote[2] != str(FORMAT_VERSION):
         raise _refused(path, f"of format {wrote[2]}; this backproof reads {FORMAT_VERSION}")
-    document = _text(path, metadata, "model")
-    if _digest(document, tensors) != _text(path, metadata, "sha256"):
+    if _digest(metadata, tensors) != _text(path, metadata, "sha256"):
         raise _refused(path, "damaged: the contents do not match their checksum")
     try:
-        model = _built(kind, json.loads(document), tensors)
+        model = _built(kind, json.loads(_text(path, metadata, "model")), tensors)
         _check_layers(model)
     # The checksum is right, so that only a file made by hand gets here; any of these can follow.
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -183,9 +182,10 @@ def _refused(path: str | os.PathLike[str], reason: str) -> ModelFileError:
     return ModelFileError(f"cannot load {os.fspath(path)}: it is {reason}")
 
 
-def _digest(document: str, tensors: Mapping[str, Array]) -> str:
-    """Return the SHA-256 of the document and of each tensor's name, type, shape and bytes."""
-    digest = hashlib.sha256(document.encode())
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Array]) -> str:
+    """Return the SHA-256 of all other metadata and of each tensor's name, type, shape and bytes."""
+    described = {key: text for key, text in metadata.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype.name} {tensor.shape}\n".encode())
