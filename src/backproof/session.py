@@ -10,6 +10,7 @@ from typing import Any
 from backproof.conductor import Conductor, StopRun
 from backproof.finding import Report
 from backproof.lookout import Lookout
+from backproof.objectives import Objectives
 from backproof.options import RunOptions
 from backproof.trace.launch import Target, launch
 from backproof.trace.recorder import Recorder
@@ -60,6 +61,7 @@ def run(
         verdict.judge, lookout=lookout, max_events=options.max_events, max_steps=options.steps
     )
     recorder = Recorder(conductor)
+    recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
     clock: dict[str, float] = {}
 
     def ready() -> None:

@@ -259,13 +259,10 @@ class _Objective:
         if half is not None and not matches:
             del self.log[half[4] :]
             self.half = None
-        due = self.due()
-        if role == "gradient" and not matches:
+        due = matches or self.due()
+        if role == "gradient":
             self._count()
         if not due:
-            if half is not None:
-                del self.log[half[4] :]
-                self.half = None
             return function(x, *args)
         start = half[4] if matches and half is not None else len(self.log)
         if matches and half is not None and x is not half[1]:
@@ -291,8 +288,6 @@ class _Objective:
         finally:
             del self.log[start:]
             self.half = None
-            if role == "gradient":
-                self._count()
         return out
 
     def _count(self) -> None:

@@ -1,0 +1,58 @@
+"""Hands recorded evaluations of `scipy.optimize` to the judge, and counts them as steps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from backproof.checks.objective import judge_evaluation
+from backproof.conductor import ANALYSIS_BUDGET, Conductor, StopRun
+from backproof.options import RunOptions
+from backproof.trace.optimisers import Evaluation, Optimisers
+from backproof.trace.recorder import Event, Recorder
+from backproof.verdict import Verdict
+
+
+class Objectives:
+    """The costs and gradients that a program gives to optimisers."""
+
+    def __init__(self, conductor: Conductor, verdict: Verdict, options: RunOptions) -> None:
+        self.conductor = conductor
+        self.verdict = verdict
+        self.options = options
+
+    def optimisers(self, recorder: Recorder) -> Optimisers:
+        """Return what the recorder asks about calls of optimisers."""
+        return Optimisers(
+            recorder, self._judge, willing=self._willing, counted=self._count,
+            max_events=self.options.max_events,
+        )  # fmt: skip
+
+    def _willing(self) -> bool:
+        hunting = self.conductor.lookout.hunting
+        return not hunting and self.conductor.analysis_seconds < ANALYSIS_BUDGET
+
+    def _count(self) -> None:
+        limit = self.options.steps
+        if limit is not None and self.conductor.steps >= limit:
+            raise StopRun
+        self.conductor.steps += 1
+
+    def _judge(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
+        started = time.perf_counter()
+        try:
+            evidence = judge_evaluation(evaluation, log)
+            if isinstance(evidence, str):
+                self.verdict.reason = evidence
+            else:
+                self.verdict.judged += 1
+                self.verdict.take(evidence, claimed=True)
+        except Exception as error:
+            if os.environ.get("BACKPROOF_TESTING"):
+                raise
+            self.verdict.warnings.append(
+                f"evaluation {evaluation.number} could not be judged: "
+                f"{type(error).__name__}: {error}"
+            )
+        self.conductor.analysis_seconds += time.perf_counter() - started
