@@ -15,9 +15,11 @@ NAME, GRADIENT = 28, 30
 _ORDER = {"wrong": 0, "unverified": 1, "verified": 2}
 
 
-def sentence(gradient: GradientReport) -> str:
-    """Say how many gradients are right, and of which cost."""
+def sentence(gradient: GradientReport, *, ended: bool = True) -> str:
+    """Say how many gradients are right, and of which cost; `ended`: the program came to its end."""
     parameters = gradient.parameters
+    if not parameters and not ended:
+        return "nothing was verified: the program ended before a parameter was updated"
     if not parameters:
         return f"nothing was verified: {gradient.reason or 'no parameter was found'}"
     total = len(parameters)
@@ -65,12 +67,13 @@ def table(gradient: GradientReport, *, width: int, verbose: bool) -> list[Line]:
     gradients = max(gradients, len("gradient"))
     head = ("parameter", "gradient", "line", "verdict", "relative error")
     lines: list[Line] = [_row(head, names, gradients, ("head",) * 5)]
-    for p in parameters:
+    for p, following in zip(parameters, [*parameters[1:], None], strict=True):
         error = "" if p.relative_error is None else short(p.relative_error)
         row = (cropped(p.name, names), cropped(p.gradient, gradients),
                str(p.line) if p.line else "", p.status, error)  # fmt: skip
         lines.append(_row(row, names, gradients, ("", "", "gutter", p.status, "")))
-        if p.status == "unverified" and p.reason:
+        # A reason that several share is given once, below the last of them.
+        if p.reason and (following is None or following.reason != p.reason):
             first: Line = [(" " * 4 + "= ", "gutter")]
             lines += wrapped(p.reason, width=width, first=first, rest=" " * 6)
     if rest:
@@ -89,8 +92,8 @@ def _row(cells: tuple[str, ...], names: int, gradients: int, styles: tuple[str, 
     return line
 
 
-def verdict(gradient: GradientReport, *, width: int) -> list[Line]:
+def verdict(gradient: GradientReport, *, width: int, ended: bool = True) -> list[Line]:
     """Return the sentence as lines, coloured by the verdict."""
     style = gradient.status if gradient.parameters else "unverified"
     first: Line = [("gradients: ", f"{style} head")]
-    return wrapped(sentence(gradient), width=width, first=first, rest=" " * 11)
+    return wrapped(sentence(gradient, ended=ended), width=width, first=first, rest=" " * 11)

@@ -94,7 +94,8 @@ def _numbers(marks: Sequence[Mark]) -> list[int]:
 
 def _underlined(edge: Line, mark: Mark, left: int, right: int, room: int) -> list[Line]:
     signs: Line = [(" " * left, ""), (mark.sign * (right - left), mark.style)]
-    return _labelled([*edge, *signs], [*edge, (" " * min(left, room // 2), "")], mark, right, room)
+    indent = max(0, min(left, room - max(NARROW, cell_len(mark.label))))
+    return _labelled([*edge, *signs], [*edge, (" " * indent, "")], mark, right, room)
 
 
 def _labelled(line: Line, below: Line, mark: Mark, end: int, room: int) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TextIO
 
 from backproof.finding import Finding, Fix, Related, Report
@@ -11,14 +12,14 @@ from backproof.report.parameters import table, verdict
 from backproof.report.place import document, located, shown
 from backproof.report.snippet import Mark, snippet
 from backproof.report.statement import Targets
-from backproof.report.text import Line, count, cropped, plain, wrapped
-from backproof.source import SourceFile
+from backproof.report.text import Line, count, cropped, plain, width_of, wrapped
+from backproof.source import Edit, SourceFile
 
 #: What a piece is, and how rich shows it; a piece may have several, separated by spaces.
 STYLES = {
     "error": "bold red", "warning": "bold yellow", "note": "bold cyan",
     "wrong": "red", "unverified": "yellow", "verified": "green",
-    "head": "bold", "help": "bold green", "gutter": "dim", "second": "blue", "code": "cyan",
+    "head": "bold", "help": "bold green", "gutter": "dim", "second": "bright_blue", "code": "cyan",
     "removed": "red", "added": "green", "source": "",
 }  # fmt: skip
 
@@ -77,11 +78,12 @@ def write(report: Report, stream: TextIO, layout: Layout, *, colour: bool) -> No
 
     console = Console(file=stream, force_terminal=True, width=layout.width, no_color=False,
                       color_system="standard", highlight=False, markup=False)  # fmt: skip
-    known = {name: Style.parse(style or "none") for name, style in STYLES.items()}
     for line in lines:
-        text = Text(no_wrap=True, overflow="ignore", end="\n")
-        for part, names in line:
-            text.append(part, Style.combine(known[name] for name in names.split()))
+        text = Text()
+        for names, parts in groupby(line, key=lambda piece: piece[1]):
+            style = " ".join(STYLES[name] for name in names.split())
+            text.append("".join(part for part, _ in parts), Style.parse(style or "none"))
+        text.rstrip()
         console.print(text, soft_wrap=True)
 
 
@@ -93,7 +95,7 @@ def compose(report: Report, layout: Layout) -> list[Line]:
         return [line for f in findings for line in (*_finding(f, report, layout), [])]
     gradient = report.gradient
     lines: list[Line] = [[]]
-    sentence = verdict(gradient, width=layout.width)
+    sentence = verdict(gradient, width=layout.width, ended=report.status == "completed")
     rows: list[Line] = []
     if gradient.parameters and (layout.verbose or gradient.status != "verified"):
         rows = [*table(gradient, width=layout.width, verbose=layout.verbose), []]
@@ -169,7 +171,7 @@ def _finding(finding: Finding, report: Report, layout: Layout) -> Iterator[Line]
 def _headline(title: str, head: Line, width: int) -> list[Line]:
     body, _, confidence = title.rpartition("   ")
     lines = wrapped(body, width=width, first=head, rest="    ", style="head")
-    if sum(len(text) for text, _ in lines[-1]) + 3 + len(confidence) <= width:
+    if width_of(lines[-1]) + 3 + len(confidence) <= width:
         lines[-1].append(("   " + confidence, "gutter"))
     else:
         lines.append([("    " + confidence, "gutter")])
@@ -232,9 +234,15 @@ def _help(finding: Finding, report: Report, layout: Layout, gutter: int) -> Iter
         text = f"replace `{cropped(fix.before, 60)}` by `{cropped(fix.after, 60)}`"
         if not fix.before:
             text = f"add `{cropped(fix.after, 60)}`"
+    lines = wrapped(text, width=layout.width, first=[("help: ", "help")], rest=" " * 6)
     if fix is not None:
-        text += "   " + _mark(fix)
-    yield from wrapped(text, width=layout.width, first=[("help: ", "help")], rest="      ")
+        mark, style = _mark(fix), "verified" if fix.verified else "unverified"
+        if width_of(lines[-1]) + 3 + len(mark) <= layout.width:
+            lines[-1] += [("   ", ""), (mark, style)]
+        else:
+            lines += wrapped(mark, width=layout.width, first=[(" " * 6, "")], rest=" " * 7,
+                             style=style)  # fmt: skip
+    yield from lines
     if fix is not None and fix.edits:
         yield from _difference(fix, report, layout, gutter)
 
@@ -256,14 +264,22 @@ def _difference(fix: Fix, report: Report, layout: Layout, gutter: int) -> Iterat
         yield edge
         file = SourceFile(path, source)
         for _, edit in (e for e in fix.edits if e[0] == path):
-            new = file.edited([edit])
-            first, last = edit.span.line, edit.span.end_line
-            added = new.lines[first - 1 : last + len(new.lines) - len(file.lines)]
-            removed = [] if edit.span.start == edit.span.end else file.lines[first - 1 : last]
-            if not removed and len(added) == 1:
-                removed = file.lines[first - 1 : last]
+            first, removed, added = _changed(file, edit)
             for sign, style, lines in (("-", "removed", removed), ("+", "added", added)):
                 for number, line in enumerate(lines, first):
                     text = line.expandtabs(4)
                     kept = text if len(text) <= room else text[: room - 1] + "…"
                     yield [(f"{number:>{gutter}} ", "gutter"), (f"{sign} {kept}", style)]
+
+
+def _changed(file: SourceFile, edit: Edit) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """Return the number of the first line that an edit changes, the lines before and after."""
+    first, last = edit.span.line, edit.span.end_line
+    new = file.edited([edit]).lines
+    removed = file.lines[first - 1 : last]
+    added = new[first - 1 : last + len(new) - len(file.lines)]
+    while removed and added and removed[-1] == added[-1]:
+        removed, added = removed[:-1], added[:-1]
+    while removed and added and removed[0] == added[0]:
+        first, removed, added = first + 1, removed[1:], added[1:]
+    return first, removed, added
