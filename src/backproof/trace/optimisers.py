@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,8 +110,10 @@ class Optimisers:
         self.running = False
 
     def __contains__(self, function: Any) -> bool:
-        return type(function) is types.FunctionType and (function.__module__ or "").startswith(
-            "scipy.optimize"
+        return (
+            type(function) is types.FunctionType
+            and (function.__module__ or "").startswith("scipy.optimize")
+            and threading.current_thread() is threading.main_thread()
         )
 
     def __getitem__(self, function: Any) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ import builtins
 import functools
 import operator
 import random
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.joining import JOINERS, joined
 from backproof.trace.passthrough import HOOKS as PLAIN_HOOKS
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.site import SITES
@@ -135,7 +137,8 @@ class Recorder:
         self.recording = False
         self.failures: list[str] = []
         self.kinds: dict[Any, str] = {}
-        self.optimisers: dict[Any, Callable[..., Any]] = {}
+        self.optimisers: Any = ()
+        """Holds the optimisers that are watched, and gives for each what is called in its place."""
         self._hooks = _hooks(self)
 
     # ---- switching ---------------------------------------------------------------------------
@@ -170,6 +173,15 @@ class Recorder:
     def _loop_hooks(self) -> None:
         for name in ("@bp.loop", "@bp.iteration", "@bp.loop_end", "@bp.walk"):
             builtins.__dict__[name] = self._hooks[name]
+        if "scipy.optimize" in sys.modules:
+            builtins.__dict__["@bp.call"] = lambda site, f: self._watched(f)
+            builtins.__dict__["@bp.method"] = lambda site, x, name: self._watched(getattr(x, name))
+
+    def _watched(self, f: Any) -> Any:
+        """Return what a call of `f` calls while nothing is recorded: optimisers are seen."""
+        if f in self.optimisers:
+            return self.optimisers[f]
+        return f
 
     def mark(self) -> int:
         """Return the current position in the log."""
@@ -333,6 +345,9 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
         out = x[key]
         if type(x) in ARRAYS:
             append((site, operator.getitem, (x, keep_key(key)), None, out, None))
+        elif type(x) in JOINERS and type(out) in ARRAYS:
+            function, args = joined(x, key) or (OPAQUE, (freeze(key),))
+            append((site, function, args, None, out, None))
         return out
 
     def attr(site: int, x: Any, name: str) -> Any:
