@@ -56,6 +56,25 @@ class Graph:
         return self.apply("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
+def _leaky_relu(graph: Graph, Z: str) -> str:
+    """max(Z, Z/100); onnxruntime's own reads its slope in float32."""
+    return graph.apply("Max", Z, graph.apply("Mul", Z, graph.number(LEAK)))
+
+
+def _elu(graph: Graph, Z: str) -> str:
+    """max(Z, 0) + e^min(Z, 0) - 1; onnxruntime's own is for float32 only."""
+    exponential = graph.apply("Exp", graph.apply("Min", Z, graph.number(0.0)))
+    below = graph.apply("Sub", exponential, graph.number(1.0))
+    return graph.apply("Add", graph.apply("Relu", Z), below)
+
+
+def _softplus(graph: Graph, Z: str) -> str:
+    """max(Z, 0) + log(1 + e^-|Z|); onnxruntime's own is for float32 only."""
+    exponential = graph.apply("Exp", graph.apply("Neg", graph.apply("Abs", Z)))
+    above = graph.apply("Log", graph.apply("Add", exponential, graph.number(1.0)))
+    return graph.apply("Add", graph.apply("Relu", Z), above)
+
+
 def _gelu(graph: Graph, Z: str) -> str:
     """Z · Φ(Z). onnxruntime has erf in float32 only; Φ is then exact to 6e-8."""
     scaled = graph.cast(graph.apply("Mul", Z, graph.number(np.sqrt(0.5))), np.float32)
@@ -67,11 +86,11 @@ def _gelu(graph: Graph, Z: str) -> str:
 ACTIVATIONS: Final[Mapping[str, Callable[[Graph, str], str]]] = {
     "identity": lambda _, Z: Z,
     "relu": lambda graph, Z: graph.apply("Relu", Z),
-    "leaky_relu": lambda graph, Z: graph.apply("LeakyRelu", Z, alpha=LEAK),
-    "elu": lambda graph, Z: graph.apply("Elu", Z, alpha=1.0),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
     "tanh": lambda graph, Z: graph.apply("Tanh", Z),
     "logistic": lambda graph, Z: graph.apply("Sigmoid", Z),
-    "softplus": lambda graph, Z: graph.apply("Softplus", Z),
+    "softplus": _softplus,
     "swish": lambda graph, Z: graph.apply("Mul", Z, graph.apply("Sigmoid", Z)),
     "gelu": _gelu,
 }
