@@ -193,8 +193,11 @@ class Verdict:
         where = operation.where
         path = evidence.names.path(tape.nodes[node].obj)
         text = where.targets[0] if where.targets and where.is_value else ""
+        text = text or where.text
+        if operation.mutates and text.endswith("]"):
+            text = text[: text.rindex("[")]
         shared = path is not None and ("." in path or "[" in path) and "(" not in path
-        history.gradient = path if shared and path else text or where.text
+        history.gradient = path if shared and path else text
         history.line = where.span.line
 
     def _blame(self, evidence: StepEvidence) -> None:
