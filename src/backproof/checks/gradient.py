@@ -10,6 +10,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
+from backproof.checks.calm import calmed
 from backproof.checks.match import Fit, accept_decay, author_value, compare
 from backproof.roles import Hypothesis, Parameter, parameters, program_costs, registry, vector
 from backproof.trace.tape import Run, Tape
@@ -150,6 +151,8 @@ def judge_step(
     best = penalised(fits, tape) or best_fit(fits, len(params))
     if best is not None and best.wrong:
         best = at_kinks(best, tape, run, params)
+    if best is not None and best.wrong:
+        best, evidence.run = calmed(best, tape, run, params)
     if best is not None and not best.chosen and not best.hypothesis.exact:
         best = None
     evidence.fit = best

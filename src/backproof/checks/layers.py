@@ -51,6 +51,8 @@ class Layer:
     z: int
     a: int
     axis: int
+    matrix: int
+    """The node of the weights as the product reads them."""
     hidden: bool
     """Whether another layer reads it."""
 
@@ -91,10 +93,10 @@ def find_layers(
             arg = operation.args[position]
             if type(arg) is not Ref or np.ndim(run.env[arg.node]) < 1:
                 continue
-            weight = source_parameter(tape, arg.node, olds)
+            source = source_parameter(tape, arg.node, olds)
             other = operation.args[1 - position]
-            if weight is not None and type(other) is Ref:
-                products.append((operation, position, weight))
+            if source is not None and type(other) is Ref:
+                products.append((operation, position, source))
                 break
     reads = {
         node for operation, position, _ in products
@@ -108,7 +110,7 @@ def find_layers(
         a = after[-1] if after else output if output is not None and output in closure else z
         found.append(
             Layer(weight, bias, operation.index, operation.args[1 - position].node, z,
-                  a, axis, bool(after))
+                  a, axis, operation.args[position].node, bool(after))
         )  # fmt: skip
     return found
 
@@ -204,12 +206,26 @@ class Units:
     ``slope`` is da/dz; ``low`` and ``high`` the range of the activation (±inf where unbounded).
     """
 
+    weights: Any
+    """Units × inputs; None where they are no matrix."""
     z: Any
     a: Any
     slope: Any
     low: float
     high: float
     steepest: float
+
+    @property
+    def fan_in(self) -> int:
+        """How many inputs a unit has."""
+        return 1 if self.weights is None else int(self.weights.shape[1])
+
+    @property
+    def gain(self) -> float:
+        """The factor by which the weights scale a signal: std·√n."""
+        if self.weights is None:
+            return 1.0
+        return float(np.sqrt(np.mean(self.weights**2) * self.fan_in))
 
     @property
     def saturates(self) -> bool:
@@ -228,9 +244,11 @@ def measure_units(tape: Tape, run: Run, layer: Layer) -> Units | None:
     if z is None or np.ndim(z) == 0 or np.size(z) > 400_000:
         return None
     z = np.asarray(z, dtype=float)
+    w = np.array(run.env[layer.matrix], dtype=float)
+    weights = None if w.ndim != 2 else w if layer.axis == 0 else w.T
     if layer.a == layer.z:
         rows = _rows(z, layer.axis)
-        return Units(rows, rows, np.ones_like(rows), -np.inf, np.inf, 1.0)
+        return Units(weights, rows, rows, np.ones_like(rows), -np.inf, np.inf, 1.0)
     activation = Slice(tape, run, [layer.z], [layer.a])
     h = 1e-6 * max(1.0, float(np.max(np.abs(z), initial=0.0)))
     values = []
@@ -249,7 +267,7 @@ def measure_units(tape: Tape, run: Run, layer: Layer) -> Units | None:
     slope = (up - down) / (2 * h)
     at_zero = float(np.max(np.abs(beside - origin), initial=0.0)) / h
     return Units(
-        _rows(z, layer.axis), _rows(a, layer.axis), _rows(slope, layer.axis), low, high,
+        weights, _rows(z, layer.axis), _rows(a, layer.axis), _rows(slope, layer.axis), low, high,
         max(at_zero, float(np.max(np.abs(slope), initial=0.0))),
     )  # fmt: skip
 
@@ -259,11 +277,3 @@ def _rows(x: Any, axis: int) -> Any:
     if x.ndim == 1:
         return x.reshape(-1, 1)
     return np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
-
-
-def weight_rows(value: Any, position: int) -> Any:
-    """Return a weight matrix as units × inputs (`position`: 0 where it stands on the left)."""
-    w = np.asarray(value, dtype=float)
-    if w.ndim != 2:
-        return None
-    return w if position == 0 else w.T

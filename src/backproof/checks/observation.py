@@ -175,6 +175,7 @@ def _gradient(run: Run, parameter: Parameter, fit: Any, index: int) -> Any:
 
 def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
     """Return the outermost scalar that multiplies the gradient of some parameter."""
+    moving = tape.reach(n for p in params for n in p.old)
     for parameter in params:
         for level in parameter.levels:
             made = tape.producer(level.nodes[0])
@@ -188,6 +189,8 @@ def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
                 continue
             where = made.where
             for position, arg in enumerate(made.args):
+                if type(arg) is Ref and arg.node in moving:
+                    continue
                 obj = tape.nodes[arg.node].obj if type(arg) is Ref else arg
                 if np.size(obj) != 1 or isinstance(obj, (bool, np.bool_)):
                     continue
@@ -205,6 +208,7 @@ def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
     """Return (β, stateless): the factor of a first moment that the change carries, if any."""
     carries = Carries(tape, 0, len(tape.operations))
     olds = {n for p in params for n in p.old}
+    shapes = {np.shape(tape.nodes[n].obj) for n in olds} - {()}
     deltas = [delta for p in params for u in p.updates for _, delta in u.merges]
     roots = {o.out for o in tape.operations if _is_root(o.function)}
     feeding = tape.ancestors(deltas)
@@ -216,7 +220,8 @@ def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
         for source, factor in carried.items():
             if source in olds or tape.nodes[source].operation is not None:
                 continue
-            if np.size(tape.nodes[source].obj) != np.size(tape.nodes[node].obj):
+            shape = np.shape(tape.nodes[source].obj)
+            if factor <= 0 or shape not in shapes or shape != np.shape(tape.nodes[node].obj):
                 continue
             if any(source in carries.carry.get(n, {}) for n in olds):
                 continue
@@ -303,9 +308,9 @@ def _data(
                 seen.inputs = (x.T if layer.axis == 0 else x)[:5000].copy()
                 seen.inputs_object = _leaf_object(tape, layer.inputs)
     if labels is not None and output is not None:
-        seen.labels = np.array(run.env[labels], dtype=float)[:20_000]
+        seen.labels = np.atleast_1d(np.array(run.env[labels], dtype=float))[:20_000]
         seen.labels_object = _leaf_object(tape, labels)
-        seen.output = np.array(run.env[output], dtype=float)[:20_000]
+        seen.output = np.atleast_1d(np.array(run.env[output], dtype=float))[:20_000]
         reader = tape.users[labels]
         seen.labels_site = tape.operations[reader[0]].where if reader else None
 

@@ -46,8 +46,9 @@ def place_of(site: Site) -> Place:
 
 
 def statement_of(site: Site) -> Place:
-    """Return the statement of a site."""
-    return Place(site.file, site.statement)
+    """Return the statement of a site, or the site alone where that fills several lines."""
+    one = site.statement.line == site.statement.end_line
+    return Place(site.file, site.statement if one else site.span)
 
 
 # ---- numbers -----------------------------------------------------------------------------------
@@ -243,8 +244,10 @@ class Birthplaces:
             if type(made) is not np.ndarray or event[0] < 0:
                 continue
             if event[5] is None:
-                if self._known(made) is None:
-                    self._keep(made, event[0], event[1])
+                owner = primitives.owner_of(made)
+                for obj in (made, owner):
+                    if self._known(obj) is None:
+                        self._keep(obj, event[0], event[1])
             else:
                 owner = primitives.owner_of(made)
                 if self._known(owner) in EMPTY:

@@ -28,6 +28,9 @@ BETTER = 0.05
 #: Shares of the stable step 2/λ that are tried. Half of it is the classical optimum for a
 #: quadratic, 1/λ.
 SHARES = (0.5, 0.25)
+#: Judged steps whose cost is this many times the first one's lie far outside the landscape that
+#: the program starts in: their curvature says nothing about a step to choose.
+FAR = 10.0
 #: Steps of a trial at most; fewer where the budget does not allow them.
 LONGEST = 150
 #: η·λ below this moves along the steepest direction by less than a thousandth of the way to its
@@ -94,7 +97,8 @@ def too_large(record: Record) -> Finding | None:
     seen = [s for s in record.seen if s.stability is not None and s.cost is not None]
     if not seen or all(s.rate is None for s in seen):
         return None
-    over = [s for s in seen if ratio(s) > 1.0]
+    calm = [s for s in seen if s.cost is not None and s.cost <= FAR * abs(seen[0].cost or 0.0)]
+    over = [s for s in calm if ratio(s) > 1.0]
     rising = [s for s in seen if _rises(s)]
     broke = record.nonfinite is not None or any(not _finite(s.cost_after) for s in seen)
     if not over or not (rising or broke):
@@ -112,7 +116,7 @@ def too_large(record: Record) -> Finding | None:
         proven = gain > BETTER * abs(own.cost) if np.isfinite(own.cost) else True
     if not proven and not harmed and (len(over) < 3 or _falls(costs)):
         return None
-    return _finding_large(seen, worst, trials, proven=proven, diverges=diverges)
+    return _finding_large(calm, worst, trials, proven=proven, diverges=diverges)
 
 
 def _rises(seen: Observation) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import step_size
+from backproof.checks import initialisation, step_size, units
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.observation import Observation, observe
-from backproof.checks.places import Birthplaces
+from backproof.checks.places import Birthplaces, Place, statement_of
 from backproof.finding import Finding
 from backproof.trace.recorder import Event
 from backproof.trace.tape import Tape
@@ -42,6 +43,20 @@ class Record:
         """The latest judged step."""
         return self.seen[-1]
 
+    def birthplace(self, seen: Observation, parameter: int) -> Place:
+        """Return where the array that held a parameter was made, else where it is updated."""
+        site = self.births.of(seen.objects[parameter])
+        if site is None:
+            site = seen.update_sites[parameter]
+        return statement_of(site)
+
+    def learns(self, share: float = 0.2) -> bool:
+        """Whether the cost has come down by more than this share over the judged steps."""
+        costs = [o.cost for o in self.seen if o.cost is not None]
+        if len(costs) < 2 or not all(math.isfinite(c) for c in costs):
+            return False
+        return costs[0] - costs[-1] > share * abs(costs[0])
+
     def time_left(self) -> float:
         """Seconds that trials may still take."""
         return self.deadline - time.process_time()
@@ -49,7 +64,7 @@ class Record:
 
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
-CHECKS: tuple[Check, ...] = (step_size.check,)
+CHECKS: tuple[Check, ...] = (initialisation.check, units.check, step_size.check)
 
 
 class TrainingHistory:

@@ -1,0 +1,127 @@
+"""BP303 symmetric-initialisation, BP306 vanishing-or-exploding: what the first weights decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.checks.advice import advise, short
+from backproof.checks.layers import Layer, Units
+from backproof.checks.observation import Observation
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: Rows that differ by less than this share of their size are the same up to the order of sums.
+SAME = 1e-9
+#: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
+#: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
+FACTOR = 1e4
+#: Layers from which on the product of slopes can be blamed.
+DEEP = 4
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge the initial weights."""
+    yield from symmetric(record)
+    yield from vanishing(record)
+
+
+# ---- symmetry ----------------------------------------------------------------------------------
+
+
+def symmetric(record: Record) -> Iterator[Finding]:
+    """Find hidden layers whose units are copies of one another and stay so."""
+    first, last = record.first, record.last
+    for layer, units in first.layers:
+        if not layer.hidden or units.a.shape[0] < 2 or not _copies(units):
+            continue
+        later = [u for known, u in last.layers if known.weight == layer.weight]
+        if last is first or not later or not all(_copies(u) for u in later):
+            continue
+        rows = units.weights
+        name = first.names[layer.weight]
+        count = units.a.shape[0]
+        zero = not np.any(rows)
+        kind = "zero" if zero else "the same for every unit"
+        evidence: dict[str, Any] = {
+            "parameter": name, "units": count, "zero": zero, "steps": [first.step, last.step],
+            "spread_of_weights": float(np.max(np.abs(rows - rows[0]))),
+            "spread_of_activations": float(np.max(np.abs(later[0].a - later[0].a[0]))),
+        }  # fmt: skip
+        yield advise(
+            "BP303", "symmetric-init", record.birthplace(first, layer.weight),
+            f"all {count} units of `{name}` stay the same: its initial weights are {kind}",
+            f"draw the weights at random, with variance 1/{rows.shape[1]} (2/{rows.shape[1]} "
+            "before ReLU)",
+            evidence, severity="error", confidence="proven",
+            notes=[
+                f"the {count} units have equal weights and activations at steps {first.step} "
+                f"and {last.step}: the layer computes no more than one unit",
+            ],
+        )  # fmt: skip
+        return
+
+
+def _copies(units: Units) -> bool:
+    """Whether all units of a layer have the same weights and the same activations."""
+    rows = units.weights
+    if rows is None or rows.shape[0] != units.a.shape[0]:
+        return False
+    size = float(np.max(np.abs(rows), initial=0.0))
+    same = float(np.max(np.abs(rows - rows[0]), initial=0.0)) <= SAME * size
+    heights = float(np.max(np.abs(units.a), initial=0.0))
+    return same and float(np.max(np.abs(units.a - units.a[0]), initial=0.0)) <= SAME * heights
+
+
+# ---- vanishing and exploding -------------------------------------------------------------------
+
+
+def vanishing(record: Record) -> Iterator[Finding]:
+    """Find gradients that shrink or grow by orders of magnitude from layer to layer."""
+    first, last = record.first, record.last
+    sizes, later = _sizes(first), _sizes(last)
+    if len(sizes) < DEEP or len(later) < DEEP:
+        return
+    ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / later[-1][1]
+    if max(ratio, ratio_later) < 1 / FACTOR and not record.learns():
+        kind, cause = "vanish", "vanishing-gradient"
+    elif ratio > FACTOR and (not record.learns() or record.nonfinite is not None):
+        kind, cause = "explode", "exploding-gradient"
+    else:
+        return
+    layer = sizes[0][0]
+    name, end = first.names[layer.weight], first.names[sizes[-1][0].weight]
+    table = {first.names[known.weight]: size for known, size in sizes}
+    gains = {
+        first.names[known.weight]: u.gain for known, u in first.layers
+    }  # fmt: skip
+    listed = ", ".join(f"{n}: {short(v)}" for n, v in table.items())
+    fan = next(u.fan_in for known, u in first.layers if known is layer)
+    yield advise(
+        "BP306", cause, record.birthplace(first, layer.weight),
+        f"the gradients {kind} layer by layer: that of `{name}` is {short(ratio)} times that of "
+        f"`{end}`",
+        f"scale the weights so that signals keep their size: variance 1/n (2/n before ReLU), "
+        f"here n = {fan}",
+        {"rms_gradient": table, "gain": gains, "ratio": ratio, "ratio_later": ratio_later},
+        notes=[f"root mean square of the gradient at step {first.step}: {listed}"],
+    )  # fmt: skip
+
+
+def _sizes(seen: Observation) -> list[tuple[Layer, float]]:
+    """Return the layers, first to last, with the root mean square of their gradients."""
+    found: list[tuple[Layer, float]] = []
+    known: set[int] = set()
+    for layer, _ in seen.layers:
+        gradient = seen.gradients[layer.weight] if seen.gradients else None
+        if layer.weight in known or gradient is None:
+            continue
+        known.add(layer.weight)
+        size = float(np.sqrt(np.mean(gradient**2)))
+        if size > 0:
+            found.append((layer, size))
+    return found

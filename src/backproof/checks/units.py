@@ -1,0 +1,176 @@
+"""BP304 saturated-units and BP305 dead-relu: units whose slope is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.checks.advice import advise, rate_place, short
+from backproof.checks.layers import Layer, Units
+from backproof.checks.observation import Observation
+from backproof.checks.places import Place
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: A slope below this share of the activation's steepest one: |z| > 6 for a sigmoid, 3 for tanh.
+FLAT = 0.01
+#: Share of a layer's slopes that are flat. Glorot & Bengio (2010), section 3: a layer saturates
+#: when most of its units sit at the asymptotes; a fresh layer has hardly any there.
+SATURATED = 0.7
+STILL = 0.5
+#: Share of a layer's units without any slope. Nets train with 10–40 % dead units (Lu et al. 2019,
+#: "Dying ReLU and Initialization"); most of them dead is a fault.
+DEAD = 0.6
+#: Samples that a unit must be silent on.
+SAMPLES = 8
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge the hidden units."""
+    yield from saturated(record)
+    yield from dead(record)
+
+
+def flat_share(units: Units) -> float:
+    """Return the share of (unit, sample) pairs at which the slope is gone."""
+    if not units.steepest:
+        return 1.0
+    return float(np.mean(np.abs(units.slope) < FLAT * units.steepest))
+
+
+def saturated(record: Record) -> Iterator[Finding]:
+    """Find sigmoids and tanhs that start at their asymptotes and stay there."""
+    first, last = record.first, record.last
+    for layer, units in first.layers:
+        squared = first.title == "squared error"
+        if not units.saturates or not (layer.hidden or squared) or flat_share(units) < SATURATED:
+            continue
+        later = [u for known, u in last.layers if known.weight == layer.weight]
+        if not later or min(flat_share(u) for u in later) < STILL:
+            continue
+        culprit, index, parts = _reason(first, layer, units)
+        if culprit == "inputs":
+            return  # the scale of the data is the cause: BP401
+        name = first.names[layer.weight]
+        blamed = first.names[index]
+        share = flat_share(units)
+        evidence: dict[str, Any] = {
+            "parameter": blamed, "share": share, "share_later": [flat_share(u) for u in later],
+            "steps": [first.step, last.step], "rms_z": parts["z"], "rms_inputs": parts["inputs"],
+            "gain": parts["gain"], "rms_bias": parts["bias"],
+        }  # fmt: skip
+        fan = parts["fan_in"]
+        yield advise(
+            "BP304", "saturated-init", record.birthplace(first, index),
+            f"{100 * share:.0f} % of the activations behind `{name}` are saturated from the "
+            f"start: `{blamed}` is too large",
+            "start the bias at zero" if culprit == "bias" else
+            f"scale the weights by {short(1 / np.sqrt(fan))} = 1/√{fan:.0f}",
+            evidence,
+            notes=[
+                f"the inputs of the activation have a root mean square of {short(parts['z'])} at "
+                f"step {first.step}; its slope is below {100 * FLAT:.0f} % of the steepest",
+            ],
+        )  # fmt: skip
+        return
+
+
+def _reason(seen: Observation, layer: Layer, units: Units) -> tuple[str, int, dict[str, float]]:
+    """Return what makes the activation's inputs large: inputs, weights or bias."""
+    fan, gain = units.fan_in, units.gain
+    bias = 0.0
+    if layer.bias is not None:
+        bias = float(np.sqrt(np.mean(seen.values[layer.bias] ** 2)))
+    z = float(np.sqrt(np.mean(units.z**2)))
+    rest = float(np.sqrt(max(z**2 - bias**2, 0.0)))
+    inputs = rest / gain if gain else 0.0
+    parts = {"z": z, "gain": gain, "bias": bias, "inputs": inputs, "fan_in": float(fan)}
+    if layer.bias is not None and bias > rest:
+        return "bias", layer.bias, parts
+    if gain < 3.0 and inputs > 3.0:
+        return "inputs", layer.weight, parts
+    return "weights", layer.weight, parts
+
+
+# ---- dead units --------------------------------------------------------------------------------
+
+
+def silent(units: Units) -> Any:
+    """Return for each unit whether its slope is zero at every sample."""
+    return ~np.any(units.slope, axis=1)
+
+
+def dead(record: Record) -> Iterator[Finding]:
+    """Find layers of ReLUs of which most are silent, at the start or since an update."""
+    last = record.last
+    for layer, units in last.layers:
+        if not layer.hidden or not units.rectifies or units.z.shape[1] < SAMPLES:
+            continue
+        history = [
+            (o, silent(u)) for o in record.seen for known, u in o.layers
+            if known.weight == layer.weight and u.z.shape[0] == units.z.shape[0]
+        ]  # fmt: skip
+        gone = silent(units)
+        for _, earlier in history[-2:]:
+            gone = gone & earlier
+        share = float(np.mean(gone))
+        if share < DEAD or gone.size < 2 or len(history) < 2:
+            continue
+        since = next(o for o, quiet in history if np.all(quiet[gone]))
+        born = since is history[0][0]
+        if record.learns(0.5) and share < 1.0:
+            continue
+        name = last.names[layer.weight]
+        place, why, advice_text = _killer(record, history[0][0], layer, born=born, gone=gone)
+        evidence: dict[str, Any] = {
+            "parameter": name, "share": share, "units": int(gone.size), "since_step": since.step,
+            "dead_per_step": {str(o.step): int(np.sum(quiet)) for o, quiet in history},
+        }  # fmt: skip
+        when = "from the start" if born else f"since step {since.step}"
+        yield advise(
+            "BP305", "dead-relu", place,
+            f"{int(np.sum(gone))} of {gone.size} ReLUs of `{name}` are dead {when}: {why}",
+            advice_text, evidence,
+            notes=[
+                "dead units per judged step: "
+                + ", ".join(f"{o.step}: {int(np.sum(quiet))}" for o, quiet in history[:8])
+                + f"; a dead unit is zero on all {units.z.shape[1]} samples, and so is its gradient"
+            ],
+        )  # fmt: skip
+        return
+
+
+def _killer(
+    record: Record, first: Observation, layer: Layer, *, born: bool, gone: Any
+) -> tuple[Place, str, str]:
+    """Return where and why the units died, and what to do."""
+    if born:
+        pairs = [u for known, u in first.layers if known.weight == layer.weight]
+        bias = first.values[layer.bias] if layer.bias is not None else np.zeros(1)
+        without = pairs[0].z - (bias.reshape(-1, 1) if bias.size == gone.size else np.mean(bias))
+        if layer.bias is not None and not np.all(np.max(without, axis=1)[gone] <= 0):
+            return (
+                record.birthplace(first, layer.bias),
+                f"`{first.names[layer.bias]}` starts too low ({short(float(np.mean(bias)))})",
+                "start the bias at zero",
+            )
+        return (
+            record.birthplace(first, layer.weight),
+            "its initial weights make every input of the ReLU negative",
+            "draw the weights around zero, with variance 2/n, and centre the inputs",
+        )
+    rate = first.rate
+    if rate is None:
+        return (
+            record.birthplace(first, layer.weight), "an update drove them there",
+            "take smaller steps",
+        )  # fmt: skip
+    return (
+        rate_place(rate.text, rate.value, rate.site),
+        f"an update with the step size {short(rate.value)} drove them there",
+        "take smaller steps",
+    )
