@@ -1,0 +1,533 @@
+"""`BinaryClassifier`: scikit-learn's conventions around the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from backproof.nn import onnx, storage, validation
+from backproof.nn.engine import Plan, Samples, State, choose
+from backproof.nn.inference import logits
+from backproof.nn.lbfgs import train_lbfgs
+from backproof.nn.mathematics import ACTIVATIONS, Array
+from backproof.nn.optimizers import OPTIMIZERS, stability_factor
+from backproof.nn.parameters import Parameters
+from backproof.nn.progress import Callback, Verbose, reporter
+from backproof.nn.schedules import SCHEDULES
+from backproof.nn.training import Course, History, Watch, train
+
+# Samples in a batch of "auto"; gd, L-BFGS and smaller sets take all.
+BATCH = 200
+# The step of rmsprop, adam and adamw with "auto": Kingma & Ba (2015) propose 0.001 for millions of
+# steps; a few hundred samples see far fewer.
+ADAPTIVE_RATE = 0.01
+
+
+class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A neural network with hidden layers and one logistic output unit.
+
+    The cost is the cross-entropy from the logits, mean over samples, plus ½ α ΣW²; its gradient is
+    derived by hand in `backproof.nn.mathematics`.
+
+    Parameters
+    ----------
+    hidden_layers : int or sequence of int, default=(4,)
+        Units of each hidden layer; ``()`` is logistic regression.
+    activation : str, default="relu"
+        Of the hidden layers: "relu", "tanh", "logistic", "leaky_relu", "elu", "softplus", "gelu",
+        "swish" or "identity". It also decides between He's and Glorot's initialisation.
+    optimizer : str, default="adam"
+        "gd" (plain steps), "sgd" (with momentum), "rmsprop", "adam", "adamw" or "lbfgs".
+    learning_rate : float or "auto", default="auto"
+        "auto" takes, for "gd" and "sgd", half of the step that is stable at the cost's sharpness,
+        measured before the first epoch and again and again; for "rmsprop", "adam" and "adamw",
+        which scale their steps themselves, 0.01. "lbfgs" searches for its steps.
+    schedule : str, default="constant"
+        "constant", "step", "cosine" or "one-cycle"; what the learning rate is multiplied by.
+    step_size, step_factor : int, default=100 and float, default=0.5
+        Of the schedule "step": the factor after each so many epochs.
+    max_iter : int, default=500
+        Epochs; with "lbfgs", iterations.
+    batch_size : int, "auto" or None, default="auto"
+        None takes all samples at once. "auto" does so for "gd", "lbfgs" and up to 200 samples, and
+        otherwise takes 200; of a memory map it always takes 200, but with "lbfgs".
+    shuffle : bool, default=True
+        Draw the batches anew in each epoch.
+    alpha : float, default=0.0
+        Weight of the L2 penalty, which leaves biases out.
+    class_weight : dict, "balanced" or None, default=None
+        Factor for each class, multiplied with the samples' weights.
+    momentum, nesterov : float, default=0.9 and bool, default=False
+        Of "sgd".
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999 and 1e-8
+        Of "adam" and "adamw"; "rmsprop" uses the last two.
+    weight_decay : float, default=0.01
+        Of "adamw", apart from the gradient; biases do not decay.
+    dropout : float, default=0.0
+        Share of hidden activations that is zeroed in training.
+    max_gradient_norm : float or None, default=None
+        A longer gradient, of all parameters together, is shortened to this.
+    early_stopping : bool, default=False
+        Keep a share of the samples for validation, stop when its accuracy and cost have not become
+        better for `n_iter_no_change` epochs, and keep the best weights.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    tol : float or None, default=None
+        Stop when the cost has not fallen by more than this for `n_iter_no_change` epochs. None
+        does not look. With "lbfgs" the largest entry of the gradient to stop at, then 1e-5.
+    on_divergence : "raise" or "backtrack", default="raise"
+        When the cost or a gradient is no longer finite or the cost explodes, the last good weights
+        are restored; then `DivergenceError` is raised, or the step is halved.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights of the last one.
+    random_state : int, RandomState or None, default=None
+        Draws the first weights, the batches, dropout and the validation samples.
+    dtype : "auto", "float32" or "float64", default="auto"
+        Of the computation; "auto" is that of X, float64 where X holds no floats.
+    engine : "auto", "numpy" or "compiled", default="auto"
+        What computes: NumPy, or kernels compiled by Numba. They agree to rounding.
+    verbose : bool, int or "bar", default=False
+        True for a line every so often, "bar" or 2 for a progress bar.
+    callbacks : list of callables or None, default=None
+        Called at the end of each epoch with a `backproof.nn.progress.Epoch`; training ends when
+        one returns True.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+        The second one is that of positive logits.
+    coefs_ : list of arrays of shape (n_{l-1}, n_l)
+    intercepts_ : list of arrays of shape (n_l,)
+    loss_curve_ : list of float
+        Mean cost of each epoch, penalty included, each batch's before its step.
+    loss_ : float
+        The last of them.
+    gradient_norms_ : array of shape (n_iter_, layers)
+        Norm of each layer's gradient in the epoch's last batch.
+    validation_scores_ : list of float or None
+        Accuracy after each epoch, with early stopping.
+    best_validation_score_ : float or None
+    learning_rate_ : float
+        The last step size; NaN for "lbfgs".
+    n_iter_ : int
+        Epochs done.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Where X has columns with names.
+
+    Raises
+    ------
+    DivergenceError
+        By `fit` and `partial_fit`; the estimator holds the last good weights.
+
+    Examples
+    --------
+    >>> from backproof.nn import BinaryClassifier, make_flower
+    >>> X, y = make_flower(random_state=1)
+    >>> BinaryClassifier((16,), random_state=0).fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    classes_: Array
+    coefs_: list[Array]
+    intercepts_: list[Array]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layers": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "optimizer": [StrOptions({*OPTIMIZERS, "lbfgs"})],
+        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions(set(SCHEDULES))],
+        "step_size": [Interval(Integral, 1, None, closed="left")],
+        "step_factor": [Interval(Real, 0, 1, closed="right")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
+        "shuffle": ["boolean"],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_gradient_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "on_divergence": [StrOptions({"raise", "backtrack"})],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "dtype": [
+            StrOptions({"auto", "float32", "float64"}),
+            Options(type, {np.float32, np.float64}),
+        ],
+        "engine": [StrOptions({"auto", "numpy", "compiled"})],
+        "verbose": ["verbose", StrOptions({"bar"})],
+        "callbacks": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        hidden_layers: int | tuple[int, ...] = (4,),
+        *,
+        activation: str = "relu",
+        optimizer: str = "adam",
+        learning_rate: float | Literal["auto"] = "auto",
+        schedule: str = "constant",
+        step_size: int = 100,
+        step_factor: float = 0.5,
+        max_iter: int = 500,
+        batch_size: int | Literal["auto"] | None = "auto",
+        shuffle: bool = True,
+        alpha: float = 0.0,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        dropout: float = 0.0,
+        max_gradient_norm: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        on_divergence: Literal["raise", "backtrack"] = "raise",
+        warm_start: bool = False,
+        random_state: Any = None,
+        dtype: Any = "auto",
+        engine: Literal["auto", "numpy", "compiled"] = "auto",
+        verbose: Verbose = False,
+        callbacks: list[Callback] | None = None,
+    ) -> None:
+        self.hidden_layers = hidden_layers
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.step_size = step_size
+        self.step_factor = step_factor
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.alpha = alpha
+        self.class_weight = class_weight
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.max_gradient_norm = max_gradient_norm
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.on_divergence = on_divergence
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.dtype = dtype
+        self.engine = engine
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    # ---- training --------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for at most `max_iter` epochs.
+
+        Parameters
+        ----------
+        X : array-like, data frame, sparse matrix, memmap or path of a .npy file, (n, n_features)
+            A memmap, and a file, is read batch by batch and never copied whole.
+        y : array-like of shape (n,)
+            Two labels of any kind.
+        sample_weight : array-like of shape (n,), optional
+            A sample of weight k counts as k samples.
+        """
+        hidden = self._check_parameters()
+        known = self.warm_start and hasattr(self, "coefs_")
+        X, y = validation.check_inputs(self, X, y=y, reset=not known)
+        before: Array | None = self.classes_ if known else None
+        classes, y = validation.check_labels(y, before)
+        weight = validation.check_weights(sample_weight, X, y, self.class_weight, classes)
+        validation.require_two(classes, y if weight is None else y[weight > 0])
+        rng = self._generator()
+        dtype = self._dtype(X)
+        samples, held_out = self._split(X, y, weight, dtype)
+        if known:
+            parameters = Parameters.joined(self.coefs_, self.intercepts_, dtype)
+        else:
+            sizes = (X.shape[1], *hidden, 1)
+            parameters = Parameters.drawn(sizes, self.activation, dtype, rng)
+        self.classes_ = classes
+        state = State.start(parameters, self.optimizer, rng)
+        self._train(samples, held_out, state, History(), epochs=self.max_iter, first_epoch=0)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one epoch on these samples, from the weights as they are.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; labels may all be the same.
+        classes : array-like of shape (2,), optional
+            The two labels; needed in the first call.
+        """
+        hidden = self._check_parameters()
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        if self.optimizer == "lbfgs":
+            raise ValueError("partial_fit does not support optimizer='lbfgs'.")
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: give a dict of weights."
+            )
+        first = not hasattr(self, "coefs_")
+        X, y = validation.check_inputs(self, X, y=y, reset=first)
+        known = validation.check_classes(classes) if first else self.classes_
+        if classes is not None and not np.array_equal(np.unique(classes), known):
+            raise ValueError(f"classes={classes!r} is not the same as on the last call: {known!r}")
+        _, y = validation.check_labels(y, known)
+        weight = validation.check_weights(sample_weight, X, y, self.class_weight, known)
+        self.classes_ = known
+        if first:
+            self._rng = self._generator()
+            dtype = self._dtype(X)
+            sizes = (X.shape[1], *hidden, 1)
+            parameters = Parameters.drawn(sizes, self.activation, dtype, self._rng)
+            history = History()
+        else:
+            dtype = self.coefs_[0].dtype
+            parameters = Parameters.joined(self.coefs_, self.intercepts_, dtype)
+            history = History(list(self.loss_curve_), list(self.gradient_norms_))
+        if not hasattr(self, "_rng"):
+            self._rng = self._generator()
+        state = State.start(parameters, self.optimizer, self._rng)
+        self._recall(state)
+        samples = Samples(
+            validation.cast(X, dtype, type(self).__name__),
+            y.astype(dtype),
+            _mean_one(weight, dtype),
+        )
+        self._train(samples, None, state, history, epochs=1, first_epoch=len(history.costs))
+        return self
+
+    def _check_parameters(self) -> tuple[int, ...]:
+        self._validate_params()
+        if self.callbacks is not None and not all(map(callable, self.callbacks)):
+            raise TypeError(f"callbacks must be callable. Got {self.callbacks!r} instead.")
+        return validation.check_hidden_layers(self.hidden_layers)
+
+    def _generator(self) -> np.random.Generator:
+        """Seed a generator, whose streams NumPy and Numba share, from `random_state`."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return np.random.default_rng(seed)
+
+    def _dtype(self, X: Any) -> np.dtype[Any]:
+        if self.dtype != "auto":
+            chosen: np.dtype[Any] = np.dtype(self.dtype)
+            return chosen
+        small = X.dtype.kind == "f" and X.dtype.itemsize <= 4
+        return np.dtype(np.float32 if small else np.float64)
+
+    def _split(
+        self, X: Any, y: Array, weight: Array | None, dtype: np.dtype[Any]
+    ) -> tuple[Samples, Samples | None]:
+        """Samples to train on, without those of weight zero, and the share for validation."""
+        X = validation.cast(X, dtype, type(self).__name__)
+        rows = None
+        if weight is not None and not weight.all():
+            rows = np.flatnonzero(weight)
+        if not self.early_stopping:
+            return _samples(X, y, weight, rows, dtype), None
+        everything = np.arange(len(y)) if rows is None else rows
+        seed = check_random_state(self.random_state)
+        kept, held_out = train_test_split(
+            everything,
+            test_size=self.validation_fraction,
+            random_state=seed,
+            stratify=y[everything],
+        )
+        return (
+            _samples(X, y, weight, np.sort(kept), dtype),
+            _samples(X, y, weight, np.sort(held_out), dtype),
+        )
+
+    def _batch_size(self, samples: Samples) -> int:
+        n = len(samples)
+        mapped = isinstance(samples.X, np.memmap)
+        if self.optimizer == "lbfgs":
+            return min(n, BATCH) if mapped else n
+        if self.batch_size == "auto":
+            return min(n, BATCH) if mapped or self.optimizer != "gd" else n
+        return n if self.batch_size is None else min(n, int(self.batch_size))
+
+    def _plan(self, samples: Samples) -> Plan:
+        norm = self.max_gradient_norm
+        return Plan(
+            activation=self.activation,
+            optimizer=self.optimizer,
+            batch_size=self._batch_size(samples),
+            momentum=float(self.momentum),
+            nesterov=bool(self.nesterov),
+            beta_1=float(self.beta_1),
+            beta_2=float(self.beta_2),
+            epsilon=float(self.epsilon),
+            weight_decay=float(self.weight_decay) if self.optimizer == "adamw" else 0.0,
+            alpha=float(self.alpha),
+            shuffle=bool(self.shuffle),
+            dropout=float(self.dropout) if self.optimizer != "lbfgs" else 0.0,
+            max_gradient_norm=float("inf") if norm is None else float(norm),
+        )
+
+    def _train(
+        self,
+        samples: Samples,
+        held_out: Samples | None,
+        state: State,
+        history: History,
+        *,
+        epochs: int,
+        first_epoch: int,
+    ) -> None:
+        plan = self._plan(samples)
+        engine = choose(self.engine, plan, samples, state.parameters.sizes)
+        rate: float | None = None
+        if self.learning_rate != "auto":
+            rate = float(self.learning_rate)
+        elif stability_factor(plan) is None:
+            rate = ADAPTIVE_RATE
+        course = Course(
+            epochs=epochs,
+            first_epoch=first_epoch,
+            total_epochs=self.max_iter,
+            learning_rate=rate,
+            schedule=self.schedule,
+            step_size=self.step_size,
+            step_factor=float(self.step_factor),
+            tol=self.tol,
+            patience=self.n_iter_no_change,
+            on_divergence=self.on_divergence,
+        )
+        run: Callable[..., None] = train_lbfgs if self.optimizer == "lbfgs" else train
+        with reporter(self.verbose, epochs) as report:
+            callbacks = list(self.callbacks or ())
+            watch = Watch(
+                plan, samples, state, history, course, report, callbacks, validation=held_out
+            )
+            try:
+                run(engine, watch)
+            finally:
+                # After a divergence or an interrupt, the weights reached are there to be used.
+                self._keep(watch)
+
+    def _keep(self, watch: Watch) -> None:
+        state, history = watch.state, watch.history
+        parameters = state.parameters
+        if watch.best is not None:
+            parameters.flat[...] = watch.best
+        self.coefs_ = parameters.W
+        self.intercepts_ = parameters.b
+        self.loss_curve_ = history.costs
+        self.loss_ = history.costs[-1] if history.costs else state.first_cost
+        self.gradient_norms_ = np.array(history.norms).reshape(-1, len(parameters.W))
+        self.validation_scores_ = history.scores
+        self.best_validation_score_ = max(history.scores) if history.scores else None
+        self.learning_rate_ = history.learning_rate
+        self.n_iter_ = len(history.costs)
+        self._optimizer_state = {
+            "optimizer": watch.plan.optimizer,
+            "first_moment": state.first_moment,
+            "second_moment": state.second_moment,
+            "steps": state.steps,
+        }
+
+    def _recall(self, state: State) -> None:
+        """Go on with the moments of the last call, where they are of this optimiser."""
+        kept = getattr(self, "_optimizer_state", None)
+        if kept is None or kept["optimizer"] != self.optimizer:
+            return
+        state.first_moment = np.array(kept["first_moment"])
+        state.second_moment = np.array(kept["second_moment"])
+        state.steps = int(kept["steps"])
+
+    # ---- prediction ------------------------------------------------------------------------------
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the logits, log P(classes_[1])/P(classes_[0]), shape (n,)."""
+        check_is_fitted(self)
+        X, _ = validation.check_inputs(self, X, reset=False)
+        X = validation.cast(X, self.coefs_[0].dtype, type(self).__name__)
+        return logits(X, self.coefs_, self.intercepts_, self.activation)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, shape (n, 2)."""
+        z = self.decision_function(X)
+        # σ(-z), not 1 - σ(z): small probabilities keep their digits.
+        return np.stack((expit(-z), expit(z)), axis=1)
+
+    def predict(self, X: Any) -> Array:
+        """Return the more probable label of each sample, shape (n,)."""
+        positive = self.decision_function(X) > 0
+        labels: Array = self.classes_[positive.astype(np.intp)]
+        return labels
+
+    # ---- keeping ---------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted classifier to a safetensors file, parameters included."""
+        check_is_fitted(self)
+        storage.save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a classifier that `save` wrote; no code is run."""
+        loaded: Self = storage.load_model(cls, path)
+        return loaded
+
+    def to_onnx(self) -> Any:
+        """Return the network as an ONNX model with the outputs label and probabilities."""
+        check_is_fitted(self)
+        return onnx.to_onnx(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _samples(
+    X: Any, y: Array, weight: Array | None, rows: Array | None, dtype: np.dtype[Any]
+) -> Samples:
+    if rows is not None:
+        y = y[rows]
+        weight = None if weight is None else weight[rows]
+    return Samples(X, y.astype(dtype), _mean_one(weight, dtype), rows)
+
+
+def _mean_one(weight: Array | None, dtype: np.dtype[Any]) -> Array | None:
+    """Scale weights so that they count as many samples as there are."""
+    if weight is None:
+        return None
+    # Divided by the largest first: a sum of huge weights would overflow.
+    weight = weight / weight.max()
+    scaled: Array = (weight / weight.mean()).astype(dtype)
+    return scaled
