@@ -39,6 +39,7 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
     "eleven_lines": None,
     "flat_vector": (("BP101",), ("lam / m * theta",)),
     "flower": (("BP201", "BP202"), ("-(np.divide(self.Y", "dZ = dA * self.sigmoid_gradient(Z)")),
+    "flower_fixed": None,
     "layers_update_inside": (("BP105",), ("self.W -= lr", "return grad @ self.W.T")),
     "lstm": None,
     "neurons_of_lists": None,

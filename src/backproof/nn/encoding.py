@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Json = Any
 
+# What a hyper-parameter may name as a type.
+TYPES: Final[Mapping[str, type]] = {"float32": np.float32, "float64": np.float64}
+
 BIT_GENERATORS: Final[Mapping[str, Callable[[], np.random.BitGenerator]]] = {
     "MT19937": np.random.MT19937,
     "PCG64": np.random.PCG64,
@@ -58,6 +61,8 @@ def encode(value: Any, name: str, tensors: dict[str, Array]) -> Json:
                     for key, item in value.items()
                 ]
             }
+        case type() if value in TYPES.values():
+            return {"type": value.__name__}
         case np.random.RandomState():
             return {"random_state": encode(value.get_state(legacy=False), name, tensors)}
         case np.random.Generator():
@@ -101,6 +106,8 @@ def decode(value: Json, tensors: Mapping[str, Array]) -> Any:
             return tuple(decode(item, tensors) for item in content)
         case "items":
             return {decode(key, tensors): decode(item, tensors) for key, item in content}
+        case "type":
+            return TYPES[content]
         case "random_state":
             state = np.random.RandomState()
             state.set_state(decode(content, tensors))

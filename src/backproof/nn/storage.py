@@ -25,6 +25,8 @@ FORMAT_VERSION: Final = 1
 
 # Hyper-parameters that are code and therefore stay behind.
 LEFT_BEHIND: Final = frozenset({"callbacks"})
+# What the next `partial_fit` goes on from: moments and the generator of batches.
+MEMORY: Final = frozenset({"_optimizer_state", "_rng"})
 
 Model = TypeVar("Model")
 
@@ -137,8 +139,8 @@ def _built(kind: type[Model], document: Any, tensors: Mapping[str, Array]) -> Mo
 
 
 def _is_learned(name: str) -> bool:
-    """Whether an attribute is a result of `fit`, or the optimiser's memory for the next one."""
-    return name == "_optimizer_state" or (
+    """Whether an attribute is a result of `fit`, or the memory for the next one."""
+    return name in MEMORY or (
         name.isidentifier() and name.endswith("_") and not name.startswith("_")
     )
 
