@@ -55,6 +55,7 @@ quality: $(VENV)/.stamp-test
 
 docs: $(VENV)/.stamp-core
 	$(BIN)/python docs/refresh_readme.py
+	$(BIN)/python docs/refresh_codes.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -100,7 +100,7 @@ def run(
     ready_at = clock.get("ready", ended)
     report.timing.update(
         startup_s=ready_at - started,
-        script_s=ended - ready_at - conductor.analysis_seconds,
+        script_s=max(0.0, ended - ready_at - conductor.analysis_seconds),
         analysis_s=conductor.analysis_seconds,
     )
     return report

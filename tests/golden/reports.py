@@ -12,7 +12,10 @@ from backproof.finding import (
 )
 from backproof.source import Edit, SourceFile, Span
 
-TRAIN = '''\
+#: The right-hand side of a line that is too long for any terminal.
+LONG = "np.dot(W2.T, dZ2) * np.where(A1 > 0, 1.0, 0.0) + regularisation_strength * W2"
+
+TRAIN = """\
 import numpy as np
 
 def backward(W1, W2, X, Y, A1, A2):
@@ -28,8 +31,8 @@ def backward(W1, W2, X, Y, A1, A2):
     return dW1, dW2
 
 def step(W1, W2):
-    W2 -= 0.1 * dW1; 層 = "重み"; delta = np.dot(W2.T, dZ2) * np.where(A1 > 0, 1.0, 0.0) + regularisation_strength * W2
-'''
+    W2 -= 0.1 * dW1; 層 = "重み"; delta = LONG
+""".replace("LONG", LONG)
 
 CELL = "for epoch in range(10):\n    W -= lr * dW\n"
 
@@ -98,12 +101,14 @@ def wrong() -> Report:
 
 
 def odd() -> Report:
-    """Places over several lines, behind tabs, among wide characters, in long lines, in notebooks."""
+    """Places over several lines, behind tabs and wide characters, in long lines, in notebooks."""
     path = "/home/ada/net/train.py"
     cell = "/home/ada/net/study.ipynb[3]"
     empty = GradientReport("unverified", None, None, (), "no parameter update was found")
 
-    def finding(code: str, span: Span, label: str = "", file: str = path, **more: object) -> Finding:
+    def finding(
+        code: str, span: Span, label: str = "", file: str = path, **more: object
+    ) -> Finding:
         text = SourceFile(file, CELL if file == cell else TRAIN).slice(span)
         return Finding(
             code, "missing-factor", "warning", f"the title of {code}", "", file, span, text,

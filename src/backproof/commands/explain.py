@@ -11,8 +11,8 @@ from backproof.codes import CODES, FAMILIES, Code, UnknownCode, find
 from backproof.commands.arguments import fail
 
 DESCRIPTION = """\
-Explain a code: what it means, why it matters, a wrong example and the right form.
-Without a code, list all of them."""
+Explain a code: what it means, why it matters, a wrong example and the right
+form. Without a code, list all of them."""
 
 EXAMPLES = """\
 examples:
