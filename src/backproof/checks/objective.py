@@ -15,6 +15,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, append, as_updates, called, site_like
 from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.merge import merged
 from backproof.names import Names
 from backproof.roles import Hypothesis
 from backproof.trace import primitives
@@ -51,6 +52,10 @@ def judge_evaluation(
     point = _leaf(tape, evaluation.points[0])
     if point is None:
         return "the function does not use its argument"
+    again = tape.last.get(id(evaluation.points[-1]))
+    copied = None if again is None else tape.producer(again)
+    if copied is not None and again != point:
+        tape = as_one(tape, again, point, copied.event)
     cost = _node(tape, evaluation.cost)
     if cost is None:
         return "the cost that the function returns was not recorded"
@@ -58,7 +63,7 @@ def judge_evaluation(
     if gradient is None:
         return "the gradient that the function returns was not recorded"
     whole = Claim(_name(tape, point, evaluation), point, gradient)
-    claims = split(tape, point, gradient) or [whole]
+    claims = split(tape, point, gradient, tape.ancestors([cost])) or [whole]
     updates = as_updates(tape, claims)
     if not updates:
         return "the gradient has another number of entries than the argument"
@@ -69,6 +74,19 @@ def judge_evaluation(
     title = texts[0] if texts else made.where.text if made is not None else "cost"
     hypothesis = Hypothesis(title, cost, line=line, exact=True)
     return judge_step(tape, updates, evaluation.number, names, given=[hypothesis], moved=[point])
+
+
+def as_one(tape: Tape, again: int, point: int, event: int) -> Tape:
+    """Let the vector of the second function be that of the first, and share what both compute."""
+    for operation in tape.operations:
+        if again in operation.inputs:
+            operation.args = map_refs(
+                operation.args, lambda ref: Ref(point if ref.node == again else ref.node)
+            )
+            operation.inputs = tuple(
+                dict.fromkeys(point if n == again else n for n in operation.inputs)
+            )
+    return merged(tape, event)[0]
 
 
 def _leaf(tape: Tape, obj: Any) -> int | None:
@@ -116,8 +134,8 @@ def _name(tape: Tape, point: int, evaluation: Evaluation) -> str:
 # ---- the parts of the vector -------------------------------------------------------------------
 
 
-def split(tape: Tape, point: int, gradient: int) -> list[Claim]:
-    """Return a claim for each part that the program splits the vector into.
+def split(tape: Tape, point: int, gradient: int, forward: set[int]) -> list[Claim]:
+    """Return a claim for each part that the program's `forward` pass splits the vector into.
 
     Empty where it is used as a whole, or where its parts do not make up the whole.
     """
@@ -125,7 +143,7 @@ def split(tape: Tape, point: int, gradient: int) -> list[Claim]:
     if np.size(tape.value(gradient)) != size or size < 2:
         return []
     places = _places(tape, point)
-    read = _read(tape, places)
+    read = _read(tape, places, forward)
     groups: dict[bytes, list[int]] = {}
     for node, index in places.items():
         if 0 < index.size < size and np.unique(index).size == index.size:
@@ -210,11 +228,11 @@ def _rearranged(operation: Operation, tape: Tape, known: dict[int, Any]) -> Any:
         return None
 
 
-def _read(tape: Tape, places: dict[int, Any]) -> set[int]:
+def _read(tape: Tape, places: dict[int, Any], forward: set[int]) -> set[int]:
     """Return the parts that some operation works with, rather than rearranges."""
     found: set[int] = set()
     for operation in tape.operations:
-        if operation.out not in places:
+        if operation.out in forward and operation.out not in places:
             found.update(n for n in operation.inputs if n in places)
     return found
 
