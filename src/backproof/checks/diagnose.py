@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,9 @@ from backproof.checks.search import Found, StepSearch
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, proportion
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref
-from backproof.updates import MULTIPLY
+from backproof.roles import Parameter
+from backproof.trace.tape import Operation, Ref, Tape
+from backproof.updates import MULTIPLY, SUBTRACT
 
 EXACT = 1e-6
 MOST_ALTERNATIVES = 400
@@ -228,8 +229,12 @@ class Diagnoser:
         return ""
 
     def _edited_here(self) -> Diagnosis | None:
-        """One edit of the blamed statement makes the gradients right."""
-        return self._searched(self._statement_sites(self.operation))
+        """One edit of the blamed statement, or another argument of the call it is in."""
+        wrong = self.fault.repaired
+        here = self.search.best(self._statement_sites(self.operation), wrong)
+        call = self.search.at_calls(wrong, self.operation)
+        both = [f for f in (here, call) if f is not None and set(f.repaired) >= set(wrong)]
+        return self._from(min(both, key=lambda f: f.price, default=None))
 
     def _edited_near(self) -> Diagnosis | None:
         """One edit of a statement nearby does."""
@@ -494,15 +499,30 @@ def _operand_site(where: Site, used: str) -> Site | None:
     return None
 
 
+def _is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:
+    """Whether a scalar compares a cost with an earlier one: ``abs(previous - current)``."""
+    values = {n for p in params for n in (*p.old, *p.new)}
+    while node is not None:
+        operation = tape.producer(node)
+        if operation is None:
+            return False
+        if is_in(operation.function, SUBTRACT):
+            return not all(tape.ancestors([n]) & values for n in operation.inputs)
+        if len(operation.inputs) != 1:
+            return False
+        node = operation.inputs[0]
+    return False
+
+
 def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     """Word the diagnosis that an edit is."""
     edit, cause = found.edit, found.edit.cause
-    if edit.found and edit.found == edit.expected:
+    if edit.cause == "mutated-value":
         return Diagnosis(
             "BP105", "mutated-value", found.site, f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
-    if cause in LOCAL_CAUSES and search.is_local(found.site.index):
+    if cause in LOCAL_CAUSES and search.is_local(found.site.index) and found.site.kind == "binop":
         cause = "wrong-derivative"
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, found.site, edit.reason,
@@ -528,6 +548,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
+        and not _is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
     own = [f for f in fits if f.hypothesis.node is not None]
     if not own and len(evidence.params) > 1:

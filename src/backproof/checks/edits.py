@@ -91,8 +91,9 @@ def edits_of(operation: Operation, executions: int, scope: Scope) -> Iterator[Ed
     yield from _transposes(operation, scope)
     yield from _axes(operation, scope)
     yield from _dropped(operation, scope)
-    yield from _constants(operation)
+    yield from _constants(operation, scope)
     yield _sign(operation)
+    yield from _missing_functions(operation, scope)
     if executions <= MOST_EXECUTIONS:
         yield from _operands(operation, scope)
         yield from _inserted(operation, scope)
@@ -167,6 +168,27 @@ def _operators(operation: Operation, scope: Scope) -> Iterator[Edit]:
                    computing(lambda x, key, v: set_item(x, key, x[key] + v)), 1.0)  # fmt: skip
 
 
+def _missing_functions(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """A function of an operand in its place: ``np.exp(logp) * total`` for ``logp * total``."""
+    product = is_in(operation.function, MULTIPLY) or is_in(operation.function, DIVIDE)
+    if not product and not is_matrix_product(operation):
+        return
+    for i, arg in enumerate(operation.args):
+        if type(arg) is not Ref or scope.size(arg.node) > LARGE:
+            continue
+        name = scope.text(arg.node)
+        for unary in (np.exp, np.square, np.sqrt, np.sign, np.cos, np.sin):
+
+            def applied(
+                f: Any, *args: Any, position: int = i, unary: Any = unary, **kwargs: Any
+            ) -> Any:
+                return f(*[unary(a) if j == position else a for j, a in enumerate(args)], **kwargs)
+
+            shown = f"{unary.__name__}({short(name)})"
+            yield Edit("wrong-operand", f"`{short(name)}` stands where `{shown}` is meant",
+                       f"use `{shown}`", around(applied), 2.0)  # fmt: skip
+
+
 def is_matrix_product(operation: Operation) -> bool:
     """Whether an operation is a product of two recorded matrices or vectors."""
     function = operation.function
@@ -234,11 +256,7 @@ def _axes(operation: Operation, scope: Scope) -> Iterator[Edit]:
             for keep in (False, True):
                 shown = "no axis" if axis is None else f"axis={axis}"
 
-                def reduced(
-                    x: Any, *_: Any, how: Any = how, axis: Any = axis, keep: bool = keep, **__: Any
-                ) -> Any:
-                    return how(np.asarray(x), axis=axis, keepdims=keep)
-
+                reduced = _reducing(how, axis, keep)
                 if how is not own:
                     yield Edit("extra-factor" if how is np.sum else "missing-factor",
                                f"`{name}` stands where `{how.__name__}` is meant",
@@ -247,6 +265,11 @@ def _axes(operation: Operation, scope: Scope) -> Iterator[Edit]:
                     more = " with keepdims=True" if keep else ""
                     yield Edit("wrong-axis", f"the {name} runs over the wrong axis",
                                f"use {shown}{more}", computing(reduced), 1.0)  # fmt: skip
+
+
+def _reducing(how: Any, axis: int | None, keepdims: bool) -> Callable[..., Any]:
+    """Return a reduction that ignores the axis it is given."""
+    return lambda x, *_, **__: how(np.asarray(x), axis=axis, keepdims=keepdims)
 
 
 def _dropped(operation: Operation, scope: Scope) -> Iterator[Edit]:
@@ -273,6 +296,7 @@ def _dropped(operation: Operation, scope: Scope) -> Iterator[Edit]:
         if product:
             yield Edit("extra-factor", f"the factor `{name}` should not be there",
                        f"remove `{name}`", computing(alone), 1.2)  # fmt: skip
+            yield from _nested_drops(operation, i, scope)
         elif operation.where.kind.startswith("aug"):
             yield Edit("extra-term", f"`{short(operation.where.text)}` should assign, not add",
                        "use `=`", computing(alone), 1.5)  # fmt: skip
@@ -281,14 +305,49 @@ def _dropped(operation: Operation, scope: Scope) -> Iterator[Edit]:
                        f"remove `{name}`", computing(alone), 1.4)  # fmt: skip
 
 
-def _constants(operation: Operation) -> Iterator[Edit]:
+def _nested_drops(operation: Operation, position: int, scope: Scope) -> Iterator[Edit]:
+    """One factor of a product of three: ``delta * a * (1 - a)`` should be ``delta``."""
+    arg = operation.args[position]
+    inner = scope.tape.producer(arg.node)
+    if inner is None or inner.where.statement != operation.where.statement:
+        return
+    if not is_in(inner.function, MULTIPLY) or inner.where.file is not operation.where.file:
+        return
+    for kept, factor in enumerate(inner.args):
+        if type(factor) is not Ref:
+            continue
+
+        def change(
+            execution: Operation, _: int, position: int = position, kept: int = kept
+        ) -> Operation | None:
+            outer = execution.args[position] if len(execution.args) == 2 else None
+            maker = scope.tape.producer(outer.node) if type(outer) is Ref else None
+            if maker is None or maker.site != inner.site:
+                return None
+            args = list(execution.args)
+            args[position] = maker.args[kept]
+
+            def alone(*values: Any) -> Any:
+                return values[position] + np.zeros(np.shape(values[1 - position]))
+
+            return replace(
+                execution, function=alone, args=tuple(args),
+                inputs=(*execution.inputs, *maker.inputs),
+            )  # fmt: skip
+
+        name = scope.text(factor.node)
+        yield Edit("extra-factor", f"only `{name}` of this product should be there",
+                   f"use `{name}` alone", change, 1.3)  # fmt: skip
+
+
+def _constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
     """Another number in place of one that is written down."""
     function = operation.function
     text = short(operation.where.text)
     for i, arg in enumerate(operation.args):
         if type(arg) not in (int, float):
             continue
-        others: tuple[Any, ...] = (2 * arg, 0.5 * arg)
+        others: tuple[Any, ...] = (2 * arg, 0.5 * arg, *scope.constants)
         price = 1.4
         if is_in(function, POWERS):
             others, price = (2, 3, 1, -1, 0.5, -0.5, -1.5, -2), 1.2
@@ -328,6 +387,8 @@ def _operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
         for node in scope.alternatives(arg.node, operation.index):
             right = scope.text(node)
             price = 1.0 if scope.is_named(node) else 3.0
+            if is_in(operation.function, COMPARISONS):
+                price += 1.0  # yes or no: much fits by chance
             for sense in scope.senses(node):
 
                 def change(
@@ -344,7 +405,10 @@ def _operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
                     args[position] = Ref(found)
                     return replace(execution, args=tuple(args), inputs=(*execution.inputs, found))
 
-                yield Edit("wrong-operand", f"`{used}` stands where `{right}` is meant",
+                cause = "mutated-value" if scope.is_version(arg.node, node) else "wrong-operand"
+                if used == right:
+                    right = f"{right} of another layer or step"
+                yield Edit(cause, f"`{used}` stands where `{right}` is meant",
                            f"use `{right}` in place of `{used}`", change, price, used, right)  # fmt: skip
 
 

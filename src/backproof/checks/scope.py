@@ -36,6 +36,8 @@ class Scope:
         self._texts: dict[int, str] = {}
         self._families: dict[Any, list[int]] = {}
         self._place: dict[int, tuple[Any, int]] = {}
+        self.constants = _constants(tape)
+        """Numbers that the program writes, other than 0, 1 and 2."""
         for node in tape.nodes:
             if is_differentiable(run.env[node.index]):
                 family = self._family_of(node.index)
@@ -78,6 +80,14 @@ class Scope:
     def size(self, node: int) -> int:
         """Return the number of entries of a value."""
         return int(np.size(self.run.env[node]))
+
+    def is_version(self, node: int, other: int) -> bool:
+        """Whether two nodes are one object at different times, changed in between."""
+        first, second = self.tape.nodes[node].obj, self.tape.nodes[other].obj
+        return first is second and isinstance(first, np.ndarray) or (
+            self.tape.producer(other) is None and self.name(other) is not None
+            and self.text(node) == self.name(other)
+        )  # fmt: skip
 
     def made_after(self, node: int, index: int) -> bool:
         """Whether a node does not exist yet when an operation is executed."""
@@ -150,3 +160,14 @@ def _fits(shape: tuple[int, ...], like: tuple[int, ...], broadcast: bool) -> boo
     if not broadcast or len(shape) > len(like):
         return False
     return all(n in (1, m) for n, m in zip(shape[::-1], like[::-1], strict=False))
+
+
+def _constants(tape: Tape) -> tuple[float, ...]:
+    found: dict[float, None] = {}
+    for operation in tape.operations:
+        for arg in operation.args:
+            if type(arg) is float and arg not in (0.0, 1.0, 2.0, 0.5):
+                found[arg] = None
+        if len(found) > 6:
+            break
+    return tuple(found)

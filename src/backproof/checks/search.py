@@ -20,9 +20,14 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scope import Scope
 from backproof.roles import output_joins
+from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, map_refs
 
+#: Relative difference up to which two scales are one: a single number fits much by chance.
+SAME = 1e-7
+#: What an edit costs after which the gradients are a multiple of the cost's, in such units.
+OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
 FAR = 0.02
 MOST_OPERATIONS = 600
@@ -37,6 +42,7 @@ class Found:
     site: Site
     repaired: tuple[int, ...]
     scale: float
+    price: float
 
 
 class StepSearch:
@@ -63,10 +69,12 @@ class StepSearch:
         new = {n for p in evidence.params for n in p.new}
         self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
-        self.labels = {labels for _, labels, _ in output_joins(self.tape, evidence.params)}
+        joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
+        self.errors = {self.tape.operations[index].out for _, _, index in joins}
+        """Values where labels meet the output: the backward pass starts from them."""
         self.scale = fit.scale
         """Common scale of the gradients after the last edit that repaired any."""
-        self._reached: dict[int, set[int]] = {}
+        self._reached: dict[tuple[int, int, int], set[int]] = {}
         self.groups = self._groups()
 
     def _leaf_name(self, node: int) -> str | None:
@@ -108,14 +116,15 @@ class StepSearch:
                     continue
                 repaired = self.repairs(executions, edit, wrong)
                 if repaired:
-                    one = Found(edit, SITES[executions.place], repaired, self.scale)
+                    price += 0.0 if abs(self.scale - 1) < SAME else OTHER_SCALE
+                    one = Found(edit, SITES[executions.place], repaired, self.scale, price)
                     found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
         return found[0][2] if found else None
 
     def is_local(self, site: int) -> bool:
         """Whether a site's values carry no error: they depend on no labels, only on the forward."""
         operations = self.groups.get(site, [])
-        return bool(operations) and not self.tape.ancestors([operations[0].out]) & self.labels
+        return bool(operations) and not self.tape.ancestors([operations[0].out]) & self.errors
 
     def in_order(self) -> list[int]:
         """Return the sites of the backward pass in order of their first execution."""
@@ -125,10 +134,15 @@ class StepSearch:
         operations = self.groups.get(site, [])
         if not operations or len(operations) > MOST_OPERATIONS:
             return
-        executions = Executions(site, tuple(operations))
-        for example in self._kinds(operations):
-            for edit in edits_of(example, len(operations), self.scope):
-                yield edit, executions
+        # An augmented store is three operations of one site: read, add, write.
+        alike: dict[str, list[Operation]] = {}
+        for operation in operations:
+            alike.setdefault(_function_name(operation), []).append(operation)
+        for members in alike.values():
+            executions = Executions(site, tuple(members))
+            for example in self._kinds(members):
+                for edit in edits_of(example, len(members), self.scope):
+                    yield edit, executions
 
     def _kinds(self, operations: Sequence[Operation]) -> list[Operation]:
         """Executions of a site that differ in what they get: a number, a transpose."""
@@ -160,7 +174,7 @@ class StepSearch:
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
         if self.fit.chosen:
-            same = abs(again.scale / self.fit.scale - 1) < 1e-4
+            same = abs(again.scale / self.fit.scale - 1) < SAME
             if not same or not set(self.fit.chosen) <= set(again.chosen):
                 return ()
         elif again.wrong or not self._descends(again):
@@ -177,9 +191,11 @@ class StepSearch:
         return True
 
     def _reach(self, executions: Executions) -> set[int]:
-        if executions.place not in self._reached:
-            self._reached[executions.place] = self.tape.reach(o.out for o in executions.operations)
-        return self._reached[executions.place]
+        first = executions.operations[0]
+        key = (executions.place, first.index, len(executions.operations))
+        if key not in self._reached:
+            self._reached[key] = self.tape.reach(o.out for o in executions.operations)
+        return self._reached[key]
 
     def _one(self, edited: dict[int, Operation], dirty: set[int], index: int) -> bool:
         """Whether one parameter's gradient fits after an edit."""
@@ -189,17 +205,26 @@ class StepSearch:
         fill(run, match, self.fit.hypothesis.after)
         scale = self.fit.scale if self.fit.chosen else None
         return any(
-            scale is None or abs(s / scale - 1) < 1e-4
+            scale is None or abs(s / scale - 1) < SAME
             for level, s, _ in match.scales
             if level < 0 or not old.parameter.levels[level].deep
         )
 
     # ---- calls ---------------------------------------------------------------------------------
 
-    def at_calls(self, wrong: Sequence[int]) -> Found | None:
-        """Try other arguments for the calls of the user's own functions."""
+    def at_calls(self, wrong: Sequence[int], around: Operation | None = None) -> Found | None:
+        """Try other arguments for the calls of the user's own functions.
+
+        With `around`, for those calls only that an operation runs in.
+        """
         found: list[tuple[int, float, Found]] = []
+        sites = None
+        if around is not None:
+            chain = self.tape.chains()[around.index]
+            sites = {self.tape.calls[call][1] for call in chain}
         for site, calls in self._calls().items():
+            if sites is not None and site not in sites:
+                continue
             for executions, edit in self._arguments(site, calls):
                 if self.late():
                     break
@@ -207,7 +232,7 @@ class StepSearch:
                     continue
                 repaired = self.repairs(executions, edit, wrong)
                 if repaired:
-                    one = Found(edit, SITES[site], repaired, self.scale)
+                    one = Found(edit, SITES[site], repaired, self.scale, edit.cost)
                     found = sorted([*found, (-len(repaired), edit.cost, one)],
                                    key=lambda f: f[:2])[:1]  # fmt: skip
         return found[0][2] if found else None
@@ -257,6 +282,11 @@ class StepSearch:
                         f"`{used}` is passed where `{right}` is meant",
                         f"pass `{right}` in place of `{used}`", change, price, used, right,
                     )  # fmt: skip
+
+
+def _function_name(operation: Operation) -> str:
+    function = operation.function
+    return repr(function) if isinstance(function, Method) else getattr(function, "__name__", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,8 @@ def class_factors(class_weight: Any, weight: Array, y: Array, classes: Array) ->
 
 def check_hidden_layers(hidden_layers: Any) -> tuple[int, ...]:
     """Return the numbers of hidden units."""
-    layers: list[Any] = [hidden_layers] if isinstance(hidden_layers, Integral) else list(hidden_layers)
+    one = isinstance(hidden_layers, Integral)
+    layers: list[Any] = [hidden_layers] if one else list(hidden_layers)
     if any(isinstance(n, bool) or not isinstance(n, Integral) or int(n) < 1 for n in layers):
         from sklearn.utils._param_validation import InvalidParameterError
 

@@ -134,29 +134,18 @@ class Tape:
         decorator) belongs to the innermost call known.
         """
         if self._chains is None:
-            chains: list[tuple[int, ...]] = []
-            stack: list[int] = []
-            begun = 0
+            calls = iter(enumerate(self.calls))
+            upcoming = next(calls, None)
+            frames = [_Frame(-1, "")]
+            self._chains = []
             for operation in self.operations:
-                while begun < len(self.calls) and self.calls[begun][0] < operation.event:
-                    self._leave(stack, SITES[self.calls[begun][1]].function)
-                    stack.append(begun)
-                    begun += 1
-                self._leave(stack, operation.where.function)
-                chains.append(tuple(stack))
-            self._chains = chains
+                while upcoming is not None and upcoming[1][0] < operation.event:
+                    _enter(frames, SITES[upcoming[1][1]].function)
+                    frames[-1].begun.append((upcoming[0], upcoming[1][2]))
+                    upcoming = next(calls, None)
+                _enter(frames, operation.where.function)
+                self._chains.append(tuple(frame.call for frame in frames[1:]))
         return self._chains
-
-    def _leave(self, stack: list[int], function: str) -> None:
-        """Drop the calls that are over when code of a function runs."""
-        name = function.rpartition(".")[2]
-        if name == "<module>":
-            stack.clear()
-            return
-        for depth in range(len(stack) - 1, -1, -1):
-            if self.calls[stack[depth]][2] == name:
-                del stack[depth + 1 :]
-                return
 
     def called_from(self, operation: Operation) -> Site | None:
         """Return the call expression that entered the function of an operation, if known."""
@@ -325,7 +314,8 @@ class Tape:
                     result = as_double(result)
                 env[out] = result
                 if type(result) is bool or type(result) is np.bool_:
-                    if bool(result) != bool(self.nodes[out].obj):
+                    recorded = self.nodes[out].obj
+                    if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
 
@@ -385,6 +375,33 @@ def as_double(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f":
         return value if value.dtype.itemsize == 8 else value.astype(np.float64)
     return value
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A call that runs, and the calls begun in it: their arguments come before their bodies."""
+
+    call: int
+    name: str
+    begun: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _enter(frames: list[_Frame], function: str) -> None:
+    """Leave or enter calls so that code of a function runs on top."""
+    name = function.rpartition(".")[2]
+    for depth in range(len(frames) - 1, -1, -1):
+        frame = frames[depth]
+        for position in range(len(frame.begun) - 1, -1, -1):
+            call, callee = frame.begun[position]
+            if callee == name:
+                del frame.begun[position:]
+                frames[depth + 1 :] = [_Frame(call, name)]
+                return
+        if frame.name == name:
+            del frames[depth + 1 :]
+            return
+    if name == "<module>":
+        del frames[1:]
 
 
 # ---- building ----------------------------------------------------------------------------------
