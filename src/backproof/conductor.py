@@ -310,4 +310,3 @@ class Conductor:
         self.recording_step = False
         recorder.log.clear()
         recorder.stop()
-

@@ -201,9 +201,7 @@ class Lookout:
         if all(is_sound(event[4]) for event in log):
             return
         tape = build(log, 0, len(log))
-        updates = [
-            u for u in find_updates(tape, 0, len(tape.operations)) if u.sites(tape) & sites
-        ]
+        updates = [u for u in find_updates(tape, 0, len(tape.operations)) if u.sites(tape) & sites]
         if self.examine(tape, updates, step) and self.finding is not None:
             self.awake.leave(self.finding)
         if self.warnings:
@@ -253,4 +251,3 @@ def _frames(traceback: TracebackType | None) -> list[FrameType]:
         frames.append(traceback.tb_frame)
         traceback = traceback.tb_next
     return frames[::-1]
-

@@ -64,8 +64,10 @@ class Names:
         if kind is float or isinstance(value, (np.ndarray, np.generic)):
             self.paths[id(value)] = path
             self.parents[id(value)] = (holder, holder_path)
-        elif kind in (list, tuple, dict) or hasattr(value, "__dict__") or hasattr(kind, "__slots__"):
-            if isinstance(value, (ModuleType, type)) or callable(value) and not _is_layer(value):
+        elif (
+            kind in (list, tuple, dict) or hasattr(value, "__dict__") or hasattr(kind, "__slots__")
+        ):
+            if isinstance(value, (ModuleType, type)) or (callable(value) and not _is_layer(value)):
                 return
             self.paths[id(value)] = path
             self.parents[id(value)] = (holder, holder_path)

@@ -23,6 +23,8 @@ class RunOptions:
         A step that records more operations is not judged.
     show_plots : bool
         Let the program open windows.
+    diagnose : bool
+        Look for the reason of a wrong gradient; else it is only judged.
     """
 
     steps: int | None = None
@@ -31,3 +33,4 @@ class RunOptions:
     gradients: tuple[tuple[str, str], ...] = ()
     max_events: int = 400_000
     show_plots: bool = False
+    diagnose: bool = True

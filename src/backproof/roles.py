@@ -136,9 +136,7 @@ class Descent:
             return self._summed(operation, function in SUBTRACT)
         return None
 
-    def _scaled(
-        self, operation: Operation, divides: bool
-    ) -> tuple[int, float | None, bool] | None:
+    def _scaled(self, operation: Operation, divides: bool) -> tuple[int, float | None, bool] | None:
         a, b = operation.args
         shape = np.shape(self.tape.nodes[operation.out].obj)
         pairs = [(a, b)] if divides else [(a, b), (b, a)]
@@ -152,9 +150,9 @@ class Descent:
             if scalar is not None:
                 number = 1.0 / scalar if divides and scalar else scalar
                 return value.node, number, self._is_size(scalar)
-            if divides and self._is_root(scale):
-                best = (value.node, None, False)
-            elif type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape:
+            if (divides and self._is_root(scale)) or (
+                type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape
+            ):
                 best = (value.node, None, False)
         return best
 

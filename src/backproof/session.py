@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from backproof.checks.gradient import StepEvidence
 from backproof.conductor import Conductor, StopRun
 from backproof.finding import Report
 from backproof.lookout import Lookout
@@ -26,6 +27,7 @@ def run(
     module: bool = False,
     restore: bool = True,
     pulse: Callable[[int], object] | None = None,
+    observe: Callable[[StepEvidence], object] | None = None,
 ) -> Report:
     """Run a program under the debugger and return what was found.
 
@@ -42,6 +44,8 @@ def run(
         Give the process its own ``sys.argv``, ``__main__`` … back (see `launch`).
     pulse : callable (steps) -> object, optional
         Called about once a second while the program trains.
+    observe : callable (StepEvidence) -> object, optional
+        Called with each judged step; may raise `StopRun` to end the program there.
 
     Returns
     -------
@@ -54,6 +58,8 @@ def run(
     """
     started = time.perf_counter()
     verdict = Verdict(options)
+    if observe is not None:
+        verdict.observers.append(observe)
     lookout = Lookout()
     lookout.pulse = pulse
     lookout.watchers.append(verdict.training.before)

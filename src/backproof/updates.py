@@ -278,9 +278,7 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
     return [u for u in found if u.old not in feeding]
 
 
-def _repeated(
-    tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop: int
-) -> bool:
+def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop: int) -> bool:
     """Whether some Δ is computed from the value that an earlier merge produced."""
     if len(merges) < 2:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,6 +62,8 @@ class Verdict:
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
         self.reason = ""
+        self.observers: list[Callable[[StepEvidence], object]] = []
+        """Called with each judged step; may raise `StopRun` to end the program there."""
 
     # ---- one step ------------------------------------------------------------------------------
 
@@ -71,7 +74,9 @@ class Verdict:
         except Exception as error:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
-            self.warnings.append(f"step {step} could not be judged: {type(error).__name__}: {error}")
+            self.warnings.append(
+                f"step {step} could not be judged: {type(error).__name__}: {error}"
+            )
 
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         self.training.look(tape, updates, step)
@@ -88,6 +93,8 @@ class Verdict:
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
         self.take(evidence)
+        for observe in self.observers:
+            observe(evidence)
 
     def take(self, evidence: StepEvidence, *, claimed: bool = False) -> None:
         """Add what a judged step says; `claimed` where no update of the program's is behind it."""
@@ -99,7 +106,8 @@ class Verdict:
             if self.cost is None or evidence.fit.hypothesis.node is not None:
                 self.cost = (title, evidence.fit.hypothesis.line)
         diagnosis = None
-        if evidence.fit is None and not self.preferred and not evidence.unfaithful:
+        anchored = evidence.fit is not None or bool(self.preferred)
+        if not anchored and not evidence.unfaithful and self.options.diagnose:
             diagnosis = self._without_anchor(evidence)
         wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i)]
         if evidence.fit is None:
@@ -111,7 +119,7 @@ class Verdict:
         for fault in () if claimed else ascending(evidence):
             self._add_state(evidence, fault)
         names = {evidence.params[i].name for i in wrong}
-        if names - self.blamed:
+        if names - self.blamed and self.options.diagnose:
             self.blamed |= names
             explained: set[int] = set()
             for fault in (*stale_reads(evidence), *not_reset(evidence)):
@@ -233,8 +241,8 @@ class Verdict:
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
         if diagnosis.code == "BP104":
             title = f"the update of {shown} goes up the cost instead of down"
-        notes = () if diagnosis.code == "BP104" else tuple(
-            _numbers(evidence, i) for i in repaired[:4]
+        notes = (
+            () if diagnosis.code == "BP104" else tuple(_numbers(evidence, i) for i in repaired[:4])
         )
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
@@ -356,9 +364,7 @@ def _numbers(evidence: StepEvidence, index: int) -> str:
     )
 
 
-def _consequences(
-    evidence: StepEvidence, operations: tuple[int, ...], site: Site
-) -> list[Site]:
+def _consequences(evidence: StepEvidence, operations: tuple[int, ...], site: Site) -> list[Site]:
     """Statements that only inherit the error."""
     tape = evidence.tape
     outs = [tape.operations[i].out for i in operations]
@@ -371,4 +377,3 @@ def _consequences(
             if line != site.span.line and where.file is site.file and line not in lines:
                 lines[line] = where
     return list(lines.values())[:6]
-

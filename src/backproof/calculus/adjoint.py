@@ -92,7 +92,12 @@ def adjoints(
 
 
 def pull(
-    operation: Operation, env: list[Any], g: Any, *, tie: float = 0.5, within: set[int] | None = None
+    operation: Operation,
+    env: list[Any],
+    g: Any,
+    *,
+    tie: float = 0.5,
+    within: set[int] | None = None,
 ) -> list[tuple[int, Any]]:
     """Pull one operation's cotangent back to what it reads: ``[(node, cotangent), …]``.
 

@@ -38,13 +38,15 @@ def directional(
         value = np.asarray(run.env[n], dtype=float)
         parts.append((n, direction[offset : offset + value.size].reshape(value.shape)))
         offset += value.size
-    size = max((float(np.max(np.abs(np.asarray(run.env[n])), initial=0.0)) for n in nodes))
+    size = max(float(np.max(np.abs(np.asarray(run.env[n])), initial=0.0)) for n in nodes)
 
     def cost(t: float) -> float:
         moved = {n: _like(run.env[n], np.asarray(run.env[n], float) + t * v) for n, v in parts}
         again = tape.replay(moved, double=True, base=run, dirty=dirty, replace=moved)
         value = again.env[target]
-        return float(np.sum(np.asarray(weight) * np.asarray(value))) if value is not None else np.nan
+        return (
+            float(np.sum(np.asarray(weight) * np.asarray(value))) if value is not None else np.nan
+        )
 
     best, best_error = np.nan, np.inf
     previous = np.nan

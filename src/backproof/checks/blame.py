@@ -18,8 +18,8 @@ import numpy as np
 from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import TOLERANCE, Fit, rematch
-from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.trace.primitives import patch_view, set_item, strided_view
+from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import ADD, SUBTRACT
 
 MOST_INSTANCES = 3_000
@@ -157,7 +157,7 @@ class Blame:
                 if best is not None and len(best.repaired) == len(wrong):
                     return best
         last = self._at_gradient(wrong, kept, run)
-        if best is None or last is not None and len(last.repaired) > len(best.repaired):
+        if best is None or (last is not None and len(last.repaired) > len(best.repaired)):
             return last
         return best
 
@@ -169,10 +169,13 @@ class Blame:
             out = operation.out
             if out in self.forward:
                 continue
-            if out in self.right or self._cotangent_of(run, out, part=True) is not None:
-                self.accounted.add(out)
-            elif operation.function in SUMMING and all(
-                n in self.accounted or self._is_constant(n) for n in operation.inputs
+            if (
+                out in self.right
+                or self._cotangent_of(run, out, part=True) is not None
+                or (
+                    operation.function in SUMMING
+                    and all(n in self.accounted or self._is_constant(n) for n in operation.inputs)
+                )
             ):
                 self.accounted.add(out)
 
@@ -237,9 +240,7 @@ class Blame:
         known = self.right.get(operation.out)
         return known is not None and known in [self.right.get(n) for n in operation.inputs]
 
-    def _at_gradient(
-        self, wrong: set[int], kept: dict[int, Any], run: Run
-    ) -> Fault | None:
+    def _at_gradient(self, wrong: set[int], kept: dict[int, Any], run: Run) -> Fault | None:
         """The gradients' own expressions: replacing these always helps, so they come last."""
         best: Fault | None = None
         groups: dict[int, dict[int, tuple[int, Any]]] = {}
@@ -561,7 +562,9 @@ class Blame:
     def _repaired(self, replace: dict[int, Any], wrong: set[int]) -> list[int]:
         """Return which wrong gradients a replacement makes right; none if it spoils a right one."""
         again = rematch(self._replayed(replace), self.fit)
-        if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(again.chosen):
+        if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(
+            again.chosen
+        ):
             return []
         return [i for i in sorted(wrong) if i in again.chosen]
 
@@ -597,6 +600,4 @@ def _shaped(value: Any, like: Any) -> Any:
 def _same(a: Any, b: Any) -> bool:
     """Whether two values are equal to rounding."""
     x, y = np.asarray(a, float), np.asarray(b, float)
-    return x.shape == y.shape and bool(
-        np.linalg.norm(x - y) <= 1e-9 * (np.linalg.norm(y) or 1.0)
-    )
+    return x.shape == y.shape and bool(np.linalg.norm(x - y) <= 1e-9 * (np.linalg.norm(y) or 1.0))

@@ -11,11 +11,11 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame import Blame, Fault
 from backproof.checks.edits import is_in, short
-from backproof.checks.search import Found, StepSearch
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, proportion
-from backproof.trace.site import SITES, Site
+from backproof.checks.search import Found, StepSearch
 from backproof.roles import Parameter
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import MULTIPLY, SUBTRACT
 
@@ -127,7 +127,7 @@ class Diagnoser:
         site = caller if caller is not None else operation.where
         return self.finding(
             "BP101", "missing-factor",
-            f"`{short(site.text)}` does not use the gradient that comes in", 
+            f"`{short(site.text)}` does not use the gradient that comes in",
             "multiply by the gradient that comes in", site=site,
         )  # fmt: skip
 
@@ -183,10 +183,12 @@ class Diagnoser:
         name = self.describe_factor(s)
         text = self.operation.where.text
         statement = _statement_text(self.operation.where)
-        extra = s > 1 and _mentions(statement, s) or s < 1 and _mentions(statement, 1 / s)
+        extra = (s > 1 and _mentions(statement, s)) or (s < 1 and _mentions(statement, 1 / s))
         code = "BP102" if len(self.fault.repaired) < len(self.blame.fit.matches) else "BP101"
         sign = ", with the sign reversed" if s < 0 else ""
-        size = f"{abs(s):.6g} times too large" if abs(s) > 1 else f"{1 / abs(s):.6g} times too small"
+        size = (
+            f"{abs(s):.6g} times too large" if abs(s) > 1 else f"{1 / abs(s):.6g} times too small"
+        )
         if extra:
             return self.finding(code, "extra-factor", f"it is {size}{sign}{name}",
                                 f"remove the factor {abs(s):.6g} from `{text}`")  # fmt: skip

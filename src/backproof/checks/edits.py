@@ -287,9 +287,7 @@ def _dropped(operation: Operation, scope: Scope) -> Iterator[Edit]:
         other = operation.args[1 - i]
         name = scope.text(other.node) if type(other) is Ref else repr(other)
 
-        def alone(
-            *args: Any, position: int = i, negative: bool = i == 1 and subtracts
-        ) -> Any:
+        def alone(*args: Any, position: int = i, negative: bool = i == 1 and subtracts) -> Any:
             value = -args[position] if negative else args[position]
             return value + np.zeros(np.shape(args[1 - position])) if np.ndim(value) else value
 

@@ -54,9 +54,9 @@ class Prehistory:
         if not bad or len(self.findings) > 200:
             return
         tape = build(log, 0, len(log))
-        nodes = {
-            o.out: None for o in tape.operations if not is_sound(tape.value(o.out))
-        } | {n.index: None for n in tape.nodes if n.kind == "draw" and not is_sound(n.obj)}
+        nodes = {o.out: None for o in tape.operations if not is_sound(tape.value(o.out))} | {
+            n.index: None for n in tape.nodes if n.kind == "draw" and not is_sound(n.obj)
+        }
         for node in nodes:
             obj = tape.nodes[node].obj
             key = _identity(obj)
@@ -356,9 +356,7 @@ def _spread(
     spoilt = [u for u in updates if u.new in reached]
     if spoilt:
         names = Names({s.file.path for s in SITES})
-        shown = ", ".join(
-            dict.fromkeys(f"`{names.of(tape, [update])}`" for update in spoilt[:6])
-        )
+        shown = ", ".join(dict.fromkeys(f"`{names.of(tape, [update])}`" for update in spoilt[:6]))
         lines = ", ".join(str(r.span.line) for r in forward)
         notes.append(f"it reaches {shown}" + (f" (lines {lines})" if lines else ""))
     return notes

@@ -112,8 +112,10 @@ def constants(value: Any) -> Iterator[float]:
 
 
 def _has_nan(value: Any) -> bool:
-    return bool(np.isnan(value).any()) if isinstance(value, (np.ndarray, np.generic)) else (
-        type(value) is float and value != value
+    return (
+        bool(np.isnan(value).any())
+        if isinstance(value, (np.ndarray, np.generic))
+        else (type(value) is float and value != value)
     )
 
 

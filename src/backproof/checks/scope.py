@@ -84,7 +84,7 @@ class Scope:
     def is_version(self, node: int, other: int) -> bool:
         """Whether two nodes are one object at different times, changed in between."""
         first, second = self.tape.nodes[node].obj, self.tape.nodes[other].obj
-        return first is second and isinstance(first, np.ndarray) or (
+        return (first is second and isinstance(first, np.ndarray)) or (
             self.tape.producer(other) is None and self.name(other) is not None
             and self.text(node) == self.name(other)
         )  # fmt: skip

@@ -149,9 +149,7 @@ class StepSearch:
         kinds: dict[tuple[Any, ...], Operation] = {}
         for operation in operations:
             makers = [self.tape.producer(a.node) if type(a) is Ref else a for a in operation.args]
-            kind = tuple(
-                is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers
-            )
+            kind = tuple(is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers)
             kinds.setdefault(kind, operation)
         return list(kinds.values())[:4]
 

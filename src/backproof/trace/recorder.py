@@ -51,8 +51,7 @@ OPAQUE = _Marker("opaque")
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
 SCALARS: frozenset[type] = frozenset(
-    {float}
-    | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
+    {float} | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
 )
 TRACKED: frozenset[type] = ARRAYS | SCALARS
 
@@ -720,4 +719,3 @@ def _main_thread_test() -> Callable[[], bool]:
 
     get_ident, main = threading.get_ident, threading.main_thread().ident
     return lambda: get_ident() == main
-

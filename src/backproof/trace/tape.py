@@ -670,4 +670,3 @@ def refs_in(args: Any) -> Iterator[tuple[tuple[Any, ...], int]]:
             yield path, value.node
         elif kind is list or kind is tuple:
             stack.extend([((*path, i), item) for i, item in enumerate(value)])
-

@@ -35,7 +35,7 @@ case(sl.inv, regular(3))
 case(sl.det, regular(3))
 for lo in (True, False):
     for tr in (0, 1, "T"):
-        case(sl.solve_triangular, regular(3), normal(3), trans=tr, lower=lo)
+        case(sl.solve_triangular, regular(3) + 3 * np.eye(3), normal(3), trans=tr, lower=lo)
         case(sl.solve_triangular, regular(3), normal(3, 2), trans=tr, lower=lo, unit_diagonal=True)
 case(np.cross, normal(3), normal(3))
 case(np.cross, normal(2, 3), normal(3))
