@@ -1,0 +1,1 @@
+"""From a finding to an edit of the source that was run and came out right."""

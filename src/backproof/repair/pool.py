@@ -1,0 +1,145 @@
+"""Runs jobs in processes of their own, a few at a time; each is ended by its number when late."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from backproof.repair.trial import Job, Perform, Trial, perform
+
+
+@dataclass(slots=True)
+class Running:
+    """A child process and what it has sent so far."""
+
+    key: Any
+    process: int
+    pipe: int
+    deadline: float
+    started: float
+    slot: int
+    received: list[bytes] = field(default_factory=list)
+
+
+class Pool:
+    """Forks this process, which has imported all that trials need and run nothing of the user's.
+
+    Parameters
+    ----------
+    workers : int
+        Processes at a time.
+    timeout : float
+        Seconds that one may take.
+    """
+
+    def __init__(self, workers: int, timeout: float, work: Perform = perform) -> None:
+        self.workers = workers
+        self.timeout = timeout
+        self.work = work
+
+    def one(self, job: Job) -> Trial:
+        """Run one job and wait for it."""
+        for _, trial in self.run([(None, lambda slot: job)]):
+            return trial
+        raise RuntimeError("a trial gave no answer")
+
+    def run(self, jobs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Trial]]:
+        """Yield each (key, trial) as it ends; closing the generator ends what still runs.
+
+        Parameters
+        ----------
+        jobs : iterable of (key, make)
+            ``make(slot)`` prepares the job for one of the `workers` places.
+        """
+        waiting = iter(jobs)
+        active: list[Running] = []
+        free = list(range(self.workers))
+        try:
+            more = True
+            while more or active:
+                while more and free:
+                    entry = next(waiting, None)
+                    if entry is None:
+                        more = False
+                        break
+                    slot = free.pop(0)
+                    active.append(self._start(entry[0], entry[1](slot), slot))
+                for child in self._ready(active):
+                    active.remove(child)
+                    free.append(child.slot)
+                    yield child.key, self._result(child)
+        finally:
+            for child in active:
+                self._end(child)
+                os.close(child.pipe)
+
+    def _start(self, key: Any, job: Job, slot: int) -> Running:
+        reading, writing = os.pipe()
+        now = time.monotonic()
+        process = os.fork()
+        if process == 0:
+            self._child(job, reading, writing)
+        os.close(writing)
+        return Running(key, process, reading, now + self.timeout, now, slot)
+
+    def _child(self, job: Job, reading: int, writing: int) -> None:
+        """Do the job in the child, and leave without the parent's exit handlers."""
+        status = 1
+        try:
+            os.setsid()
+            os.close(reading)
+            answer = pickle.dumps(self.work(job))
+            with open(writing, "wb") as stream:
+                stream.write(answer)
+            status = 0
+        except BaseException:
+            status = 1
+        finally:
+            os._exit(status)
+
+    def _ready(self, active: list[Running]) -> list[Running]:
+        """Read what has come; return the children that are done or late."""
+        if not active:
+            return []
+        now = time.monotonic()
+        wait = max(0.0, min(child.deadline for child in active) - now)
+        readable, _, _ = select.select([c.pipe for c in active], [], [], min(wait, 0.5))
+        done = []
+        for child in active:
+            if child.pipe in readable:
+                data = os.read(child.pipe, 1 << 20)
+                child.received.append(data)
+                if not data:
+                    done.append(child)
+            elif time.monotonic() > child.deadline:
+                done.append(child)
+        return done
+
+    def _result(self, child: Running) -> Trial:
+        os.close(child.pipe)
+        data = b"".join(child.received)
+        seconds = time.monotonic() - child.started
+        late = time.monotonic() > child.deadline and not data
+        self._end(child)
+        if data:
+            with suppress(Exception):
+                trial: Trial = pickle.loads(data)
+                return trial
+        failure = f"no end within {self.timeout:g} s" if late else "the process ended without a word"
+        return Trial((), None, "", True, "", seconds, failure)
+
+    def _end(self, child: Running) -> None:
+        """End a child with all that it started (it leads a group of its own)."""
+        for end in (lambda: os.killpg(child.process, signal.SIGKILL),
+                    lambda: os.kill(child.process, signal.SIGKILL)):  # fmt: skip
+            with suppress(OSError):
+                end()
+        with suppress(OSError):
+            os.waitpid(child.process, 0)

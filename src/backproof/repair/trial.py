@@ -1,0 +1,254 @@
+"""One run of an edited program, judged for a few steps: what it says about the edit."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.state import ascending
+from backproof.conductor import StopRun
+from backproof.finding import Report
+from backproof.options import RunOptions
+from backproof.repair.guard import Guard
+
+#: Characters of the program's output that are kept.
+MOST_OUTPUT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A program to run, and how long.
+
+    Attributes
+    ----------
+    target : str
+        The script in the scratch copy, or a module.
+    root : str
+        The folder that the program may write to.
+    stdin : str
+        File that holds the standard input.
+    judged : int or None
+        End the program after so many judged steps.
+    strict : bool
+        End it at the first gradient that is not verified.
+    seed : int
+        Of the random generators that the program does not seed.
+    """
+
+    target: str
+    argv: tuple[str, ...]
+    cwd: str
+    root: str
+    stdin: str
+    options: RunOptions
+    module: bool = False
+    judged: int | None = None
+    strict: bool = False
+    seed: int = 0
+    probe: Any = None
+    """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedStep:
+    """One judged step: each parameter's status, and the cost as the program computed it.
+
+    Attributes
+    ----------
+    verdicts : dict of name to (status, reason)
+    cost_title : str
+    own_cost : bool
+        The cost is a value of the program's, not one of the registry.
+    scale : float
+        The factor that all gradients share.
+    deltas : dict of name to the norm of the update
+    """
+
+    step: int
+    verdicts: dict[str, tuple[str, str]]
+    cost_title: str
+    own_cost: bool
+    cost: float | None
+    scale: float
+    ascends: bool
+    deltas: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def verified(self) -> bool:
+        """Whether every gradient is right, and at least one is not zero."""
+        statuses = list(self.verdicts.values())
+        right = all(status == "verified" for status, _ in statuses)
+        return right and not self.ascends and any(r != "zero" for _, r in statuses)
+
+    @property
+    def wrong(self) -> frozenset[str]:
+        """The parameters that are not verified."""
+        return frozenset(n for n, (status, _) in self.verdicts.items() if status != "verified")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one run said.
+
+    Attributes
+    ----------
+    report : Report or None
+        None where the run failed outright: `failure` says why.
+    output : str
+        What the program printed.
+    dirty : bool
+        The program has changed files of its copy.
+    refused : str
+        What it was kept from doing outside the copy.
+    """
+
+    steps: tuple[JudgedStep, ...]
+    report: Report | None
+    output: str
+    dirty: bool
+    refused: str
+    seconds: float
+    failure: str = ""
+    gathered: Any = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether every gradient came out right on every judged step."""
+        return bool(self.steps) and all(step.verified for step in self.steps)
+
+
+def perform(job: Job) -> Trial:
+    """Run a job in this process, which must exist for it alone: streams and files are the job's."""
+    started = time.perf_counter()
+    guard = Guard(job.root)
+    output = os.path.join(job.root, "..", os.path.basename(job.root) + ".out")
+    _redirect(job, output)
+    os.chdir(job.cwd)
+    guard.install()
+    seed(job.seed)
+    watch = Watch(job)
+    report, failure = None, ""
+    # Judging needs the session; the process that forks trials has imported it already.
+    from backproof import session
+    from backproof.trace.launch import CannotLaunch
+
+    try:
+        if job.probe is not None:
+            job.probe.install()
+        report = session.run(
+            job.target, list(job.argv), job.options, module=job.module, restore=False,
+            observe=watch,
+        )  # fmt: skip
+    except CannotLaunch as error:
+        failure = str(error)
+    except BaseException as error:
+        failure = f"{type(error).__name__}: {error}"
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        failure = failure or "the program closed its output"
+    with open(output, encoding="utf-8", errors="replace") as stream:
+        printed = stream.read(MOST_OUTPUT)
+    if report is not None:
+        report = replace(report, warnings=tuple(str(w) for w in report.warnings))
+    return Trial(
+        tuple(watch.steps), report, printed, guard.changed, guard.refused,
+        time.perf_counter() - started, failure,
+        None if job.probe is None else job.probe.gathered,
+    )  # fmt: skip
+
+
+def _redirect(job: Job, output: str) -> None:
+    """Give this process the job's input, and files in place of the terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    places = (
+        (0, job.stdin, os.O_RDONLY),
+        (1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, os.devnull, os.O_WRONLY),
+    )
+    for number, path, flags in places:
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+
+
+def seed(number: int) -> None:
+    """Seed what a program that seeds nothing draws from, so that two runs can be compared."""
+    random.seed(number)
+    np.random.seed(number)
+    unseeded = np.random.default_rng
+
+    def default_rng(seed: Any = None) -> np.random.Generator:
+        return unseeded(number if seed is None else seed)
+
+    np.random.default_rng = default_rng
+
+
+class Watch:
+    """Notes each judged step, and ends the program when enough is known."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.steps: list[JudgedStep] = []
+
+    def __call__(self, evidence: StepEvidence) -> None:
+        """Take one judged step."""
+        step = summary(evidence)
+        self.steps.append(step)
+        done = self.job.judged is not None and len(self.steps) >= self.job.judged
+        if done or (self.job.strict and not step.verified):
+            raise StopRun
+
+
+def summary(evidence: StepEvidence) -> JudgedStep:
+    """Return what a trial keeps of a judged step."""
+    fit = evidence.fit
+    verdicts, deltas = {}, {}
+    for index, parameter in enumerate(evidence.params):
+        verdicts[parameter.name] = evidence.status(index)
+        deltas[parameter.name] = _moved(evidence, index)
+    node = fit.hypothesis.node if fit is not None else None
+    return JudgedStep(
+        step=evidence.step,
+        verdicts=verdicts,
+        cost_title=fit.hypothesis.title if fit is not None else "",
+        own_cost=node is not None,
+        cost=None if node is None else _scalar(evidence.tape.value(node)),
+        scale=fit.scale if fit is not None else 0.0,
+        ascends=bool(fit is not None and list(ascending(evidence))),
+        deltas=deltas,
+    )
+
+
+def _moved(evidence: StepEvidence, index: int) -> float:
+    parameter = evidence.params[index]
+    total = 0.0
+    for old, new in zip(parameter.old, parameter.new, strict=False):
+        before, after = evidence.run.env[old], evidence.run.env[new]
+        if before is not None and after is not None and np.shape(before) == np.shape(after):
+            gap = np.asarray(after, float) - np.asarray(before, float)
+            total += float(np.vdot(gap, gap))
+    return float(np.sqrt(total))
+
+
+def _scalar(value: Any) -> float | None:
+    try:
+        number = float(np.asarray(value, float).reshape(-1)[0])
+    except (TypeError, ValueError, IndexError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+Perform = Callable[[Job], Trial]
