@@ -12,7 +12,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame import Blame, Fault
 from backproof.checks.edits import is_in, short
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, proportion
+from backproof.checks.match import is_natural, Fit, proportion
 from backproof.checks.search import Found, StepSearch
 from backproof.roles import Parameter
 from backproof.trace.site import SITES, Site
@@ -559,9 +559,11 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     for fit in fits:
         fit.chosen = {}
         search = StepSearch(evidence, fit, patience=patience / len(fits))
+        if not search.shares_the_forward_pass():
+            continue
         wrong = fit.wrong
         found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
-        if found is None or len(found.repaired) < len(wrong):
+        if found is None or len(found.repaired) < len(wrong) or not is_natural(found.scale):
             continue
         fit.scale = found.scale
         return Unanchored(fit, from_edit(search, found))

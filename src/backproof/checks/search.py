@@ -70,6 +70,7 @@ class StepSearch:
         self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
+        self.outputs = {output for output, _, _ in joins}
         self.errors = {self.tape.operations[index].out for _, _, index in joins}
         """Values where labels meet the output: the backward pass starts from them."""
         self.scale = fit.scale
@@ -97,6 +98,13 @@ class StepSearch:
             if operation.out in feeding:
                 groups.setdefault(operation.site, []).append(operation)
         return groups
+
+    def shares_the_forward_pass(self) -> bool:
+        """Whether the gradients start from an output that the cost is computed from.
+
+        A cost on other data, or of a forward pass of its own, has other gradients.
+        """
+        return not self.outputs.isdisjoint(self.forward)
 
     def late(self) -> bool:
         """Whether the time for the search is over."""
