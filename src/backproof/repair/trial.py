@@ -69,7 +69,7 @@ class JudgedStep:
         The cost is a value of the program's, not one of the registry.
     scale : float
         The factor that all gradients share.
-    deltas : dict of name to the norm of the update
+    deltas : dict of name to (norm, projection) of the update
     """
 
     step: int
@@ -79,7 +79,7 @@ class JudgedStep:
     cost: float | None
     scale: float
     ascends: bool
-    deltas: dict[str, float] = field(default_factory=dict)
+    deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def verified(self) -> bool:
@@ -232,15 +232,18 @@ def summary(evidence: StepEvidence) -> JudgedStep:
     )
 
 
-def _moved(evidence: StepEvidence, index: int) -> float:
+def _moved(evidence: StepEvidence, index: int) -> tuple[float, float]:
+    """Return the norm of a parameter's update, and its component along a fixed direction."""
     parameter = evidence.params[index]
-    total = 0.0
+    total, along, count = 0.0, 0.0, 0
     for old, new in zip(parameter.old, parameter.new, strict=False):
         before, after = evidence.run.env[old], evidence.run.env[new]
         if before is not None and after is not None and np.shape(before) == np.shape(after):
-            gap = np.asarray(after, float) - np.asarray(before, float)
-            total += float(np.vdot(gap, gap))
-    return float(np.sqrt(total))
+            gap = (np.asarray(after, float) - np.asarray(before, float)).reshape(-1)
+            total += float(gap @ gap)
+            along += float(gap @ np.cos(np.arange(count, count + gap.size)))
+            count += gap.size
+    return float(np.sqrt(total)), along
 
 
 def _scalar(value: Any) -> float | None:

@@ -1,0 +1,106 @@
+"""What a trial of an edited program is worth against the program as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backproof.repair.trial import JudgedStep, Trial
+
+#: Relative difference of two costs (or scales) that counts as none.
+SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an edit helps.
+
+    Attributes
+    ----------
+    complete : bool
+        Every gradient is right on every judged step, and nothing else was changed.
+    scaled : bool
+        The gradients have the scale of those that were right before (1 where none was).
+    better : bool
+        `complete`, or fewer gradients are wrong than before and none more.
+    gain : int
+        Gradients made right.
+    """
+
+    complete: bool
+    scaled: bool
+    better: bool
+    gain: int
+    trial: Trial
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The larger the better."""
+        return self.complete, self.gain
+
+
+def judge(trial: Trial, before: Trial) -> Judgement:
+    """Compare a trial with that of the program before the edit."""
+    worthless = Judgement(False, False, False, 0, trial)
+    if not trial.steps or not before.steps or trial.refused:
+        return worthless
+    if trial.report is not None and trial.report.status == "raised":
+        if before.report is None or before.report.status != "raised":
+            return worthless
+    if not _same_program(trial, before):
+        return worthless
+    old, new = before.steps[0], trial.steps[0]
+    gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
+    complete = trial.verified and _complete(trial)
+    if complete:
+        return Judgement(True, _scaled(trial, before), True, gain, trial)
+    better = gain > 0 and new.wrong < old.wrong and not _frozen(new, old)
+    return Judgement(False, False, better, gain, trial)
+
+
+def _complete(trial: Trial) -> bool:
+    """Whether the program ended as it should, as far as it ran."""
+    return trial.report is not None and not any(
+        f.severity == "error" and f.code.startswith("BP1") for f in trial.report.findings
+    )
+
+
+def _same_program(trial: Trial, before: Trial) -> bool:
+    """Whether the same parameters are trained on the same cost as before."""
+    titles = {s.cost_title for s in before.steps}
+    known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0}
+    olds = {s.step: s for s in before.steps}
+    for step in trial.steps:
+        old = olds.get(step.step, before.steps[0])
+        if not set(old.verdicts) <= set(step.verdicts) or _frozen(step, old):
+            return False
+        if step.verified and not step.own_cost and step.cost_title not in titles:
+            return False
+        cost = known.get((step.step, step.cost_title))
+        if cost is not None and step.cost is not None:
+            if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
+                return False
+    return True
+
+
+def _frozen(new: JudgedStep, old: JudgedStep) -> bool:
+    """Whether a parameter that moved before moves no longer, or has no gradient any more."""
+    for name, (moved, _) in old.deltas.items():
+        if moved > 0 and not new.deltas.get(name, (0.0, 0.0))[0] > 0:
+            return True
+        zero = new.verdicts.get(name, ("", ""))[1] == "zero"
+        if zero and old.verdicts.get(name, ("", ""))[1] != "zero":
+            return True
+    return False
+
+
+def _scaled(trial: Trial, before: Trial) -> bool:
+    """Whether the gradients are those of the cost itself, or scaled as the right ones were."""
+    rights = [s for s in before.steps if len(s.wrong) < len(s.verdicts) and s.scale]
+    for step in trial.steps:
+        old = next(
+            (s for s in rights if (s.step, s.cost_title) == (step.step, step.cost_title)), None
+        )
+        wanted = old.scale if old is not None else 1.0
+        if step.own_cost and abs(step.scale / wanted - 1) > 1e-3:
+            return False
+    return True

@@ -1,0 +1,211 @@
+"""A proposed edit of the source, and the view of a file that proposals are made from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from backproof.source import Edit, SourceFile, Span
+
+Statement = ast.stmt
+_OPERATORS = ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.IfExp | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Edits that together may put one fault right.
+
+    Attributes
+    ----------
+    price : float
+        How unlikely the slip is that they undo: exchanging two similar names costs 1.
+    cause : str
+        The slug of that slip.
+    statement : Span
+        The statement that is changed.
+    value : str
+        The new text of the statement's value, where that is all that changes: it can be evaluated
+        beforehand (see `probe`).
+    """
+
+    path: str
+    edits: tuple[Edit, ...]
+    price: float
+    cause: str
+    statement: Span
+    value: str = ""
+
+
+@dataclass(slots=True)
+class Code:
+    """A file, its syntax tree, and who contains whom."""
+
+    file: SourceFile
+    tree: ast.Module
+    parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: SourceFile) -> Code:
+        """Parse a file.
+
+        Raises
+        ------
+        SyntaxError
+        """
+        tree = ast.parse("\n".join(file.lines))
+        code = cls(file, tree)
+        for node in ast.walk(tree):
+            for child in ast.iter_child_nodes(node):
+                code.parents[child] = node
+        return code
+
+    def span(self, node: ast.expr | ast.stmt) -> Span:
+        """Return where a node stands."""
+        return self.file.span_of(node)
+
+    def text(self, node: ast.expr | ast.stmt) -> str:
+        """Return a node's source, lines joined by line feeds."""
+        return self.file.text_of(node)
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield every statement."""
+        return (node for node in ast.walk(self.tree) if isinstance(node, ast.stmt))
+
+    def statement_at(self, line: int, column: int = 0) -> Statement | None:
+        """Return the innermost statement on a line; of several on it, the one at a column."""
+        best: Statement | None = None
+        for node in self.statements():
+            span = self.span(node)
+            if not span.line <= line <= header_end(node, span):
+                continue
+            if span.line == span.end_line == line and column and not (
+                span.column <= column < span.end_column
+            ):  # fmt: skip
+                if best is not None or span.column > column:
+                    continue
+            if best is None or span.start >= self.span(best).start:
+                best = node
+        return best
+
+    def function_of(self, node: ast.AST) -> ast.AST:
+        """Return the function (or module) around a node."""
+        while node in self.parents:
+            node = self.parents[node]
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                return node
+        return self.tree
+
+    def class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the class around a node."""
+        while node in self.parents:
+            node = self.parents[node]
+            if isinstance(node, ast.ClassDef):
+                return node
+        return None
+
+    def block_of(self, statement: Statement) -> list[Statement]:
+        """Return the list of statements that one belongs to."""
+        parent = self.parents.get(statement)
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(parent, name, None)
+            if isinstance(block, list) and statement in block:
+                return block
+        return [statement]
+
+    def loops_around(self, statement: ast.AST) -> list[ast.For | ast.While]:
+        """Return the loops around a statement in its function, the outermost first."""
+        loops: list[ast.For | ast.While] = []
+        node = statement
+        while node in self.parents:
+            node = self.parents[node]
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                break
+            if isinstance(node, ast.For | ast.While):
+                loops.append(node)
+        return loops[::-1]
+
+    def put(self, node: ast.expr, text: str) -> str:
+        """Return `text`, in brackets where an operator around `node` would tear it apart."""
+        if is_atomic(text) or self._is_bracketed(node):
+            return text
+        parent = self.parents.get(node)
+        tears = isinstance(parent, _OPERATORS | ast.Attribute | ast.Starred)
+        tears = tears or (isinstance(parent, ast.Subscript) and parent.value is node)
+        if not tears:
+            return text
+        if isinstance(parent, ast.BinOp) and parent.left is node:
+            # A product on the left of a sum needs none.
+            try:
+                inner = ast.parse(text.strip(), mode="eval").body
+            except SyntaxError:
+                return f"({text})"
+            if isinstance(inner, ast.BinOp) and _binds(inner) >= _binds(parent):
+                return text
+        return f"({text})"
+
+    def _is_bracketed(self, node: ast.expr) -> bool:
+        span = self.span(node)
+        before = self.file.line(span.line)[: span.column - 1].rstrip()
+        after = self.file.line(span.end_line)[span.end_column - 1 :].lstrip()
+        return before.endswith("(") and after.startswith(")")
+
+    def within(self, root: ast.expr, node: ast.expr, text: str) -> str:
+        """Return the text of `root` with `text` in place of `node`."""
+        outer, inner = self.span(root), self.span(node)
+        lead = self.file.slice(Span(outer.line, outer.column, inner.line, inner.column))
+        tail = self.file.slice(
+            Span(inner.end_line, inner.end_column, outer.end_line, outer.end_column)
+        )
+        return lead + text + tail
+
+
+def header_end(node: Statement, span: Span) -> int:
+    """Return the last line of a statement, or of its header if it has a body."""
+    body = getattr(node, "body", None)
+    if isinstance(body, list) and body:
+        first: ast.stmt = body[0]
+        return max(span.line, min(first.lineno - 1, span.end_line))
+    return span.end_line
+
+
+def value_of(statement: Statement) -> ast.expr | None:
+    """Return the expression that a statement computes."""
+    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr):
+        return statement.value
+    if isinstance(statement, ast.For):
+        return statement.iter
+    if isinstance(statement, ast.If | ast.While):
+        return statement.test
+    return None
+
+
+def targets_of(statement: Statement) -> list[ast.expr]:
+    """Return what a statement assigns to, tuples taken apart."""
+    if isinstance(statement, ast.Assign):
+        found = list(statement.targets)
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign | ast.For):
+        found = [statement.target]
+    else:
+        return []
+    flat: list[ast.expr] = []
+    for target in found:
+        flat.extend(target.elts if isinstance(target, ast.Tuple | ast.List) else [target])
+    return flat
+
+
+def is_atomic(text: str) -> bool:
+    """Whether no operator around a text can tear it apart."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return False
+    if text.strip().startswith("(") and isinstance(node, ast.Tuple):
+        return True
+    return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
+
+
+def _binds(node: ast.BinOp) -> int:
+    if isinstance(node.op, ast.Pow):
+        return 3
+    return 1 if isinstance(node.op, ast.Add | ast.Sub) else 2

@@ -1,0 +1,408 @@
+"""One-place edits of the expression that a statement computes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from backproof.repair.candidate import Code, Statement, is_atomic
+from backproof.repair.names import likeness
+
+#: (node to replace, new text, cause, price)
+Change = tuple[ast.expr, str, str, float]
+
+OPERATORS = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**",
+    ast.FloorDiv: "//", ast.Mod: "%",
+}  # fmt: skip
+COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
+REDUCTIONS = ("sum", "mean", "max", "average")
+#: Functions that are taken for one another.
+RELATED = (
+    ("sum", "mean"), ("exp", "log", "square", "sqrt", "tanh"), ("sin", "cos"), ("dot", "multiply"),
+    ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
+    ("divide", "multiply"), ("add", "subtract"),
+)  # fmt: skip
+_LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
+
+
+def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """Yield the edits of an expression, of the whole and of its parts."""
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(root):
+        if isinstance(node, ast.Call):
+            skipped.add(node.func)
+            if isinstance(node.func, ast.Attribute) and _is_module(node.func.value):
+                skipped.add(node.func.value)
+        if isinstance(node, ast.Attribute) and _is_module(node.value):
+            skipped.add(node.value)
+    for node in ast.walk(root):
+        if not isinstance(node, ast.expr) or node in skipped:
+            continue
+        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            continue
+        yield from _operators(code, node)
+        yield from _calls(code, node)
+        yield from _operands(code, node, atoms)
+        yield from _transposes(code, node)
+        yield from _numbers(code, node)
+        yield from _orders(code, node)
+        yield from _signs(code, node)
+
+
+def wholes(code: Code, statement: Statement, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """Yield what may be missing around an expression: a factor, a term, a sum, a derivative."""
+    for node in (root, *_terms(root)):
+        text = code.text(node)
+        if len(text) > 300 or isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict):
+            continue
+        grouped = text if is_atomic(text) or _is_product(node) else f"({text})"
+        far = 0.0 if node is root else 0.15
+        for size in sizes(code):
+            yield node, f"{grouped} / {size}", "missing-factor", 1.0 + far
+            yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
+        yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
+        yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
+        for derivative in derivatives(code, statement, atoms):
+            yield node, f"{grouped} * {derivative}", "missing-factor", 1.2 + far
+        for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
+            yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
+        for atom in atoms:
+            yield node, f"{grouped} * {atom}", "missing-factor", 1.5 + far
+            yield node, f"{text} + {atom}", "missing-term", 1.6 + far
+            yield node, f"{text} - {atom}", "missing-term", 1.9 + far
+            yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
+        for term in penalties(code, statement, atoms):
+            yield node, f"{text} + {term}", "missing-term", 1.3 + far
+
+
+# ---- parts -------------------------------------------------------------------------------------
+
+
+def _signs(code: Code, node: ast.expr) -> Iterator[Change]:
+    text = code.text(node)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield node, code.text(node.operand), "wrong-sign", 0.9
+    elif isinstance(node, ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute):
+        grouped = text if is_atomic(text) or _is_product(node) else f"({text})"
+        yield node, code.put(node, f"-{grouped}"), "wrong-sign", 1.3
+
+
+def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
+    if isinstance(node, ast.BinOp):
+        left, right = _bracketed(code, node.left), _bracketed(code, node.right)
+        kind = type(node.op)
+        put = code.put
+
+        def joined(sign: str, a: str = left, b: str = right) -> str:
+            return put(node, f"{a} {sign} {b}")
+
+        if kind in (ast.Add, ast.Sub):
+            yield node, joined("-" if kind is ast.Add else "+"), "wrong-sign", 0.9
+            yield node, put(node, f"{right} - {left}"), "wrong-sign", 1.0
+            yield node, joined("*"), "wrong-operand", 1.8
+            yield node, put(node, left), "extra-term", 1.2
+            yield node, put(node, right), "extra-term", 1.3
+            yield node, put(node, f"-{right}"), "extra-term", 1.6
+        elif kind in (ast.Mult, ast.Div):
+            other = ast.Div if kind is ast.Mult else ast.Mult
+            yield node, joined(OPERATORS[other]), "extra-factor", 1.3
+            yield node, put(node, left), "extra-factor", 1.1
+            yield node, put(node, right), "extra-factor", 1.1
+            for sign in ("+", "-"):
+                yield node, joined(sign), "wrong-operand", 1.8
+            if kind is ast.Mult:
+                for a, b in _matrix_pairs(left, right):
+                    yield node, joined("@", a, b), "elementwise-vs-matmul", 1.0
+                yield node, put(node, f"np.outer({left}, {right})"), "elementwise-vs-matmul", 1.4
+            else:
+                yield node, put(node, f"{right} / {left}"), "wrong-operand", 1.8
+        elif kind is ast.MatMult:
+            yield node, joined("*"), "elementwise-vs-matmul", 1.0
+            for a, b in _matrix_pairs(left, right)[1:]:
+                yield node, joined("@", a, b), "missing-transpose", 1.0
+        elif kind is ast.Pow:
+            yield node, put(node, left), "extra-factor", 1.1
+        for child in (node.left, node.right):
+            yield child, f"({code.text(child)}) ** 2", "missing-factor", 1.8
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        left, right = code.text(node.left), code.text(node.comparators[0])
+        for kind, sign in COMPARISONS.items():
+            if type(node.ops[0]) is not kind and type(node.ops[0]) in COMPARISONS:
+                yield node, code.put(node, f"{left} {sign} {right}"), "wrong-derivative", 1.1
+    elif isinstance(node, ast.IfExp):
+        yield node, code.put(node, _bracketed(code, node.body)), "wrong-operand", 1.0
+        yield node, code.put(node, _bracketed(code, node.orelse)), "wrong-operand", 1.0
+
+
+def _matrix_pairs(left: str, right: str) -> list[tuple[str, str]]:
+    turned = [turn(left), turn(right)]
+    if any(text[:1].isdigit() for text in (left, right)):
+        return [(left, right)]
+    return [
+        (left, right), (left, turned[1]), (turned[0], right), (right, left), (turned[1], left),
+        (right, turned[0]), (turned[0], turned[1]), (turned[1], turned[0]),
+    ]  # fmt: skip
+
+
+def turn(text: str) -> str:
+    """Return the transpose of an expression, as text."""
+    if text.endswith(".T"):
+        return text[:-2]
+    return f"{text}.T" if is_atomic(text) or text.startswith("(") else f"({text}).T"
+
+
+def _transposes(code: Code, node: ast.expr) -> Iterator[Change]:
+    parent = code.parents.get(node)
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        yield node, _bracketed(code, node.value), "missing-transpose", 0.9
+    elif isinstance(parent, ast.BinOp | ast.Call) and isinstance(
+        node, ast.Name | ast.Attribute | ast.Subscript | ast.Call
+    ):
+        near = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
+        near = near or (isinstance(parent, ast.Call) and _name(parent) in ("dot", "matmul"))
+        yield node, f"{code.text(node)}.T", "missing-transpose", 0.9 if near else 1.6
+
+
+def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
+    if not isinstance(node, ast.Call):
+        return
+    name = _name(node)
+    arguments = [code.text(a) for a in node.args]
+    for group in RELATED:
+        if name in group and isinstance(node.func, ast.Attribute):
+            for other in group:
+                if other != name:
+                    text = f"{_bracketed(code, node.func.value)}.{other}"
+                    yield node.func, text, "wrong-derivative", 1.1
+    if name == "multiply" and len(arguments) == 2:
+        for a, b in _matrix_pairs(*arguments):
+            yield node, f"np.dot({a}, {b})", "elementwise-vs-matmul", 1.0
+    if name in ("dot", "matmul") and len(arguments) == 2:
+        for a, b in _matrix_pairs(*arguments)[1:]:
+            yield node, f"{code.text(node.func)}({a}, {b})", "missing-transpose", 1.0
+        yield node, f"np.multiply({arguments[0]}, {arguments[1]})", "elementwise-vs-matmul", 1.0
+    if name == "dot" and len(arguments) == 1 and isinstance(node.func, ast.Attribute):
+        own = _bracketed(code, node.func.value)
+        for a, b in _matrix_pairs(own, arguments[0])[1:]:
+            yield node, f"{a}.dot({b})", "missing-transpose", 1.0
+        yield node, code.put(node, f"{own} * {arguments[0]}"), "elementwise-vs-matmul", 1.0
+    if name in REDUCTIONS and isinstance(node.func, ast.Attribute):
+        yield from _reductions(code, node, arguments)
+    elif isinstance(node.func, ast.Name):
+        for other in functions(code):
+            if other != name:
+                yield node.func, other, "wrong-derivative", 1.2
+    if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
+        yield node, code.put(node, _bracketed(code, node.args[0])), "wrong-operand", 1.5
+    if name == "range":
+        yield from _ranges(node, arguments)
+
+
+def _reductions(code: Code, node: ast.Call, arguments: list[str]) -> Iterator[Change]:
+    """Other axes, keepdims, and none of it: of ``np.sum(x, axis=0)`` and ``x.sum(0)``."""
+    assert isinstance(node.func, ast.Attribute)
+    free = not _is_module(node.func.value)
+    head = code.text(node.func)
+    first = "" if free else (arguments[0] if arguments else "")
+    for axis in ("axis=0", "axis=1", "", "axis=(0, 2, 3)", "axis=(0, 1)", "axis=2", "axis=-1"):
+        for keep in ("", "keepdims=True"):
+            inside = ", ".join(part for part in (first, axis, keep) if part)
+            price = 0.9 if axis in ("axis=0", "axis=1", "axis=-1") else 1.1
+            yield node, f"{head}({inside})", "wrong-axis", price
+    inner = _bracketed(code, node.func.value) if free else first
+    yield node, code.put(node, inner), "wrong-axis", 1.3
+
+
+def _ranges(node: ast.Call, arguments: list[str]) -> Iterator[Change]:
+    start, stop = (arguments if len(arguments) == 2 else ["0", arguments[0]])[:2]
+    others = [("1", stop), ("0", stop), (start, f"{stop} + 1"), (start, f"{stop} - 1")]
+    if len(arguments) > 2:
+        return
+    if re.search(r"[-+] 1$", stop):
+        others.insert(0, (start, stop[:-4]))
+    for a, b in others:
+        text = f"range({b})" if a == "0" else f"range({a}, {b})"
+        yield node, text, "missing-term", 1.2
+
+
+def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """Another value in place of a name, an attribute or an element."""
+    if isinstance(node, ast.Subscript):
+        yield from _elements(code, node)
+    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        return
+    if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size", "ndim"):
+        return
+    own = code.text(node)
+    for atom in atoms:
+        if atom != own:
+            yield node, atom, "wrong-operand", likeness(own, atom)
+
+
+def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
+    base = code.text(node.value)
+    if not isinstance(node.slice, ast.Slice | ast.Tuple):
+        index = code.text(node.slice)
+        if not isinstance(node.slice, ast.Constant):
+            core = re.sub(r"\s*[-+]\s*1$", "", index)
+            for other in (core, f"{core} + 1", f"{core} - 1", f"-{core}"):
+                if other != index:
+                    yield node, f"{base}[{other}]", "wrong-operand", 0.95
+        yield node, base, "wrong-operand", 1.5
+    text = code.text(node.slice)
+    for other in ("1:", ":-1", ":", "0", "-1"):
+        if other != text and isinstance(node.slice, ast.Slice):
+            yield node, f"{base}[{other}]", "wrong-operand", 1.1
+
+
+def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
+    if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
+        return
+    parent = code.parents.get(node)
+    own = node.value
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node:
+        others: tuple[float, ...] = (2, 3, 1, 0.5, -0.5, -1.5, -1, -2)
+    elif type(own) is int:
+        others = (own + 1, own - 1, 2 * own, 0, 1, 2)
+    else:
+        others = (2 * own, own / 2, 0.0, 1.0, 0.5, 2.0, -own)
+    for other in dict.fromkeys(others):
+        if other != own:
+            text = f"{other:g}" if type(own) is int else repr(float(other))
+            yield node, text, "wrong-derivative", 1.1
+
+
+def _orders(code: Code, node: ast.expr) -> Iterator[Change]:
+    """Arguments of a call, or elements of a tuple, the other way round."""
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.Tuple):
+        parts, lead, tail = node.elts, "(", ")"
+        span = code.span(node)
+        if not code.file.line(span.line)[span.column - 1 :].startswith("("):
+            lead = tail = ""
+    elif isinstance(node, ast.Call) and len(node.args) > 1:
+        parts, lead, tail = node.args, f"{code.text(node.func)}(", ")"
+        if node.keywords:
+            return
+    if not 2 <= len(parts) <= 6:
+        return
+    texts = [code.text(p) for p in parts]
+    for i in range(len(texts)):
+        for j in range(i + 1, len(texts)):
+            swapped = list(texts)
+            swapped[i], swapped[j] = swapped[j], swapped[i]
+            price = 1.1 if j == i + 1 else 1.4
+            yield node, f"{lead}{', '.join(swapped)}{tail}", "wrong-operand", price
+
+
+# ---- what the program offers -------------------------------------------------------------------
+
+
+def functions(code: Code) -> list[str]:
+    """Return the names of the module's own functions."""
+    return [s.name for s in code.tree.body if isinstance(s, ast.FunctionDef)]
+
+
+def sizes(code: Code) -> list[str]:
+    """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``."""
+    found: dict[str, int] = {}
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            text = _bracketed(code, node.right)
+            if len(text) <= 30 and "\n" not in text:
+                found[text] = found.get(text, 0) + 1
+        elif isinstance(node, ast.Subscript) and code.text(node).endswith(".shape[0]"):
+            found.setdefault(code.text(node), 0)
+        elif isinstance(node, ast.Call) and _name(node) == "len" and "\n" not in code.text(node):
+            found.setdefault(code.text(node), 0)
+    return sorted(found, key=lambda text: -found[text])[:8]
+
+
+def derivatives(code: Code, statement: Statement, atoms: list[str]) -> list[str]:
+    """Return derivatives of activations as the author would write them here."""
+    found: dict[str, None] = {}
+    names: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        text = code.text(node)
+        if "\n" in text or len(text) > 60:
+            continue
+        if any(k.arg and _LOCAL.search(k.arg) for k in node.keywords):
+            found[text] = None
+            names[text] = None
+        elif len(node.args) == 1 and _LOCAL.search(code.text(node.func)):
+            found[text] = None
+            names[code.text(node.func)] = None
+    for name in functions(code):
+        if _LOCAL.search(name):
+            names[name] = None
+    values = [a for a in atoms if not a.isupper() or len(a) < 4][:30]
+    for name in names:
+        for value in values:
+            if "(" in name:
+                head, _, rest = name.partition("(")
+                _, comma, keywords = rest.partition(",")
+                found[f"{head}({value}{comma}{keywords}"] = None
+            else:
+                found[f"{name}({value})"] = None
+    for value in values:
+        found[f"{value} * (1 - {value})"] = None
+        found[f"(1 - {value} ** 2)"] = None
+        found[f"({value} > 0)"] = None
+        found[f"(1 - np.tanh({value}) ** 2)"] = None
+    return list(found)
+
+
+def penalties(code: Code, statement: Statement, atoms: list[str]) -> list[str]:
+    """Return terms ``strength * parameter`` that may be missing from a gradient."""
+    strengths = [
+        a for a in atoms
+        if re.fullmatch(
+            r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
+            a, re.IGNORECASE,
+        )
+    ]  # fmt: skip
+    scaled = [s for strength in strengths for s in (
+        strength, f"2 * {strength}", *(f"{strength} / {size}" for size in sizes(code)[:3])
+    )]  # fmt: skip
+    return [f"{s} * {a}" for s in scaled for a in atoms if a not in strengths]
+
+
+# ---- helpers -----------------------------------------------------------------------------------
+
+
+def _terms(root: ast.expr) -> list[ast.expr]:
+    """Return the terms and factors at the top of an expression, and the elements of a tuple."""
+    if isinstance(root, ast.Tuple):
+        return list(root.elts)
+    if isinstance(root, ast.Dict):
+        return list(root.values)
+    if isinstance(root, ast.BinOp):
+        return [root.left, root.right]
+    if isinstance(root, ast.Call):
+        return list(root.args)[:3]
+    return []
+
+
+def _bracketed(code: Code, node: ast.expr) -> str:
+    """Return a node's text, in brackets unless it is atomic."""
+    text = code.text(node)
+    return text if is_atomic(text) else f"({text})"
+
+
+def _is_product(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult)
+
+
+def _is_module(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "math", "scipy")
+
+
+def _name(node: ast.Call) -> str:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

@@ -1,0 +1,165 @@
+"""All candidates for a finding: from the blamed statement outwards."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backproof.finding import Finding
+from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
+from backproof.repair.expressions import changes, wholes
+from backproof.repair.names import atoms
+from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
+from backproof.source import Edit
+
+#: What each statement further away costs.
+FAR = 0.12
+NEAR = 14
+"""Statements around a finding whose edits are proposed."""
+_EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
+_MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
+
+
+def neighbourhood(code: Code, findings: list[Finding]) -> list[Statement]:
+    """Return the statements that a fault may lie in, the blamed first."""
+    queue: list[Statement] = []
+
+    def add(statement: Statement | None) -> None:
+        if statement is not None and statement not in queue:
+            queue.append(statement)
+
+    for finding in findings:
+        if finding.file == code.file.path:
+            add(code.statement_at(finding.span.line, finding.span.column))
+    for finding in findings:
+        for related in finding.related:
+            if related.file == code.file.path and related.role != "consequence":
+                add(code.statement_at(related.span.line, related.span.column))
+    blamed = list(queue)
+    for statement in blamed:
+        for called in _called(code, statement):
+            for inner in called.body:
+                for node in ast.walk(inner):
+                    if isinstance(node, ast.Return | ast.Assign | ast.AugAssign):
+                        add(node)
+    for statement in blamed:
+        for loop in code.loops_around(statement)[::-1]:
+            add(loop)
+        block = code.block_of(statement)
+        at = block.index(statement)
+        reads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        around = code.function_of(statement)
+        for other in ast.walk(around):
+            if isinstance(other, ast.Assign | ast.AugAssign):
+                stored = {t.id for t in targets_of(other) if isinstance(t, ast.Name)}
+                if stored & reads and other.lineno <= statement.lineno:
+                    add(other)
+        for distance in range(1, 7):
+            for index in (at - distance, at + distance):
+                if 0 <= index < len(block):
+                    add(block[index])
+    for finding in findings:
+        for related in finding.related:
+            if related.file == code.file.path and related.role == "consequence":
+                add(code.statement_at(related.span.line, related.span.column))
+    return queue[:NEAR]
+
+
+def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
+    """Return the file's functions that a statement names."""
+    names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
+    return [
+        node for node in ast.walk(code.tree)
+        if isinstance(node, ast.FunctionDef) and node.name in names
+    ]  # fmt: skip
+
+
+def propose(code: Code, findings: list[Finding], untrained: list[str]) -> Iterator[Candidate]:
+    """Yield candidates, each with its price.
+
+    Parameters
+    ----------
+    untrained : list of str
+        Parameters that the program does not update.
+    """
+    for distance, statement in enumerate(neighbourhood(code, findings)):
+        first = findings[0] if findings else None
+        for candidate in _of_statement(code, statement, findings, distance):
+            price = candidate.price + FAR * distance
+            if first is not None and distance == 0:
+                if candidate.cause == first.cause:
+                    price -= 0.35
+                price -= named(code, first, candidate)
+            yield replace(candidate, price=price)
+    yield from missing_updates(code, untrained)
+
+
+def named(code: Code, finding: Finding, candidate: Candidate) -> float:
+    """How surely the diagnosis says what a candidate does, from 0 to 1."""
+    told = f"{finding.message} {finding.title}"
+    pairs = [(b, a) for a, b in _EXCHANGE.findall(told)] + _MEANT.findall(told)
+    found = str(finding.evidence.get("found", "") or "")
+    expected = str(finding.evidence.get("expected", "") or "")
+    if expected:
+        pairs.append((found, expected))
+    quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+    best = 0.0
+    for edit in candidate.edits:
+        old = " ".join(code.file.slice(edit.span).split())
+        new = " ".join(edit.text.split())
+        if (old, new) in pairs:
+            best = 1.0
+        elif new in quoted:
+            best = max(best, 0.6)
+        elif any(len(q) > 1 and q in new and q not in old for q in quoted):
+            best = max(best, 0.4)
+    return best
+
+
+def _of_statement(
+    code: Code, statement: Statement, findings: list[Finding], distance: int
+) -> Iterator[Candidate]:
+    root = value_of(statement)
+    span = code.span(statement)
+    if root is not None:
+        values = atoms(code, statement)
+        seen: set[str] = set()
+        own = code.text(root)
+        proposals = [changes(code, root, values)]
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) and distance < 8:
+            proposals.append(wholes(code, statement, root, values))
+        for proposal in proposals:
+            for node, text, cause, price in proposal:
+                if text == code.text(node):
+                    continue
+                whole = code.within(root, node, text)
+                if whole == own or whole in seen:
+                    continue
+                seen.add(whole)
+                price += _outside(code, findings, node, distance)
+                evaluated = "" if isinstance(statement, ast.For | ast.While | ast.If) else whole
+                yield Candidate(code.file.path, (Edit(code.span(node), text),), price, cause, span,
+                                evaluated)  # fmt: skip
+    yield from stores(code, statement)
+    yield from siblings(code, statement)
+    if distance < 6:
+        yield from swaps(code, statement)
+    finding = next((f for f in findings if f.file == code.file.path), None)
+    if finding is None:
+        return
+    if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
+        read = code.statement_at(finding.span.line, finding.span.column)
+        yield from moves(code, statement, read if read is not statement else None)
+    if finding.code == "BP106" or finding.cause == "not-reset":
+        yield from resets(code, statement)
+
+
+def _outside(code: Code, findings: list[Finding], node: ast.expr, distance: int) -> float:
+    """What it costs that an edit lies outside the very expression that is blamed."""
+    if distance or not findings:
+        return 0.0
+    blamed, span = findings[0].span, code.span(node)
+    return 0.0 if blamed.contains(span) or span.contains(blamed) else 0.1

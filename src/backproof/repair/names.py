@@ -1,0 +1,99 @@
+"""The values that an expression may have meant: names in scope, likest first."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from backproof.repair.candidate import Code, Statement, targets_of
+
+MOST = 60
+_NUMBER = re.compile(r"\d+")
+_MODULES = frozenset({"np", "numpy", "math", "plt", "sys", "os", "scipy", "random", "time"})
+
+
+def atoms(code: Code, statement: Statement) -> list[str]:
+    """Return the texts of names, attributes and elements that the statement could use.
+
+    Those of its own function (and class) come first, then the numbers and helpers of the module.
+    """
+    around = code.function_of(statement)
+    family = code.class_of(statement)
+    near = _loads(code, around)
+    if family is not None:
+        near += [t for t in _loads(code, family) if t.startswith("self.")]
+    module = [
+        t for s in code.tree.body for target in targets_of(s)
+        if isinstance(target, ast.Name) for t in [target.id]
+    ]  # fmt: skip
+    found = dict.fromkeys([*near, *module])
+    return [t for t in found if t not in _MODULES and t != "self"][:MOST]
+
+
+def _loads(code: Code, around: ast.AST) -> list[str]:
+    texts: dict[str, int] = {}
+    if isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
+        arguments = around.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            texts[argument.arg] = 1
+    for node in ast.walk(around):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            parent = code.parents.get(node)
+            if isinstance(parent, ast.Call) and parent.func is node:
+                continue
+            if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size"):
+                continue
+            if isinstance(node, ast.Subscript) and not _is_simple(node):
+                continue
+            if isinstance(node, ast.Attribute) and not isinstance(node.value, ast.Name):
+                continue
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id in _MODULES:
+                    continue
+            text = code.text(node)
+            if "\n" not in text:
+                texts[text] = texts.get(text, 0) + 1
+    return list(texts)
+
+
+def _is_simple(node: ast.Subscript) -> bool:
+    return isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript) and not any(
+        isinstance(inner, ast.Call) for inner in ast.walk(node.slice)
+    )
+
+
+def likeness(one: str, other: str) -> float:
+    """Return what it costs to take `other` for `one`: 1 for the same name with another number."""
+    stem, other_stem = _NUMBER.sub("#", one), _NUMBER.sub("#", other)
+    if stem == other_stem:
+        return 0.9
+    if "[" in one and "[" in other:
+        base, _, index = one.partition("[")
+        other_base, _, other_index = other.partition("[")
+        if base == other_base or index == other_index:
+            return 0.95
+    if _NUMBER.findall(one) == _NUMBER.findall(other) and _NUMBER.search(one):
+        return 1.0
+    if one.lower() == other.lower() or one.lstrip("d_") == other.lstrip("d_"):
+        return 1.0
+    if one.split(".")[0] == other.split(".")[0] and "." in one:
+        return 1.1
+    return 1.3
+
+
+def renumbered(text: str, old: int, new: int) -> str:
+    """Return a text whose numbered names are moved by ``new − old``: ``dZ2 @ A1.T``, ``dZ1 @ A0``.
+
+    Numbers that stand alone (axes, constants) stay.
+    """
+    shift = new - old
+
+    def moved(match: re.Match[str]) -> str:
+        return str(max(0, int(match.group()) + shift))
+
+    return re.sub(r"(?<=[A-Za-z_])\d+(?!\w)|(?<=[A-Za-z_]\[)\d+(?=\])", moved, text)
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers that belong to names of a text."""
+    return [int(n) for n in re.findall(r"(?<=[A-Za-z_])\d+(?!\w)|(?<=[A-Za-z_]\[)\d+(?=\])", text)]

@@ -1,0 +1,157 @@
+"""Evaluates proposed expressions where they would stand, to leave out what cannot be meant.
+
+The program runs once, to its first judged step. Before each statement in question the new
+expressions are evaluated on the values that are there: what raises, has another shape, or changes
+nothing is not tried.
+"""
+
+from __future__ import annotations
+
+import builtins
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from backproof.repair.candidate import Candidate
+
+NAME = "backproof_probe"
+#: Executions of a statement that are looked at.
+EXECUTIONS = 3
+#: Seconds for all evaluations of a statement.
+PATIENCE = 0.6
+
+
+class Probe:
+    """Called by the probed program with a statement's number and its variables.
+
+    Parameters
+    ----------
+    texts : list of (own, others)
+        For each statement the text of its value, and of those that may take its place.
+    """
+
+    def __init__(self, texts: list[tuple[str, list[str]]]) -> None:
+        self.texts = texts
+        self.counts = [0] * len(texts)
+        self.spent = [0.0] * len(texts)
+        self.status: list[list[str]] = [[""] * len(others) for _, others in texts]
+        self.prints: list[list[Any]] = [[() for _ in others] for _, others in texts]
+
+    def install(self) -> None:
+        """Make the probe known to the program."""
+        setattr(builtins, NAME, self)
+
+    @property
+    def gathered(self) -> tuple[list[int], list[list[str]], list[list[Any]]]:
+        """For each statement: executions, and for each text a status and a print of its values."""
+        return self.counts, self.status, self.prints
+
+    def __call__(self, number: int, around: dict[str, Any], inside: dict[str, Any]) -> None:
+        """Evaluate the texts of one statement."""
+        if self.counts[number] >= EXECUTIONS or self.spent[number] > PATIENCE:
+            return
+        self.counts[number] += 1
+        started = time.perf_counter()
+        own, others = self.texts[number]
+        scope = {**around, **inside}
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            value = _evaluate(own, scope)
+            for index, text in enumerate(others):
+                status = self.status[number][index]
+                if status == "raises":
+                    continue
+                if time.perf_counter() - started > PATIENCE:
+                    break
+                other = _evaluate(text, scope)
+                if isinstance(other, _Failure):
+                    self.status[number][index] = "raises"
+                    continue
+                if not isinstance(value, _Failure) and _form(other) != _form(value):
+                    self.status[number][index] = "shape"
+                elif status != "shape":
+                    same = not isinstance(value, _Failure) and _same(value, other)
+                    self.status[number][index] = "same" if same and status != "new" else "new"
+                self.prints[number][index] += (_print(other),)
+        self.spent[number] += time.perf_counter() - started
+
+
+class _Failure:
+    """What an expression that raises is worth."""
+
+
+def _evaluate(text: str, scope: dict[str, Any]) -> Any:
+    try:
+        return eval(f"(\n{text}\n)", scope)
+    except Exception:
+        return _Failure()
+
+
+def _form(value: Any) -> Any:
+    if isinstance(value, tuple | list) and len(value) < 50:
+        return tuple(_form(v) for v in value)
+    if isinstance(value, dict) and len(value) < 50:
+        return tuple((str(k), _form(v)) for k, v in value.items())
+    if isinstance(value, np.ndarray | np.generic | float | int):
+        return np.shape(value)
+    return type(value).__name__
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    try:
+        return bool(np.array_equal(one, other))
+    except Exception:
+        return False
+
+
+def _print(value: Any) -> Any:
+    """Return something by which equal values are known."""
+    if isinstance(value, tuple | list) and len(value) < 50:
+        return tuple(_print(v) for v in value)
+    try:
+        array = np.asarray(value, float)
+        return array.shape, float(f"{float(np.nansum(array)):.10g}"), float(
+            f"{float(np.nansum(array * np.cos(np.arange(array.size).reshape(array.shape)))):.10g}"
+        )
+    except Exception:
+        return id(value)
+
+
+def sieve(
+    candidates: list[Candidate], counts: list[int], status: list[list[str]],
+    prints: list[list[Any]], places: list[tuple[int, int] | None],
+) -> list[Candidate]:  # fmt: skip
+    """Return the candidates worth a trial, cheapest first; equal values once.
+
+    Parameters
+    ----------
+    places : list of (statement, index) or None
+        Where each candidate was probed; None where it could not be.
+    """
+    from dataclasses import replace
+
+    kept: list[Candidate] = []
+    seen: set[Any] = set()
+    order = sorted(range(len(candidates)), key=lambda i: candidates[i].price)
+    for i in order:
+        candidate, place = candidates[i], places[i]
+        if place is None:
+            kept.append(candidate)
+            continue
+        number, index = place
+        if not counts[number]:
+            continue
+        verdict = status[number][index]
+        if verdict in ("raises", "same"):
+            continue
+        key = (number, repr(prints[number][index]))
+        if verdict and key in seen:
+            continue
+        seen.add(key)
+        extra = {"shape": 0.6, "": 0.3}.get(verdict, 0.0)
+        kept.append(replace(candidate, price=candidate.price + extra))
+    return sorted(kept, key=lambda c: c.price)

@@ -1,0 +1,329 @@
+"""Edits of whole statements: what they do to their target, where they stand, what is missing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
+from backproof.repair.names import numbers_in, renumbered
+from backproof.source import Edit, Span
+
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
+
+def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """``=`` for ``+=`` and the like; a copy in place of a second name."""
+    path, span = code.file.path, code.span(statement)
+    value = value_of(statement)
+    targets = targets_of(statement)
+    if value is None:
+        return
+    right = code.text(value)
+    if isinstance(statement, ast.AugAssign | ast.Assign) and len(targets) == 1:
+        left = code.text(targets[0])
+        sign = (
+            _SIGNS.get(type(statement.op), "?") if isinstance(statement, ast.AugAssign) else ""
+        )
+        for other in ("", "+", "-"):
+            if other != sign:
+                cause = "wrong-sign" if sign and other else "missing-term"
+                price = 0.8 if sign and other else 1.1
+                yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
+        if sign in _SIGNS.values():
+            text = f"{left} = {left} {sign} ({right})" if sign in "*/" else (
+                f"{left} = {left} {sign} {right}"
+            )
+            yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
+        elif not sign:
+            text = f"{left} *= {right}"
+            yield Candidate(path, (Edit(span, text),), 1.3, "missing-factor", span)
+    for node in ast.walk(value):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and (
+            node is value or isinstance(code.parents.get(node), ast.Tuple | ast.Call | ast.Dict)
+        ):
+            if isinstance(getattr(node, "ctx", None), ast.Load):
+                edit = Edit(code.span(node), f"{code.text(node)}.copy()")
+                yield Candidate(path, (edit,), 1.4, "mutated-value", span)
+
+
+def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Write it as a statement of the same shape is written: `dW1` as `dW2`."""
+    targets = targets_of(statement)
+    value = value_of(statement)
+    if len(targets) != 1 or value is None:
+        return
+    own = code.text(targets[0])
+    numbers = numbers_in(own)
+    place = code.span(value)
+    for other in code.statements():
+        theirs = targets_of(other)
+        source = value_of(other)
+        if other is statement or len(theirs) != 1 or source is None or type(other) is ast.For:
+            continue
+        name = code.text(theirs[0])
+        text = code.text(source)
+        if name == own:
+            if text != code.text(value):
+                yield _rewritten(code, statement, place, text, 1.6)
+            continue
+        known = numbers_in(name)
+        if not numbers or len(known) != len(numbers):
+            continue
+        if renumbered(name, known[-1], numbers[-1]) == own:
+            mapped = renumbered(text, known[-1], numbers[-1])
+            if mapped != code.text(value):
+                yield _rewritten(code, statement, place, mapped, 0.95)
+
+
+def _rewritten(
+    code: Code, statement: Statement, place: Span, text: str, price: float
+) -> Candidate:
+    edits = (Edit(place, text),)
+    return Candidate(code.file.path, edits, price, "wrong-operand", code.span(statement), text)
+
+
+# ---- order -------------------------------------------------------------------------------------
+
+
+def moves(code: Code, statement: Statement, read: Statement | None) -> Iterator[Candidate]:
+    """Move a statement behind the last use of what it changes, or save the old value before it.
+
+    Parameters
+    ----------
+    statement : Statement
+        The one that changes a value too early.
+    read : Statement or None
+        The one that reads it too late.
+    """
+    block = code.block_of(statement)
+    at = block.index(statement)
+    places: list[Statement] = []
+    chain = _within(code, read, block)
+    if chain is not None and block.index(chain) > at:
+        places.append(chain)
+    changed = {code.text(t) for t in targets_of(statement)}
+    used = [s for s in block[at + 1 :] if any(name in code.text(s) for name in changed if name)]
+    places += [s for s in (*used[-1:], block[-1]) if s not in places]
+    places += [s for s in block[at + 1 : at + 6] if s not in places]
+    for number, last in enumerate(places):
+        if block.index(last) <= at:
+            continue
+        if isinstance(last, ast.Return):
+            yield from _before_return(code, statement, last, 1.0 + 0.1 * number)
+        else:
+            yield _moved(code, statement, last, 1.0 + 0.1 * number)
+    if chain is not None and block.index(chain) > at and not isinstance(chain, ast.Return):
+        yield _moved(code, chain, block[at - 1] if at else None, 1.3, before=statement)
+    yield from _saved(code, statement, read)
+
+
+def swaps(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Exchange a statement with the next, or with the one before."""
+    block = code.block_of(statement)
+    at = block.index(statement)
+    for other in (at + 1, at - 1):
+        if 0 <= other < len(block):
+            first, second = sorted((at, other))
+            one, two = block[first], block[second]
+            if isinstance(two, ast.Return) or _has_body(one) or _has_body(two):
+                continue
+            edits = (Edit(code.span(one), code.text(two)), Edit(code.span(two), code.text(one)))
+            yield Candidate(code.file.path, edits, 1.3, "mutated-value", code.span(statement))
+
+
+def _has_body(statement: Statement) -> bool:
+    return isinstance(getattr(statement, "body", None), list)
+
+
+def _within(code: Code, statement: Statement | None, block: list[Statement]) -> Statement | None:
+    """Return the statement of a block that another is, or is inside of."""
+    node: ast.AST | None = statement
+    while node is not None:
+        if node in block and isinstance(node, ast.stmt):
+            return node
+        node = code.parents.get(node)
+    return None
+
+
+def _moved(
+    code: Code, statement: Statement, behind: Statement | None, price: float,
+    before: Statement | None = None,
+) -> Candidate:  # fmt: skip
+    """Move a statement behind another (or `before` one)."""
+    anchor = before if before is not None else behind
+    assert anchor is not None
+    removed, text = removal(code, statement)
+    place = code.span(anchor)
+    indent = " " * (code.span(code.block_of(anchor)[0]).column - 1)
+    if before is not None:
+        edit = Edit(Span(place.line, place.column, place.line, place.column), f"{text}\n{indent}")
+    else:
+        edit = Edit(
+            Span(place.end_line, place.end_column, place.end_line, place.end_column),
+            f"\n{indent}{text}",
+        )
+    return Candidate(code.file.path, _joined(removed, edit), price, "mutated-value",
+                     code.span(statement))  # fmt: skip
+
+
+def _joined(removed: Edit, added: Edit) -> tuple[Edit, ...]:
+    return tuple(sorted((removed, added), key=lambda e: e.span.start))
+
+
+def removal(code: Code, statement: Statement) -> tuple[Edit, str]:
+    """Return the edit that takes a statement out, its line with it, and its text."""
+    span = code.span(statement)
+    text = code.text(statement)
+    lead = code.file.line(span.line)[: span.column - 1]
+    tail = code.file.line(span.end_line)[span.end_column - 1 :]
+    if not lead.strip() and not tail.strip():
+        return Edit(Span(span.line, 1, span.end_line + 1, 1), ""), text
+    if tail.lstrip().startswith(";"):
+        width = len(tail) - len(tail.lstrip()[1:].lstrip())
+        return Edit(Span(span.line, span.column, span.end_line, span.end_column + width), ""), text
+    if lead.rstrip().endswith(";"):
+        column = len(lead.rstrip()[:-1].rstrip()) + 1
+        return Edit(Span(span.line, column, span.end_line, span.end_column), ""), text
+    return Edit(span, "pass"), text
+
+
+def _before_return(
+    code: Code, statement: Statement, last: ast.Return, price: float
+) -> Iterator[Candidate]:
+    """``self.W -= …; return g @ self.W.T``: the value is computed first, returned last."""
+    if last.value is None:
+        return
+    removed, text = removal(code, statement)
+    place = code.span(last)
+    indent = " " * (code.span(code.block_of(last)[0]).column - 1)
+    lines = f"result = {code.text(last.value)}\n{indent}{text}\n{indent}return result"
+    lead = code.file.line(place.line)[: place.column - 1]
+    if lead.strip():
+        lines = lines.replace(f"\n{indent}", "; ")
+    yield Candidate(code.file.path, _joined(removed, Edit(place, lines)), price, "mutated-value",
+                    code.span(statement))  # fmt: skip
+
+
+def _saved(code: Code, statement: Statement, read: Statement | None) -> Iterator[Candidate]:
+    """Keep the old value under a name of its own, and read that."""
+    if read is None or code.function_of(read) is not code.function_of(statement):
+        return
+    for target in targets_of(statement):
+        name = code.text(target)
+        old = "old_" + "".join(c if c.isalnum() else "_" for c in name).strip("_")
+        place = code.span(statement)
+        indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
+        edits = [
+            Edit(Span(place.line, place.column, place.line, place.column),
+                 f"{old} = {name}.copy()\n{indent}")
+        ]  # fmt: skip
+        edits += [
+            Edit(code.span(node), old) for node in ast.walk(read)
+            if isinstance(node, ast.expr) and code.text(node) == name
+            and isinstance(getattr(node, "ctx", None), ast.Load)
+        ]  # fmt: skip
+        if len(edits) > 1:
+            yield Candidate(code.file.path, tuple(edits), 1.6, "mutated-value", place)
+
+
+# ---- what is missing ---------------------------------------------------------------------------
+
+
+def resets(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Set what a statement accumulates to zero at the top of the step."""
+    for target in targets_of(statement):
+        base = target
+        names = [code.text(base)]
+        while isinstance(base, ast.Subscript):
+            base = base.value
+            names.append(code.text(base))
+        for name in dict.fromkeys(names):
+            yield from _reset(code, statement, name)
+    # ``dW += g`` where the sum was never meant to go on
+    if isinstance(statement, ast.AugAssign):
+        left, right = code.text(statement.target), code.text(statement.value)
+        edit = Edit(code.span(statement), f"{left} = {right}")
+        yield Candidate(code.file.path, (edit,), 1.2, "not-reset", code.span(statement))
+
+
+def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
+    tops: list[Statement] = [*code.loops_around(statement)]
+    around = code.function_of(statement)
+    if isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
+        tops.append(around)
+    initial = [
+        code.text(v) for s in code.statements()
+        if isinstance(s, ast.Assign) and [code.text(t) for t in s.targets] == [name]
+        and (v := value_of(s)) is not None
+    ]  # fmt: skip
+    ways = [f"{name} = {text}" for text in dict.fromkeys(initial) if "\n" not in text]
+    ways += [f"{name} = np.zeros_like({name})", f"{name}[:] = 0", f"{name} = 0.0"]
+    for helper in ast.walk(code.tree):
+        if isinstance(helper, ast.FunctionDef) and any(
+            word in helper.name for word in ("zero", "reset", "clear")
+        ):
+            ways += [f"{o}.{helper.name}()" for o in _objects(code)]
+            ways.append(f"{helper.name}()")
+    for top in tops:
+        body: list[Statement] = top.body  # type: ignore[attr-defined]
+        first = body[0]
+        if _is_text(first) and len(body) > 1:
+            first = body[1]
+        place = code.span(first)
+        if code.span(top).line == place.line:
+            continue
+        indent = " " * (place.column - 1)
+        for number, way in enumerate(ways):
+            edit = Edit(Span(place.line, place.column, place.line, place.column), f"{way}\n{indent}")
+            yield Candidate(code.file.path, (edit,), 1.0 + 0.05 * number, "not-reset", place)
+
+
+def _objects(code: Code) -> list[str]:
+    """Return the names that hold an object made of one of the module's classes."""
+    classes = {s.name for s in code.tree.body if isinstance(s, ast.ClassDef)}
+    found = []
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if isinstance(node.value.func, ast.Name) and node.value.func.id in classes:
+                found += [code.text(t) for t in node.targets]
+    return found
+
+
+def _is_text(statement: Statement) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
+    """Write the update of a parameter as that of another is written."""
+    for statement in code.statements():
+        if header_end(statement, code.span(statement)) != code.span(statement).end_line:
+            continue
+        targets = targets_of(statement)
+        if len(targets) != 1 or not isinstance(statement, ast.AugAssign | ast.Assign):
+            continue
+        name = code.text(targets[0])
+        text = code.text(statement)
+        if name not in text.replace(name, "", 1) and not isinstance(statement, ast.AugAssign):
+            continue
+        for parameter in parameters:
+            mapped = _as_for(text, name, parameter)
+            if mapped is None or mapped == text:
+                continue
+            place = code.span(statement)
+            indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
+            edit = Edit(
+                Span(place.end_line, place.end_column, place.end_line, place.end_column),
+                f"\n{indent}{mapped}",
+            )
+            yield Candidate(code.file.path, (edit,), 1.2, "missing-term", place)
+
+
+def _as_for(text: str, name: str, parameter: str) -> str | None:
+    """Return an update's text with another parameter: ``W1 -= lr * dW1``, ``b1 -= lr * db1``."""
+    import re
+
+    bare, other = re.sub(r"^self\.", "", name), re.sub(r"^self\.", "", parameter)
+    if not re.fullmatch(r"\w+", bare) or not re.fullmatch(r"\w+", other):
+        return None
+    return re.sub(rf"(?<=[\W_dgDG]){re.escape(bare)}\b|^{re.escape(bare)}\b", other, text)
