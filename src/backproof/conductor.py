@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.lookout import Lookout
@@ -17,8 +17,15 @@ from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates
 
-#: Steps recorded after the two that the loop was recognised by: ever rarer ones.
-SCHEDULE = (2, 3, 7, 20, 60, 200, 600, 2_000, 6_000, 20_000, 60_000, 200_000)
+#: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
+#: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
+SCHEDULE = (
+    2, 3, 9, 20, 49, 99, 200, 499, 999, 2_000, 9_999, 20_000, 99_999, 200_000, 999_999,
+)  # fmt: skip
+#: Times that the loop is entered again after which its first step is recorded: another training
+#: may have another cost.
+ENTERED_AGAIN = (1, 2, 3, 4)
+MOST_ENTRIES = 4
 #: Judging stops here (seconds), however long the program runs.
 ANALYSIS_BUDGET = 2.5
 MOST_BYTES = 120_000_000
@@ -36,6 +43,8 @@ class Candidate:
     count: int
     around: tuple[LoopInstance, ...] = ()
     """The loops that run around it."""
+    later: list[tuple[int, int]] = field(default_factory=list)
+    """Its first iteration each time that it was entered again, as positions in the log."""
 
 
 class StopRun(BaseException):
@@ -73,6 +82,8 @@ class Conductor:
         self.recording_step = False
         self.analysis_seconds = 0.0
         self.scheduled = set(SCHEDULE)
+        self._running: LoopInstance | None = None
+        self._entered = -1
         self.attempts: dict[int, int] = {}
         self.analysed = 0
         self.recorded = 0
@@ -108,6 +119,11 @@ class Conductor:
             return True
         self._finish_step(recorder)
         self._count()
+        if loop is not self._running:
+            self._running = loop
+            self._entered += 1
+            if self._entered in ENTERED_AGAIN:
+                self.scheduled.add(self.steps)
         if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
@@ -163,11 +179,18 @@ class Conductor:
         loop.starts.append(len(log))
         loop.count += 1
         del loop.starts[:-3]
+        waiting = self.candidate
+        if waiting is not None and loop.site == waiting.site and loop.count == 2:
+            if len(waiting.later) < MOST_ENTRIES:
+                waiting.later.append((loop.starts[-2], loop.starts[-1]))
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
+            waiting = self.candidate
+            if waiting is not None and loop is waiting.around[-1]:
+                # The loop around it had its chance and changes no parameter from turn to turn.
+                self._lock(recorder, waiting)
             if self.site is not None:
                 return self.iteration(recorder, loop)
-        waiting = self.candidate
         if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
             self._lock(recorder, waiting)
             return self.iteration(recorder, loop)
@@ -252,6 +275,9 @@ class Conductor:
         self.lookout.before(recorder.log[:first])
         self._judge(recorder, second, end, self.steps - 1)
         self._judge(recorder, first, second, self.steps - 2)
+        for start, stop in found.later:
+            self._judge(recorder, start, stop, self.steps)
+        self._entered += len(found.later)
         recorder.log.clear()
         self.candidate = None
         self.analysis_seconds += time.perf_counter() - started
