@@ -54,7 +54,7 @@ def _load(X: Any, y: Any, weight: Any, rows: Any, places: Any, start: int, m: in
 
 
 @part
-def _combine(W: Any, first: int, along: int, across: int, n_in: int, A: Any, base: int, Z: Any,
+def _combine(W: Any, first: int, along: int, n_in: int, A: Any, base: int, Z: Any,
              bias: Any, blocks: int) -> None:  # fmt: skip
     """z = bias + Σᵢ wᵢ·aᵢ over rows of A, four at a time; wᵢ = W[first + i·along]."""
     count = blocks * BLOCK
@@ -85,13 +85,46 @@ def _combine(W: Any, first: int, along: int, across: int, n_in: int, A: Any, bas
 
 
 @part
-def _correlate(D: Any, A: Any, base: int, n_in: int, g: Any, first: int, along: int,
-               blocks: int) -> None:  # fmt: skip
-    """Add Σₛ d·aᵢ to gᵢ = g[first + i·along], four rows of A at a time."""
+def _correlate(
+    D: Any, A: Any, base: int, n_in: int, g: Any, first: int, along: int, bias: int, blocks: int
+) -> None:
+    """Add Σₛ d·aᵢ to gᵢ = g[first + i·along], rows of A four at a time, and Σₛ d to g[bias]."""
     count = blocks * BLOCK
     zero = D.dtype.type(0)
-    i = 0
-    while i + 4 <= n_in:
+    t0, t1, t2, t3, total = zero, zero, zero, zero, zero
+    rest = n_in % 4
+    if rest == 0:
+        for s in range(count):
+            total += D[s]
+    elif rest == 1:
+        a0 = A[base]
+        for s in range(count):
+            d = D[s]
+            total += d
+            t0 += d * a0[s]
+    elif rest == 2:
+        a0, a1 = A[base], A[base + 1]
+        for s in range(count):
+            d = D[s]
+            total += d
+            t0 += d * a0[s]
+            t1 += d * a1[s]
+    else:
+        a0, a1, a2 = A[base], A[base + 1], A[base + 2]
+        for s in range(count):
+            d = D[s]
+            total += d
+            t0 += d * a0[s]
+            t1 += d * a1[s]
+            t2 += d * a2[s]
+    g[bias] += total
+    if rest > 0:
+        g[first] += t0
+    if rest > 1:
+        g[first + along] += t1
+    if rest > 2:
+        g[first + 2 * along] += t2
+    for i in range(rest, n_in, 4):
         a0, a1, a2, a3 = A[base + i], A[base + i + 1], A[base + i + 2], A[base + i + 3]
         t0, t1, t2, t3 = zero, zero, zero, zero
         for s in range(count):
@@ -100,27 +133,11 @@ def _correlate(D: Any, A: Any, base: int, n_in: int, g: Any, first: int, along: 
             t1 += d * a1[s]
             t2 += d * a2[s]
             t3 += d * a3[s]
-        g[first + i * along] += t0
-        g[first + (i + 1) * along] += t1
-        g[first + (i + 2) * along] += t2
-        g[first + (i + 3) * along] += t3
-        i += 4
-    while i + 2 <= n_in:
-        a0, a1 = A[base + i], A[base + i + 1]
-        t0, t1 = zero, zero
-        for s in range(count):
-            d = D[s]
-            t0 += d * a0[s]
-            t1 += d * a1[s]
-        g[first + i * along] += t0
-        g[first + (i + 1) * along] += t1
-        i += 2
-    if i < n_in:
-        a0 = A[base + i]
-        t0 = zero
-        for s in range(count):
-            t0 += D[s] * a0[s]
-        g[first + i * along] += t0
+        place = first + i * along
+        g[place] += t0
+        g[place + along] += t1
+        g[place + 2 * along] += t2
+        g[place + 3 * along] += t3
 
 
 @part
@@ -128,7 +145,7 @@ def _cross_entropy(Z: Any, Y: Any, share: Any, E: Any, lanes: Any, m: int, weigh
     """Return Σ sᵢ log(1 + e^{-tᵢ}), and replace z by (σ(z) - y)·s.
 
     With equal shares one logarithm does for a lane: Π(1 + uᵢ) - 1 is gathered by p ← p + u + p·u,
-    which keeps every digit also where the costs are tiny. A tile's product is at most 2³².
+    which keeps every digit also where the costs are tiny. A tile's product is at most 2⁵¹².
     """
     blocks = -(-m // BLOCK)
     count = blocks * BLOCK
@@ -163,7 +180,8 @@ def _cross_entropy(Z: Any, Y: Any, share: Any, E: Any, lanes: Any, m: int, weigh
             u = E[block * LANES + k]
             lanes[k] += u + lanes[k] * u
     for k in range(LANES):
-        total += math.log1p(lanes[k])
+        total += lanes[k] + total * lanes[k]
+    total = math.log1p(total)
     return float(linear + equal * total)
 
 
@@ -191,7 +209,7 @@ def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, sha
         n_in, n_out = sizes[l - 1], sizes[l]
         for j in range(n_out):
             bias = theta[place + n_in * n_out + j]
-            _combine(theta, place + j, n_out, 0, n_in, A, base, Z[row + j], bias, blocks)
+            _combine(theta, place + j, n_out, n_in, A, base, Z[row + j], bias, blocks)
             if l < last:
                 activate(code, Z[row + j], A[base + n_in + j], blocks * BLOCK)
                 if len(masks) > 0:
@@ -210,16 +228,18 @@ def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, sha
         place -= (n_in + 1) * n_out
         for j in range(n_out):
             dZ = Z[row + j]
-            _correlate(dZ, A, base, n_in, g, place + j, n_out, blocks)
-            total = theta.dtype.type(0)
-            for s in range(blocks * BLOCK):
-                total += dZ[s]
-            g[place + n_in * n_out + j] += total
+            bias = place + n_in * n_out + j
+            _correlate(dZ, A, base, n_in, g, place + j, n_out, bias, blocks)
         if l > 1:
             zero = theta.dtype.type(0)
             for i in range(n_in):
-                _combine(theta, place + i * n_out, 1, 0, n_out, Z, row, E, zero, blocks)
                 slope = Z[row - n_in + i]
+                if n_out == 1:
+                    dz, w = Z[row], theta[place + i]
+                    for s in range(blocks * BLOCK):
+                        slope[s] *= w * dz[s]
+                    continue
+                _combine(theta, place + i * n_out, 1, n_out, Z, row, E, zero, blocks)
                 for s in range(blocks * BLOCK):
                     slope[s] *= E[s]
             row -= n_in
