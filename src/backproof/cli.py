@@ -1,4 +1,4 @@
-"""The command line: ``backproof run``, ``explain``, ``demo``."""
+"""The command line: ``backproof run``, ``fix``, ``explain``, ``demo``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 
 import backproof
-from backproof.commands import demo, explain, run
+from backproof.commands import demo, explain, fix, run
 from backproof.commands.arguments import Formatter, Parser, fail
 
 DESCRIPTION = """\
@@ -17,6 +17,7 @@ that is wrong, and explains the first NaN."""
 EXAMPLES = """\
 examples:
   backproof run train.py        verify the gradients of your program
+  backproof fix train.py        show the edit that makes them right
   backproof explain BP101       what a code means
   backproof demo                a program that goes wrong, explained
 
@@ -25,6 +26,7 @@ examples:
 
 _COMMANDS = {
     "run": (run, "run a program and verify its gradients"),
+    "fix": (fix, "find the edit that makes every gradient right, and try it"),
     "explain": (explain, "explain a code such as BP101, or list all codes"),
     "demo": (demo, "see a program that goes wrong, and why"),
 }

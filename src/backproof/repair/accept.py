@@ -48,7 +48,7 @@ def judge(trial: Trial, before: Trial) -> Judgement:
             return worthless
     if not _same_program(trial, before):
         return worthless
-    old, new = before.steps[0], trial.steps[0]
+    old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
     complete = trial.verified and _complete(trial)
     if complete:
@@ -67,16 +67,16 @@ def _complete(trial: Trial) -> bool:
 def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
     titles = {s.cost_title for s in before.steps}
-    known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0}
+    known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0 and not s.after}
     olds = {s.step: s for s in before.steps}
-    for step in trial.steps:
+    for step in trial.telling:
         old = olds.get(step.step, before.steps[0])
         if not set(old.verdicts) <= set(step.verdicts) or _frozen(step, old):
             return False
         if step.verified and not step.own_cost and step.cost_title not in titles:
             return False
         cost = known.get((step.step, step.cost_title))
-        if cost is not None and step.cost is not None:
+        if cost is not None and step.cost is not None and not step.after:
             if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
                 return False
     return True
@@ -88,15 +88,15 @@ def _frozen(new: JudgedStep, old: JudgedStep) -> bool:
         if moved > 0 and not new.deltas.get(name, (0.0, 0.0))[0] > 0:
             return True
         zero = new.verdicts.get(name, ("", ""))[1] == "zero"
-        if zero and old.verdicts.get(name, ("", ""))[1] != "zero":
+        if zero and old.verdicts.get(name, ("", "")) == ("verified", ""):
             return True
     return False
 
 
 def _scaled(trial: Trial, before: Trial) -> bool:
     """Whether the gradients are those of the cost itself, or scaled as the right ones were."""
-    rights = [s for s in before.steps if len(s.wrong) < len(s.verdicts) and s.scale]
-    for step in trial.steps:
+    rights = [s for s in before.telling if len(s.wrong) < len(s.verdicts) and s.scale]
+    for step in trial.telling:
         old = next(
             (s for s in rights if (s.step, s.cost_title) == (step.step, step.cost_title)), None
         )

@@ -130,7 +130,8 @@ class Hunt:
             if judgement.complete:
                 fixed = self._mapped(self.workshop.try_one(repair.files))
                 repair.fixed = fixed
-                if judge(fixed, repair.original).complete:
+                status = fixed.report.gradient.status if fixed.report is not None else ""
+                if judge(fixed, repair.original).complete and status == "verified":
                     repair.verified = True
                     repair.deterministic = self._is_deterministic(repair.original)
                     return
@@ -173,7 +174,8 @@ class Hunt:
         whole: tuple[Candidate, Judgement] | None = None
         found_at = 0.0
         queue = ((c, tuple((c.path, e) for e in c.edits)) for c in candidates if not self.late())
-        results = self.workshop.try_all(queue, base, judged=JUDGED, strict=True)
+        own = any(step.own_cost for step in trial.steps)
+        results = self.workshop.try_all(queue, base, judged=JUDGED, strict=True, own=own)
         with closing(results):  # type: ignore[type-var]
             for candidate, tried in results:
                 if self.progress is not None:

@@ -39,6 +39,8 @@ class Job:
         End the program after so many judged steps.
     strict : bool
         End it at the first gradient that is not verified.
+    own : bool
+        Go on where a step that computes no cost of the program's is not verified.
     seed : int
         Of the random generators that the program does not seed.
     """
@@ -52,6 +54,7 @@ class Job:
     module: bool = False
     judged: int | None = None
     strict: bool = False
+    own: bool = False
     seed: int = 0
     probe: Any = None
     """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
@@ -69,6 +72,8 @@ class JudgedStep:
         The cost is a value of the program's, not one of the registry.
     scale : float
         The factor that all gradients share.
+    after : bool
+        The cost was computed with the updated parameters.
     deltas : dict of name to (norm, projection) of the update
     """
 
@@ -79,6 +84,7 @@ class JudgedStep:
     cost: float | None
     scale: float
     ascends: bool
+    after: bool = False
     deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -120,9 +126,14 @@ class Trial:
     gathered: Any = None
 
     @property
+    def telling(self) -> tuple[JudgedStep, ...]:
+        """The steps in which the program computes its cost; all where none does."""
+        return tuple(step for step in self.steps if step.own_cost) or self.steps
+
+    @property
     def verified(self) -> bool:
-        """Whether every gradient came out right on every judged step."""
-        return bool(self.steps) and all(step.verified for step in self.steps)
+        """Whether every gradient came out right on every step that tells."""
+        return bool(self.steps) and all(step.verified for step in self.telling)
 
 
 def perform(job: Job) -> Trial:
@@ -208,7 +219,8 @@ class Watch:
         step = summary(evidence)
         self.steps.append(step)
         done = self.job.judged is not None and len(self.steps) >= self.job.judged
-        if done or (self.job.strict and not step.verified):
+        tells = step.own_cost or not self.job.own
+        if done or (self.job.strict and tells and not step.verified):
             raise StopRun
 
 
@@ -228,6 +240,7 @@ def summary(evidence: StepEvidence) -> JudgedStep:
         cost=None if node is None else _scalar(evidence.tape.value(node)),
         scale=fit.scale if fit is not None else 0.0,
         ascends=bool(fit is not None and list(ascending(evidence))),
+        after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,
     )
 

@@ -1,0 +1,136 @@
+"""What a fix changes: the cost of both programs after the same steps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from backproof.finding import Finding, Fix, Related, Report
+from backproof.repair.hunt import Found, Repair
+from backproof.repair.trial import Trial
+from backproof.source import Edit, Span
+
+_ACCURACY = re.compile(r"acc(?:uracy)?\w*\W{0,4}(?:on \w+ )?\W{0,4}(\d+(?:\.\d+)?)\s*(%?)", re.IGNORECASE)
+_COST = re.compile(
+    r"\b(loss|cost|error|mse|j)\b[^\d\n-]{0,12}(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE
+)
+
+
+def last_cost(one: Trial, other: Trial) -> tuple[int, float, float] | None:
+    """Return (step, cost, cost) of two programs at the last step that both were judged at."""
+    found = None
+    for step in one.steps:
+        for its in other.steps:
+            same = (step.step, step.cost_title, step.after) == (its.step, its.cost_title, its.after)
+            if same and step.cost is not None and its.cost is not None and step.step > 0:
+                if found is None or step.step > found[0]:
+                    found = (step.step, step.cost, its.cost)
+    return found
+
+
+def accuracy(output: str) -> str:
+    """Return the last accuracy that a program printed; empty if it printed none."""
+    found = _ACCURACY.findall(output)
+    return "".join(found[-1]) if found else ""
+
+
+def printed_cost(output: str) -> tuple[str, float] | None:
+    """Return the last cost that a program printed, with its word."""
+    found = _COST.findall(output)
+    return (found[-1][0].lower(), float(found[-1][1])) if found else None
+
+
+def effect(repair: Repair) -> list[str]:
+    """Return sentences on what the fix changes."""
+    if repair.fixed is None:
+        return []
+    lines = []
+    costs = last_cost(repair.original, repair.fixed)
+    known = None
+    if costs is not None:
+        step, *known = costs
+        lines.append(f"cost at step {step}: {known[0]:.6g} before, {known[1]:.6g} with the fix")
+    else:
+        one, two = printed_cost(repair.original.output), printed_cost(repair.fixed.output)
+        if one is not None and two is not None and one[0] == two[0]:
+            known = [one[1], two[1]]
+            lines.append(f"{one[0]} printed last: {known[0]:.6g} before, {known[1]:.6g} with the fix")
+    if known is not None:
+        before, after = known
+        if after > before * (1 + 1e-9) + 1e-12:
+            lines.append(
+                "the wrong gradient happened to train better over these steps; "
+                "the right one follows the cost that the program states"
+            )
+    shown = accuracy(repair.original.output), accuracy(repair.fixed.output)
+    if all(shown):
+        lines.append(f"accuracy printed last: {shown[0]} before, {shown[1]} with the fix")
+    if not repair.deterministic:
+        lines.append(
+            "the program draws random numbers without a seed: both runs were given the same one"
+        )
+    return lines
+
+
+def witnessed(repair: Repair) -> str:
+    """Return what the verification found: ``all 4 gradients right on 6 judged steps``."""
+    fixed = repair.fixed
+    if fixed is None or fixed.report is None:
+        return ""
+    count = len(fixed.report.gradient.parameters)
+    errors = [p.relative_error for p in fixed.report.gradient.parameters if p.relative_error]
+    worst = f" (worst {max(errors):.0e})" if errors else ""
+    return f"all {count} gradients right on {len(fixed.steps)} judged steps{worst}"
+
+
+def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
+    """Return the findings of the first run with their fixes; where an edit elsewhere is what
+    makes the gradients right, the finding moves there."""  # fmt: skip
+    report = repair.report
+    if report is None:
+        return ()
+    check = witnessed(repair) if repair.verified else ""
+    fixes = {}
+    for found in repair.found:
+        fix = Fix(found.before.strip("\n"), found.after.strip("\n"), repair.verified, found.edits, check)
+        fixes.setdefault(found.finding.span, (found, fix))
+    done = []
+    for finding in report.findings:
+        entry = fixes.get(finding.span)
+        if entry is None or entry[0].finding.code != finding.code:
+            done.append(finding)
+            continue
+        done.append(_moved(replace(finding, fix=entry[1]), entry[0], report))
+    return tuple(done)
+
+
+def _moved(finding: Finding, found: Found, report: Report) -> Finding:
+    """Return a finding at the line of its fix."""
+    path, edit = found.edits[0]
+    fix = finding.fix
+    if len(found.edits) != 1 or fix is None or not fix.verified or edit.span.line == finding.span.line:
+        return finding
+    if finding.code not in ("BP101", "BP102") or finding.span.contains(edit.span):
+        return finding
+    text = report.sources.get(path)
+    if text is None or not edit.text:
+        return finding
+    expression = _slice(text, edit)
+    head = finding.title.split(":")[0]
+    new = " ".join(edit.text.split())
+    old = " ".join(expression.split())
+    if not old or len(old) > 80 or len(new) > 80:
+        return finding
+    before = Related(finding.span, "consequence", finding.expression, finding.file)
+    return replace(
+        finding, file=path, span=edit.span, expression=expression,
+        title=f"{head}: `{old}` stands where `{new}` is meant",
+        message=f"use `{new}` in place of `{old}`", related=(before, *finding.related),
+    )  # fmt: skip
+
+
+def _slice(text: str, edit: Edit) -> str:
+    from backproof.source import SourceFile
+
+    span: Span = edit.span
+    return SourceFile("", text).slice(span)
