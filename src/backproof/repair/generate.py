@@ -22,8 +22,16 @@ _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
-def neighbourhood(code: Code, findings: list[Finding]) -> list[Statement]:
-    """Return the statements that a fault may lie in, the blamed first."""
+def neighbourhood(
+    code: Code, findings: list[Finding], formed: dict[str, int]
+) -> list[Statement]:
+    """Return the statements that a fault may lie in, the blamed first.
+
+    Parameters
+    ----------
+    formed : dict of parameter to line
+        Where wrong gradients are formed.
+    """
     queue: list[Statement] = []
 
     def add(statement: Statement | None) -> None:
@@ -37,6 +45,10 @@ def neighbourhood(code: Code, findings: list[Finding]) -> list[Statement]:
         for related in finding.related:
             if related.file == code.file.path and related.role != "consequence":
                 add(code.statement_at(related.span.line, related.span.column))
+    for finding in findings[:1]:
+        names = finding.evidence.get("parameters", ())
+        for name in names if len(names) <= 2 else ():
+            add(code.statement_at(formed.get(name, 0)))
     blamed = list(queue)
     for statement in blamed:
         for called in _called(code, statement):
@@ -77,22 +89,26 @@ def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
     ]  # fmt: skip
 
 
-def propose(code: Code, findings: list[Finding], untrained: list[str]) -> Iterator[Candidate]:
+def propose(
+    code: Code, findings: list[Finding], untrained: list[str], formed: dict[str, int]
+) -> Iterator[Candidate]:
     """Yield candidates, each with its price.
 
     Parameters
     ----------
+    formed : dict of parameter to line
+        Where wrong gradients are formed.
     untrained : list of str
         Parameters that the program does not update.
     """
-    for distance, statement in enumerate(neighbourhood(code, findings)):
+    for distance, statement in enumerate(neighbourhood(code, findings, formed)):
         first = findings[0] if findings else None
         for candidate in _of_statement(code, statement, findings, distance):
             price = candidate.price + FAR * distance
-            if first is not None and distance == 0:
+            if first is not None and distance <= 8:
                 if candidate.cause == first.cause:
-                    price -= 0.35
-                price -= named(code, first, candidate)
+                    price -= 0.35 if distance == 0 else 0.15
+                price -= named(code, first, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
     yield from missing_updates(code, untrained)
 
@@ -110,13 +126,18 @@ def named(code: Code, finding: Finding, candidate: Candidate) -> float:
     for edit in candidate.edits:
         old = " ".join(code.file.slice(edit.span).split())
         new = " ".join(edit.text.split())
-        if (old, new) in pairs:
+        if any(_is_called(old, o) and _is_called(new, n) for o, n in pairs):
             best = 1.0
         elif new in quoted:
             best = max(best, 0.6)
         elif any(len(q) > 1 and q in new and q not in old for q in quoted):
             best = max(best, 0.4)
     return best
+
+
+def _is_called(text: str, name: str) -> bool:
+    """Whether a name of the report may stand for a text: ``Z1`` for ``cache["Z1"]``."""
+    return text == name or re.sub(r"^.*[\[.]|[\]\"']", "", text) == name
 
 
 def _of_statement(

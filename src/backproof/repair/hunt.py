@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
-from backproof.repair.candidate import Candidate, Code
+from backproof.repair.candidate import Candidate, Code, targets_of, value_of
 from backproof.repair.generate import propose
 from backproof.repair.patch import CannotPatch
 from backproof.repair.probe import NAME, Probe, sieve
@@ -91,6 +92,8 @@ class Hunt:
         self.budget = budget
         self.progress = progress
         self.started = time.monotonic()
+        self.shapes: dict[str, str] = {}
+        """For each gradient, as the program calls it, its parameter."""
 
     def late(self) -> bool:
         """Whether the time is over."""
@@ -145,6 +148,7 @@ class Hunt:
     ) -> tuple[Candidate, Judgement] | None:
         """Return the best candidate for a program's faults, if any makes progress."""
         assert trial.report is not None
+        self.shapes = {p.gradient: p.name for p in trial.report.gradient.parameters}
         candidates = sorted(self._candidates(trial.report, findings), key=lambda c: c.price)
         partial: list[tuple[Candidate, Judgement]] = []
         start = 0
@@ -175,7 +179,9 @@ class Hunt:
         found_at = 0.0
         queue = ((c, tuple((c.path, e) for e in c.edits)) for c in candidates if not self.late())
         own = any(step.own_cost for step in trial.steps)
-        results = self.workshop.try_all(queue, base, judged=JUDGED, strict=True, own=own)
+        results = self.workshop.try_all(
+            queue, base, judged=JUDGED, strict=True, own=own, cost=anchor(trial)
+        )
         with closing(results):  # type: ignore[type-var]
             for candidate, tried in results:
                 if self.progress is not None:
@@ -200,6 +206,7 @@ class Hunt:
             str(name) for f in findings if f.code == "BP107"
             for name in f.evidence.get("parameters", ())
         ]  # fmt: skip
+        formed = {p.name: p.line for p in report.gradient.parameters if p.status == "wrong"}
         for path in dict.fromkeys(paths):
             text = report.sources.get(path)
             if text is None:
@@ -209,7 +216,7 @@ class Hunt:
             except (SyntaxError, ValueError):
                 continue
             own = [f for f in findings if f.file == path or any(r.file == path for r in f.related)]
-            yield from propose(code, own, untrained)
+            yield from propose(code, own, untrained, formed)
 
     def _sifted(self, candidates: list[Candidate], base: Files) -> list[Candidate]:
         """Leave out what the values in the program show to be no candidate."""
@@ -226,7 +233,7 @@ class Hunt:
         if not groups:
             return sorted(candidates, key=lambda c: c.price)
         own = [self._own_value(path, span, base) for path, span in groups]
-        probe = Probe(list(zip(own, groups.values(), strict=True)))
+        probe = Probe([(*o, others) for o, others in zip(own, groups.values(), strict=True)])
         edits = tuple(
             (path, Edit(_point(span), f"{NAME}({number}, globals(), locals()); "))
             for number, (path, span) in enumerate(groups)
@@ -239,8 +246,8 @@ class Hunt:
             return sorted(candidates, key=lambda c: c.price)
         return sieve(candidates, *trial.gathered, places)
 
-    def _own_value(self, path: str, span: Span, base: Files) -> str:
-        from backproof.repair.candidate import value_of
+    def _own_value(self, path: str, span: Span, base: Files) -> tuple[str, str]:
+        """Return the text of a statement's value, and of what has the shape it should have."""
 
         name, cell = document(path)
         data = base.get(name) or self.workshop.read(name)
@@ -248,7 +255,15 @@ class Hunt:
         code = Code.of(file)
         statement = code.statement_at(span.line, span.column)
         value = None if statement is None else value_of(statement)
-        return "None" if value is None else code.text(value)
+        target = ""
+        if statement is not None and value is not None:
+            targets = targets_of(statement)
+            if len(targets) == 1:
+                text = code.text(targets[0])
+                target = self.shapes.get(text, "") or (
+                    text if isinstance(statement, ast.AugAssign) else ""
+                )
+        return ("None" if value is None else code.text(value)), target
 
     def _found(
         self, report: Report, finding: Finding, candidate: Candidate, judgement: Judgement,
@@ -290,6 +305,14 @@ class Hunt:
         return all(
             known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps
         )  # fmt: skip
+
+
+def anchor(trial: Trial) -> str | None:
+    """Return the cost of the program under which some gradients are right; others are no cost."""
+    telling = trial.telling
+    titles = {step.cost_title for step in telling}
+    anchored = all(step.own_cost and len(step.wrong) < len(step.verdicts) for step in telling)
+    return titles.pop() if anchored and len(titles) == 1 else None
 
 
 def faults(report: Report) -> list[Finding]:

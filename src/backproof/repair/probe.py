@@ -18,9 +18,9 @@ from backproof.repair.candidate import Candidate
 
 NAME = "backproof_probe"
 #: Executions of a statement that are looked at.
-EXECUTIONS = 3
+EXECUTIONS = 2
 #: Seconds for all evaluations of a statement.
-PATIENCE = 0.6
+PATIENCE = 0.25
 
 
 class Probe:
@@ -28,16 +28,17 @@ class Probe:
 
     Parameters
     ----------
-    texts : list of (own, others)
-        For each statement the text of its value, and of those that may take its place.
+    texts : list of (own, target, others)
+        For each statement the text of its value, of something that has the shape it should have
+        (or nothing), and of those that may take its place.
     """
 
-    def __init__(self, texts: list[tuple[str, list[str]]]) -> None:
+    def __init__(self, texts: list[tuple[str, str, list[str]]]) -> None:
         self.texts = texts
         self.counts = [0] * len(texts)
         self.spent = [0.0] * len(texts)
-        self.status: list[list[str]] = [[""] * len(others) for _, others in texts]
-        self.prints: list[list[Any]] = [[() for _ in others] for _, others in texts]
+        self.status: list[list[str]] = [[""] * len(others) for *_, others in texts]
+        self.prints: list[list[Any]] = [[() for _ in others] for *_, others in texts]
 
     def install(self) -> None:
         """Make the probe known to the program."""
@@ -54,11 +55,15 @@ class Probe:
             return
         self.counts[number] += 1
         started = time.perf_counter()
-        own, others = self.texts[number]
+        own, target, others = self.texts[number]
         scope = {**around, **inside}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             value = _evaluate(own, scope)
+            wanted = _evaluate(target, scope) if target else _Failure()
+            misshapen = not isinstance(wanted, _Failure) and (
+                isinstance(value, _Failure) or _form(value) != _form(wanted)
+            )
             for index, text in enumerate(others):
                 status = self.status[number][index]
                 if status == "raises":
@@ -69,9 +74,11 @@ class Probe:
                 if isinstance(other, _Failure):
                     self.status[number][index] = "raises"
                     continue
-                if not isinstance(value, _Failure) and _form(other) != _form(value):
+                if misshapen and _form(other) == _form(wanted):
+                    self.status[number][index] = "fits"
+                elif not isinstance(value, _Failure) and _form(other) != _form(value):
                     self.status[number][index] = "shape"
-                elif status != "shape":
+                elif status not in ("shape", "fits"):
                     same = not isinstance(value, _Failure) and _same(value, other)
                     self.status[number][index] = "same" if same and status != "new" else "new"
                 self.prints[number][index] += (_print(other),)
@@ -152,6 +159,6 @@ def sieve(
         if verdict and key in seen:
             continue
         seen.add(key)
-        extra = {"shape": 0.6, "": 0.3}.get(verdict, 0.0)
+        extra = {"shape": 0.6, "": 0.3, "fits": -1.0}.get(verdict, 0.0)
         kept.append(replace(candidate, price=candidate.price + extra))
     return sorted(kept, key=lambda c: c.price)

@@ -174,7 +174,9 @@ class Workshop:
         if not program.module:
             target = copy.copy_of(os.path.join(self.cwd, target))
         diagnose = how.pop("diagnose", False)
-        options = replace(self.options, diagnose=diagnose)
+        cost = self.options.cost or how.pop("cost", None)
+        how.pop("cost", None)
+        options = replace(self.options, diagnose=diagnose, cost=cost)
         return Job(target, program.argv, copy.copy_of(self.cwd), copy.root, self._stdin, options,
                    module=program.module, **how)  # fmt: skip
 
