@@ -14,7 +14,7 @@ from backproof.nn.numpy_engine import NumpyEngine
 from backproof.nn.optimizers import OPTIMIZERS
 
 # Up to so many weights, loops over samples are quicker than BLAS.
-SMALL: Final = 400
+SMALL: Final = 200
 
 
 class CompiledEngine:
@@ -91,24 +91,29 @@ class CompiledSession:
         self.kernel: Any
         self.buffers: tuple[Any, ...]
         if weights <= SMALL or not self.hidden:
-            wide = small.STRIDE
+            itemsize = theta.itemsize
+            tile = small.tile_length(sizes[0], self.hidden, self.size, itemsize)
+            slots = -(-self.size // tile)
+            if self.batches > 1 or slots * tile * (sizes[0] + 2) * itemsize > small.KEPT:
+                slots = 1
+            wide = tile + 8  # rows a power of two apart would share their places in the cache
             self.kernel = small.train_small
             self.buffers = (
-                np.zeros((sizes[0] + self.hidden, wide), real),
-                np.zeros((self.hidden + 1, wide), real),
-                np.zeros(wide, real),
-                np.zeros(wide, real),
-                np.zeros(wide, real),
-                np.zeros(small.LANES, real),
+                aligned((slots, sizes[0] + 2, wide), real),
+                tile,
+                aligned((self.hidden, wide), real),
+                aligned((self.hidden + 1, wide), real),
+                aligned(wide, real),
+                aligned(small.LANES, real),
                 squares,
             )
         else:
             self.kernel = large.train_large
             self.buffers = (
-                np.zeros(self.size * (sizes[0] + self.hidden), real),
-                np.zeros(self.size * (self.hidden + 1), real),
-                np.zeros(self.size, real),
-                np.zeros(self.size, real),
+                aligned(self.size * (sizes[0] + self.hidden), real),
+                aligned(self.size * (self.hidden + 1), real),
+                aligned(self.size, real),
+                aligned(self.size, real),
                 squares,
             )
 
@@ -173,3 +178,12 @@ class CompiledSession:
         """Cost and gradient over all samples, by the NumPy engine."""
         session = NumpyEngine().session(self.plan, self.samples, self.state)
         return session.cost_and_gradient()
+
+
+def aligned(shape: int | tuple[int, ...], real: Any) -> Array:
+    """Return zeros that begin where a line of the cache does, as vectors are read in lines."""
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
+    bytes_ = np.zeros(count * np.dtype(real).itemsize + 64, np.uint8)
+    start = -bytes_.ctypes.data % 64
+    zeros: Array = bytes_[start : start + len(bytes_) - 64].view(real).reshape(shape)
+    return zeros

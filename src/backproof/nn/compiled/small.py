@@ -2,7 +2,7 @@
 
 A net with a handful of units is too small for BLAS: calling it takes longer than the product. Here
 a layer's activations are rows of an array, a row a unit, and samples are taken in tiles that stay
-in the nearest cache from the first layer forward to the first layer back. A tile is padded with
+in a near cache from the first layer forward to the first layer back. A tile is padded with
 samples of share zero, so that no loop has a rest.
 """
 
@@ -27,12 +27,23 @@ from backproof.nn.compiled.steps import (
     too_high,
 )
 
-# Samples in a tile, and how far rows lie apart: a power of two would put all of them into the same
-# places of the cache.
-TILE: Final = 512
-STRIDE: Final = TILE + 16
+# Bytes of a tile, of its inputs, activations and slopes: near enough. Shorter loops, for
+# the sake of the nearest cache, lose more by being begun more often.
+NEAREST: Final = 128 << 10
+# Bytes of samples that are kept as tiles from step to step.
+KEPT: Final = 1 << 19
+# Samples in a vector loop are a multiple of this.
 BLOCK: Final = 32
+# Running products of a tile's costs.
 LANES: Final = 16
+
+
+def tile_length(inputs: int, hidden: int, samples: int, itemsize: int) -> int:
+    """Return how many samples make a tile: whole blocks, and tiles of about equal length."""
+    rows = inputs + 2 * hidden + 4
+    most = max(1, min(NEAREST // (rows * BLOCK * itemsize), 512 // BLOCK))
+    blocks = -(-samples // BLOCK)
+    return -(-blocks // -(-blocks // most)) * BLOCK
 
 
 @part
@@ -198,25 +209,25 @@ def _mask(A: Any, Z: Any, masks: Any, start: int, units: int, m: int, p: float) 
 
 
 @part
-def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, share: Any, E: Any,
-          lanes: Any, m: int, masks: Any, start: int, batch: int, p: float,
+def _tile(code: int, sizes: Any, theta: Any, g: Any, X: Any, Y: Any, share: Any, A: Any, Z: Any,
+          E: Any, lanes: Any, m: int, masks: Any, start: int, batch: int, p: float,
           weighted: bool) -> float:  # fmt: skip
     """Forward and back over a tile: add to the gradient, return the tile's cost."""
     blocks = -(-m // BLOCK)
     last = len(sizes) - 1
-    base, row, place, drawn = 0, 0, 0, 0
+    row, place, drawn = 0, 0, 0
     for l in range(1, last + 1):
         n_in, n_out = sizes[l - 1], sizes[l]
+        below, base = (X, 0) if l == 1 else (A, row - n_in)
         for j in range(n_out):
             bias = theta[place + n_in * n_out + j]
-            _combine(theta, place + j, n_out, n_in, A, base, Z[row + j], bias, blocks)
+            _combine(theta, place + j, n_out, n_in, below, base, Z[row + j], bias, blocks)
             if l < last:
-                activate(code, Z[row + j], A[base + n_in + j], blocks * BLOCK)
+                activate(code, Z[row + j], A[row + j], blocks * BLOCK)
                 if len(masks) > 0:
                     first = drawn + start * n_out + j
-                    _mask(A[base + n_in + j], Z[row + j], masks, first, n_out, m, p)
+                    _mask(A[row + j], Z[row + j], masks, first, n_out, m, p)
         if l < last:
-            base += n_in
             row += n_out
             drawn += batch * n_out
         place += (n_in + 1) * n_out
@@ -226,10 +237,11 @@ def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, sha
     for l in range(last, 0, -1):
         n_in, n_out = sizes[l - 1], sizes[l]
         place -= (n_in + 1) * n_out
+        below, base = (X, 0) if l == 1 else (A, row - n_in)
         for j in range(n_out):
             dZ = Z[row + j]
             bias = place + n_in * n_out + j
-            _correlate(dZ, A, base, n_in, g, place + j, n_out, bias, blocks)
+            _correlate(dZ, below, base, n_in, g, place + j, n_out, bias, blocks)
         if l > 1:
             zero = theta.dtype.type(0)
             for i in range(n_in):
@@ -243,7 +255,6 @@ def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, sha
                 for s in range(blocks * BLOCK):
                     slope[s] *= E[s]
             row -= n_in
-            base -= sizes[l - 2]
     return cost
 
 
@@ -251,14 +262,17 @@ def _tile(code: int, sizes: Any, theta: Any, g: Any, A: Any, Z: Any, Y: Any, sha
 def train_small(code: int, optimizer: int, settings: Any, sizes: Any, theta: Any, g: Any, m: Any,
                 v: Any, good: Any, carried: Any, X: Any, y: Any, weight: Any, rows: Any,
                 places: Any, masks: Any, size: int, first: int, end: int, rates: Any, costs: Any,
-                norms: Any, A: Any, Z: Any, Y: Any, share: Any, E: Any, lanes: Any,
+                norms: Any, tiles: Any, tile: int, A: Any, Z: Any, E: Any, lanes: Any,
                 squares: Any) -> bool:  # fmt: skip
     """Do the batches from ``first`` to ``end`` of each epoch; return whether all went well.
 
-    ``places`` is read as it is in every epoch: it is shuffled between calls.
+    ``places`` is read as it is in every epoch: it is shuffled between calls. ``tiles`` holds a
+    tile's inputs, y and shares, or those of all tiles, which are then fetched once.
     """
     n = len(y)
     batches = -(-n // size)
+    n_in = sizes[0]
+    kept = batches == 1 and len(tiles) * tile >= n
     loaded = False
     for epoch in range(len(costs)):
         for number in range(first, end):
@@ -267,14 +281,18 @@ def train_small(code: int, optimizer: int, settings: Any, sizes: Any, theta: Any
             for i in range(len(g)):
                 g[i] = 0
             cost = 0.0
-            for offset in range(0, length, TILE):
-                count = min(TILE, length - offset)
+            for offset in range(0, length, tile):
+                count = min(tile, length - offset)
+                slot = offset // tile if kept else 0
+                inputs, Y, share = tiles[slot], tiles[slot, n_in], tiles[slot, n_in + 1]
                 if not loaded:
                     equal = theta.dtype.type(1 / length)
-                    _load(X, y, weight, rows, places, start + offset, count, A, Y, share, equal)
-                    loaded = n <= TILE and batches == 1
-                cost += _tile(code, sizes, theta, g, A, Z, Y, share, E, lanes, count, masks,
-                              offset, length, settings[DROPOUT], len(weight) > 0)  # fmt: skip
+                    _load(X, y, weight, rows, places, start + offset, count, inputs, Y, share,
+                          equal)  # fmt: skip
+                cost += _tile(code, sizes, theta, g, inputs, Y, share, A, Z, E, lanes, count,
+                              masks, offset, length, settings[DROPOUT],
+                              len(weight) > 0)  # fmt: skip
+            loaded = kept
             carried[EPOCH] = epoch
             carried[LAYER] = 0
             carried[COST] = cost
