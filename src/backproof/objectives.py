@@ -48,6 +48,7 @@ class Objectives:
             else:
                 self.verdict.judged += 1
                 self.verdict.take(evidence, claimed=True)
+                self.verdict.show(evidence)
         except Exception as error:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise

@@ -93,6 +93,10 @@ class Verdict:
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
         self.take(evidence)
+        self.show(evidence)
+
+    def show(self, evidence: StepEvidence) -> None:
+        """Let the observers see a judged step."""
         for observe in self.observers:
             observe(evidence)
 

@@ -24,6 +24,11 @@ RELATED = (
     ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
     ("divide", "multiply"), ("add", "subtract"),
 )  # fmt: skip
+#: Names of what is no unit's value: gradients, weights, sizes, rates.
+_NO_ACTIVATION = re.compile(
+    r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
+    r"\w*rate|eps|lam|alpha|beta|param|[WVUbBijklmnt]\d?(\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
+)
 _LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
 
 
@@ -64,8 +69,8 @@ def wholes(code: Code, statement: Statement, root: ast.expr, atoms: list[str]) -
             yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
         yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
-        for derivative in derivatives(code, statement, atoms):
-            yield node, f"{grouped} * {derivative}", "missing-factor", 1.2 + far
+        for derivative, price in derivatives(code, atoms):
+            yield node, f"{grouped} * {derivative}", "missing-factor", price + far
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
         for atom in atoms:
@@ -320,9 +325,9 @@ def sizes(code: Code) -> list[str]:
     return sorted(found, key=lambda text: -found[text])[:8]
 
 
-def derivatives(code: Code, statement: Statement, atoms: list[str]) -> list[str]:
-    """Return derivatives of activations as the author would write them here."""
-    found: dict[str, None] = {}
+def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
+    """Return derivatives of activations as the author would write them, with their prices."""
+    found: dict[str, float] = {}
     names: dict[str, None] = {}
     for node in ast.walk(code.tree):
         if not isinstance(node, ast.Call):
@@ -331,29 +336,29 @@ def derivatives(code: Code, statement: Statement, atoms: list[str]) -> list[str]
         if "\n" in text or len(text) > 60:
             continue
         if any(k.arg and _LOCAL.search(k.arg) for k in node.keywords):
-            found[text] = None
+            found[text] = 1.0
             names[text] = None
         elif len(node.args) == 1 and _LOCAL.search(code.text(node.func)):
-            found[text] = None
+            found[text] = 1.0
             names[code.text(node.func)] = None
     for name in functions(code):
         if _LOCAL.search(name):
             names[name] = None
-    values = [a for a in atoms if not a.isupper() or len(a) < 4][:30]
+    values = [a for a in atoms if not _NO_ACTIVATION.match(a)][:16]
     for name in names:
         for value in values:
             if "(" in name:
                 head, _, rest = name.partition("(")
                 _, comma, keywords = rest.partition(",")
-                found[f"{head}({value}{comma}{keywords}"] = None
+                found.setdefault(f"{head}({value}{comma}{keywords}", 1.2)
             else:
-                found[f"{name}({value})"] = None
+                found.setdefault(f"{name}({value})", 1.2)
     for value in values:
-        found[f"{value} * (1 - {value})"] = None
-        found[f"(1 - {value} ** 2)"] = None
-        found[f"({value} > 0)"] = None
-        found[f"(1 - np.tanh({value}) ** 2)"] = None
-    return list(found)
+        found[f"{value} * (1 - {value})"] = 1.4
+        found[f"(1 - {value} ** 2)"] = 1.4
+        found[f"({value} > 0)"] = 1.4
+        found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
+    return list(found.items())
 
 
 def penalties(code: Code, statement: Statement, atoms: list[str]) -> list[str]:

@@ -47,7 +47,7 @@ def neighbourhood(
                 add(code.statement_at(related.span.line, related.span.column))
     for finding in findings[:1]:
         names = finding.evidence.get("parameters", ())
-        for name in names if len(names) <= 2 else ():
+        for name in names[:4]:
             add(code.statement_at(formed.get(name, 0)))
     blamed = list(queue)
     for statement in blamed:

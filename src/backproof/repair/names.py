@@ -67,6 +67,8 @@ def likeness(one: str, other: str) -> float:
     stem, other_stem = _NUMBER.sub("#", one), _NUMBER.sub("#", other)
     if stem == other_stem:
         return 0.9
+    if one.startswith(other) or other.startswith(one):
+        return 0.95
     if "[" in one and "[" in other:
         base, _, index = one.partition("[")
         other_base, _, other_index = other.partition("[")
