@@ -64,7 +64,9 @@ def same_steps(fixed: Trial, right: Trial) -> str:
     if all(abs(f - 1) < 1e-6 for f in factors):
         return "equal"
     first = factors[0]
-    return "scaled" if first > 0 and all(abs(f / first - 1) < 1e-6 for f in factors) else "different"
+    return (
+        "scaled" if first > 0 and all(abs(f / first - 1) < 1e-6 for f in factors) else "different"
+    )
 
 
 def examine(mutant: Mutant, *, budget: float, steps: int, workers: int) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def summary(repair: Repair, mutant: Mutant) -> dict[str, Any]:
     report = repair.report
     line = next((f.statement.line for f in repair.found), None)
     return {
-        "detected": report is not None and report.gradient.status == "wrong"
+        "detected": (report is not None and report.gradient.status == "wrong")
         or bool(report and any(f.severity == "error" for f in report.findings)),
         "verified": repair.verified,
         "right_line": line in mutant.lines,
@@ -101,9 +103,7 @@ def summary(repair: Repair, mutant: Mutant) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _oracle(
-    path: Path, fixed: bytes, original: str, workshop: Workshop, repair: Repair
-) -> str:
+def _oracle(path: Path, fixed: bytes, original: str, workshop: Workshop, repair: Repair) -> str:
     """Return how the repaired program compares with the right one."""
     harness_name = path.stem
     ours = harness._run(harness_name, path.name, fixed.decode(), (), 60.0)
@@ -138,8 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         row = examine(mutant, budget=options.budget, steps=options.steps, workers=options.workers)
         rows.append(row)
         mark = "fixed " if row["verified"] else "open  " if row["detected"] else "unseen"
-        print(f"{mark} {row['key']}: {row.get('oracle', row['reason'])}, {row['runs']} runs, "
-              f"{row['seconds']} s | {row['edits']} | wanted {row['mutation']}", flush=True)  # fmt: skip
+        outcome = f"{row.get('oracle', row['reason'])}, {row['runs']} runs, {row['seconds']} s"
+        edits = f"{row['edits']} | wanted {row['mutation']}"
+        print(f"{mark} {row['key']}: {outcome} | {edits}", flush=True)
     report(rows)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({"when": time.strftime("%F"), "rows": rows}, indent=1))

@@ -43,9 +43,9 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     worthless = Judgement(False, False, False, 0, trial)
     if not trial.steps or not before.steps or trial.refused:
         return worthless
-    if trial.report is not None and trial.report.status == "raised":
-        if before.report is None or before.report.status != "raised":
-            return worthless
+    raises = trial.report is not None and trial.report.status == "raised"
+    if raises and (before.report is None or before.report.status != "raised"):
+        return worthless
     if not _same_program(trial, before):
         return worthless
     old, new = before.telling[0], trial.telling[0]
@@ -75,10 +75,11 @@ def _same_program(trial: Trial, before: Trial) -> bool:
             return False
         if step.verified and not step.own_cost and step.cost_title not in titles:
             return False
-        cost = known.get((step.step, step.cost_title))
-        if cost is not None and step.cost is not None and not step.after:
-            if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
-                return False
+        cost = None if step.after else known.get((step.step, step.cost_title))
+        if cost is None or step.cost is None:
+            continue
+        if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
+            return False
     return True
 
 

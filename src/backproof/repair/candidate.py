@@ -79,11 +79,10 @@ class Code:
             span = self.span(node)
             if not span.line <= line <= header_end(node, span):
                 continue
-            if span.line == span.end_line == line and column and not (
-                span.column <= column < span.end_column
-            ):  # fmt: skip
-                if best is not None or span.column > column:
-                    continue
+            alone = span.line == span.end_line == line and column > 0
+            elsewhere = alone and not span.column <= column < span.end_column
+            if elsewhere and (best is not None or span.column > column):
+                continue
             if best is None or span.start >= self.span(best).start:
                 best = node
         return best

@@ -10,7 +10,9 @@ from backproof.repair.hunt import Found, Repair
 from backproof.repair.trial import Trial
 from backproof.source import Edit, Span
 
-_ACCURACY = re.compile(r"acc(?:uracy)?\w*\W{0,4}(?:on \w+ )?\W{0,4}(\d+(?:\.\d+)?)\s*(%?)", re.IGNORECASE)
+_ACCURACY = re.compile(
+    r"acc(?:uracy)?\w*\W{0,4}(?:on \w+ )?\W{0,4}(\d+(?:\.\d+)?)\s*(%?)", re.IGNORECASE
+)
 _COST = re.compile(
     r"\b(loss|cost|error|mse|j)\b[^\d\n-]{0,12}(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE
 )
@@ -22,9 +24,9 @@ def last_cost(one: Trial, other: Trial) -> tuple[int, float, float] | None:
     for step in one.steps:
         for its in other.steps:
             same = (step.step, step.cost_title, step.after) == (its.step, its.cost_title, its.after)
-            if same and step.cost is not None and its.cost is not None and step.step > 0:
-                if found is None or step.step > found[0]:
-                    found = (step.step, step.cost, its.cost)
+            later = step.step > (0 if found is None else found[0])
+            if same and later and step.cost is not None and its.cost is not None:
+                found = (step.step, step.cost, its.cost)
     return found
 
 
@@ -54,7 +56,9 @@ def effect(repair: Repair) -> list[str]:
         one, two = printed_cost(repair.original.output), printed_cost(repair.fixed.output)
         if one is not None and two is not None and one[0] == two[0]:
             known = [one[1], two[1]]
-            lines.append(f"{one[0]} printed last: {known[0]:.6g} before, {known[1]:.6g} with the fix")
+            lines.append(
+                f"{one[0]} printed last: {known[0]:.6g} before, {known[1]:.6g} with the fix"
+            )
     if known is not None:
         before, after = known
         if after > before * (1 + 1e-9) + 1e-12:
@@ -90,9 +94,11 @@ def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
     if report is None:
         return ()
     check = witnessed(repair) if repair.verified else ""
-    fixes = {}
+    fixes: dict[Span, tuple[Found, Fix]] = {}
     for found in repair.found:
-        fix = Fix(found.before.strip("\n"), found.after.strip("\n"), repair.verified, found.edits, check)
+        fix = Fix(
+            found.before.strip("\n"), found.after.strip("\n"), repair.verified, found.edits, check
+        )
         fixes.setdefault(found.finding.span, (found, fix))
     done = []
     for finding in report.findings:
@@ -108,7 +114,12 @@ def _moved(finding: Finding, found: Found, report: Report) -> Finding:
     """Return a finding at the line of its fix."""
     path, edit = found.edits[0]
     fix = finding.fix
-    if len(found.edits) != 1 or fix is None or not fix.verified or edit.span.line == finding.span.line:
+    if (
+        len(found.edits) != 1
+        or fix is None
+        or not fix.verified
+        or edit.span.line == finding.span.line
+    ):
         return finding
     if finding.code not in ("BP101", "BP102") or finding.span.contains(edit.span):
         return finding

@@ -133,8 +133,9 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             yield child, f"({code.text(child)}) ** 2", "missing-factor", 1.8
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = code.text(node.left), code.text(node.comparators[0])
-        for kind, sign in COMPARISONS.items():
-            if type(node.ops[0]) is not kind and type(node.ops[0]) in COMPARISONS:
+        for comparison, sign in COMPARISONS.items():
+            own = type(node.ops[0])
+            if own is not comparison and own in COMPARISONS:
                 yield node, code.put(node, f"{left} {sign} {right}"), "wrong-derivative", 1.1
     elif isinstance(node, ast.IfExp):
         yield node, code.put(node, _bracketed(code, node.body)), "wrong-operand", 1.0
@@ -263,10 +264,12 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
-    if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
+    if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
+        return
+    if not isinstance(node.value, int | float):
         return
     parent = code.parents.get(node)
-    own = node.value
+    own: float = node.value
     if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node:
         others: tuple[float, ...] = (2, 3, 1, 0.5, -0.5, -1.5, -1, -2)
     elif type(own) is int:
@@ -318,10 +321,10 @@ def sizes(code: Code) -> list[str]:
             text = _bracketed(code, node.right)
             if len(text) <= 30 and "\n" not in text:
                 found[text] = found.get(text, 0) + 1
-        elif isinstance(node, ast.Subscript) and code.text(node).endswith(".shape[0]"):
-            found.setdefault(code.text(node), 0)
-        elif isinstance(node, ast.Call) and _name(node) == "len" and "\n" not in code.text(node):
-            found.setdefault(code.text(node), 0)
+        elif isinstance(node, ast.Subscript | ast.Call):
+            text = code.text(node)
+            if "\n" not in text and re.fullmatch(r"len\(.*\)|.*\.shape\[0\]", text):
+                found.setdefault(text, 0)
     return sorted(found, key=lambda text: -found[text])[:8]
 
 

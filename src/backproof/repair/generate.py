@@ -22,9 +22,7 @@ _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
-def neighbourhood(
-    code: Code, findings: list[Finding], formed: dict[str, int]
-) -> list[Statement]:
+def neighbourhood(code: Code, findings: list[Finding], formed: dict[str, int]) -> list[Statement]:
     """Return the statements that a fault may lie in, the blamed first.
 
     Parameters

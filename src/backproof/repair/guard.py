@@ -69,4 +69,6 @@ class Guard:
 
     def _refuse(self, what: str) -> None:
         self.refused = what
-        raise PermissionError(f"backproof tries an edited copy of this program, which may not {what}")
+        raise PermissionError(
+            f"backproof tries an edited copy of this program, which may not {what}"
+        )

@@ -128,7 +128,9 @@ class Hunt:
                 return
             candidate, judgement = best
             edits = tuple((candidate.path, e) for e in candidate.edits)
-            repair.found.append(self._found(trial.report, findings[0], candidate, judgement, repair))
+            repair.found.append(
+                self._found(trial.report, findings[0], candidate, judgement, repair)
+            )
             repair.files = self.workshop.edited(edits, repair.files)
             if judgement.complete:
                 fixed = self._mapped(self.workshop.try_one(repair.files))
@@ -244,7 +246,8 @@ class Hunt:
             return sorted(candidates, key=lambda c: c.price)
         if trial.gathered is None or not any(trial.gathered[0]):
             return sorted(candidates, key=lambda c: c.price)
-        return sieve(candidates, *trial.gathered, places)
+        counts, status, prints = trial.gathered
+        return sieve(candidates, counts, status, prints, places)
 
     def _own_value(self, path: str, span: Span, base: Files) -> tuple[str, str]:
         """Return the text of a statement's value, and of what has the shape it should have."""
@@ -273,10 +276,10 @@ class Hunt:
         name, cell = document(candidate.path)
         data = repair.files.get(name) or self.workshop.read(name)
         before = source_of(candidate.path, data, cell)
-        after = source_of(candidate.path, self.workshop.edited(
-            tuple((candidate.path, e) for e in candidate.edits), repair.files)[name], cell)  # fmt: skip
-        old, new = _changed_lines(before.lines, after.lines)
         edits = tuple((candidate.path, e) for e in candidate.edits)
+        files = self.workshop.edited(edits, repair.files)
+        after = source_of(candidate.path, files[name], cell)
+        old, new = _changed_lines(before.lines, after.lines)
         return Found(finding, edits, old, new, judgement.trial, candidate.statement,
                      judgement.complete)  # fmt: skip
 
@@ -288,10 +291,12 @@ class Hunt:
         place = self.workshop.original_of
         findings = tuple(
             replace(
-                f, file=place(f.file), related=tuple(replace(r, file=place(r.file)) for r in f.related)
+                finding,
+                file=place(finding.file),
+                related=tuple(replace(r, file=place(r.file)) for r in finding.related),
             )
-            for f in report.findings
-        )  # fmt: skip
+            for finding in report.findings
+        )
         sources = {place(path): text for path, text in report.sources.items()}
         report = replace(
             report, script=self.workshop.program.target, findings=findings, sources=sources

@@ -47,11 +47,8 @@ def _loads(code: Code, around: ast.AST) -> list[str]:
                 continue
             if isinstance(node, ast.Attribute) and not isinstance(node.value, ast.Name):
                 continue
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id in _MODULES:
-                    continue
             text = code.text(node)
-            if "\n" not in text:
+            if "\n" not in text and text.split(".")[0] not in _MODULES:
                 texts[text] = texts.get(text, 0) + 1
     return list(texts)
 

@@ -1,4 +1,4 @@
-"""Edits of files, byte for byte: encoding, line ends and all that is not edited stay as they are."""
+"""Edits of files, byte for byte: encoding, line ends and whatever is not edited stay."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
         if match.end() > match.start() or match.start() == len(text):
             starts.append(match.start())
             line = match.group()
-            ends.append("\r\n" if line.endswith("\r\n") else line[-1:] if line[-1:] == "\r" else "\n")
+            ends.append(
+                "\r\n" if line.endswith("\r\n") else line[-1:] if line[-1:] == "\r" else "\n"
+            )
     pieces, behind = [], len(text)
 
     def offset(line: int, column: int) -> int:

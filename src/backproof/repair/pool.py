@@ -132,14 +132,16 @@ class Pool:
             with suppress(Exception):
                 trial: Trial = pickle.loads(data)
                 return trial
-        failure = f"no end within {self.timeout:g} s" if late else "the process ended without a word"
+        failure = (
+            f"no end within {self.timeout:g} s" if late else "the process ended without a word"
+        )
         return Trial((), None, "", True, "", seconds, failure)
 
     def _end(self, child: Running) -> None:
         """End a child with all that it started (it leads a group of its own)."""
-        for end in (lambda: os.killpg(child.process, signal.SIGKILL),
-                    lambda: os.kill(child.process, signal.SIGKILL)):  # fmt: skip
-            with suppress(OSError):
-                end()
+        with suppress(OSError):
+            os.killpg(child.process, signal.SIGKILL)
+        with suppress(OSError):
+            os.kill(child.process, signal.SIGKILL)
         with suppress(OSError):
             os.waitpid(child.process, 0)

@@ -121,9 +121,9 @@ def _print(value: Any) -> Any:
         return tuple(_print(v) for v in value)
     try:
         array = np.asarray(value, float)
-        return array.shape, float(f"{float(np.nansum(array)):.10g}"), float(
-            f"{float(np.nansum(array * np.cos(np.arange(array.size).reshape(array.shape)))):.10g}"
-        )
+        weights = np.cos(np.arange(array.size)).reshape(array.shape)
+        sums = float(np.nansum(array)), float(np.nansum(array * weights))
+        return array.shape, *(f"{total:.10g}" for total in sums)
     except Exception:
         return id(value)
 

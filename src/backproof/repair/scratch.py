@@ -35,9 +35,11 @@ class Scratch:
 
     def build(self) -> None:
         """Make the copy, in place of an earlier one."""
-        self.remove()
         # The real path: programs compare `__file__` with the folder that modules came from.
-        self.root = os.path.realpath(tempfile.mkdtemp(prefix="backproof-"))
+        root = self.root or os.path.realpath(tempfile.mkdtemp(prefix="backproof-"))
+        self.remove()
+        self.root = root
+        os.makedirs(root, mode=0o700, exist_ok=True)
         folder, cwd = os.path.realpath(self.folder), os.path.realpath(self.cwd)
         if _is_inside(folder, cwd):
             outer = [(cwd, "program")]

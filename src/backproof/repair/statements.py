@@ -22,29 +22,32 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
     right = code.text(value)
     if isinstance(statement, ast.AugAssign | ast.Assign) and len(targets) == 1:
         left = code.text(targets[0])
-        sign = (
-            _SIGNS.get(type(statement.op), "?") if isinstance(statement, ast.AugAssign) else ""
-        )
+        sign = _SIGNS.get(type(statement.op), "?") if isinstance(statement, ast.AugAssign) else ""
         for other in ("", "+", "-"):
             if other != sign:
                 cause = "wrong-sign" if sign and other else "missing-term"
                 price = 0.8 if sign and other else 1.1
                 yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
         if sign in _SIGNS.values():
-            text = f"{left} = {left} {sign} ({right})" if sign in "*/" else (
-                f"{left} = {left} {sign} {right}"
+            text = (
+                f"{left} = {left} {sign} ({right})"
+                if sign in "*/"
+                else (f"{left} = {left} {sign} {right}")
             )
             yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
         elif not sign:
             text = f"{left} *= {right}"
             yield Candidate(path, (Edit(span, text),), 1.3, "missing-factor", span)
     for node in ast.walk(value):
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and (
-            node is value or isinstance(code.parents.get(node), ast.Tuple | ast.Call | ast.Dict)
+        if (
+            isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+            and (
+                node is value or isinstance(code.parents.get(node), ast.Tuple | ast.Call | ast.Dict)
+            )
+            and isinstance(getattr(node, "ctx", None), ast.Load)
         ):
-            if isinstance(getattr(node, "ctx", None), ast.Load):
-                edit = Edit(code.span(node), f"{code.text(node)}.copy()")
-                yield Candidate(path, (edit,), 1.4, "mutated-value", span)
+            edit = Edit(code.span(node), f"{code.text(node)}.copy()")
+            yield Candidate(path, (edit,), 1.4, "mutated-value", span)
 
 
 def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
@@ -76,9 +79,7 @@ def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
                 yield _rewritten(code, statement, place, mapped, 0.95)
 
 
-def _rewritten(
-    code: Code, statement: Statement, place: Span, text: str, price: float
-) -> Candidate:
+def _rewritten(code: Code, statement: Statement, place: Span, text: str, price: float) -> Candidate:
     edits = (Edit(place, text),)
     return Candidate(code.file.path, edits, price, "wrong-operand", code.span(statement), text)
 
@@ -275,7 +276,9 @@ def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
             continue
         indent = " " * (place.column - 1)
         for number, way in enumerate(ways):
-            edit = Edit(Span(place.line, place.column, place.line, place.column), f"{way}\n{indent}")
+            edit = Edit(
+                Span(place.line, place.column, place.line, place.column), f"{way}\n{indent}"
+            )
             yield Candidate(code.file.path, (edit,), 1.0 + 0.05 * number, "not-reset", place)
 
 
@@ -284,9 +287,10 @@ def _objects(code: Code) -> list[str]:
     classes = {s.name for s in code.tree.body if isinstance(s, ast.ClassDef)}
     found = []
     for node in ast.walk(code.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            if isinstance(node.value.func, ast.Name) and node.value.func.id in classes:
-                found += [code.text(t) for t in node.targets]
+        made = node.value if isinstance(node, ast.Assign) else None
+        named = made.func if isinstance(made, ast.Call) else None
+        if isinstance(node, ast.Assign) and isinstance(named, ast.Name) and named.id in classes:
+            found += [code.text(t) for t in node.targets]
     return found
 
 

@@ -60,6 +60,8 @@ class Workshop:
     _copies: list[Scratch] = field(default_factory=list)
     _changed: list[list[str]] = field(default_factory=list)
     _originals: dict[str, bytes] = field(default_factory=dict)
+    _stale: set[int] = field(default_factory=set)
+    """Copies that a program has written to."""
     _stdin: str = ""
 
     def __enter__(self) -> Workshop:
@@ -146,7 +148,7 @@ class Workshop:
         for mark, trial in pool.run(jobs()):
             self.count += 1
             if trial.dirty:
-                self._copies[slots[mark]].remove()
+                self._stale.add(slots[mark])
             yield mark[1], trial
 
     def try_one(self, base: Files | None = None, edits: Edits = (), **how: Any) -> Trial:
@@ -157,8 +159,9 @@ class Workshop:
 
     def _job(self, slot: int, files: Files, **how: Any) -> Job:
         copy = self._copies[slot]
-        if not copy.root:
+        if not copy.root or slot in self._stale:
             copy.build()
+            self._stale.discard(slot)
             self._changed[slot] = []
         for path in self._changed[slot]:
             if path not in files:
@@ -213,4 +216,3 @@ def standard_input(patience: float = 0.2) -> bytes:
         return bytes(data)
     except (OSError, ValueError):
         return b""
-
