@@ -15,7 +15,7 @@ from typing import Any
 from backproof.lookout import Lookout
 from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates
+from backproof.updates import Update, chained, find_updates, read_in
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -237,8 +237,9 @@ class Conductor:
         started = time.perf_counter()
         tape = build(recorder.log, first, end, (first, second, end))
         a, b, c = tape.boundaries
-        before = find_updates(tape, a, b)
-        after = find_updates(tape, b, c) if before else []
+        before = find_updates(tape, a, b, later=read_in(tape, b, c))
+        sites = frozenset(s for u in before for s in u.sites(tape))
+        after = find_updates(tape, b, c, sites=sites) if before else []
         kept = chained(before, after)
         if kept:
             sites = frozenset(s for u in kept for s in u.sites(tape))
@@ -324,7 +325,7 @@ class Conductor:
 
     def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
         tape = build(recorder.log, start, stop)
-        updates = find_updates(tape, 0, len(tape.operations))
+        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)

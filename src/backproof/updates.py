@@ -234,10 +234,32 @@ class Carries:
                 self.merged.add(operation.out)
 
 
-def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
+def read_in(tape: Tape, start: int, stop: int) -> set[int]:
+    """Return the nodes made before ``operations[start:stop]`` that these read."""
+    return {
+        n for o in tape.operations[start:stop] for n in o.inputs if _is_old(tape, n, start)
+    }  # fmt: skip
+
+
+def find_updates(
+    tape: Tape,
+    start: int,
+    stop: int,
+    *,
+    later: set[int] | None = None,
+    sites: frozenset[int] | None = None,
+) -> list[Update]:
     """Return the parameter updates of the iteration ``operations[start:stop]``.
 
     Only values that differ from their old self by a Δ that depends on the old value count.
+
+    Parameters
+    ----------
+    later : set of int, optional
+        Nodes that the next iteration reads: where an old value leads to one of these, that is its
+        new value. (``X @ W + b``, evaluated after the update, carries ``b`` as well.)
+    sites : frozenset of int, optional
+        The source sites that are known to update parameters: no other ends an update.
     """
     carries = Carries(tape, start, stop)
     latest: dict[int, int] = {}
@@ -250,6 +272,10 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
                 continue
             if keeps(operation) and not operation.mutates:
                 copies.setdefault(source, []).append(operation.out)
+            elif later and latest.get(source) in later and operation.out not in later:
+                continue
+            elif sites and source in latest and _merges_elsewhere(carries, operation, sites):
+                continue
             else:
                 latest[source] = operation.out
                 copies[source] = []
@@ -276,6 +302,11 @@ def find_updates(tape: Tape, start: int, stop: int) -> list[Update]:
         if source != update.old and carries.carry[update.new][source] > 0
     }
     return [u for u in found if u.old not in feeding]
+
+
+def _merges_elsewhere(carries: Carries, operation: Operation, sites: frozenset[int]) -> bool:
+    _, merges = carries.links[operation.out]
+    return bool(merges) and operation.site not in sites
 
 
 def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop: int) -> bool:

@@ -58,6 +58,7 @@ class Verdict:
         self.cost_note = ""
         self.preferred: list[str] = []
         self.judged = 0
+        self._unanchored: StepEvidence | None = None
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
@@ -100,8 +101,12 @@ class Verdict:
         for observe in self.observers:
             observe(evidence)
 
-    def take(self, evidence: StepEvidence, *, claimed: bool = False) -> None:
-        """Add what a judged step says; `claimed` where no update of the program's is behind it."""
+    def take(self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False) -> None:
+        """Add what a judged step says.
+
+        `claimed` where no update of the program's is behind it; `search` where no cost fitted any
+        gradient, in any step, and one edit may show which cost is meant.
+        """
         self.reason = evidence.reason
         if evidence.fit is not None:
             title = evidence.fit.hypothesis.title
@@ -111,7 +116,9 @@ class Verdict:
                 self.cost = (title, evidence.fit.hypothesis.line)
         diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)
-        if not anchored and not evidence.unfaithful and self.options.diagnose:
+        if not anchored and not evidence.unfaithful and self.options.diagnose and not search:
+            self._unanchored = self._unanchored or evidence
+        elif search:
             diagnosis = self._without_anchor(evidence)
         wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i)]
         if evidence.fit is None:
@@ -174,7 +181,9 @@ class Verdict:
             self._describe(evidence, index, level, history)
         else:
             self._describe(evidence, index, -1, history)
-        if reason == "zero":
+        if fit is None and self._cost_is_absent(evidence):
+            history.reason = history.reason or reason
+        elif reason == "zero":
             history.reason = history.reason or "the gradient is zero in every judged step"
         else:
             history.statuses.append(status)
@@ -183,6 +192,11 @@ class Verdict:
             if reason:
                 history.reason = reason
         return status == "wrong"
+
+    def _cost_is_absent(self, evidence: StepEvidence) -> bool:
+        """Whether a cost that fitted another step is not computed in this one."""
+        known = set(self.preferred)
+        return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
 
     def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
         """Name the gradient and its line."""
@@ -289,6 +303,8 @@ class Verdict:
         self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
     ) -> Report:
         """Put everything together."""
+        if self._unanchored is not None and not self.preferred:
+            self.take(self._unanchored, search=True)
         parameters = tuple(self._parameter(h) for h in self.histories.values())
         statuses = {p.status for p in parameters}
         if "wrong" in statuses:
@@ -325,7 +341,7 @@ class Verdict:
         elif "verified" in h.statuses and h.statuses.count("unverified") <= len(h.statuses) // 2:
             status = "verified"
         elif not h.statuses:
-            status = "verified" if h.reason else "unverified"
+            status = "verified" if "zero" in h.reason else "unverified"
         else:
             status = "unverified"
         return ParameterVerdict(

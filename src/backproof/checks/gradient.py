@@ -11,7 +11,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.calm import calmed
-from backproof.checks.match import Fit, accept_decay, author_value, compare
+from backproof.checks.match import Fit, accept_decay, author_value, compare, is_plausible
 from backproof.roles import Hypothesis, Parameter, parameters, program_costs, registry, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update
@@ -153,8 +153,12 @@ def judge_step(
         best = at_kinks(best, tape, run, params)
     if best is not None and best.wrong:
         best, evidence.run = calmed(best, tape, run, params)
+    if best is not None and best.wrong and best.chosen:
+        accept_own_rates(best, tape, params)
     if best is not None and not best.chosen and not best.hypothesis.exact:
         best = None
+    if best is not None and best.wrong and not is_plausible(best.scale):
+        best = None  # a cost that fits some gradients by chance accuses none
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
@@ -233,6 +237,26 @@ def penalised(fits: Sequence[Fit], tape: Tape) -> Fit | None:
             ):
                 return fit
     return None
+
+
+def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
+    """Count a gradient with a step size of its own as right (``eta_s * error * …``)."""
+    output = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
+    forward = tape.ancestors([output]) if output is not None else set()
+
+    def rates(index: int) -> set[float]:
+        feeding = tape.ancestors(params[index].new) - forward
+        values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
+        return {float(v) for v in values if type(v) in (float, np.float64) and v}
+
+    common = {1.0}.union(*(rates(i) for i in fit.chosen))
+    for i in fit.wrong:
+        ratios = np.array([own / other for own in rates(i) for other in common])
+        for level, s, error in fit.matches[i].scales:
+            ratio = s / fit.scale
+            if ratios.size and np.min(np.abs(ratio / ratios - 1)) < 1e-9 and ratio != 1:
+                fit.chosen[i] = (level, s, error)
+                break
 
 
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:

@@ -290,3 +290,21 @@ def is_natural(scale: float) -> bool:
     """Whether a scale is ±1, a size, or one over a size: a single number proves nothing else."""
     size = max(abs(scale), 1 / abs(scale)) if scale else 0.5
     return abs(2 * size - round(2 * size)) < 1e-7 * size and size < 1e7
+
+
+def is_plausible(scale: float) -> bool:
+    """Whether a scale is one that a program has: a size, a rate of few digits, or their product.
+
+    Under a cost that is not the program's own a gradient that happens to be proportional to the
+    true one (one number always is) has a scale that is a number like 0.16159.
+    """
+    size = abs(scale)
+    if not size or not np.isfinite(size):
+        return False
+    if is_natural(scale):
+        return True
+    factors = np.arange(1, 1001)
+    for value in (size * factors, factors / size):
+        if np.any(np.abs(value - np.rint(value)) <= 1e-9 * np.maximum(value, 1.0)):
+            return True
+    return False
