@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from backproof.repair.candidate import Code, Statement, is_atomic
+from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import likeness
+from backproof.repair.offers import bracketed, derivatives, functions, keys, penalties, sizes
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
@@ -24,12 +25,6 @@ RELATED = (
     ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
     ("divide", "multiply"), ("add", "subtract"),
 )  # fmt: skip
-#: Names of what is no unit's value: gradients, weights, sizes, rates.
-_NO_ACTIVATION = re.compile(
-    r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
-    r"\w*rate|eps|lam|alpha|beta|param|[WVUbBijklmnt]\d?(\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
-)
-_LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
 
 
 def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
@@ -56,7 +51,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         yield from _signs(code, node)
 
 
-def wholes(code: Code, statement: Statement, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """Yield what may be missing around an expression: a factor, a term, a sum, a derivative."""
     for node in (root, *_terms(root)):
         text = code.text(node)
@@ -78,7 +73,7 @@ def wholes(code: Code, statement: Statement, root: ast.expr, atoms: list[str]) -
             yield node, f"{text} + {atom}", "missing-term", 1.6 + far
             yield node, f"{text} - {atom}", "missing-term", 1.9 + far
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
-        for term in penalties(code, statement, atoms):
+        for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
 
 
@@ -96,7 +91,7 @@ def _signs(code: Code, node: ast.expr) -> Iterator[Change]:
 
 def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
     if isinstance(node, ast.BinOp):
-        left, right = _bracketed(code, node.left), _bracketed(code, node.right)
+        left, right = bracketed(code, node.left), bracketed(code, node.right)
         kind = type(node.op)
         put = code.put
 
@@ -138,8 +133,8 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             if own is not comparison and own in COMPARISONS:
                 yield node, code.put(node, f"{left} {sign} {right}"), "wrong-derivative", 1.1
     elif isinstance(node, ast.IfExp):
-        yield node, code.put(node, _bracketed(code, node.body)), "wrong-operand", 1.0
-        yield node, code.put(node, _bracketed(code, node.orelse)), "wrong-operand", 1.0
+        yield node, code.put(node, bracketed(code, node.body)), "wrong-operand", 1.0
+        yield node, code.put(node, bracketed(code, node.orelse)), "wrong-operand", 1.0
 
 
 def _matrix_pairs(left: str, right: str) -> list[tuple[str, str]]:
@@ -162,7 +157,7 @@ def turn(text: str) -> str:
 def _transposes(code: Code, node: ast.expr) -> Iterator[Change]:
     parent = code.parents.get(node)
     if isinstance(node, ast.Attribute) and node.attr == "T":
-        yield node, _bracketed(code, node.value), "missing-transpose", 0.9
+        yield node, bracketed(code, node.value), "missing-transpose", 0.9
     elif isinstance(parent, ast.BinOp | ast.Call) and isinstance(
         node, ast.Name | ast.Attribute | ast.Subscript | ast.Call
     ):
@@ -180,7 +175,7 @@ def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
         if name in group and isinstance(node.func, ast.Attribute):
             for other in group:
                 if other != name:
-                    text = f"{_bracketed(code, node.func.value)}.{other}"
+                    text = f"{bracketed(code, node.func.value)}.{other}"
                     yield node.func, text, "wrong-derivative", 1.1
     if name == "multiply" and len(arguments) == 2:
         for a, b in _matrix_pairs(*arguments):
@@ -190,7 +185,7 @@ def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
             yield node, f"{code.text(node.func)}({a}, {b})", "missing-transpose", 1.0
         yield node, f"np.multiply({arguments[0]}, {arguments[1]})", "elementwise-vs-matmul", 1.0
     if name == "dot" and len(arguments) == 1 and isinstance(node.func, ast.Attribute):
-        own = _bracketed(code, node.func.value)
+        own = bracketed(code, node.func.value)
         for a, b in _matrix_pairs(own, arguments[0])[1:]:
             yield node, f"{a}.dot({b})", "missing-transpose", 1.0
         yield node, code.put(node, f"{own} * {arguments[0]}"), "elementwise-vs-matmul", 1.0
@@ -201,7 +196,7 @@ def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
             if other != name:
                 yield node.func, other, "wrong-derivative", 1.2
     if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
-        yield node, code.put(node, _bracketed(code, node.args[0])), "wrong-operand", 1.5
+        yield node, code.put(node, bracketed(code, node.args[0])), "wrong-operand", 1.5
     if name == "range":
         yield from _ranges(node, arguments)
 
@@ -217,7 +212,7 @@ def _reductions(code: Code, node: ast.Call, arguments: list[str]) -> Iterator[Ch
             inside = ", ".join(part for part in (first, axis, keep) if part)
             price = 0.9 if axis in ("axis=0", "axis=1", "axis=-1") else 1.1
             yield node, f"{head}({inside})", "wrong-axis", price
-    inner = _bracketed(code, node.func.value) if free else first
+    inner = bracketed(code, node.func.value) if free else first
     yield node, code.put(node, inner), "wrong-axis", 1.3
 
 
@@ -249,6 +244,13 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     base = code.text(node.value)
+    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        own, quote = node.slice.value, code.text(node.slice)[-1]
+        for key in keys(code):
+            if key != own:
+                text = f"{base}[{quote}{key}{quote}]"
+                yield node, text, "wrong-operand", likeness(own, key)
+        return
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
         if not isinstance(node.slice, ast.Constant):
@@ -305,80 +307,6 @@ def _orders(code: Code, node: ast.expr) -> Iterator[Change]:
             yield node, f"{lead}{', '.join(swapped)}{tail}", "wrong-operand", price
 
 
-# ---- what the program offers -------------------------------------------------------------------
-
-
-def functions(code: Code) -> list[str]:
-    """Return the names of the module's own functions."""
-    return [s.name for s in code.tree.body if isinstance(s, ast.FunctionDef)]
-
-
-def sizes(code: Code) -> list[str]:
-    """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``."""
-    found: dict[str, int] = {}
-    for node in ast.walk(code.tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            text = _bracketed(code, node.right)
-            if len(text) <= 30 and "\n" not in text:
-                found[text] = found.get(text, 0) + 1
-        elif isinstance(node, ast.Subscript | ast.Call):
-            text = code.text(node)
-            if "\n" not in text and re.fullmatch(r"len\(.*\)|.*\.shape\[0\]", text):
-                found.setdefault(text, 0)
-    return sorted(found, key=lambda text: -found[text])[:8]
-
-
-def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
-    """Return derivatives of activations as the author would write them, with their prices."""
-    found: dict[str, float] = {}
-    names: dict[str, None] = {}
-    for node in ast.walk(code.tree):
-        if not isinstance(node, ast.Call):
-            continue
-        text = code.text(node)
-        if "\n" in text or len(text) > 60:
-            continue
-        if any(k.arg and _LOCAL.search(k.arg) for k in node.keywords):
-            found[text] = 1.0
-            names[text] = None
-        elif len(node.args) == 1 and _LOCAL.search(code.text(node.func)):
-            found[text] = 1.0
-            names[code.text(node.func)] = None
-    for name in functions(code):
-        if _LOCAL.search(name):
-            names[name] = None
-    values = [a for a in atoms if not _NO_ACTIVATION.match(a)][:16]
-    for name in names:
-        for value in values:
-            if "(" in name:
-                head, _, rest = name.partition("(")
-                _, comma, keywords = rest.partition(",")
-                found.setdefault(f"{head}({value}{comma}{keywords}", 1.2)
-            else:
-                found.setdefault(f"{name}({value})", 1.2)
-    for value in values:
-        found[f"{value} * (1 - {value})"] = 1.4
-        found[f"(1 - {value} ** 2)"] = 1.4
-        found[f"({value} > 0)"] = 1.4
-        found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
-    return list(found.items())
-
-
-def penalties(code: Code, statement: Statement, atoms: list[str]) -> list[str]:
-    """Return terms ``strength * parameter`` that may be missing from a gradient."""
-    strengths = [
-        a for a in atoms
-        if re.fullmatch(
-            r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
-            a, re.IGNORECASE,
-        )
-    ]  # fmt: skip
-    scaled = [s for strength in strengths for s in (
-        strength, f"2 * {strength}", *(f"{strength} / {size}" for size in sizes(code)[:3])
-    )]  # fmt: skip
-    return [f"{s} * {a}" for s in scaled for a in atoms if a not in strengths]
-
-
 # ---- helpers -----------------------------------------------------------------------------------
 
 
@@ -393,12 +321,6 @@ def _terms(root: ast.expr) -> list[ast.expr]:
     if isinstance(root, ast.Call):
         return list(root.args)[:3]
     return []
-
-
-def _bracketed(code: Code, node: ast.expr) -> str:
-    """Return a node's text, in brackets unless it is atomic."""
-    text = code.text(node)
-    return text if is_atomic(text) else f"({text})"
 
 
 def _is_product(node: ast.expr) -> bool:

@@ -149,7 +149,7 @@ def _of_statement(
         own = code.text(root)
         proposals = [changes(code, root, values)]
         if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) and distance < 8:
-            proposals.append(wholes(code, statement, root, values))
+            proposals.append(wholes(code, root, values))
         for proposal in proposals:
             for node, text, cause, price in proposal:
                 if text == code.text(node):

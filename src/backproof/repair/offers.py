@@ -1,0 +1,107 @@
+"""What a program offers to its expressions: sizes, derivatives, keys, strengths of penalties."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from backproof.repair.candidate import Code, is_atomic
+
+MOST_KEYS = 30
+#: Names of what is no unit's value: gradients, weights, sizes, rates.
+_NO_ACTIVATION = re.compile(
+    r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
+    r"\w*rate|eps|lam|alpha|beta|param|[WVUbBijklmnt]\d?(\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
+)
+_LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
+
+
+def functions(code: Code) -> list[str]:
+    """Return the names of the module's own functions."""
+    return [s.name for s in code.tree.body if isinstance(s, ast.FunctionDef)]
+
+
+def sizes(code: Code) -> list[str]:
+    """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``."""
+    found: dict[str, int] = {}
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            text = bracketed(code, node.right)
+            if len(text) <= 30 and "\n" not in text:
+                found[text] = found.get(text, 0) + 1
+        elif isinstance(node, ast.Subscript | ast.Call):
+            text = code.text(node)
+            if "\n" not in text and re.fullmatch(r"len\(.*\)|.*\.shape\[0\]", text):
+                found.setdefault(text, 0)
+    return sorted(found, key=lambda text: -found[text])[:8]
+
+
+def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
+    """Return derivatives of activations as the author would write them, with their prices."""
+    found: dict[str, float] = {}
+    names: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        text = code.text(node)
+        if "\n" in text or len(text) > 60:
+            continue
+        if any(k.arg and _LOCAL.search(k.arg) for k in node.keywords):
+            found[text] = 1.0
+            names[text] = None
+        elif len(node.args) == 1 and _LOCAL.search(code.text(node.func)):
+            found[text] = 1.0
+            names[code.text(node.func)] = None
+    for name in functions(code):
+        if _LOCAL.search(name):
+            names[name] = None
+    values = [a for a in atoms if not _NO_ACTIVATION.match(a)][:16]
+    for name in names:
+        for value in values:
+            if "(" in name:
+                head, _, rest = name.partition("(")
+                _, comma, keywords = rest.partition(",")
+                found.setdefault(f"{head}({value}{comma}{keywords}", 1.2)
+            else:
+                found.setdefault(f"{name}({value})", 1.2)
+    for value in values:
+        found[f"{value} * (1 - {value})"] = 1.4
+        found[f"(1 - {value} ** 2)"] = 1.4
+        found[f"({value} > 0)"] = 1.4
+        found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
+    return list(found.items())
+
+
+def penalties(code: Code, atoms: list[str]) -> list[str]:
+    """Return terms ``strength * parameter`` that may be missing from a gradient."""
+    strengths = [
+        a for a in atoms
+        if re.fullmatch(
+            r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
+            a, re.IGNORECASE,
+        )
+    ]  # fmt: skip
+    scaled = [s for strength in strengths for s in (
+        strength, f"2 * {strength}", *(f"{strength} / {size}" for size in sizes(code)[:3])
+    )]  # fmt: skip
+    return [f"{s} * {a}" for s in scaled for a in atoms if a not in strengths]
+
+
+def keys(code: Code) -> list[str]:
+    """Return the texts that the program uses as keys of dictionaries."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.Subscript):
+            parts: list[ast.expr | None] = [node.slice]
+        else:
+            parts = list(node.keys) if isinstance(node, ast.Dict) else []
+        for part in parts:
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                found[part.value] = None
+    return [key for key in found if re.fullmatch(r"\w+", key)][:MOST_KEYS]
+
+
+def bracketed(code: Code, node: ast.expr) -> str:
+    """Return a node's text, in brackets unless it is atomic."""
+    text = code.text(node)
+    return text if is_atomic(text) else f"({text})"
