@@ -52,7 +52,7 @@ def same_steps(fixed: Trial, right: Trial) -> str:
     """Return ``equal``, ``scaled`` (by one factor for all parameters) or ``different``."""
     pairs = [
         (a, b) for one in fixed.steps for other in right.steps
-        if one.step == other.step and one.step < 2
+        if one.step == other.step == 0
         for name, a in one.deltas.items()
         if (b := other.deltas.get(name)) is not None
     ]  # fmt: skip

@@ -24,8 +24,8 @@ REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP10
 #: Judged steps of a candidate's first run.
 JUDGED = 3
 MOST_FAULTS = 4
-#: Seconds that a search goes on for the program's own scale when another one was found.
-BETTER = 2.0
+#: Seconds after which gradients right up to a common factor will do, where none was right as it is.
+BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (250, 500, 1_000, 2_000)
 
@@ -153,6 +153,7 @@ class Hunt:
         self.shapes = {p.gradient: p.name for p in trial.report.gradient.parameters}
         candidates = sorted(self._candidates(trial.report, findings), key=lambda c: c.price)
         partial: list[tuple[Candidate, Judgement]] = []
+        fallback: tuple[Candidate, Judgement] | None = None
         start = 0
         for size in STAGES:
             stage = candidates[start : start + size]
@@ -160,10 +161,15 @@ class Hunt:
             if not stage or self.late():
                 break
             whole = self._stage(self._sifted(stage, base), trial, base, partial)
-            if whole is not None:
+            if whole is not None and whole[1].scaled:
                 return whole
+            fallback = fallback or whole
+            if fallback is not None and time.monotonic() - self.started > BETTER:
+                return fallback
             if partial and len(findings) > 1:
                 break
+        if fallback is not None:
+            return fallback
         # What repairs one fault of several leaves the forward pass as it is.
         for candidate, judgement in sorted(partial, key=lambda p: -p[1].gain)[:3]:
             edits = tuple((candidate.path, e) for e in candidate.edits)
@@ -178,7 +184,6 @@ class Hunt:
     ) -> tuple[Candidate, Judgement] | None:  # fmt: skip
         """Try some candidates; return one that makes everything right."""
         whole: tuple[Candidate, Judgement] | None = None
-        found_at = 0.0
         queue = ((c, tuple((c.path, e) for e in c.edits)) for c in candidates if not self.late())
         own = any(step.own_cost for step in trial.steps)
         results = self.workshop.try_all(
@@ -192,11 +197,9 @@ class Hunt:
                 if judgement.complete and judgement.scaled:
                     return candidate, judgement
                 if judgement.complete and whole is None:
-                    whole, found_at = (candidate, judgement), time.monotonic()
+                    whole = (candidate, judgement)
                 elif judgement.better:
                     partial.append((candidate, judgement))
-                if whole is not None and time.monotonic() - found_at > BETTER:
-                    break
         return whole
 
     def _candidates(self, report: Report, findings: list[Finding]) -> Iterator[Candidate]:
