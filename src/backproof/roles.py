@@ -346,6 +346,8 @@ class Hypothesis:
     line: int = 0
     exact: bool = False
     """The gradients are promised to be those of this very cost: no scale, no other cost."""
+    held: frozenset[int] = frozenset()
+    """Nodes that the cost does not vary through: what another cost's update made."""
 
     def seeds(self, run: Run) -> dict[int, Any] | None:
         """Return the cotangents that start the sweep."""

@@ -12,7 +12,7 @@ import numpy as np
 from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
-from backproof.checks.match import author_value
+from backproof.checks.match import author_value, is_natural
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
@@ -83,12 +83,13 @@ class Verdict:
         self.training.look(tape, updates, step)
         if not updates:
             return
-        names = Names({site.file.path for site in SITES}, self._named)
-        evidence = judge_step(
-            tape, updates, step, names,
-            preferred=self.preferred, cost_name=self.options.cost,
-        )  # fmt: skip
+        evidence = self._evidence(tape, updates, step)
+        other = self._other_cost(evidence, updates)
         self.judged += 1
+        if other is not None:
+            others = {u.old for p in other.params for u in p.updates}
+            evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
+            self.take(other)
         self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
@@ -100,6 +101,32 @@ class Verdict:
         """Let the observers see a judged step."""
         for observe in self.observers:
             observe(evidence)
+
+    def _evidence(
+        self, tape: Tape, updates: list[Update], step: int, held: frozenset[int] = frozenset()
+    ) -> StepEvidence:
+        names = Names({site.file.path for site in SITES}, self._named)
+        return judge_step(
+            tape, updates, step, names,
+            preferred=self.preferred, cost_name=self.options.cost, held=held,
+        )  # fmt: skip
+
+    def _other_cost(self, evidence: StepEvidence, updates: list[Update]) -> StepEvidence | None:
+        """Judge gradients that are wrong under one cost under another one of the program.
+
+        A step may train two networks, each with its own cost (a generator, a discriminator).
+        """
+        fit = evidence.fit
+        if fit is None or fit.hypothesis.node is None or len(fit.wrong) < 2 or not fit.chosen:
+            return None
+        mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
+        held = frozenset(u.new for u in updates if u.old not in mine)
+        their = [u for u in updates if u.old in mine]
+        other = self._evidence(evidence.tape, their, evidence.step, held)
+        found = other.fit
+        if found is None or found.hypothesis.node in (None, fit.hypothesis.node):
+            return None
+        return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
 
     def take(self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False) -> None:
         """Add what a judged step says.

@@ -31,7 +31,7 @@ def directional(
     """
     seeds = hypothesis.seeds(run)
     target, weight = next(iter(seeds.items()))
-    dirty = tape.reach(nodes) & (tape.ancestors([target]) | {target})
+    dirty = tape.reach(nodes) & (tape.ancestors([target]) | {target}) - hypothesis.held
     parts: list[tuple[int, Any]] = []
     offset = 0
     for n in nodes:

@@ -101,6 +101,7 @@ def judge_step(
     cost_name: str | None = None,
     given: Sequence[Hypothesis] | None = None,
     moved: Sequence[int] = (),
+    held: frozenset[int] = frozenset(),
 ) -> StepEvidence:
     """Judge one recorded step.
 
@@ -116,6 +117,8 @@ def judge_step(
         The costs that the gradients may belong to, where the program itself says which.
     moved : sequence of int
         Leaves to jitter besides the parameters.
+    held : frozenset of int
+        Nodes that no cost varies through: what the updates of another cost made.
     """
     updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
     base = tape.replay()
@@ -135,6 +138,7 @@ def judge_step(
     hypotheses.sort(key=lambda h: h.title not in preferred)
     fits: list[Fit] = []
     for hypothesis in hypotheses:
+        hypothesis.held = held
         if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
             if not any(f.wrong and f.chosen for f in fits):
                 break
@@ -146,6 +150,7 @@ def judge_step(
     if cost_name is None and given is None and (best is None or best.wrong or not best.chosen):
         known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
         for hypothesis in known:
+            hypothesis.held = held
             if add(fits, tape, run, hypothesis, params):
                 break
     best = penalised(fits, tape) or best_fit(fits, len(params))

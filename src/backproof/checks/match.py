@@ -132,7 +132,8 @@ def compare(
     seeds = hypothesis.seeds(point)
     if seeds is None:
         return None
-    bar = adjoints(tape, point, seeds, tie=tie)
+    within = set(range(len(tape.nodes))) - hypothesis.held if hypothesis.held else None
+    bar = adjoints(tape, point, seeds, tie=tie, within=within)
     blocked = bar.blocked(tape) if bar.cut else set()
     fit = Fit(hypothesis, [], run=point, adjoint=bar)
     for parameter in params:
