@@ -14,6 +14,7 @@ help:
 	@echo "make test      every test"
 	@echo "make check     format, lint, types and the fast tests"
 	@echo "make bench     what backproof costs, beside its peers      -> benchmarks/results/overhead.json"
+	@echo "               how fast the network trains, likewise       -> benchmarks/results/nn.json"
 	@echo "make quality   the whole corpus, right programs and wrong  -> benchmarks/results/quality.json"
 	@echo "make docs      write the generated parts of the documentation again"
 	@echo "make clean     remove what was built; the environment stays"
@@ -34,6 +35,10 @@ $(VENV)/.stamp-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.stamp-test $(VENV)/.stamp-core
 
+$(VENV)/.stamp-bench: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[bench]'
+	@touch $@ $(VENV)/.stamp-test $(VENV)/.stamp-core
+
 # `backproof run` ends with 1 when it finds an error, and here there is one to find.
 demo: $(VENV)/.stamp-core
 	$(BIN)/backproof run examples/flower.py || test $$? -eq 1
@@ -47,8 +52,11 @@ check: $(VENV)/.stamp-dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not quality and not slow"
 
-bench: $(VENV)/.stamp-test
+bench: $(VENV)/.stamp-bench
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.nn
+	$(BIN)/python -m benchmarks.nn --growth
+	$(BIN)/python docs/refresh_performance.py
 
 quality: $(VENV)/.stamp-test
 	$(BIN)/python -m benchmarks.quality

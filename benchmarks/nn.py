@@ -146,8 +146,9 @@ def show(outcome: dict[str, Any]) -> None:
         cold = row["cold_first_fit_s"]
         print(
             f"  {TITLES[row['contestant']]:42}{1e3 * row['median_s']:10.1f} ms"
-            f"{row['ratio']:9.2f} × ours [{row['ratio_least']:.2f}, {row['ratio_greatest']:.2f}]"
-            f", of the least {row['ratio_of_least']:.2f}  {aim:9} import {row['import_s']:.1f} s, first fit {row['first_fit_s']:.2f} s"
+            f"{row['ratio']:9.2f} × ours [{row['ratio_least']:.2f}, {row['ratio_greatest']:.2f}],"
+            f" of the least {row['ratio_of_least']:.2f}  {aim:9}"
+            f" import {row['import_s']:.1f} s, first fit {row['first_fit_s']:.2f} s"
             + (f", with an empty cache {cold:.1f} s" if cold else "")
         )
 
