@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -144,6 +145,8 @@ def perform(job: Job) -> Trial:
     _redirect(job, output)
     os.chdir(job.cwd)
     guard.install()
+    # The filters of whoever asked for the trial are not the program's.
+    warnings.resetwarnings()
     seed(job.seed)
     watch = Watch(job)
     report, failure = None, ""
