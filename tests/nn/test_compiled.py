@@ -192,3 +192,18 @@ def test_nothing_is_allocated_inside_an_epoch(
     # Views, numbers, and the 64 KiB that a ufunc of NumPy's takes to broadcast or to cast, whatever
     # the size of its arrays. The smallest array of a batch would be 240,000 bytes.
     assert peak < 150_000
+
+
+@BOTH
+def test_read_only_samples_need_no_other_kernel(sizes: tuple[int, ...]) -> None:
+    from backproof.nn.compiled import large, small
+
+    samples = make_samples(100, sizes[0], np.float64)
+    plan = Plan("relu", "gd", 100)
+    assert_same(plan, sizes, samples, 0.05)
+    kernels: list[Any] = [small.train_small, large.train_large]
+    before = [len(kernel.signatures) for kernel in kernels]
+    samples.X.flags.writeable = False
+    assert_same(plan, sizes, samples, 0.05)
+    assert [len(kernel.signatures) for kernel in kernels] == before
+    assert not samples.X.flags.writeable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from itertools import pairwise
 from typing import Any, Final
@@ -27,6 +28,7 @@ class CompiledEngine:
         return (
             samples.dense
             and samples.X.flags.c_contiguous
+            and samples.X.flags.aligned
             and samples.y.dtype in (np.float32, np.float64)
             and plan.optimizer in OPTIMIZERS
             and plan.activation in ACTIVATIONS
@@ -81,7 +83,7 @@ class CompiledSession:
             state.second_moment,
             state.good,
             self.carried,
-            samples.X,
+            writeable(samples.X),
             samples.y,
             nothing if samples.weight is None else samples.weight,
             np.empty(0, np.int64) if samples.rows is None else samples.rows.astype(np.int64),
@@ -187,3 +189,15 @@ def aligned(shape: int | tuple[int, ...], real: Any) -> Array:
     start = -bytes_.ctypes.data % 64
     zeros: Array = bytes_[start : start + len(bytes_) - 64].view(real).reshape(shape)
     return zeros
+
+
+def writeable(X: Array) -> Array:
+    """Return the same memory as an array that may be written, though no kernel does.
+
+    Numba takes a read-only array, as pandas hands them out, for another type and compiles anew.
+    """
+    if X.flags.writeable or not X.size:
+        return X
+    memory: Any = (ctypes.c_char * X.nbytes).from_address(X.ctypes.data)
+    same: Array = np.frombuffer(memory, X.dtype).reshape(X.shape)
+    return same
