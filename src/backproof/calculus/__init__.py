@@ -1,0 +1,1 @@
+"""Derivatives: vector-Jacobian products for each operation, and sweeps over a tape."""

@@ -1,0 +1,1 @@
+"""Judgements: gradients, faults and their causes, non-finite values, training."""

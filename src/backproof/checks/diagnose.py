@@ -12,7 +12,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame import Blame, Fault
 from backproof.checks.edits import is_in, short
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import is_natural, Fit, proportion
+from backproof.checks.match import Fit, is_natural, proportion
 from backproof.checks.search import Found, StepSearch
 from backproof.roles import Parameter
 from backproof.trace.site import SITES, Site

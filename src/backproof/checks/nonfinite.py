@@ -25,6 +25,7 @@ from backproof.checks.origin import (
     path_of,
     sinks,
 )  # fmt: skip
+from backproof.checks.stable import stable_form
 from backproof.finding import Finding, Fix, Related
 from backproof.names import Names
 from backproof.trace import primitives
@@ -146,6 +147,11 @@ def _finding(
         names = Names({s.file.path for s in SITES})
         notes.extend(_chain(tape, links, names))
         related.extend(_definitions(links, site))
+        stable = stable_form(tape, links, tape.reach([origin.node]) & path, names)
+        if stable is not None:
+            message = f"write `{stable.text}` (line {stable.line})"
+            notes.extend(stable.notes)
+            evidence["stable"] = stable.text
     counted = _count(places, value)
     if counted:
         notes.insert(0, counted)

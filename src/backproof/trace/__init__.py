@@ -1,0 +1,1 @@
+"""Recording: the rewritten program, its events and the tape made of them."""
