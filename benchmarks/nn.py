@@ -79,22 +79,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--growth", action="store_true", help="time per epoch up to 10⁷ samples")
     options = parser.parse_args(arguments)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if options.growth:
-        results["growth"] = growth(options.threads)
-        write(results)
+        write("growth", growth(options.threads))
         return 0
     for work in WORKS:
         if options.only in work.name:
             outcome = compete(work, options.rounds or work.rounds, options.threads)
-            results[f"{work.name}, {options.threads} threads"] = outcome
             show(outcome)
-            write(results)
+            write(f"{work.name}, {options.threads} threads", outcome)
     return 0
 
 
-def write(results: dict[str, Any]) -> None:
-    """Keep the results; a run of some of the works leaves the others' as they were."""
+def write(name: str, outcome: dict[str, Any]) -> None:
+    """Keep a result; the others stay as they were."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[name] = outcome
     results["machine"] = machine()
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
