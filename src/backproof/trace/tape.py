@@ -457,7 +457,7 @@ class _Builder:
     def tree(self, value: Any) -> Any:
         """Replace tracked values by references."""
         kind = type(value)
-        if kind in TRACKED:
+        if kind in TRACKED and kind is not np.bool_:
             return Ref(self.ref(value))
         if kind is list:
             return [self.tree(item) for item in value]
@@ -582,6 +582,10 @@ class _Builder:
                 self.bind(out, self.leaf(out, "draw"))
                 return
             refs = self.tree(args)
+            if type(out) is np.bool_ or type(out) is bool:
+                # There are two of each, shared by all: a truth value has no identity.
+                self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
+                return
             if id(out) in self.known:
                 return  # it exists: float(x), max(0, x), or made by instrumented code below
             if function is OPAQUE:
