@@ -8,14 +8,17 @@ scheduled steps are recorded; in between the program runs its own plain code.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.lookout import Lookout
-from backproof.trace.recorder import LoopInstance, Recorder
+from backproof.trace.recorder import TRACKED, Event, LoopInstance, Recorder
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates, read_in
+from backproof.names import Names
+from backproof.updates import Update, chained, find_updates, read_in, turns
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -29,6 +32,8 @@ MOST_ENTRIES = 4
 #: Judging stops here (seconds), however long the program runs.
 ANALYSIS_BUDGET = 2.5
 MOST_BYTES = 120_000_000
+#: Updates judged in an iteration that makes several.
+MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
 
@@ -45,6 +50,21 @@ class Candidate:
     """The loops that run around it."""
     later: list[tuple[int, int]] = field(default_factory=list)
     """Its first iteration each time that it was entered again, as positions in the log."""
+
+
+def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
+    """Return the ids of all values that are read between two positions of the log."""
+    found: set[int] = set()
+    stack: list[Any] = []
+    for position in range(start, stop):
+        stack.extend(log[position][2])
+        while stack:
+            value = stack.pop()
+            if type(value) in TRACKED:
+                found.add(id(value))
+            elif type(value) in (list, tuple):
+                stack.extend(value)
+    return found
 
 
 class StopRun(BaseException):
@@ -91,7 +111,11 @@ class Conductor:
         self._bytes = 0
         self._open = False
         self.candidate: Candidate | None = None
+        self._begun: Counter[int] = Counter()
+        """Iterations of each loop that have begun, while the training loop is searched."""
         self._sites: frozenset[int] = frozenset()
+        self._places: set[str] = set()
+        """Where the program keeps its parameters."""
 
     # ---- called by the recorder ----------------------------------------------------------------
 
@@ -178,6 +202,7 @@ class Conductor:
         log = recorder.log
         loop.starts.append(len(log))
         loop.count += 1
+        self._begun[loop.site] += 1
         del loop.starts[:-3]
         waiting = self.candidate
         if waiting is not None and loop.site == waiting.site and loop.count == 2:
@@ -243,7 +268,7 @@ class Conductor:
         kept = chained(before, after)
         if kept:
             sites = frozenset(s for u in kept for s in u.sites(tape))
-            count = loop.count if last else loop.count - 1
+            count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
             self.analysis_seconds += time.perf_counter() - started
@@ -275,7 +300,7 @@ class Conductor:
         self.steps = found.count
         self.lookout.before(recorder.log[:first])
         self._judge(recorder, second, end, self.steps - 1)
-        self._judge(recorder, first, second, self.steps - 2)
+        self._judge(recorder, first, second, self.steps - 2, following=end)
         for start, stop in found.later:
             self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
@@ -323,12 +348,37 @@ class Conductor:
             self.analysis_seconds += time.perf_counter() - started
         log.clear()
 
-    def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
+    def _judge(
+        self, recorder: Recorder, start: int, stop: int, step: int, *, following: int = 0
+    ) -> None:
+        """Judge the step ``log[start:stop]``; it has been followed by another to `following`."""
         tape = build(recorder.log, start, stop)
-        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
+        read = readings(recorder.log, stop, following) if following else None
+        updates = find_updates(
+            tape, 0, len(tape.operations), sites=self._sites,
+            kept=lambda objects: self._kept(objects, read),
+        )  # fmt: skip
         known = [u for u in updates if u.sites(tape) & self._sites]
+        windows = turns(tape, known)
+        if windows:
+            for begin, end in windows[:MOST_TURNS]:
+                self._judge(recorder, max(start, begin), end, step)
+            return
+        if not self._places and read is None:
+            paths = Names({site.file.path for site in SITES}).paths
+            self._places = {paths.get(id(tape.nodes[u.new].obj), "") for u in known} - {""}
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)
+
+    def _kept(self, objects: list[Any], read: set[int] | None) -> int:
+        """Choose the object that the next step reads, else the one at a parameter's place."""
+        last = len(objects) - 1
+        if read is not None:
+            return max((i for i, o in enumerate(objects) if id(o) in read), default=last)
+        paths = Names({site.file.path for site in SITES}).paths
+        alive = [i for i, o in enumerate(objects) if id(o) in paths]
+        at_home = [i for i in alive if paths[id(objects[i])] in self._places]
+        return max(at_home or alive, default=last)
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:

@@ -16,7 +16,16 @@ import numpy as np
 
 from backproof.trace import primitives
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import ARRAYS, CALL, FLOW, OPAQUE, SOURCE, TRACKED, Event
+from backproof.trace.recorder import (
+    ARRAYS,
+    CALL,
+    FLOW,
+    OPAQUE,
+    RESHAPED,
+    SOURCE,
+    TRACKED,
+    Event,
+)
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
@@ -265,7 +274,7 @@ class Tape:
         Run
         """
         if base is not None:
-            run = Run(list(base.env))
+            run = Run(base.env + [None] * (len(self.nodes) - len(base.env)))
         else:
             run = Run([None] * len(self.nodes))
         env = run.env
@@ -581,6 +590,11 @@ class _Builder:
             if function is SOURCE:
                 self.bind(out, self.leaf(out, "draw"))
                 return
+            if function is RESHAPED:
+                before = self.ref(out)
+                self.tape.nodes[before].obj = args[0]
+                self.bind(out, self.emit(site, np.reshape, (Ref(before), out.shape), {}, out))
+                return
             refs = self.tree(args)
             if type(out) is np.bool_ or type(out) is bool:
                 # There are two of each, shared by all: a truth value has no identity.
@@ -595,8 +609,10 @@ class _Builder:
             self.bind(out, node)
             return
         array, key, old = undo
+        self.event -= 1  # views of what was there before the store
         before = self.ref(array)
         refs = self.tree(args)
+        self.event += 1
         owner = primitives.owner_of(array)
         self.tape.undo.append((self.event, owner, array, key, old))
         self.tape._changed.add(id(owner))
