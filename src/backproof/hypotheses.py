@@ -187,7 +187,10 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     a, y = tape.nodes[value].obj, tape.nodes[labels].obj
     if not isinstance(y, (np.ndarray, np.generic, float)):
         return False
-    return np.shape(a) == np.shape(y)
+    made = tape.producer(labels)
+    if made is not None and not made.inputs:
+        return False  # an accumulator that starts with zeros
+    return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
 
 
 def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:

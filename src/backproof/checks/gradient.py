@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from backproof.updates import Update
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
+#: CPU seconds for trying costs on one step.
+PATIENCE = 2.0
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ def judge_step(
     held : frozenset of int
         Nodes that no cost varies through: what the updates of another cost made.
     """
+    started = time.process_time()
     params = parameters(tape, updates, names)
     if not params:
         reason = "no parameter is updated"
@@ -141,6 +145,8 @@ def judge_step(
     fits: list[Fit] = []
     for hypothesis in hypotheses:
         hypothesis.held = held
+        if late(started):
+            break
         if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
             if not any(f.wrong and f.chosen for f in fits):
                 break
@@ -153,6 +159,8 @@ def judge_step(
         known.sort(key=lambda h: h.title not in preferred)
         for hypothesis in known:
             hypothesis.held = held
+            if late(started):
+                break
             if add(fits, tape, run, hypothesis, params):
                 break
     best = penalised(fits, tape) or best_fit(fits, len(params))
@@ -169,6 +177,11 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def late(started: float) -> bool:
+    """Whether the costs of a step have been tried for long enough."""
+    return time.process_time() - started > PATIENCE
 
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:

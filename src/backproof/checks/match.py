@@ -305,8 +305,7 @@ def is_plausible(scale: float) -> bool:
         return False
     if is_natural(scale):
         return True
-    factors = np.arange(1, 1001)
-    for value in (size * factors, factors / size):
-        if np.any(np.abs(value - np.rint(value)) <= 1e-9 * np.maximum(value, 1.0)):
-            return True
-    return False
+    factors = np.arange(1.0, 1001.0)
+    values = np.concatenate([size * factors, size / factors])
+    digits = values / 10.0 ** (np.floor(np.log10(values)) - 3)
+    return bool(np.any(np.abs(digits - np.rint(digits)) <= 1e-11 * digits))

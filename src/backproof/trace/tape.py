@@ -8,6 +8,8 @@ been made within the log is a leaf.
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +131,8 @@ class Tape:
         self.flows: dict[int, list[tuple[int, int]]] = {}
         """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
+        self._overwritten: dict[int, list[tuple[int, Any, Any, Any, Any]]] | None = None
+        """`undo` by the id of the array that owns the memory."""
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
@@ -228,7 +232,12 @@ class Tape:
         return obj
 
     def _restore(self, obj: Any, owner: Any, event: int) -> Any:
-        records = [r for r in self.undo if r[0] > event and r[1] is owner]
+        if self._overwritten is None:
+            self._overwritten = {}
+            for record in self.undo:
+                self._overwritten.setdefault(id(record[1]), []).append(record)
+        known = self._overwritten.get(id(owner), [])
+        records = known[bisect.bisect_right(known, event, key=operator.itemgetter(0)) :]
         if not records:
             return obj
         buffer = owner.copy(order="K")
