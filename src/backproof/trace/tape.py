@@ -283,7 +283,8 @@ class Tape:
         Run
         """
         if base is not None:
-            run = Run(base.env + [None] * (len(self.nodes) - len(base.env)))
+            run = Run(list(base.env))
+            self.complete(run)
         else:
             run = Run([None] * len(self.nodes))
         env = run.env
@@ -336,6 +337,10 @@ class Tape:
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
+
+    def complete(self, run: Run) -> None:
+        """Give a run made earlier a place for each node that has been appended since."""
+        run.env.extend([None] * (len(self.nodes) - len(run.env)))
 
     def _stored(self, operation: Operation, result: Any, double: bool) -> Any:
         """Give a result the dtype and shape of the array that it is stored into."""
