@@ -417,6 +417,8 @@ class _Builder:
         self.owners: dict[int, list[Any]] = {}
         """id(owner) -> [owner, current node, version]."""
         self.event = start
+        self.as_of = start
+        """Event after which the value of a node made now stands in memory; see `add`."""
 
     def leaf(self, obj: Any, kind: str = "leaf") -> int:
         nodes = self.tape.nodes
@@ -451,7 +453,7 @@ class _Builder:
             Operation(index, self.event, site, function, args, kwargs, out, tuple(inputs),
                       mutates, nested)
         )  # fmt: skip
-        tape.nodes.append(Node(out, index, obj, self.event, "op"))
+        tape.nodes.append(Node(out, index, obj, self.as_of, "op"))
         return out
 
     def tree(self, value: Any) -> Any:
@@ -558,7 +560,7 @@ class _Builder:
             while mark is not None and position >= mark:
                 tape.boundaries.append(len(tape.operations))
                 mark = next(marks, None)
-            self.event = position
+            self.event = self.as_of = position
             self.add(self.log[position])
         while mark is not None:
             tape.boundaries.append(len(tape.operations))
@@ -591,8 +593,11 @@ class _Builder:
             self.bind(out, node)
             return
         array, key, old = undo
+        self.as_of = self.event - 1  # what a store reads, stood there before it
         before = self.ref(array)
         refs = self.tree(args)
+        read = self.tree(kwargs) if kwargs else {}
+        self.as_of = self.event
         owner = primitives.owner_of(array)
         self.tape.undo.append((self.event, owner, array, key, old))
         self.tape._changed.add(id(owner))
@@ -601,9 +606,7 @@ class _Builder:
         elif function is OPAQUE:
             node = self.opaque(site, (Ref(before), *refs), kwargs, array)
         else:
-            node = self.emit(
-                site, function, refs, self.tree(kwargs) if kwargs else {}, array, mutates=True
-            )
+            node = self.emit(site, function, refs, read, array, mutates=True)
         self.store(array, node)
 
     def opaque(self, site: int, refs: Any, kwargs: Any, out: Any) -> int:
