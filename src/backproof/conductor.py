@@ -28,6 +28,8 @@ ENTERED_AGAIN = (1, 2, 3, 4)
 MOST_ENTRIES = 4
 #: Judging stops here (seconds), however long the program runs.
 ANALYSIS_BUDGET = 2.5
+#: Seconds that are left for it in any case when the loop is entered again.
+RESERVE = 1.0
 MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
@@ -81,6 +83,7 @@ class Conductor:
         self.too_long = False
         self.recording_step = False
         self.analysis_seconds = 0.0
+        self._budget = ANALYSIS_BUDGET
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
@@ -91,7 +94,11 @@ class Conductor:
         self._bytes = 0
         self._open = False
         self.candidate: Candidate | None = None
+        self._waited = 0
+        """Iterations of the candidate that began after the two that it was found by."""
         self._sites: frozenset[int] = frozenset()
+        self._inside: dict[int, list[int]] = {}
+        """Log positions at which the iterations of loops inside the recorded step began."""
 
     # ---- called by the recorder ----------------------------------------------------------------
 
@@ -114,23 +121,29 @@ class Conductor:
                 if self.recording_step and len(recorder.log) > self.max_events:
                     self._abandon(recorder)
                     return False
+                self._inside.setdefault(loop.site, []).append(len(recorder.log))
             else:
                 recorder.arm()
             return True
         self._finish_step(recorder)
+        if loop.site != self.site:  # the steps turned out to be the iterations of one inside
+            recorder.arm()
+            return True
         self._count()
         if loop is not self._running:
             self._running = loop
             self._entered += 1
             if self._entered in ENTERED_AGAIN:
                 self.scheduled.add(self.steps)
+                self._budget = max(self._budget, self.analysis_seconds + RESERVE)
         if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.analysis_seconds < ANALYSIS_BUDGET:
+        if self.steps in self.scheduled and self.analysis_seconds < self._budget:
             recorder.log.clear()
+            self._inside.clear()
             recorder.start()
             self.recording_step = True
             return True
@@ -180,8 +193,9 @@ class Conductor:
         loop.count += 1
         del loop.starts[:-3]
         waiting = self.candidate
-        if waiting is not None and loop.site == waiting.site and loop.count == 2:
-            if len(waiting.later) < MOST_ENTRIES:
+        if waiting is not None and loop.site == waiting.site:
+            self._waited += 1
+            if loop.count == 2 and len(waiting.later) < MOST_ENTRIES:
                 waiting.later.append((loop.starts[-2], loop.starts[-1]))
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
@@ -192,11 +206,11 @@ class Conductor:
             if self.site is not None:
                 return self.iteration(recorder, loop)
         if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
-            self._lock(recorder, waiting)
+            self._lock(recorder, waiting, running=loop.site == waiting.site)
             return self.iteration(recorder, loop)
         if len(log) > self.max_events or self._heavy(log):
             if waiting is not None:
-                self._lock(recorder, waiting)
+                self._lock(recorder, waiting, running=loop.site == waiting.site)
                 return self.iteration(recorder, loop)
             self._drop(recorder, loop)
         return True
@@ -256,18 +270,35 @@ class Conductor:
     ) -> None:
         """Choose between a loop and one inside it that changes parameters as well.
 
-        The inner loop's iterations are the steps, unless the outer updates more parameters.
+        The inner loop's iterations are the steps, unless the outer updates parameters that it does
+        not.
         """
         inner = self.candidate
         if inner is None:
             self.candidate = found
+            self._waited = loop.count - found.count
             if not found.around:
-                self._lock(recorder, found)
+                self._lock(recorder, found, running=self._waited > 0)
         elif loop in inner.around:
-            more = bool(updates) and bool(found.sites - inner.sites)
+            # What the inner loop runs as well is no parameter more: over two batches, a velocity
+            # changes by what depends on itself.
+            first, _, end = inner.bounds
+            within = inner.sites.union(event[0] for event in recorder.log[first:end])
+            more = bool(updates) and not found.sites <= within
             self._lock(recorder, found if more else inner)
 
-    def _lock(self, recorder: Recorder, found: Candidate) -> None:
+    def _catch_up(self, running: bool) -> None:
+        """Count the steps done while the candidate waited, and judge some of the next ones.
+
+        `running` where one of its iterations has just begun: `iteration` counts that.
+        """
+        self.steps += max(0, self._waited - running)
+        if self._waited > 1:
+            soon = range(self.steps, self.steps + 20)
+            self.scheduled.update(soon[:2])
+            self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
+
+    def _lock(self, recorder: Recorder, found: Candidate, *, running: bool = False) -> None:
         """The training loop is known: judge the two iterations that show it."""
         started = time.perf_counter()
         first, second, end = found.bounds
@@ -280,6 +311,8 @@ class Conductor:
             self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
+        if found is self.candidate:
+            self._catch_up(running)
         self.candidate = None
         self.analysis_seconds += time.perf_counter() - started
         if all(loop.site != found.site for loop in recorder.loops):
@@ -319,16 +352,45 @@ class Conductor:
             return
         if len(log) <= self.max_events:
             started = time.perf_counter()
-            self._judge(recorder, 0, len(log), self.steps)
+            if not self._move_inside(recorder):
+                self._judge(recorder, 0, len(log), self.steps)
             self.analysis_seconds += time.perf_counter() - started
         log.clear()
 
+    def _move_inside(self, recorder: Recorder) -> bool:
+        """Take a loop inside for the training loop: of several batches where one was before.
+
+        Two trainings may run the same code, the first one on all samples at once.
+        """
+        log = recorder.log
+        loops = [(site, starts) for site, starts in self._inside.items() if len(starts) > 1]
+        if not loops or not all(u.repeated for u in self._known(build(log, 0, len(log)))):
+            return False
+        for site, starts in reversed(loops):
+            first, second, end = (*starts, len(log))[:3]
+            tape = build(log, first, end, (first, second, end))
+            a, b, c = tape.boundaries
+            before = find_updates(tape, a, b, later=read_in(tape, b, c), sites=self._sites)
+            kept = chained(before, find_updates(tape, b, c, sites=self._sites))
+            if kept and not any(update.repeated for update in kept):
+                self.site = site
+                self._sites |= {s for update in kept for s in update.sites(tape)}
+                self._judge(recorder, second, end, self.steps + 1)
+                self._judge(recorder, first, second, self.steps)
+                self.steps += len(starts)
+                self._open = False
+                return True
+        return False
+
     def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
         tape = build(recorder.log, start, stop)
-        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
-        known = [u for u in updates if u.sites(tape) & self._sites]
+        known = self._known(tape)
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)
+
+    def _known(self, tape: Tape) -> list[Update]:
+        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
+        return [u for u in updates if u.sites(tape) & self._sites]
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:
