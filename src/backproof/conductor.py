@@ -8,14 +8,17 @@ scheduled steps are recorded; in between the program runs its own plain code.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.lookout import Lookout
-from backproof.trace.recorder import LoopInstance, Recorder
+from backproof.trace.recorder import TRACKED, Event, LoopInstance, Recorder
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates, read_in
+from backproof.names import Names
+from backproof.updates import Update, chained, find_updates, read_in, turns
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -31,6 +34,8 @@ ANALYSIS_BUDGET = 2.5
 #: Seconds that are left for it in any case when the loop is entered again.
 RESERVE = 1.0
 MOST_BYTES = 120_000_000
+#: Updates judged in an iteration that makes several.
+MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
 
@@ -47,6 +52,21 @@ class Candidate:
     """The loops that run around it."""
     later: list[tuple[int, int]] = field(default_factory=list)
     """Its first iteration each time that it was entered again, as positions in the log."""
+
+
+def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
+    """Return the ids of all values that are read between two positions of the log."""
+    found: set[int] = set()
+    stack: list[Any] = []
+    for position in range(start, stop):
+        stack.extend(log[position][2])
+        while stack:
+            value = stack.pop()
+            if type(value) in TRACKED:
+                found.add(id(value))
+            elif type(value) in (list, tuple):
+                stack.extend(value)
+    return found
 
 
 class StopRun(BaseException):
@@ -94,11 +114,13 @@ class Conductor:
         self._bytes = 0
         self._open = False
         self.candidate: Candidate | None = None
-        self._waited = 0
-        """Iterations of the candidate that began after the two that it was found by."""
+        self._begun: Counter[int] = Counter()
+        """Iterations of each loop that have begun, while the training loop is searched."""
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
+        self._places: set[str] = set()
+        """Where the program keeps its parameters."""
 
     # ---- called by the recorder ----------------------------------------------------------------
 
@@ -191,11 +213,11 @@ class Conductor:
         log = recorder.log
         loop.starts.append(len(log))
         loop.count += 1
+        self._begun[loop.site] += 1
         del loop.starts[:-3]
         waiting = self.candidate
-        if waiting is not None and loop.site == waiting.site:
-            self._waited += 1
-            if loop.count == 2 and len(waiting.later) < MOST_ENTRIES:
+        if waiting is not None and loop.site == waiting.site and loop.count == 2:
+            if len(waiting.later) < MOST_ENTRIES:
                 waiting.later.append((loop.starts[-2], loop.starts[-1]))
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
@@ -257,7 +279,7 @@ class Conductor:
         kept = chained(before, after)
         if kept:
             sites = frozenset(s for u in kept for s in u.sites(tape))
-            count = loop.count if last else loop.count - 1
+            count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
             self.analysis_seconds += time.perf_counter() - started
@@ -276,9 +298,8 @@ class Conductor:
         inner = self.candidate
         if inner is None:
             self.candidate = found
-            self._waited = loop.count - found.count
             if not found.around:
-                self._lock(recorder, found, running=self._waited > 0)
+                self._lock(recorder, found, running=self._begun[found.site] > found.count)
         elif loop in inner.around:
             # What the inner loop runs as well is no parameter more: over two batches, a velocity
             # changes by what depends on itself.
@@ -287,13 +308,13 @@ class Conductor:
             more = bool(updates) and not found.sites <= within
             self._lock(recorder, found if more else inner)
 
-    def _catch_up(self, running: bool) -> None:
+    def _catch_up(self, found: Candidate, running: bool) -> None:
         """Count the steps done while the candidate waited, and judge some of the next ones.
 
         `running` where one of its iterations has just begun: `iteration` counts that.
         """
-        self.steps += max(0, self._waited - running)
-        if self._waited > 1:
+        self.steps = max(found.count, self._begun[found.site] - running)
+        if self.steps > found.count:
             soon = range(self.steps, self.steps + 20)
             self.scheduled.update(soon[:2])
             self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
@@ -306,13 +327,13 @@ class Conductor:
         self.steps = found.count
         self.lookout.before(recorder.log[:first])
         self._judge(recorder, second, end, self.steps - 1)
-        self._judge(recorder, first, second, self.steps - 2)
+        self._judge(recorder, first, second, self.steps - 2, following=end)
         for start, stop in found.later:
             self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
         if found is self.candidate:
-            self._catch_up(running)
+            self._catch_up(found, running)
         self.candidate = None
         self.analysis_seconds += time.perf_counter() - started
         if all(loop.site != found.site for loop in recorder.loops):
@@ -358,39 +379,64 @@ class Conductor:
         log.clear()
 
     def _move_inside(self, recorder: Recorder) -> bool:
-        """Take a loop inside for the training loop: of several batches where one was before.
+        """Take a loop inside for the training loop where the statements known update nothing.
 
-        Two trainings may run the same code, the first one on all samples at once.
+        Two trainings may run the same code, the first one on all samples at once, the second with
+        another optimiser on several batches.
         """
         log = recorder.log
-        loops = [(site, starts) for site, starts in self._inside.items() if len(starts) > 1]
-        if not loops or not all(u.repeated for u in self._known(build(log, 0, len(log)))):
+        sites = {event[0] for event in log}
+        if sites & self._sites:
             return False
-        for site, starts in reversed(loops):
+        for site, starts in reversed(self._inside.items()):
+            if len(starts) < 2:
+                continue
             first, second, end = (*starts, len(log))[:3]
             tape = build(log, first, end, (first, second, end))
             a, b, c = tape.boundaries
-            before = find_updates(tape, a, b, later=read_in(tape, b, c), sites=self._sites)
-            kept = chained(before, find_updates(tape, b, c, sites=self._sites))
+            before = find_updates(tape, a, b, later=read_in(tape, b, c))
+            kept = chained(before, find_updates(tape, b, c)) if before else []
             if kept and not any(update.repeated for update in kept):
                 self.site = site
                 self._sites |= {s for update in kept for s in update.sites(tape)}
                 self._judge(recorder, second, end, self.steps + 1)
-                self._judge(recorder, first, second, self.steps)
+                self._judge(recorder, first, second, self.steps, following=end)
                 self.steps += len(starts)
                 self._open = False
                 return True
         return False
 
-    def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
+    def _judge(
+        self, recorder: Recorder, start: int, stop: int, step: int, *, following: int = 0
+    ) -> None:
+        """Judge the step ``log[start:stop]``; it has been followed by another to `following`."""
         tape = build(recorder.log, start, stop)
-        known = self._known(tape)
+        read = readings(recorder.log, stop, following) if following else None
+        updates = find_updates(
+            tape, 0, len(tape.operations), sites=self._sites,
+            kept=lambda objects: self._kept(objects, read),
+        )  # fmt: skip
+        known = [u for u in updates if u.sites(tape) & self._sites]
+        windows = turns(tape, known)
+        if windows:
+            for begin, end in windows[:MOST_TURNS]:
+                self._judge(recorder, max(start, begin), end, step)
+            return
+        if not self._places and read is None:
+            paths = Names({site.file.path for site in SITES}).paths
+            self._places = {paths.get(id(tape.nodes[u.new].obj), "") for u in known} - {""}
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)
 
-    def _known(self, tape: Tape) -> list[Update]:
-        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
-        return [u for u in updates if u.sites(tape) & self._sites]
+    def _kept(self, objects: list[Any], read: set[int] | None) -> int:
+        """Choose the object that the next step reads, else the one at a parameter's place."""
+        last = len(objects) - 1
+        if read is not None:
+            return max((i for i, o in enumerate(objects) if id(o) in read), default=last)
+        paths = Names({site.file.path for site in SITES}).paths
+        alive = [i for i, o in enumerate(objects) if id(o) in paths]
+        at_home = [i for i in alive if paths[id(objects[i])] in self._places]
+        return max(at_home or alive, default=last)
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:

@@ -117,14 +117,16 @@ class Verdict:
         A step may train two networks, each with its own cost (a generator, a discriminator).
         """
         fit = evidence.fit
-        if fit is None or fit.hypothesis.node is None or len(fit.wrong) < 2 or not fit.chosen:
+        if fit is None or fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
             return None
         mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
         held = frozenset(u.new for u in updates if u.old not in mine)
         their = [u for u in updates if u.old in mine]
         other = self._evidence(evidence.tape, their, evidence.step, held)
         found = other.fit
-        if found is None or found.hypothesis.node in (None, fit.hypothesis.node):
+        if found is None or found.hypothesis.registered or (
+            found.hypothesis.node == fit.hypothesis.node
+        ):
             return None
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
 
@@ -139,7 +141,7 @@ class Verdict:
             title = evidence.fit.hypothesis.title
             if title not in self.preferred:
                 self.preferred.insert(0, title)
-            if self.cost is None or evidence.fit.hypothesis.node is not None:
+            if self.cost is None or not evidence.fit.hypothesis.registered:
                 self.cost = (title, evidence.fit.hypothesis.line)
         diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)

@@ -72,8 +72,7 @@ class Blame:
         self.start = self.run
         self.scale = self.fit.scale
         hypothesis = self.fit.hypothesis
-        target = hypothesis.node if hypothesis.node is not None else hypothesis.output
-        assert target is not None
+        target = hypothesis.node
         forward = self.tape.ancestors([target])
         if hypothesis.after:
             new = {n for p in evidence.params for n in p.new}

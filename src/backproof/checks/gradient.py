@@ -12,7 +12,8 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.calm import calmed
 from backproof.checks.match import Fit, accept_decay, author_value, compare, is_plausible
-from backproof.roles import Hypothesis, Parameter, parameters, program_costs, registry, vector
+from backproof.hypotheses import Hypothesis, program_costs, registry
+from backproof.roles import Parameter, parameters, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update
 
@@ -120,18 +121,19 @@ def judge_step(
     held : frozenset of int
         Nodes that no cost varies through: what the updates of another cost made.
     """
-    updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
-    base = tape.replay()
-    unfaithful = tape.unfaithful(base)
     params = parameters(tape, updates, names)
     if not params:
-        return StepEvidence(step, tape, [], base, None, reason="no parameter is updated")
+        reason = "no parameter is updated"
+        return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
+    hypotheses = program_costs(tape, params) if given is None else list(given)
+    known = registry(tape, params) if given is None and cost_name is None else []
+    base = tape.replay()
+    unfaithful = tape.unfaithful(base)
     run, jitter = jittered(tape, params, moved=moved)
     for parameter in params:
         parameter.rows = changed_rows(tape, run, parameter)
     evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,
                             jitter=jitter, names=names)  # fmt: skip
-    hypotheses = program_costs(tape, params) if given is None else list(given)
     exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
@@ -147,8 +149,8 @@ def judge_step(
         for fit_ in fits:
             accept_decay(fit_)
     best = best_fit(fits, len(params))
-    if cost_name is None and given is None and (best is None or best.wrong or not best.chosen):
-        known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
+    if best is None or best.wrong or not best.chosen:
+        known.sort(key=lambda h: h.title not in preferred)
         for hypothesis in known:
             hypothesis.held = held
             if add(fits, tape, run, hypothesis, params):
@@ -167,11 +169,6 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
-
-
-def is_shared(value: Any) -> bool:
-    """Whether a float may be one constant object in several places (``b = c = 0.0``)."""
-    return type(value) is float and value == round(value, 3)
 
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
@@ -215,7 +212,7 @@ def best_fit(fits: Sequence[Fit], count: int) -> Fit | None:
         key=lambda f: (
             len(f.chosen),
             sum(m.fits for m in f.matches),
-            f.hypothesis.node is not None,
+            not f.hypothesis.registered,
             -abs(float(np.log(abs(f.scale)))),
         ),
         reverse=True,
@@ -231,7 +228,7 @@ def penalised(fits: Sequence[Fit], tape: Tape) -> Fit | None:
     """
     for fit in fits:
         node = fit.hypothesis.node
-        if node is None or not fit.wrong or not fit.chosen:
+        if fit.hypothesis.registered or not fit.wrong or not fit.chosen:
             continue
         if not all(fit.matches[i].penalties for i in fit.wrong):
             continue
@@ -246,8 +243,7 @@ def penalised(fits: Sequence[Fit], tape: Tape) -> Fit | None:
 
 def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
     """Count a gradient with a step size of its own as right (``eta_s * error * …``)."""
-    output = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
-    forward = tape.ancestors([output]) if output is not None else set()
+    forward = tape.ancestors([fit.hypothesis.node])
 
     def rates(index: int) -> set[float]:
         feeding = tape.ancestors(params[index].new) - forward

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import Adjoints, adjoints
-from backproof.roles import Hypothesis, Parameter, vector
+from backproof.hypotheses import Hypothesis
+from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
 #: Relative error up to which two float64 evaluations of the same formula count as equal.

@@ -18,7 +18,8 @@ from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Slice, StepMap
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
-from backproof.roles import ROOTS, Parameter, output_joins, vector
+from backproof.hypotheses import output_joins
+from backproof.roles import ROOTS, Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
 from backproof.updates import DIVIDE, MULTIPLY, Carries
@@ -80,25 +81,6 @@ class Observation:
     def bound(self) -> float:
         """The largest stable value of `stability`."""
         return 2.0 * (1.0 + self.momentum)
-
-
-COSTS: dict[str, Callable[[Any, Any], float]] = {
-    "squared error": lambda a, y: float(np.sum((a - y) ** 2) / 2),
-    "cross-entropy": lambda a, y: float(-np.sum(_xlogy(y, a) + _xlogy(1 - y, 1 - a))),
-    "softmax cross-entropy": lambda a, y: float(-np.sum(_xlogy(y, a))),
-    "sigmoid cross-entropy from logits": lambda z, y: float(np.sum(np.logaddexp(0, z) - y * z)),
-    "Poisson likelihood": lambda a, y: float(np.sum(a - _xlogy(y, a))),
-    "hinge": lambda a, y: float(np.sum(np.maximum(0, 1 - y * a))),
-    "absolute error": lambda a, y: float(np.sum(np.abs(a - y))),
-    "Huber": lambda a, y: float(
-        np.sum(np.where(np.abs(a - y) < 1, (a - y) ** 2 / 2, np.abs(a - y) - 0.5))
-    ),
-    "logistic loss of labels ±1": lambda a, y: float(np.sum(np.logaddexp(0, -y * a))),
-}
-
-
-def _xlogy(x: Any, y: Any) -> Any:
-    return np.where(x == 0, 0.0, x * np.log(np.where(x == 0, 1.0, y)))
 
 
 def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observation | None:
@@ -248,39 +230,22 @@ def _cost(
     fit, params = evidence.fit, evidence.params
     assert fit is not None
     hypothesis = fit.hypothesis
-    joins = output_joins(tape, params, limit=2)
-    output, labels = (joins[0][0], joins[0][1]) if joins else (None, None)
-    if hypothesis.node is None:
-        output, labels = hypothesis.output, hypothesis.labels
+    joins = hypothesis.joins or output_joins(tape, params, limit=2)
+    output, labels = (joins[0].output, joins[0].labels) if joins else (None, None)
     old = [n for p in params for n in p.old]
     from backproof.calculus.slices import Packing
 
     packing = Packing(run, old)
-    if hypothesis.node is not None:
-        start = [n for p in params for n in p.new] if hypothesis.after else old
-        part = Slice(tape, run, start, [hypothesis.node])
-        rename = dict(zip(old, start, strict=True))
+    start = [n for p in params for n in p.new] if hypothesis.after else old
+    part = Slice(tape, run, start, [hypothesis.node])
+    rename = dict(zip(old, start, strict=True))
 
-        def value(theta: Any) -> float:
-            given = {rename[n]: v for n, v in packing.unpack(theta).items()}
-            (out,) = part(given)
-            return float(np.ravel(out)[0]) if out is not None else np.nan
+    def value(theta: Any) -> float:
+        given = {rename[n]: v for n, v in packing.unpack(theta).items()}
+        (out,) = part(given)
+        return float(np.ravel(out)[0]) if out is not None else np.nan
 
-        return value, output, labels
-    known = COSTS.get(hypothesis.title)
-    if known is None or output is None or labels is None:
-        return None, output, labels
-    part = Slice(tape, run, old, [output])
-    y = np.asarray(run.env[labels], dtype=float)
-
-    def registered(theta: Any) -> float:
-        (out,) = part(packing.unpack(theta))
-        if out is None:
-            return np.nan
-        with np.errstate(all="ignore"):
-            return known(np.asarray(out, dtype=float), y) / max(1, len(y.reshape(-1)))
-
-    return registered, output, labels
+    return value, output, labels
 
 
 def _data(
@@ -290,8 +255,7 @@ def _data(
     """Find the layers, the first layer's inputs, the output and the labels."""
     params, fit = evidence.params, evidence.fit
     assert fit is not None
-    end = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
-    ends = [n for n in (end, output) if n is not None]
+    ends = [fit.hypothesis.node, *([] if output is None else [output])]
     olds = {n for p in params for n in p.old}
     for layer in find_layers(tape, run, params, ends, output):
         units = measure_units(tape, run, layer)

@@ -47,6 +47,8 @@ SOURCE = _Marker("source")
 CALL = _Marker("call")
 #: A statement passes a value on as it is: ``dZ = dA``, ``return grad``.
 FLOW = _Marker("flow")
+#: An array was given another shape in place; the argument is a view of it as it was.
+RESHAPED = _Marker("reshaped")
 OPAQUE = _Marker("opaque")
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
@@ -379,6 +381,28 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     def target(site: int, x: Any) -> Any:
         return Target(site, x) if type(x) in ARRAYS else x
 
+    class Shaped:
+        """Stands for an array in ``x.shape = shape``: the same memory, from now on in a new shape."""
+
+        __slots__ = ("array", "site")
+
+        def __init__(self, site: int, array: Any) -> None:
+            self.site = site
+            self.array = array
+
+        @property
+        def shape(self) -> Any:
+            return self.array.shape
+
+        @shape.setter
+        def shape(self, shape: Any) -> None:
+            before = self.array.view()
+            self.array.shape = shape
+            append((self.site, RESHAPED, (before,), None, self.array, None))
+
+    def shaped(site: int, x: Any) -> Any:
+        return Shaped(site, x) if type(x) in ARRAYS else x
+
     ops_of_site: dict[int, tuple[Any, Any]] = {}
 
     def operators(site: int) -> tuple[Any, Any]:
@@ -443,6 +467,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     hooks["@bp.getitem"] = getitem
     hooks["@bp.attr"] = attr
     hooks["@bp.target"] = target
+    hooks["@bp.shaped"] = shaped
     hooks["@bp.aug"] = aug
     hooks["@bp.aug_attr"] = aug_attr
     hooks["@bp.aug_item"] = aug_item

@@ -16,7 +16,16 @@ import numpy as np
 
 from backproof.trace import primitives
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import ARRAYS, CALL, FLOW, OPAQUE, SOURCE, TRACKED, Event
+from backproof.trace.recorder import (
+    ARRAYS,
+    CALL,
+    FLOW,
+    OPAQUE,
+    RESHAPED,
+    SOURCE,
+    TRACKED,
+    Event,
+)
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
@@ -265,7 +274,7 @@ class Tape:
         Run
         """
         if base is not None:
-            run = Run(list(base.env))
+            run = Run(base.env + [None] * (len(self.nodes) - len(base.env)))
         else:
             run = Run([None] * len(self.nodes))
         env = run.env
@@ -417,8 +426,6 @@ class _Builder:
         self.owners: dict[int, list[Any]] = {}
         """id(owner) -> [owner, current node, version]."""
         self.event = start
-        self.as_of = start
-        """Event after which the value of a node made now stands in memory; see `add`."""
 
     def leaf(self, obj: Any, kind: str = "leaf") -> int:
         nodes = self.tape.nodes
@@ -453,13 +460,13 @@ class _Builder:
             Operation(index, self.event, site, function, args, kwargs, out, tuple(inputs),
                       mutates, nested)
         )  # fmt: skip
-        tape.nodes.append(Node(out, index, obj, self.as_of, "op"))
+        tape.nodes.append(Node(out, index, obj, self.event, "op"))
         return out
 
     def tree(self, value: Any) -> Any:
         """Replace tracked values by references."""
         kind = type(value)
-        if kind in TRACKED:
+        if kind in TRACKED and kind is not np.bool_:
             return Ref(self.ref(value))
         if kind is list:
             return [self.tree(item) for item in value]
@@ -560,7 +567,7 @@ class _Builder:
             while mark is not None and position >= mark:
                 tape.boundaries.append(len(tape.operations))
                 mark = next(marks, None)
-            self.event = self.as_of = position
+            self.event = position
             self.add(self.log[position])
         while mark is not None:
             tape.boundaries.append(len(tape.operations))
@@ -583,7 +590,16 @@ class _Builder:
             if function is SOURCE:
                 self.bind(out, self.leaf(out, "draw"))
                 return
+            if function is RESHAPED:
+                before = self.ref(out)
+                self.tape.nodes[before].obj = args[0]
+                self.bind(out, self.emit(site, np.reshape, (Ref(before), out.shape), {}, out))
+                return
             refs = self.tree(args)
+            if type(out) is np.bool_ or type(out) is bool:
+                # There are two of each, shared by all: a truth value has no identity.
+                self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
+                return
             if id(out) in self.known:
                 return  # it exists: float(x), max(0, x), or made by instrumented code below
             if function is OPAQUE:
@@ -593,11 +609,11 @@ class _Builder:
             self.bind(out, node)
             return
         array, key, old = undo
-        self.as_of = self.event - 1  # what a store reads, stood there before it
+        self.event -= 1  # views of what was there before the store
         before = self.ref(array)
         refs = self.tree(args)
         read = self.tree(kwargs) if kwargs else {}
-        self.as_of = self.event
+        self.event += 1
         owner = primitives.owner_of(array)
         self.tape.undo.append((self.event, owner, array, key, old))
         self.tape._changed.add(id(owner))
