@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.lookout import Lookout
-from backproof.trace.recorder import TRACKED, Event, LoopInstance, Recorder
+from backproof.names import Names
+from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
-from backproof.names import Names
-from backproof.updates import Update, chained, find_updates, read_in, turns
+from backproof.updates import Update, find_updates, turns
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -38,35 +38,6 @@ MOST_BYTES = 120_000_000
 MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A loop that may be the training loop: two iterations of it, as positions in the log."""
-
-    site: int
-    bounds: tuple[int, int, int]
-    sites: frozenset[int]
-    count: int
-    around: tuple[LoopInstance, ...] = ()
-    """The loops that run around it."""
-    later: list[tuple[int, int]] = field(default_factory=list)
-    """Its first iteration each time that it was entered again, as positions in the log."""
-
-
-def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
-    """Return the ids of all values that are read between two positions of the log."""
-    found: set[int] = set()
-    stack: list[Any] = []
-    for position in range(start, stop):
-        stack.extend(log[position][2])
-        while stack:
-            value = stack.pop()
-            if type(value) in TRACKED:
-                found.add(id(value))
-            elif type(value) in (list, tuple):
-                stack.extend(value)
-    return found
 
 
 class StopRun(BaseException):
@@ -271,14 +242,9 @@ class Conductor:
             return
         self.attempts[loop.site] = seen + 1
         started = time.perf_counter()
-        tape = build(recorder.log, first, end, (first, second, end))
-        a, b, c = tape.boundaries
-        before = find_updates(tape, a, b, later=read_in(tape, b, c))
-        sites = frozenset(s for u in before for s in u.sites(tape))
-        after = find_updates(tape, b, c, sites=sites) if before else []
-        kept = chained(before, after)
+        tape, kept = repeated_updates(recorder.log, (first, second, end))
         if kept:
-            sites = frozenset(s for u in kept for s in u.sites(tape))
+            sites = sites_of(tape, kept)
             count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
@@ -392,13 +358,10 @@ class Conductor:
             if len(starts) < 2:
                 continue
             first, second, end = (*starts, len(log))[:3]
-            tape = build(log, first, end, (first, second, end))
-            a, b, c = tape.boundaries
-            before = find_updates(tape, a, b, later=read_in(tape, b, c))
-            kept = chained(before, find_updates(tape, b, c)) if before else []
+            tape, kept = repeated_updates(log, (first, second, end))
             if kept and not any(update.repeated for update in kept):
                 self.site = site
-                self._sites |= {s for update in kept for s in update.sites(tape)}
+                self._sites |= sites_of(tape, kept)
                 self._judge(recorder, second, end, self.steps + 1)
                 self._judge(recorder, first, second, self.steps, following=end)
                 self.steps += len(starts)
