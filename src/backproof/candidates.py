@@ -25,7 +25,9 @@ class Candidate:
     """Its first iteration each time that it was entered again, as positions in the log."""
 
 
-def repeated_updates(log: Sequence[Event], bounds: tuple[int, int, int]) -> tuple[Tape, list[Update]]:
+def repeated_updates(
+    log: Sequence[Event], bounds: tuple[int, int, int]
+) -> tuple[Tape, list[Update]]:
     """Return the tape and the updates of two iterations, ``log[first:second]`` and ``log[second:end]``.
 
     Only those of values that go from the one to the other.

@@ -21,8 +21,8 @@ from backproof.nn.sharpness import probe, sharpness
 WORK: Final = 2e10
 # Steps that one call is given in advance.
 STEPS: Final = 1 << 20
-# A step that was halved so often is zero in float32.
-HALVINGS: Final = 150
+# From the largest float down to zero.
+HALVINGS: Final = 2100
 # Epochs after which the sharpness is measured again, at the latest.
 MEASURE_EVERY: Final = 64
 # A step is half of what is stable: the sharpness grows during training.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
@@ -121,14 +120,14 @@ def require_finite(X: Any, names: Sequence[str] | None, estimator: str) -> None:
         if total:
             columns = np.flatnonzero(counts)
             listed = ", ".join(
-                f"{j}" + (f" ({names[j]!r})" if names is not None else "") + f": {counts[j]}"
+                f"{counts[j]} in column {j}" + (f" ({names[j]!r})" if names is not None else "")
                 for j in columns[:NAMED]
             )
-            more = f" and {len(columns) - NAMED} more" if len(columns) > NAMED else ""
+            more = f", and in {len(columns) - NAMED} more columns" if len(columns) > NAMED else ""
             raise ValueError(
                 f"Input X contains {what}.\n"
-                f"{estimator} needs finite values, and found {total} "
-                f"of them; column: how many: {listed}{more}. {advice}"
+                f"{estimator} needs finite values; {total} of {X.shape[0]} × {X.shape[1]} are "
+                f"{what}: {listed}{more}. {advice}"
             )
 
 
@@ -141,6 +140,8 @@ def check_labels(y: Any, classes: Array | None = None) -> tuple[Array, Array]:
     classes : (2,) array, optional
         Known already; otherwise the two values of y, sorted.
     """
+    if y is None:
+        raise ValueError("BinaryClassifier requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -166,7 +167,7 @@ def require_two(classes: Array, present: Array) -> None:
     """Raise unless samples of both classes are there, with a weight above zero."""
     seen = np.unique(present)
     if len(classes) < 2 or len(seen) < 2:
-        only = classes[seen[0]] if len(seen) else "none"
+        only = classes[seen].tolist()[0] if len(seen) else "none"
         raise ValueError(
             "BinaryClassifier needs samples of 2 classes in the data, but the data contains only "
             f"one class: {only!r}"
@@ -220,17 +221,3 @@ def class_factors(class_weight: Any, weight: Array, y: Array, classes: Array) ->
     if not (given >= 0).all() or not np.isfinite(given).all():
         raise ValueError(f"class_weight must hold finite numbers >= 0. Got {class_weight!r}")
     return given
-
-
-def check_hidden_layers(hidden_layers: Any) -> tuple[int, ...]:
-    """Return the numbers of hidden units."""
-    one = isinstance(hidden_layers, Integral)
-    layers: list[Any] = [hidden_layers] if one else list(hidden_layers)
-    if any(isinstance(n, bool) or not isinstance(n, Integral) or int(n) < 1 for n in layers):
-        from sklearn.utils._param_validation import InvalidParameterError
-
-        raise InvalidParameterError(
-            "The 'hidden_layers' parameter of BinaryClassifier must be an int in the range "
-            f"[1, inf) or a sequence of such. Got {hidden_layers!r} instead."
-        )
-    return tuple(int(n) for n in layers)
