@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from backproof.nn import onnx, settings, storage, validation
@@ -22,6 +23,12 @@ from backproof.nn.parameters import Parameters
 from backproof.nn.progress import Callback, Verbose, reporter
 from backproof.nn.settings import CONSTRAINTS
 from backproof.nn.training import History, Watch, train
+
+
+def _goes_by_steps(model: Any) -> bool:
+    if model.optimizer == "lbfgs":
+        raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
+    return True
 
 
 class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -238,6 +245,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._train(samples, held_out, state, History(), epochs=self.max_iter, first_epoch=0)
         return self
 
+    @available_if(_goes_by_steps)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on these samples, from the weights as they are.
 
@@ -251,8 +259,6 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         hidden = self._check_parameters()
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
-        if self.optimizer == "lbfgs":
-            raise ValueError("partial_fit does not support optimizer='lbfgs'.")
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight 'balanced' is not supported for partial_fit: give a dict of weights."
@@ -347,16 +353,21 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return
         state.first_moment = np.array(kept["first_moment"])
         state.second_moment = np.array(kept["second_moment"])
-        state.steps = int(kept["steps"])
+        state.steps = state.good_steps = int(kept["steps"])
 
     # ---- prediction ------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> Array:
-        """Return the logits, log P(classes_[1])/P(classes_[0]), shape (n,)."""
+        """Return the logits, log P(classes_[1])/P(classes_[0]), shape (n,).
+
+        They may be infinite; a ValueError is raised where they are inf - inf.
+        """
         check_is_fitted(self)
         X, _ = validation.check_inputs(self, X, reset=False)
         X = validation.cast(X, self.coefs_[0].dtype, type(self).__name__)
-        return logits(X, self.coefs_, self.intercepts_, self.activation)
+        z = logits(X, self.coefs_, self.intercepts_, self.activation)
+        validation.require_logits(z, X)
+        return z
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, shape (n, 2)."""

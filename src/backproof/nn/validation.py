@@ -131,6 +131,20 @@ def require_finite(X: Any, names: Sequence[str] | None, estimator: str) -> None:
             )
 
 
+def require_logits(z: Array, X: Any) -> None:
+    """Raise a ValueError where logits are NaN: a sum of terms beyond the largest float."""
+    undefined = np.isnan(z)
+    if undefined.any():
+        row = int(undefined.argmax())
+        x = X[[row]]
+        values = np.asarray(x.toarray() if sparse.issparse(x) else x)[0]
+        column = int(np.abs(values).argmax())
+        raise ValueError(
+            f"The logits of {np.count_nonzero(undefined)} of {len(z)} samples overflow "
+            f"(inf - inf): row {row} of X holds {values[column]:.3g} in column {column}. Scale X."
+        )
+
+
 def check_labels(y: Any, classes: Array | None = None) -> tuple[Array, Array]:
     """Return the two classes and y as 0 and 1, int8.
 
