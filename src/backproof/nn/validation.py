@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from backproof.nn.mathematics import Array
 
 # Entries that are looked at in one go.
-PIECE: Final = 1 << 20
+PIECE: Final = 1 << 18
 # Columns that a message names.
 NAMED: Final = 5
 
@@ -80,7 +80,7 @@ def cast(X: Any, dtype: np.dtype[Any], name: str) -> Any:
         if X.dtype == dtype:
             return np.ascontiguousarray(X)
         largest = float(np.abs(X).max(initial=0)) if X.dtype.kind == "f" else 0.0
-    if largest > np.finfo(dtype).max:
+    if largest > float(np.finfo(dtype).max):
         raise ValueError(
             f"Input X contains infinity or a value too large for {dtype!r}: up to {largest:.3g}. "
             f"Use dtype='float64' of {name}, or scale X."
