@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.lookout import Lookout
-from backproof.trace.recorder import TRACKED, Event, LoopInstance, Recorder
+from backproof.names import Names
+from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
-from backproof.names import Names
-from backproof.updates import Update, chained, find_updates, read_in, turns
+from backproof.updates import Update, find_updates, turns
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -31,40 +31,13 @@ ENTERED_AGAIN = (1, 2, 3, 4)
 MOST_ENTRIES = 4
 #: Judging stops here (seconds), however long the program runs.
 ANALYSIS_BUDGET = 2.5
+#: Seconds that are left for it in any case when the loop is entered again.
+RESERVE = 1.0
 MOST_BYTES = 120_000_000
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A loop that may be the training loop: two iterations of it, as positions in the log."""
-
-    site: int
-    bounds: tuple[int, int, int]
-    sites: frozenset[int]
-    count: int
-    around: tuple[LoopInstance, ...] = ()
-    """The loops that run around it."""
-    later: list[tuple[int, int]] = field(default_factory=list)
-    """Its first iteration each time that it was entered again, as positions in the log."""
-
-
-def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
-    """Return the ids of all values that are read between two positions of the log."""
-    found: set[int] = set()
-    stack: list[Any] = []
-    for position in range(start, stop):
-        stack.extend(log[position][2])
-        while stack:
-            value = stack.pop()
-            if type(value) in TRACKED:
-                found.add(id(value))
-            elif type(value) in (list, tuple):
-                stack.extend(value)
-    return found
 
 
 class StopRun(BaseException):
@@ -101,6 +74,7 @@ class Conductor:
         self.too_long = False
         self.recording_step = False
         self.analysis_seconds = 0.0
+        self._budget = ANALYSIS_BUDGET
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
@@ -114,6 +88,8 @@ class Conductor:
         self._begun: Counter[int] = Counter()
         """Iterations of each loop that have begun, while the training loop is searched."""
         self._sites: frozenset[int] = frozenset()
+        self._inside: dict[int, list[int]] = {}
+        """Log positions at which the iterations of loops inside the recorded step began."""
         self._places: set[str] = set()
         """Where the program keeps its parameters."""
 
@@ -138,23 +114,29 @@ class Conductor:
                 if self.recording_step and len(recorder.log) > self.max_events:
                     self._abandon(recorder)
                     return False
+                self._inside.setdefault(loop.site, []).append(len(recorder.log))
             else:
                 recorder.arm()
             return True
         self._finish_step(recorder)
+        if loop.site != self.site:  # the steps turned out to be the iterations of one inside
+            recorder.arm()
+            return True
         self._count()
         if loop is not self._running:
             self._running = loop
             self._entered += 1
             if self._entered in ENTERED_AGAIN:
                 self.scheduled.add(self.steps)
+                self._budget = max(self._budget, self.analysis_seconds + RESERVE)
         if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.analysis_seconds < ANALYSIS_BUDGET:
+        if self.steps in self.scheduled and self.analysis_seconds < self._budget:
             recorder.log.clear()
+            self._inside.clear()
             recorder.start()
             self.recording_step = True
             return True
@@ -217,11 +199,11 @@ class Conductor:
             if self.site is not None:
                 return self.iteration(recorder, loop)
         if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
-            self._lock(recorder, waiting)
+            self._lock(recorder, waiting, running=loop.site == waiting.site)
             return self.iteration(recorder, loop)
         if len(log) > self.max_events or self._heavy(log):
             if waiting is not None:
-                self._lock(recorder, waiting)
+                self._lock(recorder, waiting, running=loop.site == waiting.site)
                 return self.iteration(recorder, loop)
             self._drop(recorder, loop)
         return True
@@ -260,14 +242,9 @@ class Conductor:
             return
         self.attempts[loop.site] = seen + 1
         started = time.perf_counter()
-        tape = build(recorder.log, first, end, (first, second, end))
-        a, b, c = tape.boundaries
-        before = find_updates(tape, a, b, later=read_in(tape, b, c))
-        sites = frozenset(s for u in before for s in u.sites(tape))
-        after = find_updates(tape, b, c, sites=sites) if before else []
-        kept = chained(before, after)
+        tape, kept = repeated_updates(recorder.log, (first, second, end))
         if kept:
-            sites = frozenset(s for u in kept for s in u.sites(tape))
+            sites = sites_of(tape, kept)
             count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
@@ -281,18 +258,34 @@ class Conductor:
     ) -> None:
         """Choose between a loop and one inside it that changes parameters as well.
 
-        The inner loop's iterations are the steps, unless the outer updates more parameters.
+        The inner loop's iterations are the steps, unless the outer updates parameters that it does
+        not.
         """
         inner = self.candidate
         if inner is None:
             self.candidate = found
             if not found.around:
-                self._lock(recorder, found)
+                self._lock(recorder, found, running=self._begun[found.site] > found.count)
         elif loop in inner.around:
-            more = bool(updates) and bool(found.sites - inner.sites)
+            # What the inner loop runs as well is no parameter more: over two batches, a velocity
+            # changes by what depends on itself.
+            first, _, end = inner.bounds
+            within = inner.sites.union(event[0] for event in recorder.log[first:end])
+            more = bool(updates) and not found.sites <= within
             self._lock(recorder, found if more else inner)
 
-    def _lock(self, recorder: Recorder, found: Candidate) -> None:
+    def _catch_up(self, found: Candidate, running: bool) -> None:
+        """Count the steps done while the candidate waited, and judge some of the next ones.
+
+        `running` where one of its iterations has just begun: `iteration` counts that.
+        """
+        self.steps = max(found.count, self._begun[found.site] - running)
+        if self.steps > found.count:
+            soon = range(self.steps, self.steps + 20)
+            self.scheduled.update(soon[:2])
+            self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
+
+    def _lock(self, recorder: Recorder, found: Candidate, *, running: bool = False) -> None:
         """The training loop is known: judge the two iterations that show it."""
         started = time.perf_counter()
         first, second, end = found.bounds
@@ -305,6 +298,8 @@ class Conductor:
             self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
+        if found is self.candidate:
+            self._catch_up(found, running)
         self.candidate = None
         self.analysis_seconds += time.perf_counter() - started
         if all(loop.site != found.site for loop in recorder.loops):
@@ -349,9 +344,35 @@ class Conductor:
             return
         if len(log) <= self.max_events:
             started = time.perf_counter()
-            self._judge(recorder, 0, len(log), self.steps)
+            if not self._move_inside(recorder):
+                self._judge(recorder, 0, len(log), self.steps)
             self.analysis_seconds += time.perf_counter() - started
         log.clear()
+
+    def _move_inside(self, recorder: Recorder) -> bool:
+        """Take a loop inside for the training loop where the statements known update nothing.
+
+        Two trainings may run the same code, the first one on all samples at once, the second with
+        another optimiser on several batches.
+        """
+        log = recorder.log
+        sites = {event[0] for event in log}
+        if sites & self._sites:
+            return False
+        for site, starts in reversed(self._inside.items()):
+            if len(starts) < 2:
+                continue
+            first, second, end = (*starts, len(log))[:3]
+            tape, kept = repeated_updates(log, (first, second, end))
+            if kept and not any(update.repeated for update in kept):
+                self.site = site
+                self._sites |= sites_of(tape, kept)
+                self._judge(recorder, second, end, self.steps + 1)
+                self._judge(recorder, first, second, self.steps, following=end)
+                self.steps += len(starts)
+                self._open = False
+                return True
+        return False
 
     def _judge(
         self, recorder: Recorder, start: int, stop: int, step: int, *, following: int = 0

@@ -165,16 +165,37 @@ class Descent:
         for position, value in enumerate((a, b)):
             if type(value) is not Ref or not self._follows(value.node):
                 continue
-            if self.old in self.carries.of(value) or self._only_scales_old(value.node):
+            if self.old in self.carries.of(value) or self.only_scales_old(value.node):
                 continue
             parts.append((value.node, -1.0 if subtracts and position else 1.0))
         other = len([v for v in (a, b) if type(v) is Ref])
         if len(parts) == 1 and other == 2:
             node, sign = parts[0]
             return node, sign, False
+        for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
+            if self._gathers(gathered, node):
+                return node, None, False
         return None
 
-    def _only_scales_old(self, node: int) -> bool:
+    def _gathers(self, node: int, gradient: int) -> bool:
+        """Whether a value is ``μ·v`` of a velocity ``v = … + g`` (Nesterov's ``g + μ·v``)."""
+        for _ in range(3):
+            operation = self.tape.producer(node)
+            if operation is None or len(operation.args) != 2:
+                return False
+            if not _hashable(operation.function):
+                return False
+            if operation.function in ADD:
+                return gradient in operation.inputs
+            if operation.function not in MULTIPLY:
+                return False
+            scaled = self._scaled(operation, False)
+            if scaled is None:
+                return False
+            node = scaled[0]
+        return False
+
+    def only_scales_old(self, node: int) -> bool:
         """Whether a value is ``λ·W`` (or W) of the old value alone."""
         for _ in range(6):
             if node == self.old:
@@ -294,12 +315,21 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         if same:
             parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
-        if len(members) == 1 and len(members[0].merges) == 1:
-            parameter.levels = Descent(tape, members[0], sizes).levels(members[0].merges[0])
+        if len(members) == 1:
+            parameter.levels = _levels(tape, members[0], sizes)
         elif all(len(u.merges) == 1 for u in members):
             parameter.levels = _shared_levels(tape, members, sizes)
         found.append(parameter)
     return found
+
+
+def _levels(tape: Tape, update: Update, sizes: set[float]) -> list[Level]:
+    """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``)."""
+    descent = Descent(tape, update, sizes)
+    merges = update.merges
+    if len(merges) > 1:
+        merges = tuple(m for m in merges if not descent.only_scales_old(m[1]))
+    return descent.levels(merges[0]) if len(merges) == 1 else []
 
 
 def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> list[Level]:

@@ -314,7 +314,7 @@ def find_updates(
     if not latest:
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
-    depends = dependence(tape, bits, start, stop)
+    depends = dependence(tape, bits | _views(tape, bits, start), start, stop)
     found: list[Update] = []
     for source, new in latest.items():
         merges = tuple(
@@ -391,6 +391,21 @@ def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop:
     outs = {tape.operations[index].out: 1 for index, _ in merges[:-1]}
     depends = dependence(tape, outs, start, stop)
     return any(depends.get(delta, 0) for _, delta in merges)
+
+
+def _views(tape: Tape, bits: dict[int, int], start: int) -> dict[int, int]:
+    """Return the bits of old values' views that were made before the iteration.
+
+    A program that measures its cost after the update has read `W1`, a part of a flat vector; the
+    next forward pass reads the same view.
+    """
+    found: dict[int, int] = {}
+    for operation in tape.operations[:start]:
+        if operation.function is strided_view or operation.function is operator.getitem:
+            whole = operation.args[0]
+            if type(whole) is Ref and (bit := bits.get(whole.node, found.get(whole.node))):
+                found[operation.out] = bit
+    return found
 
 
 def _is_old(tape: Tape, node: int, start: int) -> bool:

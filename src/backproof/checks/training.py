@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from backproof.checks import initialisation, step_size, units
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.observation import Observation, observe
@@ -120,7 +122,7 @@ class TrainingHistory:
         if not record.seen:
             return []
         begun = time.process_time()
-        record.seen.sort(key=lambda o: o.step)
+        record.seen = of_one_training(sorted(record.seen, key=lambda o: o.step))
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
@@ -130,6 +132,20 @@ class TrainingHistory:
         """An error of ours takes nothing away from the report."""
         if os.environ.get("BACKPROOF_TESTING"):
             raise error
+
+
+def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
+    """Return the observations of a run's first training: what is measured later is another's.
+
+    They update the same number of entries, in a statement that the first step has as well.
+    """
+    first = seen[0]
+    size = sum(np.size(value) for value in first.values)
+    return [
+        o for o in seen
+        if sum(np.size(value) for value in o.values) == size
+        and any(site in first.update_sites for site in o.update_sites)
+    ]  # fmt: skip
 
 
 def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Finding]:

@@ -252,6 +252,9 @@ class Recorder:
             return "mutate"
         if f in UNSET:
             return "draw"
+        owner = getattr(f, "__self__", None)
+        if isinstance(owner, DRAWS):  # before the next line: NumPy's are bound methods since 2.0
+            return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
         if isinstance(f, types.MethodType):
             f = f.__func__
         if isinstance(f, functools.partial):
@@ -272,8 +275,6 @@ class Recorder:
         if isinstance(f, np.ufunc):
             return "pure"
         owner = getattr(f, "__self__", None)
-        if isinstance(owner, DRAWS):
-            return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
         if isinstance(owner, np.ufunc):
             return "at" if f.__name__ == "at" else "pure"
         if isinstance(owner, types.ModuleType) or owner is None:
@@ -581,6 +582,8 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
 
     def draw(site: int, f: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
+            if kwargs and kwargs.get("out") is not None:
+                return into(site, SOURCE, f, args, kwargs)
             out = f(*args, **kwargs)
             record(site, SOURCE, (), None, out)
             return out

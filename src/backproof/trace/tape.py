@@ -626,6 +626,7 @@ class _Builder:
         self.event -= 1  # views of what was there before the store
         before = self.ref(array)
         refs = self.tree(args)
+        read = self.tree(kwargs) if kwargs else {}
         self.event += 1
         owner = primitives.owner_of(array)
         self.tape.undo.append((self.event, owner, array, key, old))
@@ -635,9 +636,7 @@ class _Builder:
         elif function is OPAQUE:
             node = self.opaque(site, (Ref(before), *refs), kwargs, array)
         else:
-            node = self.emit(
-                site, function, refs, self.tree(kwargs) if kwargs else {}, array, mutates=True
-            )
+            node = self.emit(site, function, refs, read, array, mutates=True)
         self.store(array, node)
 
     def opaque(self, site: int, refs: Any, kwargs: Any, out: Any) -> int:
