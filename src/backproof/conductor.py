@@ -7,11 +7,11 @@ scheduled steps are recorded; in between the program runs its own plain code.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.clock import Clock
 from backproof.lookout import Lookout
 from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.tape import Tape, build
@@ -26,8 +26,8 @@ SCHEDULE = (
 #: may have another cost.
 ENTERED_AGAIN = (1, 2, 3, 4)
 MOST_ENTRIES = 4
-#: Judging stops here (seconds), however long the program runs.
-ANALYSIS_BUDGET = 2.5
+#: CPU seconds of judging after which no more steps are judged, however long the program runs.
+JUDGING_BUDGET = 2.5
 MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
@@ -69,18 +69,19 @@ class Conductor:
         judge: Callable[[Tape, list[Update], int], None],
         *,
         lookout: Lookout | None = None,
+        clock: Clock | None = None,
         max_events: int = 400_000,
         max_steps: int | None = None,
     ) -> None:
         self.judge = judge
         self.lookout = lookout or Lookout()
+        self.clock = clock or Clock()
         self.max_events = max_events
         self.max_steps = max_steps
         self.site: int | None = None
         self.steps = 0
         self.too_long = False
         self.recording_step = False
-        self.analysis_seconds = 0.0
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
@@ -124,12 +125,12 @@ class Conductor:
             self._entered += 1
             if self._entered in ENTERED_AGAIN:
                 self.scheduled.add(self.steps)
-        if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
+        if self.lookout.boundary(self.steps, self.clock.analysis) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.analysis_seconds < ANALYSIS_BUDGET:
+        if self.steps in self.scheduled and self.clock.judging < JUDGING_BUDGET:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
@@ -234,22 +235,19 @@ class Conductor:
         if seen > 6 and not last and loop.count & (loop.count - 1):
             return
         self.attempts[loop.site] = seen + 1
-        started = time.perf_counter()
-        tape = build(recorder.log, first, end, (first, second, end))
-        a, b, c = tape.boundaries
-        before = find_updates(tape, a, b, later=read_in(tape, b, c))
-        sites = frozenset(s for u in before for s in u.sites(tape))
-        after = find_updates(tape, b, c, sites=sites) if before else []
-        kept = chained(before, after)
-        if kept:
+        with self.clock.analysing():
+            tape = build(recorder.log, first, end, (first, second, end))
+            a, b, c = tape.boundaries
+            before = find_updates(tape, a, b, later=read_in(tape, b, c))
+            sites = frozenset(s for u in before for s in u.sites(tape))
+            after = find_updates(tape, b, c, sites=sites) if before else []
+            kept = chained(before, after)
             sites = frozenset(s for u in kept for s in u.sites(tape))
+        if kept:
             count = loop.count if last else loop.count - 1
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
-            self.analysis_seconds += time.perf_counter() - started
             self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
-            return
-        self.analysis_seconds += time.perf_counter() - started
 
     def _consider(
         self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]
@@ -269,27 +267,27 @@ class Conductor:
 
     def _lock(self, recorder: Recorder, found: Candidate) -> None:
         """The training loop is known: judge the two iterations that show it."""
-        started = time.perf_counter()
         first, second, end = found.bounds
         self.site, self._sites = found.site, found.sites
         self.steps = found.count
-        self.lookout.before(recorder.log[:first])
-        self._judge(recorder, second, end, self.steps - 1)
-        self._judge(recorder, first, second, self.steps - 2)
-        for start, stop in found.later:
-            self._judge(recorder, start, stop, self.steps)
+        with self.clock.analysing():
+            self.lookout.before(recorder.log[:first])
+            self._judge(recorder, second, end, self.steps - 1)
+            self._judge(recorder, first, second, self.steps - 2)
+            for start, stop in found.later:
+                self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
         self.candidate = None
-        self.analysis_seconds += time.perf_counter() - started
         if all(loop.site != found.site for loop in recorder.loops):
             recorder.arm()
 
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step."""
-        started = time.perf_counter()
         log = recorder.log
-        if len(log) <= self.max_events:
+        if len(log) > self.max_events:
+            return
+        with self.clock.analysing():
             tape = build(log, 0, len(log))
             updates = [
                 u for u in find_updates(tape, 0, len(tape.operations))
@@ -299,7 +297,6 @@ class Conductor:
                 self.steps = 1
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
-        self.analysis_seconds += time.perf_counter() - started
 
     # ---- steps ---------------------------------------------------------------------------------
 
@@ -318,9 +315,8 @@ class Conductor:
             self.lookout.hunt(log, self.steps, self._sites)
             return
         if len(log) <= self.max_events:
-            started = time.perf_counter()
-            self._judge(recorder, 0, len(log), self.steps)
-            self.analysis_seconds += time.perf_counter() - started
+            with self.clock.analysing():
+                self._judge(recorder, 0, len(log), self.steps)
         log.clear()
 
     def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:

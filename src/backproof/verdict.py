@@ -16,6 +16,7 @@ from backproof.checks.match import author_value, is_natural
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
+from backproof.clock import Clock
 from backproof.finding import (
     Finding,
     GradientReport,
@@ -51,6 +52,7 @@ class Verdict:
 
     def __init__(self, options: RunOptions) -> None:
         self.options = options
+        self.clock = Clock()
         self.histories: dict[str, History] = {}
         self.findings: dict[tuple[str, int], Finding] = {}
         self.warnings: list[str] = []
@@ -90,7 +92,8 @@ class Verdict:
             others = {u.old for p in other.params for u in p.updates}
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
             self.take(other)
-        self.training.observe(evidence)
+        with self.clock.apart():
+            self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
@@ -159,12 +162,16 @@ class Verdict:
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
-            explained: set[int] = set()
-            for fault in (*stale_reads(evidence), *not_reset(evidence)):
-                explained |= set(fault.repaired)
-                self._add_state(evidence, fault)
-            if set(wrong) - explained:
-                self._blame(evidence)
+            with self.clock.apart():
+                self._explain(evidence, set(wrong))
+
+    def _explain(self, evidence: StepEvidence, wrong: set[int]) -> None:
+        """Find the faults behind the wrong gradients of a step."""
+        for fault in (*stale_reads(evidence), *not_reset(evidence)):
+            wrong -= set(fault.repaired)
+            self._add_state(evidence, fault)
+        if wrong:
+            self._blame(evidence)
 
     def _without_anchor(self, evidence: StepEvidence) -> Diagnosis | None:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
@@ -254,7 +261,7 @@ class Verdict:
         history.line = where.span.line
 
     def _blame(self, evidence: StepEvidence) -> None:
-        """Find the faults behind the wrong gradients of a step."""
+        """Find the expressions behind the wrong gradients of a step."""
         assert evidence.fit is not None
         blame = Blame(evidence)
         search = StepSearch(evidence, evidence.fit, patience=SEARCH)
