@@ -16,6 +16,7 @@ from backproof.lookout import Lookout
 from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates, read_in
+from backproof.witness import Witness
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -70,12 +71,14 @@ class Conductor:
         *,
         lookout: Lookout | None = None,
         clock: Clock | None = None,
+        witness: Witness | None = None,
         max_events: int = 400_000,
         max_steps: int | None = None,
     ) -> None:
         self.judge = judge
         self.lookout = lookout or Lookout()
         self.clock = clock or Clock()
+        self.witness = witness or Witness()
         self.max_events = max_events
         self.max_steps = max_steps
         self.site: int | None = None
@@ -132,6 +135,8 @@ class Conductor:
             return True
         if self.steps in self.scheduled and self.clock.judging < JUDGING_BUDGET:
             recorder.log.clear()
+            if self._watched(recorder):
+                return True
             recorder.start()
             self.recording_step = True
             return True
@@ -314,10 +319,20 @@ class Conductor:
         if self.lookout.hunting:
             self.lookout.hunt(log, self.steps, self._sites)
             return
-        if len(log) <= self.max_events:
-            with self.clock.analysing():
-                self._judge(recorder, 0, len(log), self.steps)
+        self.witness.recorded()
+        try:
+            if len(log) <= self.max_events:
+                with self.clock.analysing():
+                    self._judge(recorder, 0, len(log), self.steps)
+        finally:
+            self.witness.end()
         log.clear()
+
+    def _watched(self, recorder: Recorder) -> bool:
+        """Let the witness make a copy of a step that begins; True in one that runs the step."""
+        assert self.site is not None
+        with self.clock.analysing():
+            return self.witness.watch(recorder, self.site)
 
     def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
         tape = build(recorder.log, start, stop)
@@ -329,6 +344,7 @@ class Conductor:
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:
             self.lookout.leave()
+        self.witness.end()
         self.too_long = True
         self.recording_step = False
         recorder.log.clear()

@@ -65,8 +65,8 @@ def run(
     lookout.watchers.append(verdict.training.before)
     clock = verdict.clock
     conductor = Conductor(
-        verdict.judge, lookout=lookout, clock=clock, max_events=options.max_events,
-        max_steps=options.steps,
+        verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
+        max_events=options.max_events, max_steps=options.steps,
     )  # fmt: skip
     recorder = Recorder(conductor)
     recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
@@ -83,10 +83,12 @@ def run(
             restore=restore, show_plots=options.show_plots,
         )  # fmt: skip
     except BaseException:
+        verdict.witness.leave()
         if lookout.hunting:
             conductor.give_up(recorder)
         lookout.close()
         raise
+    verdict.witness.end()
     recorder.close()
     searched = time.perf_counter()
     try:

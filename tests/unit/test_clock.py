@@ -32,12 +32,11 @@ def test_waiting_is_no_judging(times: dict[str, float]) -> None:
 
 def test_the_search_for_faults_is_apart(times: dict[str, float]) -> None:
     clock = Clock()
-    with pytest.raises(KeyError), clock.analysing():
+    with clock.analysing():
         times["cpu"] += 1.0
         with clock.apart():
             times["cpu"] += 3.0
             times["wall"] += 5.0
-        raise KeyError
     assert (clock.analysis, clock.judging) == (5.0, 1.0)
 
 

@@ -1,0 +1,311 @@
+"""The second witness: differences of the real program, which knows nothing of our tape and rules.
+
+At the start of a step that will be judged a sleeping copy of the program is made. When the adjoint
+has said what it thinks of the gradients, the copy is asked for the program's own cost at perturbed
+parameters. What it contradicts is not claimed. Where it cannot answer, the replay has to do.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.differences import extrapolated
+from backproof.checks.gradient import StepEvidence, decisive
+from backproof.checks.observation import COSTS
+from backproof.roles import Hypothesis
+from backproof.trace.checkpoint import obstacle
+from backproof.trace.imports import is_testing
+from backproof.trace.memory import place_of
+from backproof.trace.recorder import Recorder
+from backproof.trace.sleeper import Question, Sleeper, fall_asleep
+from backproof.trace.tape import Tape
+
+#: CPU seconds that all costs of a run may take; wrong gradients may have the larger number.
+BUDGET, WRONG_BUDGET = 0.3, 1.0
+#: A step that takes more CPU seconds than this is not run again.
+LONGEST = 1.0
+#: The program waits no longer than this for all answers (wall), whatever happens.
+PATIENCE = 12.0
+#: Numbers in all parameters of a step, beyond which it is not asked about.
+MOST_ENTRIES = 4_000_000
+#: Step sizes relative to a parameter's largest entry; in float32 relative to its norm.
+LADDER = {8: (1e-4, 1e-5, 1e-3, 1e-2), 4: (1e-2, 3e-2, 3e-3), 2: ()}
+EPSILON = {8: 2.2e-16, 4: 1.2e-7, 2: 1e-3}
+#: Differences count if what they leave open is below this share of what is at stake.
+SHARP = 0.02
+
+
+@dataclass(slots=True)
+class Claim:
+    """What the adjoint says about one parameter, and how it would show in the cost."""
+
+    index: int
+    wrong: bool
+    size: float
+    """What the step sizes are relative to."""
+    moves: dict[int, np.ndarray[Any, Any]]
+    slope: float
+    """The cost's slope in that direction, by the adjoint."""
+    truth: float
+    """Norm of the true gradient."""
+    stake: float
+
+
+@dataclass(slots=True)
+class Witness:
+    """Keeps the copy of the step at hand, and asks it.
+
+    Attributes
+    ----------
+    again : bool
+        This process is a copy that runs a step again.
+    seconds : float
+        CPU time of all copies so far.
+    """
+
+    again: bool = False
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    _sleeper: Sleeper | None = None
+    _log: list[Any] = field(default_factory=list)
+    _begun: float = 0.0
+    _asked: set[tuple[str, bool]] = field(default_factory=set)
+
+    # ---- called by the conductor ---------------------------------------------------------------
+
+    def watch(self, recorder: Recorder, site: int) -> bool:
+        """A step begins that will be judged; True in a copy that is to run it, recorder started."""
+        self.end()
+        if self.seconds >= WRONG_BUDGET or obstacle():
+            return False
+        try:
+            self._sleeper = fall_asleep(recorder, site, COSTS)
+        except OSError as error:
+            self.failures.append(str(error))
+            return False
+        self.again = self._sleeper is None
+        self._log = recorder.log
+        self._begun = time.process_time()
+        return self.again
+
+    def recorded(self) -> None:
+        """The step is over, and will now be judged."""
+        if time.process_time() - self._begun > LONGEST:
+            self.end()
+
+    def end(self) -> None:
+        """The step has been judged, or will not be."""
+        if self._sleeper is not None:
+            sleeper, self._sleeper = self._sleeper, None
+            sleeper.end()
+
+    def leave(self) -> None:
+        """The program has come to an end: so does this process, if it is a copy of it."""
+        if self.again:
+            os._exit(0)
+        self.end()
+
+    # ---- called by the judge -------------------------------------------------------------------
+
+    def ask(self, evidence: StepEvidence) -> dict[int, bool]:
+        """Return for parameters whether the program confirms what the adjoint says of them.
+
+        Those about which the program gives no answer, or no clear one, are left out.
+        """
+        if self._sleeper is None:
+            return {}
+        try:
+            return self._ask(self._sleeper, evidence)
+        except Exception as error:
+            if is_testing():
+                raise
+            self.failures.append(repr(error))
+            return {}
+
+    def _ask(self, sleeper: Sleeper, evidence: StepEvidence) -> dict[int, bool]:
+        made = question_of(evidence, self._log, self._asked)
+        if made is None:
+            return {}
+        question, claims, precision = made
+        self._asked.update((evidence.params[c.index].name, c.wrong) for c in claims)
+        dialogue = Dialogue(self, sleeper, precision)
+        found: dict[int, bool] = {}
+        if dialogue.begin(question):
+            for number, claim in enumerate(claims):
+                answer = dialogue.about(number, claim)
+                if answer is not None:
+                    found[claim.index] = answer
+        return found
+
+
+class Dialogue:
+    """Asks one copy for costs, and draws conclusions from them."""
+
+    def __init__(self, witness: Witness, sleeper: Sleeper, precision: int) -> None:
+        self.witness = witness
+        self.sleeper = sleeper
+        self.ladder = LADDER[precision]
+        self.epsilon = EPSILON[precision]
+        self.deadline = time.perf_counter() + PATIENCE
+        self.here = 0.0
+        self.each = 0.0
+
+    def begin(self, question: Question) -> bool:
+        """Ask for the cost at the parameters themselves; False if there is no answer."""
+        taken = self.sleeper.pose(question, PATIENCE)
+        if taken is None:
+            return False
+        self.witness.seconds += taken
+        before = self.witness.seconds
+        costs = self._costs(0, [0.0], WRONG_BUDGET)
+        if costs is None:
+            return False
+        self.here, self.each = costs[0], self.witness.seconds - before
+        return True
+
+    def _costs(self, claim: int, ts: list[float], budget: float) -> list[float] | None:
+        """Return the costs at several points of a claim's line; None if one is missing."""
+        left = self.deadline - time.perf_counter()
+        if left <= 0 or self.witness.seconds + len(ts) * self.each > budget:
+            return None
+        answer = self.sleeper.costs([(claim, t) for t in ts], left)
+        if answer is None:
+            self.deadline = 0.0  # it will not answer any more
+            return None
+        costs = [c for c in answer[0] if c is not None and np.isfinite(c)]
+        self.witness.seconds += answer[1]
+        return costs if len(costs) == len(ts) else None
+
+    def about(self, number: int, claim: Claim) -> bool | None:
+        """Whether the program agrees with the adjoint; None where that is not clear."""
+        against = 0
+        for rung in self.ladder:
+            h = rung * claim.size
+            budget = WRONG_BUDGET if claim.wrong or against else BUDGET
+            costs = self._costs(number, [h, -h, h / 2, -h / 2], budget)
+            if costs is None:
+                continue
+            slope, error = extrapolated(h, *costs)
+            error += 4 * self.epsilon * max(map(abs, (*costs, self.here))) / h
+            tolerance = max(20 * error, 1e-6 * claim.truth)
+            if tolerance > SHARP * claim.stake:
+                continue
+            gap = abs(slope - claim.slope)
+            if gap <= tolerance:
+                return True
+            bend = abs(costs[2] - 2 * self.here + costs[3]) / (h / 2)
+            if bend > 0.1 * gap:
+                continue  # a kink lies here: either slope is right
+            against += 1
+            if against == 2:
+                return False
+        return None
+
+
+# ---- from the evidence to a question -----------------------------------------------------------
+
+
+def question_of(
+    evidence: StepEvidence, log: list[Any], asked: set[tuple[str, bool]]
+) -> tuple[Question, list[Claim], int] | None:
+    """Return what to ask the copy about a judged step, wrong gradients first; None for nothing."""
+    fit, tape = evidence.fit, evidence.tape
+    if fit is None or fit.run is None or fit.hypothesis.after or fit.hypothesis.held:
+        return None
+    goal = _goal(tape, fit.hypothesis, log)
+    if goal is None:
+        return None
+    node, event = goal
+    nodes = [n for p in evidence.params for n in p.old]
+    places, base = [], []
+    for n in nodes:
+        if tape.nodes[n].operation is not None or tape.nodes[n].kind != "leaf":
+            return None
+        place = place_of(tape.nodes[n].obj, tape.value(n))
+        if place is None:
+            return None
+        places.append(place)
+        base.append(np.asarray(fit.run.env[n], dtype=float))
+    if sum(value.size for value in base) > MOST_ENTRIES:
+        return None
+    precision = _precision(tape, node)
+    claims = [
+        claim for index in range(len(evidence.params))
+        if (claim := _claim(evidence, index, nodes, asked, precision)) is not None
+    ]  # fmt: skip
+    if not claims:
+        return None
+    claims.sort(key=lambda claim: not claim.wrong)
+    labels = None
+    if fit.hypothesis.node is None and fit.hypothesis.labels is not None:
+        labels = np.asarray(fit.run.env[fit.hypothesis.labels], dtype=float)
+    question = Question(
+        places=tuple(places),
+        base=tuple(base),
+        directions=tuple(claim.moves for claim in claims),
+        sites=np.array([e[0] for e in log[: event + 1]], np.int64).tobytes(),
+        formula=fit.hypothesis.title if labels is not None else "",
+        labels=labels,
+    )
+    return question, claims, precision
+
+
+def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int] | None:
+    """Return the node that a hypothesis is about and the event whose result it is."""
+    node = hypothesis.node
+    if node is None:
+        node = hypothesis.output
+        if hypothesis.title not in COSTS:
+            return None
+    if node is None or tape.nodes[node].operation is None:
+        return None
+    event = tape.nodes[node].event
+    if event >= len(log) or log[event][4] is not tape.nodes[node].obj:
+        return None
+    return node, event
+
+
+def _precision(tape: Tape, node: int) -> int:
+    """Return the size of the smallest float that a value was computed from, in bytes."""
+    sizes = [8]
+    for n in tape.ancestors([node]):
+        obj = tape.nodes[n].obj
+        if isinstance(obj, (np.ndarray, np.generic)) and obj.dtype.kind == "f":
+            sizes.append(obj.dtype.itemsize)
+    return min(min(sizes), 8)
+
+
+def _claim(
+    evidence: StepEvidence, index: int, nodes: list[int], asked: set[tuple[str, bool]],
+    precision: int,
+) -> Claim | None:  # fmt: skip
+    """Return what is claimed about a parameter, unless it is nothing or has been asked before."""
+    fit, parameter = evidence.fit, evidence.params[index]
+    assert fit is not None
+    assert fit.run is not None
+    status, reason = evidence.status(index)
+    wrong = status == "wrong"
+    if status == "unverified" or reason == "zero" or (parameter.name, wrong) in asked:
+        return None
+    truth, decides = fit.matches[index].truth, decisive(evidence, index)
+    if truth is None or decides is None or not decides[1]:
+        return None
+    direction, stake = decides
+    moves: dict[int, np.ndarray[Any, Any]] = {}
+    offset = 0
+    for n in parameter.old:
+        value = np.asarray(fit.run.env[n])
+        part = direction[offset : offset + value.size]
+        moves[nodes.index(n)] = part.reshape(value.shape)
+        offset += value.size
+    values = np.concatenate([np.ravel(fit.run.env[n]) for n in parameter.old])
+    size = np.linalg.norm(values) if precision < 8 else np.max(np.abs(values), initial=0.0)
+    return Claim(
+        index, wrong, max(float(size), 1e-2), moves, float(truth @ direction),
+        float(np.linalg.norm(truth)), stake,
+    )  # fmt: skip
