@@ -27,15 +27,26 @@ from backproof.trace.tape import Tape
 
 #: CPU seconds that all costs of a run may take; wrong gradients may have the larger number.
 BUDGET, WRONG_BUDGET = 0.3, 1.0
+#: Steps at whose start a copy is made: later ones seldom claim what has not been claimed before.
+MOST_COPIES = 6
 #: A step that takes more CPU seconds than this is not run again.
 LONGEST = 1.0
-#: The program waits no longer than this for all answers (wall), whatever happens.
+#: Seconds that one evaluation may take: so many, or so many times the recorded step's. One that
+#: takes longer hangs (a lock that another thread held when the copy was made).
+SHORTEST, TIMES = 1.0, 10.0
+#: Seconds that the program waits for all answers, whatever happens.
 PATIENCE = 12.0
 #: Numbers in all parameters of a step, beyond which it is not asked about.
 MOST_ENTRIES = 4_000_000
-#: Step sizes relative to a parameter's largest entry; in float32 relative to its norm.
-LADDER = {8: (1e-4, 1e-5, 1e-3, 1e-2), 4: (1e-2, 3e-2, 3e-3), 2: ()}
+#: Step sizes relative to a parameter's largest entry; in float32 relative to its norm, since the
+#: cost has few digits.
+LADDER = {8: (1e-4, 1e-5, 1e-3, 1e-2), 4: (1e-2, 3e-2, 1e-1), 2: ()}
+#: What they are relative to at least.
+SMALLEST = {8: 1e-2, 4: 0.3, 2: 1.0}
 EPSILON = {8: 2.2e-16, 4: 1.2e-7, 2: 1e-3}
+#: A difference agrees up to this share of what is at stake: the true gradient, or its distance to
+#: the author's.
+AGREES = 1e-5
 #: Differences count if what they leave open is below this share of what is at stake.
 SHARP = 0.02
 
@@ -51,8 +62,6 @@ class Claim:
     moves: dict[int, np.ndarray[Any, Any]]
     slope: float
     """The cost's slope in that direction, by the adjoint."""
-    truth: float
-    """Norm of the true gradient."""
     stake: float
 
 
@@ -70,19 +79,22 @@ class Witness:
 
     again: bool = False
     seconds: float = 0.0
+    copies: int = 0
     failures: list[str] = field(default_factory=list)
     _sleeper: Sleeper | None = None
     _log: list[Any] = field(default_factory=list)
-    _begun: float = 0.0
-    _asked: set[tuple[str, bool]] = field(default_factory=set)
+    _begun: tuple[float, float] = (0.0, 0.0)
+    _patience: float = SHORTEST
+    _answered: set[tuple[str, bool]] = field(default_factory=set)
 
     # ---- called by the conductor ---------------------------------------------------------------
 
     def watch(self, recorder: Recorder, site: int) -> bool:
         """A step begins that will be judged; True in a copy that is to run it, recorder started."""
         self.end()
-        if self.seconds >= WRONG_BUDGET or obstacle():
+        if self.copies >= MOST_COPIES or self.seconds >= WRONG_BUDGET or obstacle():
             return False
+        self.copies += 1
         try:
             self._sleeper = fall_asleep(recorder, site, COSTS)
         except OSError as error:
@@ -90,12 +102,13 @@ class Witness:
             return False
         self.again = self._sleeper is None
         self._log = recorder.log
-        self._begun = time.process_time()
+        self._begun = time.perf_counter(), time.process_time()
         return self.again
 
     def recorded(self) -> None:
         """The step is over, and will now be judged."""
-        if time.process_time() - self._begun > LONGEST:
+        self._patience = max(SHORTEST, TIMES * (time.perf_counter() - self._begun[0]))
+        if time.process_time() - self._begun[1] > LONGEST:
             self.end()
 
     def end(self) -> None:
@@ -128,11 +141,10 @@ class Witness:
             return {}
 
     def _ask(self, sleeper: Sleeper, evidence: StepEvidence) -> dict[int, bool]:
-        made = question_of(evidence, self._log, self._asked)
+        made = question_of(evidence, self._log, self._answered, self._patience)
         if made is None:
             return {}
         question, claims, precision = made
-        self._asked.update((evidence.params[c.index].name, c.wrong) for c in claims)
         dialogue = Dialogue(self, sleeper, precision)
         found: dict[int, bool] = {}
         if dialogue.begin(question):
@@ -140,6 +152,7 @@ class Witness:
                 answer = dialogue.about(number, claim)
                 if answer is not None:
                     found[claim.index] = answer
+                    self._answered.add((evidence.params[claim.index].name, claim.wrong))
         return found
 
 
@@ -154,6 +167,7 @@ class Dialogue:
         self.deadline = time.perf_counter() + PATIENCE
         self.here = 0.0
         self.each = 0.0
+        self.patience = witness._patience
 
     def begin(self, question: Question) -> bool:
         """Ask for the cost at the parameters themselves; False if there is no answer."""
@@ -173,34 +187,46 @@ class Dialogue:
         left = self.deadline - time.perf_counter()
         if left <= 0 or self.witness.seconds + len(ts) * self.each > budget:
             return None
+        begun = time.perf_counter()
         answer = self.sleeper.costs([(claim, t) for t in ts], left)
-        if answer is None:
-            self.deadline = 0.0  # it will not answer any more
+        if answer is None or time.perf_counter() - begun > self.patience:
+            self.deadline = 0.0  # it hangs, and would again
+            self.witness.copies = MOST_COPIES
             return None
         costs = [c for c in answer[0] if c is not None and np.isfinite(c)]
         self.witness.seconds += answer[1]
         return costs if len(costs) == len(ts) else None
 
     def about(self, number: int, claim: Claim) -> bool | None:
-        """Whether the program agrees with the adjoint; None where that is not clear."""
+        """Whether the program agrees with the adjoint; None where that is not clear.
+
+        A difference that agrees needs no estimate of its error, one that does not agree needs it
+        to be small, and to be so at two step sizes without a kink between.
+        """
         against = 0
         for rung in self.ladder:
             h = rung * claim.size
             budget = WRONG_BUDGET if claim.wrong or against else BUDGET
-            costs = self._costs(number, [h, -h, h / 2, -h / 2], budget)
-            if costs is None:
+            wide = self._costs(number, [h, -h], budget)
+            if wide is None:
                 continue
-            slope, error = extrapolated(h, *costs)
-            error += 4 * self.epsilon * max(map(abs, (*costs, self.here))) / h
-            tolerance = max(20 * error, 1e-6 * claim.truth)
-            if tolerance > SHARP * claim.stake:
+            noise = 4 * self.epsilon * max(map(abs, (*wide, self.here))) / h
+            if 20 * noise > SHARP * claim.stake:
                 continue
-            gap = abs(slope - claim.slope)
-            if gap <= tolerance:
+            plain = (wide[0] - wide[1]) / (2 * h)
+            if abs(plain - claim.slope) <= max(20 * noise, AGREES * claim.stake):
                 return True
-            bend = abs(costs[2] - 2 * self.here + costs[3]) / (h / 2)
-            if bend > 0.1 * gap:
-                continue  # a kink lies here: either slope is right
+            near = self._costs(number, [h / 2, -h / 2], budget)
+            if near is None:
+                continue
+            slope, error = extrapolated(h, *wide, *near)
+            tolerance = max(20 * (error + noise), AGREES * claim.stake)
+            gap = abs(slope - claim.slope)
+            if gap <= tolerance <= SHARP * claim.stake:
+                return True
+            bend = abs(near[0] - 2 * self.here + near[1]) / (h / 2)
+            if gap <= 5 * tolerance or bend > 0.1 * gap:
+                continue  # it is not clear, or a kink lies here and either slope is right
             against += 1
             if against == 2:
                 return False
@@ -211,7 +237,7 @@ class Dialogue:
 
 
 def question_of(
-    evidence: StepEvidence, log: list[Any], asked: set[tuple[str, bool]]
+    evidence: StepEvidence, log: list[Any], answered: set[tuple[str, bool]], patience: float
 ) -> tuple[Question, list[Claim], int] | None:
     """Return what to ask the copy about a judged step, wrong gradients first; None for nothing."""
     fit, tape = evidence.fit, evidence.tape
@@ -236,7 +262,7 @@ def question_of(
     precision = _precision(tape, node)
     claims = [
         claim for index in range(len(evidence.params))
-        if (claim := _claim(evidence, index, nodes, asked, precision)) is not None
+        if (claim := _claim(evidence, index, nodes, answered, precision)) is not None
     ]  # fmt: skip
     if not claims:
         return None
@@ -249,6 +275,7 @@ def question_of(
         base=tuple(base),
         directions=tuple(claim.moves for claim in claims),
         sites=np.array([e[0] for e in log[: event + 1]], np.int64).tobytes(),
+        patience=patience,
         formula=fit.hypothesis.title if labels is not None else "",
         labels=labels,
     )
@@ -281,7 +308,7 @@ def _precision(tape: Tape, node: int) -> int:
 
 
 def _claim(
-    evidence: StepEvidence, index: int, nodes: list[int], asked: set[tuple[str, bool]],
+    evidence: StepEvidence, index: int, nodes: list[int], answered: set[tuple[str, bool]],
     precision: int,
 ) -> Claim | None:  # fmt: skip
     """Return what is claimed about a parameter, unless it is nothing or has been asked before."""
@@ -290,7 +317,7 @@ def _claim(
     assert fit.run is not None
     status, reason = evidence.status(index)
     wrong = status == "wrong"
-    if status == "unverified" or reason == "zero" or (parameter.name, wrong) in asked:
+    if status == "unverified" or reason == "zero" or (parameter.name, wrong) in answered:
         return None
     truth, decides = fit.matches[index].truth, decisive(evidence, index)
     if truth is None or decides is None or not decides[1]:
@@ -306,6 +333,5 @@ def _claim(
     values = np.concatenate([np.ravel(fit.run.env[n]) for n in parameter.old])
     size = np.linalg.norm(values) if precision < 8 else np.max(np.abs(values), initial=0.0)
     return Claim(
-        index, wrong, max(float(size), 1e-2), moves, float(truth @ direction),
-        float(np.linalg.norm(truth)), stake,
+        index, wrong, max(float(size), SMALLEST[precision]), moves, float(truth @ direction), stake,
     )  # fmt: skip

@@ -41,8 +41,6 @@ from backproof.trace.site import SITES
 
 #: CPU seconds that one evaluation may take.
 LIMIT = 0.5
-#: Seconds for whatever else it may wait for.
-PATIENCE = 10.0
 #: Seconds after which a copy that nobody asks anything ends.
 IDLE = 120.0
 
@@ -57,6 +55,8 @@ class Question:
         Values to change, and what they are changed to.
     directions : tuple of dict
         For each claim the places that move, and how.
+    patience : float
+        Seconds that one evaluation may take, whatever it waits for.
     sites : bytes
         Sites of the events up to the one whose result is the cost (``numpy.int64``).
     formula : str
@@ -67,6 +67,7 @@ class Question:
     base: tuple[np.ndarray[Any, Any], ...]
     directions: tuple[dict[int, np.ndarray[Any, Any]], ...]
     sites: bytes
+    patience: float
     formula: str = ""
     labels: Any = None
 
@@ -162,24 +163,26 @@ class _Server:
             if message is None:
                 os._exit(0)
             if isinstance(message, Question):
-                before = time.process_time()
+                before = _cpu()
                 objects = memory.find(message.places, self.namespaces)
                 self.question, self.objects = message, objects or []
-                answer: Any = None if objects is None else time.process_time() - before
+                answer: Any = None if objects is None else _cpu() - before
             else:
-                before = _cpu_of_children()
+                before = _cpu()
                 costs: list[float | None] = []
                 for claim, t in message:
                     made = self._cost(claim, t)
                     if made is _GOES_ON:
                         return
                     costs.append(made)
-                answer = (costs, _cpu_of_children() - before)
+                answer = (costs, _cpu() - before)
             if not _send(self.pipes.result, answer, time.perf_counter() + IDLE):
                 os._exit(0)
 
     def _cost(self, claim: int, t: float) -> Any:
         """Let a new process find out one cost."""
+        question = self.question
+        assert question is not None
         read, write = os.pipe()
         pid = fork_alike()
         if not pid:
@@ -187,13 +190,13 @@ class _Server:
                 os.close(read)
                 os.close(self.pipes.control)
                 os.close(self.pipes.result)
-                self._prepare(claim, t, write)
+                self._prepare(question, claim, t, write)
             except BaseException:
                 os._exit(1)
             return _GOES_ON
         os.close(write)
         data = b""
-        ready = select.select([read, self.pipes.control], [], [], PATIENCE)[0]
+        ready = select.select([read, self.pipes.control], [], [], question.patience)[0]
         if read in ready:
             data = os.read(read, 8)
         # If nothing came, the time is over or the program has closed its pipe.
@@ -203,11 +206,9 @@ class _Server:
         os.waitpid(pid, 0)
         return struct.unpack("d", data)[0] if len(data) == 8 else None
 
-    def _prepare(self, claim: int, t: float, out: int) -> None:
+    def _prepare(self, question: Question, claim: int, t: float, out: int) -> None:
         """Change the parameters, and let the recorder stop the program at the cost."""
-        question = self.question
-        assert question is not None
-        _limit()
+        _limit(question.patience)
         own_positions()
         moves = question.directions[claim] if question.directions else {}
         for index, (obj, value) in enumerate(zip(self.objects, question.base, strict=True)):
@@ -225,17 +226,20 @@ class _Server:
 _GOES_ON = object()
 
 
-def _limit() -> None:
+def _limit(patience: float) -> None:
     """Let the system end this process when it has had its time."""
     for number in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, LIMIT)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, patience)
 
 
-def _cpu_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+def _cpu() -> float:
+    """CPU seconds of this process and of all that were forked from it and are gone."""
+    import resource  # not on Windows
+
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 class _Trail(list[Any]):
