@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from backproof.calculus.differences import extrapolated
 from backproof.checks.gradient import StepEvidence, decisive
+from backproof.checks.match import compare
 from backproof.checks.observation import COSTS
 from backproof.roles import Hypothesis
 from backproof.trace.checkpoint import obstacle
@@ -33,17 +34,18 @@ MOST_COPIES = 6
 LONGEST = 1.0
 #: Seconds that one evaluation may take: so many, or so many times the recorded step's. One that
 #: takes longer hangs (a lock that another thread held when the copy was made).
-SHORTEST, TIMES = 1.0, 10.0
+SHORTEST, TIMES = 2.0, 10.0
 #: Seconds that the program waits for all answers, whatever happens.
 PATIENCE = 12.0
 #: Numbers in all parameters of a step, beyond which it is not asked about.
 MOST_ENTRIES = 4_000_000
-#: Step sizes relative to a parameter's largest entry; in float32 relative to its norm, since the
-#: cost has few digits.
-LADDER = {8: (1e-4, 1e-5, 1e-3, 1e-2), 4: (1e-2, 3e-2, 1e-1), 2: ()}
-#: What they are relative to at least.
-SMALLEST = {8: 1e-2, 4: 0.3, 2: 1.0}
-EPSILON = {8: 2.2e-16, 4: 1.2e-7, 2: 1e-3}
+#: Relative rounding of a cost, by the bytes of the smallest float that it is computed from.
+EPSILON = {8: 2.2e-16, 4: 1.2e-7}
+#: The step size is this share of a parameter's largest entry, or more where the cost's rounding
+#: asks for it; then such multiples of that.
+SHARE, LADDER = 1e-4, (1.0, 0.1, 3.0, 10.0)
+#: What stands for the largest entry where that is smaller.
+SMALLEST = 1e-2
 #: A difference agrees up to this share of what is at stake: the true gradient, or its distance to
 #: the author's.
 AGREES = 1e-5
@@ -141,33 +143,51 @@ class Witness:
             return {}
 
     def _ask(self, sleeper: Sleeper, evidence: StepEvidence) -> dict[int, bool]:
-        made = question_of(evidence, self._log, self._answered, self._patience)
-        if made is None:
-            return {}
-        question, claims, precision = made
-        dialogue = Dialogue(self, sleeper, precision)
         found: dict[int, bool] = {}
-        if dialogue.begin(question):
+        for view in (evidence, None):
+            view = view or unmoved(evidence)
+            made = question_of(view, self._log, self._answered, self._patience)
+            if made is None:
+                return found
+            question, claims, epsilon = made
+            dialogue = Dialogue(self, sleeper, epsilon)
+            if not dialogue.begin(question):
+                if evidence.jitter and not dialogue.over:
+                    continue  # it takes another path there than the recorded one
+                return found
             for number, claim in enumerate(claims):
                 answer = dialogue.about(number, claim)
                 if answer is not None:
                     found[claim.index] = answer
                     self._answered.add((evidence.params[claim.index].name, claim.wrong))
+            return found
         return found
+
+
+def unmoved(evidence: StepEvidence) -> StepEvidence:
+    """Return what the adjoint says about a step at the very parameters that the program had."""
+    assert evidence.fit is not None
+    run = evidence.tape.replay(double=True)
+    fit = compare(evidence.tape, run, evidence.fit.hypothesis, evidence.params)
+    return replace(evidence, run=run, fit=fit, jitter=0.0)
 
 
 class Dialogue:
     """Asks one copy for costs, and draws conclusions from them."""
 
-    def __init__(self, witness: Witness, sleeper: Sleeper, precision: int) -> None:
+    def __init__(self, witness: Witness, sleeper: Sleeper, epsilon: float) -> None:
         self.witness = witness
         self.sleeper = sleeper
-        self.ladder = LADDER[precision]
-        self.epsilon = EPSILON[precision]
+        self.epsilon = epsilon
         self.deadline = time.perf_counter() + PATIENCE
         self.here = 0.0
         self.each = 0.0
         self.patience = witness._patience
+
+    @property
+    def over(self) -> bool:
+        """Whether the copy will not answer any more."""
+        return time.perf_counter() >= self.deadline
 
     def begin(self, question: Question) -> bool:
         """Ask for the cost at the parameters themselves; False if there is no answer."""
@@ -204,15 +224,17 @@ class Dialogue:
         to be small, and to be so at two step sizes without a kink between.
         """
         against = 0
-        for rung in self.ladder:
-            h = rung * claim.size
+        rounding = 4 * self.epsilon * abs(self.here)
+        least = 4 * 20 * rounding / (SHARP * claim.stake)
+        for rung in LADDER:
+            h = rung * max(SHARE * claim.size, least)
+            if h < least / 4 or h > claim.size:
+                continue
             budget = WRONG_BUDGET if claim.wrong or against else BUDGET
             wide = self._costs(number, [h, -h], budget)
             if wide is None:
                 continue
-            noise = 4 * self.epsilon * max(map(abs, (*wide, self.here))) / h
-            if 20 * noise > SHARP * claim.stake:
-                continue
+            noise = rounding / h
             plain = (wide[0] - wide[1]) / (2 * h)
             if abs(plain - claim.slope) <= max(20 * noise, AGREES * claim.stake):
                 return True
@@ -238,7 +260,7 @@ class Dialogue:
 
 def question_of(
     evidence: StepEvidence, log: list[Any], answered: set[tuple[str, bool]], patience: float
-) -> tuple[Question, list[Claim], int] | None:
+) -> tuple[Question, list[Claim], float] | None:
     """Return what to ask the copy about a judged step, wrong gradients first; None for nothing."""
     fit, tape = evidence.fit, evidence.tape
     if fit is None or fit.run is None or fit.hypothesis.after or fit.hypothesis.held:
@@ -259,10 +281,12 @@ def question_of(
         base.append(np.asarray(fit.run.env[n], dtype=float))
     if sum(value.size for value in base) > MOST_ENTRIES:
         return None
-    precision = _precision(tape, node)
+    epsilon = _epsilon(tape, node)
+    if epsilon is None:
+        return None
     claims = [
         claim for index in range(len(evidence.params))
-        if (claim := _claim(evidence, index, nodes, answered, precision)) is not None
+        if (claim := _claim(evidence, index, nodes, answered)) is not None
     ]  # fmt: skip
     if not claims:
         return None
@@ -279,7 +303,7 @@ def question_of(
         formula=fit.hypothesis.title if labels is not None else "",
         labels=labels,
     )
-    return question, claims, precision
+    return question, claims, epsilon
 
 
 def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int] | None:
@@ -297,20 +321,19 @@ def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int]
     return node, event
 
 
-def _precision(tape: Tape, node: int) -> int:
-    """Return the size of the smallest float that a value was computed from, in bytes."""
-    sizes = [8]
+def _epsilon(tape: Tape, node: int) -> float | None:
+    """Return the rounding of the smallest float that a value was computed from."""
+    smallest = 8
     for n in tape.ancestors([node]):
         obj = tape.nodes[n].obj
         if isinstance(obj, (np.ndarray, np.generic)) and obj.dtype.kind == "f":
-            sizes.append(obj.dtype.itemsize)
-    return min(min(sizes), 8)
+            smallest = min(smallest, obj.dtype.itemsize)
+    return EPSILON.get(smallest)
 
 
 def _claim(
-    evidence: StepEvidence, index: int, nodes: list[int], answered: set[tuple[str, bool]],
-    precision: int,
-) -> Claim | None:  # fmt: skip
+    evidence: StepEvidence, index: int, nodes: list[int], answered: set[tuple[str, bool]]
+) -> Claim | None:
     """Return what is claimed about a parameter, unless it is nothing or has been asked before."""
     fit, parameter = evidence.fit, evidence.params[index]
     assert fit is not None
@@ -324,14 +347,11 @@ def _claim(
         return None
     direction, stake = decides
     moves: dict[int, np.ndarray[Any, Any]] = {}
-    offset = 0
+    offset, size = 0, SMALLEST
     for n in parameter.old:
         value = np.asarray(fit.run.env[n])
         part = direction[offset : offset + value.size]
         moves[nodes.index(n)] = part.reshape(value.shape)
         offset += value.size
-    values = np.concatenate([np.ravel(fit.run.env[n]) for n in parameter.old])
-    size = np.linalg.norm(values) if precision < 8 else np.max(np.abs(values), initial=0.0)
-    return Claim(
-        index, wrong, max(float(size), SMALLEST[precision]), moves, float(truth @ direction), stake,
-    )  # fmt: skip
+        size = max(size, float(np.max(np.abs(value), initial=0.0)))
+    return Claim(index, wrong, size, moves, float(truth @ direction), stake)
