@@ -98,9 +98,7 @@ def is_shared(value: Any) -> bool:
 class Carries:
     """For each node of an iteration the old values that it holds additively, with their factors."""
 
-    def __init__(
-        self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()
-    ) -> None:
+    def __init__(self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()) -> None:
         self.tape = tape
         self.start, self.stop = start, stop
         self.moving = moving

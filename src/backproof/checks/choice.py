@@ -89,9 +89,7 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
             pure.add(operation.out)
         elif operation.inputs:
             mixed.add(operation.out)
-    return any(
-        np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure
-    )
+    return any(np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure)
 
 
 def accept_decay(fit: Fit) -> None:
