@@ -93,6 +93,7 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
+    verdict.training.ended(outcome.raised)
     verdict.warnings.extend(lookout.warnings)
     conductor.analysis_seconds += time.perf_counter() - searched
     ended = time.perf_counter()

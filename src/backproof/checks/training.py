@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from backproof.checks import initialisation, step_size, units
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, statement_of
 from backproof.finding import Finding
@@ -72,6 +73,7 @@ class TrainingHistory:
 
     def __init__(self) -> None:
         self.record = Record()
+        self.integers = Integers()
         self.seconds = 0.0
         self.started = time.process_time()
 
@@ -79,10 +81,16 @@ class TrainingHistory:
         """Events outside the judged steps: remember where data and weights were made."""
         begun = time.process_time()
         self.record.births.add(log)
+        self._guarded(lambda: self.integers.add(log, self.record.births))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
+        self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
+
+    def ended(self, error: BaseException | None) -> None:
+        """The program is over, by an exception perhaps."""
+        self._guarded(lambda: self.integers.end(error, self.record.births))
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
@@ -101,6 +109,9 @@ class TrainingHistory:
 
         Nothing is said about training while a gradient is wrong.
         """
+        whole = self.integers.findings()
+        if whole:
+            return first_findings(findings, whole)
         if status == "wrong" or any(
             f.severity == "error" and f.code.startswith("BP1") for f in findings
         ):
@@ -125,6 +136,12 @@ class TrainingHistory:
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
         return [finding for check in CHECKS for finding in check(record)]
+
+    def _guarded(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except Exception as error:
+            self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         """An error of ours takes nothing away from the report."""
