@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import initialisation, step_size, units
+from backproof.checks import initialisation, labels, step_size, units
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
@@ -65,7 +65,9 @@ class Record:
 
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
-CHECKS: tuple[Check, ...] = (initialisation.check, units.check, step_size.check)
+CHECKS: tuple[Check, ...] = (
+    initialisation.check, labels.check, units.check, step_size.check,
+)  # fmt: skip
 
 
 class TrainingHistory:
