@@ -19,8 +19,8 @@ from backproof.finding import Finding
 if TYPE_CHECKING:
     from backproof.checks.training import Record
 
-#: A label counts as out of reach when it lies further outside than this share of the range: smoothed
-#: or slightly noisy targets (0.9, 1.02) are trained on with success.
+#: A label counts as out of reach when it lies further outside than this share of the range:
+#: smoothed or slightly noisy targets (0.9, 1.02) are trained on with success.
 MARGIN = 0.05
 #: Share of the labels that must be out of reach before anything is said.
 OUTSIDE = 0.1
@@ -71,9 +71,9 @@ def output_range(seen: Observation) -> tuple[float, float]:
         if np.isfinite(units.low) or np.isfinite(units.high):
             return _rounded(min(units.low, units.high)), _rounded(max(units.low, units.high))
     out = seen.samples.output
-    if out is not None and out.shape[1] > 1 and np.all((out >= 0) & (out <= 1)):
-        if np.allclose(out.sum(axis=1), 1, atol=1e-6):
-            return 0.0, 1.0
+    shares = out is not None and out.shape[1] > 1 and bool(np.all((out >= 0) & (out <= 1)))
+    if shares and np.allclose(np.sum(out, axis=1), 1, atol=1e-6):
+        return 0.0, 1.0
     return -np.inf, np.inf
 
 

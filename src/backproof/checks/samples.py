@@ -59,7 +59,7 @@ class Samples:
 
 
 def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
-    """Return where output and labels meet: ``A - Y`` before ``Y * log(A)``, or ``P[range(n), y]``."""
+    """Return where output and labels meet: ``A - Y`` before ``Y * log(A)``, ``P[range(n), y]``."""
     joins = output_joins(tape, params)
     for output, labels, index in joins:
         if tape.operations[index].function in SUBTRACTION and _is_output(tape, labels):
@@ -72,7 +72,27 @@ def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
         if given is not None and given.function in SUBTRACTION:
             continue  # 1 − Y, beside log(1 − A)
         return Join(made.args[0].node, labels)
-    return indexed_join(tape, params) or (Join(*joins[0][:2]) if joins else None)
+    return (
+        indexed_join(tape, params)
+        or _difference(tape, params)
+        or (Join(*joins[0][:2]) if joins else None)
+    )
+
+
+def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
+    """Return the first difference between a value of parameters and data of its size."""
+    moving = tape.reach(n for p in params for n in p.old)
+    for operation in tape.operations:
+        if operation.function not in SUBTRACTION or len(operation.inputs) != 2:
+            continue
+        a, b = operation.inputs
+        if (a in moving) == (b in moving):
+            continue
+        output, labels = (a, b) if a in moving else (b, a)
+        size = np.size(tape.nodes[output].obj)
+        if size > 1 and size == np.size(tape.nodes[labels].obj) and _is_output(tape, labels):
+            return Join(output, labels)
+    return None
 
 
 def _is_output(tape: Tape, labels: int) -> bool:
@@ -219,13 +239,15 @@ def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tup
             column = rows[:, varying[0] if varying else 0]
             if any(not np.array_equal(rows[:, c], column) for c in varying):
                 continue
+            if not varying and len(rows) > 1:
+                continue  # numbered along the features
             out = column
         elif out.ndim == 0:
             out = out.reshape(1)
         elif out.ndim == 1 and array.ndim == 2 and out.size > 1 and np.all(out == out[0]):
             out = out[:1]
         whole = np.rint(out).astype(int)
-        if np.array_equal(whole, out) and np.all((whole >= 0) & (whole < array.shape[axis])):
-            if array.ndim == 1 or array.shape[axis] > 1:
-                return whole, axis
+        inside = np.all((whole >= 0) & (whole < array.shape[axis]))
+        if inside and np.array_equal(whole, out) and (array.ndim == 1 or array.shape[axis] > 1):
+            return whole, axis
     return None, 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import initialisation, labels, step_size, units
+from backproof.checks import initialisation, labels, scaling, step_size, units
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
@@ -66,7 +66,7 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, units.check, step_size.check,
+    initialisation.check, labels.check, scaling.check, units.check, step_size.check,
 )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     errors = [f for f in findings if f.severity == "error"]
     if root.severity == "error" and errors:
         root = replace(root, severity="warning")
-    if root.code == "BP301" and root.confidence == "proven" and errors:
+    if root.code in ("BP301", "BP401") and root.confidence == "proven" and errors:
         overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
         if overflow:
             others = [f for f in findings if f not in overflow]
