@@ -7,6 +7,7 @@ what it reads.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,9 @@ class Observation:
     """Node of a layer's activation, product or inputs -> the site that made it."""
     samples: Samples = field(default_factory=Samples)
     labels_site: Site | None = None
+    inputs_taken: Site | None = None
+    labels_taken: Site | None = None
+    """Where the step takes its rows from the data."""
     output_layer: tuple[Layer, Units] | None = None
     cost_of_output: Callable[[Any], float] | None = None
     """The cost with the outputs (samples × columns) moved by so much."""
@@ -143,6 +147,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         tape, run, params, [layer for layer, _ in seen.layers], join,
         lambda again: _cost(tape, again, hypothesis, params),
     )  # fmt: skip
+    seen.inputs_taken = _taken(tape, seen.samples.inputs_leaf)
+    seen.labels_taken = _taken(tape, seen.samples.labels_leaf)
     if hypothesis.node is not None and join is not None and seen.samples.output is not None:
         seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
     old = [n for p in params for n in p.old]
@@ -283,6 +289,14 @@ def _cost(
             return known(np.asarray(out, dtype=float), y) / max(1, len(y.reshape(-1)))
 
     return registered
+
+
+def _taken(tape: Tape, leaf: int | None) -> Site | None:
+    """Return where rows of an array are chosen."""
+    for index in tape.users[leaf] if leaf is not None else ():
+        if tape.operations[index].function is operator.getitem:
+            return tape.operations[index].where
+    return None
 
 
 def _moved(tape: Tape, run: Run, output: int, cost: int) -> Callable[[Any], float] | None:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import initialisation, labels, scaling, step_size, units
+from backproof.checks import alignment, initialisation, labels, scaling, step_size, units
+from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
@@ -30,6 +31,7 @@ class Record:
 
     seen: list[Observation] = field(default_factory=list)
     births: Birthplaces = field(default_factory=Birthplaces)
+    moves: Moves = field(default_factory=Moves)
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
@@ -66,7 +68,7 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, scaling.check, units.check, step_size.check,
+    initialisation.check, labels.check, alignment.check, scaling.check, units.check, step_size.check,
 )  # fmt: skip
 
 
@@ -84,11 +86,13 @@ class TrainingHistory:
         begun = time.process_time()
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
+        self._guarded(lambda: self.record.moves.add(log))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
+        self._guarded(lambda: self.record.moves.look(tape))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""

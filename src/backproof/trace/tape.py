@@ -119,6 +119,8 @@ class Tape:
         """(event, site, callee's name) of the calls of instrumented code, in order of time."""
         self.flows: dict[int, list[tuple[int, int]]] = {}
         """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
+        self.draws: dict[int, int] = {}
+        """event -> site of what came from outside: random draws, shuffles, files."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
@@ -571,6 +573,8 @@ class _Builder:
     def add(self, event: Event) -> None:
         site, function, args, kwargs, out, undo = event
         self.site = site
+        if function is SOURCE:
+            self.tape.draws[self.event] = site
         if undo is None:
             if function is CALL:
                 self.tape.calls.append((self.event, site, args[0]))
