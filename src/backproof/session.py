@@ -97,6 +97,7 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
+    verdict.training.ended(outcome.raised)
     verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     clock.analysis += time.perf_counter() - searched
     ended = time.perf_counter()
