@@ -25,7 +25,7 @@ from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.hypotheses import Hypothesis, program_costs, registry
 from backproof.roles import Parameter, parameters, vector
 from backproof.trace.tape import Run, Tape
-from backproof.updates import Update
+from backproof.updates import Update, is_shared
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
@@ -140,6 +140,7 @@ def judge_step(
         Nodes that no cost varies through: what the updates of another cost made.
     """
     started = time.process_time()
+    updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
     params = parameters(tape, updates, names)
     if not params:
         reason = "no parameter is updated"
@@ -169,7 +170,7 @@ def judge_step(
     if not exact and (best is None or not is_full(best)):
         for fit in fits:
             if fit.hypothesis.own and not has_penalty(tape, run, fit):
-                accept_decay(fit)
+                accept_decay(fit, run)
         best = best_fit(fits)
     if best is None or not is_full(best):
         known.sort(key=lambda h: h.title not in preferred)
@@ -183,7 +184,7 @@ def judge_step(
     if not exact and (best is None or not is_full(best)):
         if not any(fit.hypothesis.own for fit in fits):
             for fit in fits:
-                accept_decay(fit)
+                accept_decay(fit, run)
             best = best_fit(fits)
     best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:
