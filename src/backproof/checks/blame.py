@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ import numpy as np
 from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import TOLERANCE, Fit, rematch
+from backproof.hypotheses import output_joins
 from backproof.trace.primitives import patch_view, set_item, strided_view
-from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import ADD, SUBTRACT
+from backproof.trace.site import SITES
+from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
+from backproof.updates import ADD, MULTIPLY, SUBTRACT
 
 MOST_INSTANCES = 3_000
 MOST_SEQUENTIAL = 64
@@ -79,6 +81,10 @@ class Blame:
             forward = self.tape.ancestors([target], stop=new)
             forward |= self._mirror(forward)
         self.forward = forward
+        self._starts = {
+            j.operation for j in output_joins(self.tape, evidence.params, limit=MOST_NODES)
+        }
+        """Operations at which outputs meet labels: error begins there."""
         self.bar = self._cotangents()
         self.parts = self._parts()
         """What comes back to a forward value through each of its uses, where it has several."""
@@ -155,10 +161,171 @@ class Blame:
                     best = Fault(operations[0].site, outs, truth, tuple(repaired))
                 if best is not None and len(best.repaired) == len(wrong):
                     return best
+        common = self._common_way(wrong)
+        if common is not None and (best is None or len(best.repaired) < len(common.repaired)):
+            return common
         last = self._at_gradient(wrong, kept, run)
         if best is None or (last is not None and len(last.repaired) > len(best.repaired)):
             return last
         return best
+
+    def meant_input(self, wrong: set[int]) -> Fault | None:
+        """A cotangent that stands where that of a nearby forward value is meant.
+
+        ``dxhat = dout`` without its ``* gamma``: what is passed on is right, but for another value.
+        """
+        readers: dict[tuple[int, bool], list[tuple[Operation, int]]] = {}
+        for operation in self.tape.operations:
+            if operation.out not in self.feeding or self._in_order(operation):
+                continue
+            for node in operation.inputs:
+                if node in self.right:
+                    readers.setdefault(self._handed_on(operation, node), []).append(
+                        (operation, node)
+                    )
+        for (site, _), members in readers.items():
+            if len(members) > MOST_SEQUENTIAL or self.late():
+                continue
+            node = members[0][1]
+            for role in self._roles_above(self.right[node][0], np.size(self.run.env[node])):
+                edited = self._with_inputs(members, role)
+                dirty = self.tape.reach({o.out for o, _ in members} | set(self.kept))
+                run = self.tape.replay(
+                    double=True, base=self.run, dirty=dirty, edited=edited, replace=self.kept
+                )
+                repaired = self._right_in(run, wrong)
+                if len(repaired) == len(wrong):
+                    operations = tuple(dict.fromkeys(o.index for o, _ in members))
+                    return Fault(site, operations, {}, tuple(repaired), "input", {"input": node})
+        return None
+
+    def _handed_on(self, reader: Operation, node: int) -> tuple[int, bool]:
+        """Return the site of the statement that passes a value on to its reader, else its own."""
+        flows = [
+            site for event, site in self.tape.flows.get(node, ())
+            if event < reader.event and SITES[site].targets
+        ]  # fmt: skip
+        if flows:
+            return flows[-1], True
+        made = self.tape.producer(node)
+        return (reader.site if made is None else made.site), False
+
+    def _roles_above(self, node: int, size: int) -> list[tuple[int, int]]:
+        """Return (site, rank) of forward values of a size that a value was computed from."""
+        ranks: dict[int, int] = {}
+        roles = []
+        for other in self._elementwise_above(node):
+            site = self._site_of(other)
+            ranks[site] = ranks.get(site, -1) + 1
+            if other in self.bar and np.size(self.bar[other]) == size:
+                roles.append((site, ranks[site]))
+        return roles[:MOST_RANKS]
+
+    def _with_inputs(
+        self, members: Sequence[tuple[Operation, int]], role: tuple[int, int]
+    ) -> dict[int, Operation]:
+        """Return operations that read the cotangents of other forward values than they do."""
+        edited: dict[int, Operation] = {}
+        for operation, node in members:
+            value = self._in_role(node, role)
+            if value is not None:
+                known = edited.get(operation.index, operation)
+                args, kwargs = (
+                    map_refs(part, lambda ref, n=node, v=value: v if ref.node == n else ref)
+                    for part in (list(known.args), known.kwargs)
+                )
+                edited[operation.index] = replace(
+                    known, args=tuple(args), kwargs=kwargs, nested=True
+                )
+        return edited
+
+    def _elementwise_above(self, node: int) -> list[int]:
+        """Values of a size that a value was computed from, entry by entry, a few operations up."""
+        size = np.size(self.run.env[node])
+        order, depth = [node], {node: 0}
+        for n in order:
+            made = self.tape.producer(n)
+            if made is None or depth[n] >= 3:
+                continue
+            plain = made.function in ADD or made.function in MULTIPLY or (
+                isinstance(made.function, np.ufunc) and made.function.nin == 1
+            )
+            for parent in made.inputs if plain else ():
+                if parent not in depth and np.size(self.run.env[parent]) == size:
+                    depth[parent] = depth[n] + 1
+                    order.append(parent)
+        return order[1:]
+
+    def _in_role(self, node: int, role: tuple[int, int]) -> Any:
+        """Return the cotangent above a right value that has a role, in the value's layout."""
+        start, s = self.right[node]
+        ranks: dict[int, int] = {}
+        for other in self._elementwise_above(start):
+            site = self._site_of(other)
+            ranks[site] = ranks.get(site, -1) + 1
+            if (site, ranks[site]) == role and other in self.bar:
+                like = self.run.env[node]
+                same = np.size(self.bar[other]) == np.size(like)
+                return _shaped(s * np.asarray(self.bar[other]), like) if same else None
+        return None
+
+    def _right_in(self, run: Run, wrong: set[int]) -> list[int]:
+        """Return which wrong gradients are right in a run that spoils no right one."""
+        again = rematch(run, self.fit)
+        if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(
+            again.chosen
+        ):
+            return []
+        return [i for i in sorted(wrong) if i in again.chosen]
+
+    def _common_way(self, wrong: set[int]) -> Fault | None:
+        """The first doubtful site that all error passes on its way to several wrong gradients.
+
+        What feeds a right gradient is right. Of the rest, each site is taken away in turn, in
+        order of time: where no error reaches a wrong gradient then, it is the one.
+        """
+        sinks = [self._sink(i) for i in sorted(wrong)]
+        if len(sinks) < 2:
+            return None
+        trusted = self.tape.ancestors([n for i in self.fit.chosen for n in self._sink(i)])
+        nodes = self.tape.ancestors([n for sink in sinks for n in sink])
+        nodes -= self.forward | trusted
+        suspects = [o for o in self.tape.operations if o.out in nodes]
+        carrying: set[int] = set()
+        for operation in suspects:
+            if any(n in carrying or (n in trusted and n not in self.forward and
+                   not self._is_constant(n)) for n in operation.inputs):
+                carrying.add(operation.out)
+            elif operation.index in self._starts:
+                carrying.add(operation.out)
+        sound = {o.out for o in suspects if o.out in self.right and self._in_order(o)}
+        tried: set[int] = set()
+        for operation in suspects:
+            site = operation.site
+            if site in tried or operation.out not in carrying or self._in_order(operation):
+                continue
+            tried.add(site)
+            reached: set[int] = set()
+            for other in suspects:
+                if other.site == site or other.out not in carrying:
+                    continue
+                makers = [n for n in other.inputs if n in carrying and n not in sound]
+                if any(n in reached for n in makers) or (
+                    not makers and other.out not in sound and not self._in_order(other)
+                ):
+                    reached.add(other.out)
+            if not any(n in reached for sink in sinks for n in sink):
+                operations = tuple(o.index for o in suspects if o.site == site)
+                return Fault(site, operations, {}, tuple(sorted(wrong)), kind="way")
+        return None
+
+    def _sink(self, index: int) -> tuple[int, ...]:
+        """The nodes of a parameter's gradient, as far down as no size divides it."""
+        parameter = self.evidence.params[index]
+        shallow = [level for level in parameter.levels if not level.deep]
+        if shallow:
+            return shallow[-1].nodes
+        return tuple(d for u in parameter.updates for _, d in u.merges)
 
     def _account(self, run: Run) -> None:
         """Mark the backward values that are cotangents, parts of them, or sums of such."""
@@ -179,6 +346,14 @@ class Blame:
                 self.accounted.add(out)
 
         self._check_sums(run)
+        for operation in self.tape.operations:
+            out = operation.out
+            if out in self.accounted and out not in self.right and out in self.feeding:
+                users = [self.tape.operations[i] for i in self.tape.users[out]]
+                users = [u for u in users if u.out in self.feeding]
+                if users and not any(u.function in SUMMING for u in users):
+                    if self._cotangent_of(run, out, part=True) is not None:
+                        self.doubted.add(out)  # a part, used as if it were all
 
     def _check_sums(self, run: Run) -> None:
         """Doubt sums that serve as cotangents and are none, and the summands that do not belong.
@@ -281,11 +456,11 @@ class Blame:
                 nodes.extend(d for u in parameter.updates for _, d in u.merges)
         return nodes
 
-    def _replayed(self, replace: dict[int, Any], until: int | None = None) -> Run:
-        replace = {**self.kept, **replace}
-        dirty = self.tape.reach(replace)
+    def _replayed(self, values: dict[int, Any], until: int | None = None) -> Run:
+        values = {**self.kept, **values}
+        dirty = self.tape.reach(values)
         return self.tape.replay(
-            double=True, base=self.run, dirty=dirty, replace=replace, until=until
+            double=True, base=self.run, dirty=dirty, replace=values, until=until
         )
 
     def _parts(self) -> dict[int, list[tuple[int, Any]]]:
@@ -558,14 +733,9 @@ class Blame:
 
     # ---- tests ---------------------------------------------------------------------------------
 
-    def _repaired(self, replace: dict[int, Any], wrong: set[int]) -> list[int]:
+    def _repaired(self, values: dict[int, Any], wrong: set[int]) -> list[int]:
         """Return which wrong gradients a replacement makes right; none if it spoils a right one."""
-        again = rematch(self._replayed(replace), self.fit)
-        if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(
-            again.chosen
-        ):
-            return []
-        return [i for i in sorted(wrong) if i in again.chosen]
+        return self._right_in(self._replayed(values), wrong)
 
 
 def _enter(values: dict[Any, Any], role: Any, value: Any) -> Any:

@@ -77,8 +77,9 @@ class Diagnoser:
         if self.fault.kind == "update":
             return self._at_update()
         for attempt in (
-            self._stale, self._edited_here, self._ignores_incoming, self._sign_or_factor,
-            self._missing_term, self._argument, self._edited_near, self._local,
+            self._stale, self._edited_here, self._ignores_incoming, self._at_input,
+            self._edited_near,
+            self._sign_or_factor, self._missing_term, self._argument, self._local,
             self._elementwise_factor,
         ):  # fmt: skip
             found = attempt()
@@ -94,6 +95,27 @@ class Diagnoser:
         return self.finding(
             "BP101", "wrong-operand", f"`{self.operation.where.text}` does not use its own gradient"
         )
+
+    def _at_input(self) -> Diagnosis | None:
+        """A cotangent is passed on where a factor of it is missing."""
+        fault = self.blame.meant_input(set(self.fault.repaired))
+        if fault is None:
+            return None
+        site = SITES[fault.site]
+        statement = sorted(
+            s for s in self.search.groups
+            if SITES[s].file is site.file and SITES[s].statement == site.statement
+        )  # fmt: skip
+        edit = self._searched(statement)
+        if edit is not None:
+            return edit
+        target = site.targets[0] if site.targets else site.text
+        return self.finding(
+            "BP101", "missing-factor",
+            f"`{short(target)}` lacks a factor: it is the gradient of "
+            f"`{short(self.text(self.blame.right[fault.detail['input']][0]))}`",
+            "multiply by the derivative of what the forward pass does there", site=site,
+        )  # fmt: skip
 
     # ---- helpers -------------------------------------------------------------------------------
 
