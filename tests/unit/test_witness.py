@@ -197,6 +197,15 @@ def test_single_precision_has_larger_steps(tmp_path: Path) -> None:
     assert found == dict.fromkeys(("W1", "b1", "W2", "b2"), ("verified", "program"))
 
 
+def test_other_draws_each_time_contradict_nothing(tmp_path: Path) -> None:
+    body = BODY.replace(
+        "    P = ", "    H = H * (np.random.default_rng().random(H.shape) > 0.3)\n    P = "
+    )
+    body = body.replace("(1 - H**2)", "(H != 0) * (1 - H**2)")
+    found = verdicts(judge(HEAD + body, tmp_path))
+    assert found == dict.fromkeys(("W1", "b1", "W2", "b2"), ("verified", "replay"))
+
+
 def test_a_step_that_takes_another_path_each_time_is_left_to_the_replay(tmp_path: Path) -> None:
     source = NET.replace(
         "    H = ", "    for _ in range(os.getpid() % 1_000_003): junk = X + 1.0\n    H = "
