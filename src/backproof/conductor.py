@@ -7,15 +7,18 @@ scheduled steps are recorded; in between the program runs its own plain code.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.lookout import Lookout
+from backproof.names import Names
 from backproof.trace.recorder import LoopInstance, Recorder
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates, read_in
+from backproof.updates import Update, find_updates, turns
 from backproof.witness import Witness
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
@@ -29,23 +32,13 @@ ENTERED_AGAIN = (1, 2, 3, 4)
 MOST_ENTRIES = 4
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
 JUDGING_BUDGET = 2.5
+#: CPU seconds that are left for it in any case when the loop is entered again.
+RESERVE = 1.0
 MOST_BYTES = 120_000_000
+#: Updates judged in an iteration that makes several.
+MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A loop that may be the training loop: two iterations of it, as positions in the log."""
-
-    site: int
-    bounds: tuple[int, int, int]
-    sites: frozenset[int]
-    count: int
-    around: tuple[LoopInstance, ...] = ()
-    """The loops that run around it."""
-    later: list[tuple[int, int]] = field(default_factory=list)
-    """Its first iteration each time that it was entered again, as positions in the log."""
 
 
 class StopRun(BaseException):
@@ -85,6 +78,7 @@ class Conductor:
         self.steps = 0
         self.too_long = False
         self.recording_step = False
+        self._budget = JUDGING_BUDGET
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
@@ -95,7 +89,13 @@ class Conductor:
         self._bytes = 0
         self._open = False
         self.candidate: Candidate | None = None
+        self._begun: Counter[int] = Counter()
+        """Iterations of each loop that have begun, while the training loop is searched."""
         self._sites: frozenset[int] = frozenset()
+        self._inside: dict[int, list[int]] = {}
+        """Log positions at which the iterations of loops inside the recorded step began."""
+        self._places: set[str] = set()
+        """Where the program keeps its parameters."""
 
     # ---- called by the recorder ----------------------------------------------------------------
 
@@ -118,23 +118,29 @@ class Conductor:
                 if self.recording_step and len(recorder.log) > self.max_events:
                     self._abandon(recorder)
                     return False
+                self._inside.setdefault(loop.site, []).append(len(recorder.log))
             else:
                 recorder.arm()
             return True
         self._finish_step(recorder)
+        if loop.site != self.site:  # the steps turned out to be the iterations of one inside
+            recorder.arm()
+            return True
         self._count()
         if loop is not self._running:
             self._running = loop
             self._entered += 1
             if self._entered in ENTERED_AGAIN:
                 self.scheduled.add(self.steps)
+                self._budget = max(self._budget, self.clock.judging + RESERVE)
         if self.lookout.boundary(self.steps, self.clock.analysis) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.clock.judging < JUDGING_BUDGET:
+        if self.steps in self.scheduled and self.clock.judging < self._budget:
             recorder.log.clear()
+            self._inside.clear()
             if self._watched(recorder):
                 return True
             recorder.start()
@@ -184,6 +190,7 @@ class Conductor:
         log = recorder.log
         loop.starts.append(len(log))
         loop.count += 1
+        self._begun[loop.site] += 1
         del loop.starts[:-3]
         waiting = self.candidate
         if waiting is not None and loop.site == waiting.site and loop.count == 2:
@@ -198,11 +205,11 @@ class Conductor:
             if self.site is not None:
                 return self.iteration(recorder, loop)
         if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
-            self._lock(recorder, waiting)
+            self._lock(recorder, waiting, running=loop.site == waiting.site)
             return self.iteration(recorder, loop)
         if len(log) > self.max_events or self._heavy(log):
             if waiting is not None:
-                self._lock(recorder, waiting)
+                self._lock(recorder, waiting, running=loop.site == waiting.site)
                 return self.iteration(recorder, loop)
             self._drop(recorder, loop)
         return True
@@ -241,15 +248,10 @@ class Conductor:
             return
         self.attempts[loop.site] = seen + 1
         with self.clock.analysing():
-            tape = build(recorder.log, first, end, (first, second, end))
-            a, b, c = tape.boundaries
-            before = find_updates(tape, a, b, later=read_in(tape, b, c))
-            sites = frozenset(s for u in before for s in u.sites(tape))
-            after = find_updates(tape, b, c, sites=sites) if before else []
-            kept = chained(before, after)
-            sites = frozenset(s for u in kept for s in u.sites(tape))
+            tape, kept = repeated_updates(recorder.log, (first, second, end))
         if kept:
-            count = loop.count if last else loop.count - 1
+            sites = sites_of(tape, kept)
+            count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
             self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
@@ -259,18 +261,34 @@ class Conductor:
     ) -> None:
         """Choose between a loop and one inside it that changes parameters as well.
 
-        The inner loop's iterations are the steps, unless the outer updates more parameters.
+        The inner loop's iterations are the steps, unless the outer updates parameters that it does
+        not.
         """
         inner = self.candidate
         if inner is None:
             self.candidate = found
             if not found.around:
-                self._lock(recorder, found)
+                self._lock(recorder, found, running=self._begun[found.site] > found.count)
         elif loop in inner.around:
-            more = bool(updates) and bool(found.sites - inner.sites)
+            # What the inner loop runs as well is no parameter more: over two batches, a velocity
+            # changes by what depends on itself.
+            first, _, end = inner.bounds
+            within = inner.sites.union(event[0] for event in recorder.log[first:end])
+            more = bool(updates) and not found.sites <= within
             self._lock(recorder, found if more else inner)
 
-    def _lock(self, recorder: Recorder, found: Candidate) -> None:
+    def _catch_up(self, found: Candidate, running: bool) -> None:
+        """Count the steps done while the candidate waited, and judge some of the next ones.
+
+        `running` where one of its iterations has just begun: `iteration` counts that.
+        """
+        self.steps = max(found.count, self._begun[found.site] - running)
+        if self.steps > found.count:
+            soon = range(self.steps, self.steps + 20)
+            self.scheduled.update(soon[:2])
+            self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
+
+    def _lock(self, recorder: Recorder, found: Candidate, *, running: bool = False) -> None:
         """The training loop is known: judge the two iterations that show it."""
         first, second, end = found.bounds
         self.site, self._sites = found.site, found.sites
@@ -278,11 +296,13 @@ class Conductor:
         with self.clock.analysing():
             self.lookout.before(recorder.log[:first])
             self._judge(recorder, second, end, self.steps - 1)
-            self._judge(recorder, first, second, self.steps - 2)
+            self._judge(recorder, first, second, self.steps - 2, following=end)
             for start, stop in found.later:
                 self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
+        if found is self.candidate:
+            self._catch_up(found, running)
         self.candidate = None
         if all(loop.site != found.site for loop in recorder.loops):
             recorder.arm()
@@ -294,10 +314,15 @@ class Conductor:
             return
         with self.clock.analysing():
             tape = build(log, 0, len(log))
-            updates = [
-                u for u in find_updates(tape, 0, len(tape.operations))
-                if tape.nodes[u.old].obj is tape.nodes[u.new].obj
-            ]  # fmt: skip
+            updates = find_updates(tape, 0, len(tape.operations))
+            windows = turns(tape, [u for u in updates if u.repeated])
+            if len(windows) > 1:
+                self.steps = len(windows)
+                self._sites = frozenset(s for u in updates for s in u.sites(tape))
+                for begin, end in windows[:MOST_TURNS]:
+                    self._judge(recorder, begin, end, 0)
+                return
+            updates = [u for u in updates if tape.nodes[u.old].obj is tape.nodes[u.new].obj]
             if updates:
                 self.steps = 1
             if not self.lookout.examine(tape, updates, 0):
@@ -323,7 +348,8 @@ class Conductor:
         try:
             if len(log) <= self.max_events:
                 with self.clock.analysing():
-                    self._judge(recorder, 0, len(log), self.steps)
+                    if not self._move_inside(recorder):
+                        self._judge(recorder, 0, len(log), self.steps)
         finally:
             self.witness.end()
         log.clear()
@@ -334,12 +360,62 @@ class Conductor:
         with self.clock.analysing():
             return self.witness.watch(recorder, self.site)
 
-    def _judge(self, recorder: Recorder, start: int, stop: int, step: int) -> None:
+    def _move_inside(self, recorder: Recorder) -> bool:
+        """Take a loop inside for the training loop where the statements known update nothing.
+
+        Two trainings may run the same code, the first one on all samples at once, the second with
+        another optimiser on several batches.
+        """
+        log = recorder.log
+        sites = {event[0] for event in log}
+        if sites & self._sites:
+            return False
+        for site, starts in reversed(self._inside.items()):
+            if len(starts) < 2:
+                continue
+            first, second, end = (*starts, len(log))[:3]
+            tape, kept = repeated_updates(log, (first, second, end))
+            if kept and not any(update.repeated for update in kept):
+                self.site = site
+                self._sites |= sites_of(tape, kept)
+                self._judge(recorder, second, end, self.steps + 1)
+                self._judge(recorder, first, second, self.steps, following=end)
+                self.steps += len(starts)
+                self._open = False
+                return True
+        return False
+
+    def _judge(
+        self, recorder: Recorder, start: int, stop: int, step: int, *, following: int = 0
+    ) -> None:
+        """Judge the step ``log[start:stop]``; it has been followed by another to `following`."""
         tape = build(recorder.log, start, stop)
-        updates = find_updates(tape, 0, len(tape.operations), sites=self._sites)
+        read = readings(recorder.log, stop, following) if following else None
+        updates = find_updates(
+            tape, 0, len(tape.operations), sites=self._sites,
+            kept=lambda objects: self._kept(objects, read),
+        )  # fmt: skip
         known = [u for u in updates if u.sites(tape) & self._sites]
+        windows = turns(tape, known)
+        if windows:
+            for begin, end in windows[:MOST_TURNS]:
+                self._judge(recorder, max(start, begin), end, step)
+            return
+        if not self._places and read is None:
+            paths = Names({site.file.path for site in SITES}).paths
+            self._places = {paths.get(id(tape.nodes[u.new].obj), "") for u in known} - {""}
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)
+
+    def _kept(self, objects: list[Any], read: set[int] | None) -> int:
+        """Choose the object that the next step reads, else the one at a parameter's place."""
+        last = len(objects) - 1
+        if read is not None:
+            return max((i for i, o in enumerate(objects) if id(o) in read), default=last)
+        paths = Names({site.file.path for site in SITES}).paths
+        alive = [i for i, o in enumerate(objects) if id(o) in paths]
+        at_home = [i for i in alive if paths[id(objects[i])] in self._places]
+        return max(at_home or alive, default=last)
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:

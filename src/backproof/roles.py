@@ -40,6 +40,20 @@ class Level:
     deep: bool = False
     sign: float = 1.0
     """Sign of the way from the value to the change (an optimiser's root and clipping keep it)."""
+    keys: tuple[Any, ...] = ()
+    """Which part of the value is this parameter's (``step[:4]`` of one step for all)."""
+
+    def value(self, run: Run) -> Any:
+        """Return the level's value in a run, as a vector where it has several nodes; or None."""
+        values = [run.env[n] for n in self.nodes]
+        if any(v is None for v in values):
+            return None
+        if len(values) > 1:
+            return vector(values)
+        value = values[0]
+        for key in self.keys:
+            value = value[key]
+        return value
 
 
 @dataclass(slots=True)
@@ -98,7 +112,14 @@ class Descent:
         deep = rated = False
         sign = factor
         found = [Level((node,), factor, deep, sign)]
+        keys: tuple[Any, ...] = ()
         while len(found) < 30:
+            part = self._part_of(node)
+            if part is not None:
+                node, key = part
+                keys = (key, *keys)
+                found.append(Level((node,), factor, deep, sign, keys))
+                continue
             step = self._below(node)
             if step is None:
                 return found
@@ -109,8 +130,21 @@ class Descent:
             factor = None if factor is None or scale is None else factor * scale
             sign = -sign if scale is not None and scale < 0 else sign
             deep = deep or size
-            found.append(Level((node,), factor, deep, sign))
+            found.append(Level((node,), factor, deep, sign, keys))
         return found
+
+    def _part_of(self, node: int) -> tuple[int, Any] | None:
+        """Return the whole and the key where a value is a fixed part of it: ``step[:4]``."""
+        operation = self.tape.producer(node)
+        if operation is None or operation.function is not operator.getitem:
+            return None
+        whole = operation.args[0]
+        if type(whole) is not Ref or len(operation.inputs) != 1:
+            return None
+        made = self.tape.producer(whole.node)
+        if not isinstance(self.tape.nodes[whole.node].obj, np.ndarray) or made is None:
+            return None
+        return whole.node, operation.args[1]
 
     def _below(self, node: int) -> tuple[int, float | None, bool] | None:
         """Return (node beneath, its scalar factor or None, whether that is a size)."""
@@ -165,16 +199,37 @@ class Descent:
         for position, value in enumerate((a, b)):
             if type(value) is not Ref or not self._follows(value.node):
                 continue
-            if self.old in self.carries.of(value) or self._only_scales_old(value.node):
+            if self.old in self.carries.of(value) or self.only_scales_old(value.node):
                 continue
             parts.append((value.node, -1.0 if subtracts and position else 1.0))
         other = len([v for v in (a, b) if type(v) is Ref])
         if len(parts) == 1 and other == 2:
             node, sign = parts[0]
             return node, sign, False
+        for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
+            if self._gathers(gathered, node):
+                return node, None, False
         return None
 
-    def _only_scales_old(self, node: int) -> bool:
+    def _gathers(self, node: int, gradient: int) -> bool:
+        """Whether a value is ``μ·v`` of a velocity ``v = … + g`` (Nesterov's ``g + μ·v``)."""
+        for _ in range(3):
+            operation = self.tape.producer(node)
+            if operation is None or len(operation.args) != 2:
+                return False
+            if not _hashable(operation.function):
+                return False
+            if operation.function in ADD:
+                return gradient in operation.inputs
+            if operation.function not in MULTIPLY:
+                return False
+            scaled = self._scaled(operation, False)
+            if scaled is None:
+                return False
+            node = scaled[0]
+        return False
+
+    def only_scales_old(self, node: int) -> bool:
         """Whether a value is ``λ·W`` (or W) of the old value alone."""
         for _ in range(6):
             if node == self.old:
@@ -294,12 +349,21 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         if same:
             parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
-        if len(members) == 1 and len(members[0].merges) == 1:
-            parameter.levels = Descent(tape, members[0], sizes).levels(members[0].merges[0])
+        if len(members) == 1:
+            parameter.levels = _levels(tape, members[0], sizes)
         elif all(len(u.merges) == 1 for u in members):
             parameter.levels = _shared_levels(tape, members, sizes)
         found.append(parameter)
     return found
+
+
+def _levels(tape: Tape, update: Update, sizes: set[float]) -> list[Level]:
+    """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``)."""
+    descent = Descent(tape, update, sizes)
+    merges = update.merges
+    if len(merges) > 1:
+        merges = tuple(m for m in merges if not descent.only_scales_old(m[1]))
+    return descent.levels(merges[0]) if len(merges) == 1 else []
 
 
 def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> list[Level]:
@@ -311,6 +375,8 @@ def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> 
     descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
     shared: list[Level] = []
     for row in zip(*descents, strict=False):
+        if any(level.keys for level in row):
+            break
         factors = {level.factor for level in row}
         if len(factors) != 1:
             break
@@ -324,217 +390,3 @@ def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> 
 def _sign(tape: Tape, update: Update) -> float:
     operation = tape.operations[update.merges[0][0]]
     return -1.0 if operation.function in SUBTRACT else 1.0
-
-
-# ---- costs -------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Hypothesis:
-    """A cost that the gradients may belong to.
-
-    Either a scalar of the program (`node`), or a registered cost of `output` and `labels`.
-    ``after`` is true where the cost was computed with the updated parameters.
-    """
-
-    title: str
-    node: int | None
-    output: int | None = None
-    labels: int | None = None
-    rule: Any = None
-    after: bool = False
-    line: int = 0
-    exact: bool = False
-    """The gradients are promised to be those of this very cost: no scale, no other cost."""
-    held: frozenset[int] = frozenset()
-    """Nodes that the cost does not vary through: what another cost's update made."""
-
-    def seeds(self, run: Run) -> dict[int, Any] | None:
-        """Return the cotangents that start the sweep."""
-        if self.node is not None:
-            value = run.env[self.node]
-            return None if value is None else {self.node: _ones(value)}
-        assert self.output is not None and self.labels is not None
-        a, y = run.env[self.output], run.env[self.labels]
-        if a is None or y is None:
-            return None
-        with np.errstate(all="ignore"):
-            seed = self.rule(np.asarray(a, float), np.asarray(y, float))
-        if seed is None or not np.all(np.isfinite(seed)):
-            return None
-        if np.shape(seed) != np.shape(a):
-            return None
-        return {self.output: float(seed) if type(a) is float else seed}
-
-
-def _ones(value: Any) -> Any:
-    return 1.0 if type(value) is float or np.ndim(value) == 0 else np.ones(np.shape(value))
-
-
-def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> list[Hypothesis]:
-    """Return the scalars of the step that depend on parameters and do not feed the updates."""
-    old = [n for p in params for n in p.old]
-    new = {n for p in params for n in p.new}
-    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
-    bits_new = {n: 1 << i for i, p in enumerate(params) for n in p.new}
-    count = len(params)
-    reach_old = dependence(tape, bits, 0, len(tape.operations))
-    reach_new = _dependence_after(tape, bits_new)
-    feeding = tape.ancestors(new)
-    found: list[tuple[int, int, Hypothesis]] = []
-    for operation in reversed(tape.operations):
-        out = operation.out
-        obj = tape.nodes[out].obj
-        if out in feeding or np.size(obj) != 1 or not is_differentiable(obj):
-            continue
-        if out in new or (isinstance(obj, np.ndarray) and obj.ndim > 1 and False):
-            continue
-        after = reach_new.get(out, 0)
-        before = reach_old.get(out, 0)
-        mask = after or before
-        if not mask:
-            continue
-        where = operation.where
-        title = _title(operation)
-        hypothesis = Hypothesis(title, out, after=bool(after), line=where.span.line)
-        found.append((bin(mask).count("1"), out, hypothesis))
-    found.sort(key=lambda item: (-item[0], -item[1]))
-    chosen: list[Hypothesis] = []
-    seen_sites: dict[int, int] = {}
-    for _, out, hypothesis in found:
-        site = tape.operations[tape.nodes[out].operation or 0].site
-        if seen_sites.get(site, 0) >= 2:
-            continue
-        seen_sites[site] = seen_sites.get(site, 0) + 1
-        chosen.append(hypothesis)
-        if len(chosen) >= limit:
-            break
-    _ = (old, count)
-    return chosen
-
-
-def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
-    """Dependence on updated values only (the update itself is where it starts)."""
-    depends = dict(bits)
-    for operation in tape.operations:
-        if operation.out in bits:
-            continue
-        mask = 0
-        for node in operation.inputs:
-            mask |= depends.get(node, 0)
-        if mask:
-            depends[operation.out] = mask
-    return depends
-
-
-def _title(operation: Operation) -> str:
-    where = operation.where
-    if where.targets and where.is_value:
-        return where.targets[0]
-    return where.text
-
-
-# ---- outputs, labels and the registry of costs -------------------------------------------------
-
-
-def _squared(a: Any, y: Any) -> Any:
-    return a - y
-
-
-def _cross_entropy(a: Any, y: Any) -> Any:
-    if np.any(a < 0) or np.any(a > 1):
-        return None
-    return (a - y) / (a * (1 - a))
-
-
-def _softmax_cross_entropy(a: Any, y: Any) -> Any:
-    if np.any(a < 0) or np.any(a > 1):
-        return None
-    return -y / a
-
-
-def _logits_sigmoid(z: Any, y: Any) -> Any:
-    return 1 / (1 + np.exp(-z)) - y
-
-
-def _poisson(a: Any, y: Any) -> Any:
-    return None if np.any(a <= 0) else 1 - y / a
-
-
-def _hinge(a: Any, y: Any) -> Any:
-    return np.where(y * a < 1, -y, 0.0) if set(np.unique(y)) <= {-1.0, 1.0} else None
-
-
-def _absolute(a: Any, y: Any) -> Any:
-    return np.sign(a - y)
-
-
-def _huber(a: Any, y: Any) -> Any:
-    return np.clip(a - y, -1, 1)
-
-
-def _signed_logistic(a: Any, y: Any) -> Any:
-    return -y / (1 + np.exp(y * a)) if set(np.unique(y)) <= {-1.0, 1.0} else None
-
-
-COSTS: tuple[tuple[str, Any], ...] = (
-    ("squared error", _squared),
-    ("cross-entropy", _cross_entropy),
-    ("softmax cross-entropy", _softmax_cross_entropy),
-    ("sigmoid cross-entropy from logits", _logits_sigmoid),
-    ("Poisson likelihood", _poisson),
-    ("hinge", _hinge),
-    ("absolute error", _absolute),
-    ("Huber", _huber),
-    ("logistic loss of labels ±1", _signed_logistic),
-)
-
-
-def output_joins(
-    tape: Tape, params: Sequence[Parameter], limit: int = 4
-) -> list[tuple[int, int, int]]:
-    """Return ``(output, labels, operation)`` where data first meets a value of all parameters.
-
-    The author's backward pass begins there: ``A - Y``, ``Y / A``, ``probs[range(m), y] -= 1``.
-    """
-    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
-    depends = dependence(tape, bits, 0, len(tape.operations))
-    full = 0
-    for operation in tape.operations:
-        full = max(full, bin(depends.get(operation.out, 0)).count("1"))
-    found: list[tuple[int, int, int]] = []
-    seen: set[tuple[int, int]] = set()
-    for operation in tape.operations:
-        if len(operation.inputs) < 2:
-            continue
-        values = [
-            n for n in operation.inputs
-            if bin(depends.get(n, 0)).count("1") == full and full
-        ]  # fmt: skip
-        data = [n for n in operation.inputs if not depends.get(n, 0)]
-        for value in values:
-            for labels in data:
-                if not _fits(tape, value, labels) or (value, labels) in seen:
-                    continue
-                seen.add((value, labels))
-                found.append((value, labels, operation.index))
-                if len(found) >= limit:
-                    return found
-    return found
-
-
-def _fits(tape: Tape, value: int, labels: int) -> bool:
-    a, y = tape.nodes[value].obj, tape.nodes[labels].obj
-    if not isinstance(y, (np.ndarray, np.generic, float)):
-        return False
-    return np.shape(a) == np.shape(y)
-
-
-def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:
-    """Return the registered costs of the outputs and labels of a step."""
-    found = []
-    for output, labels, index in output_joins(tape, params):
-        line = tape.operations[index].where.span.line
-        for title, rule in COSTS:
-            found.append(Hypothesis(title, None, output, labels, rule, line=line))
-    return found

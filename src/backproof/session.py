@@ -97,7 +97,8 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
-    verdict.warnings.extend(lookout.warnings)
+    verdict.training.ended(outcome.raised)
+    verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     clock.analysis += time.perf_counter() - searched
     ended = time.perf_counter()
     report = verdict.report(

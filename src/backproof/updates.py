@@ -9,7 +9,7 @@ because it only feeds another location's update.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def _number(tape: Tape, value: Any) -> float | None:
     if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool):
         return float(value) if np.isrealobj(value) else None
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
-        return float(value.reshape(-1)[0])
+        return float(value.item())
     return None
 
 
@@ -90,12 +90,21 @@ def _is_float(tape: Tape, node: int) -> bool:
     return type(obj) is float
 
 
+def is_shared(value: Any) -> bool:
+    """Whether a float may be one constant object in several places (``b = c = total = 0.0``)."""
+    return type(value) is float and value == round(value, 3)
+
+
 class Carries:
     """For each node of an iteration the old values that it holds additively, with their factors."""
 
-    def __init__(self, tape: Tape, start: int, stop: int) -> None:
+    def __init__(self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()) -> None:
         self.tape = tape
         self.start, self.stop = start, stop
+        self.moving = moving
+        """Nodes that depend on updated values: these are no factors of a decay or a momentum."""
+        self.factors: set[int] = set()
+        """Nodes that scaled an old value."""
         self.carry: dict[int, dict[int, float]] = {}
         self.links: dict[int, tuple[tuple[int, ...], Merges]] = {}
         """node -> (the values that it holds on, source -> merges made here)."""
@@ -146,11 +155,14 @@ class Carries:
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
                 carried = self.of(x) if allowed else {}
-                number = _number(self.tape, y) if carried else None
+                fixed = type(y) is not Ref or y.node not in self.moving
+                number = _number(self.tape, y) if carried and fixed else None
                 if number and self._shape(x) == np.shape(self.tape.nodes[operation.out].obj):
                     factor = 1.0 / number if function in DIVIDE else number
                     scaled = {s: c * factor for s, c in carried.items()}
                     if self._within(scaled):
+                        if type(y) is Ref:
+                            self.factors.add(y.node)
                         self._keep(operation, scaled)
                         return
         else:
@@ -248,6 +260,7 @@ def find_updates(
     *,
     later: set[int] | None = None,
     sites: frozenset[int] | None = None,
+    kept: Callable[[list[Any]], int] | None = None,
 ) -> list[Update]:
     """Return the parameter updates of the iteration ``operations[start:stop]``.
 
@@ -260,14 +273,25 @@ def find_updates(
         new value. (``X @ W + b``, evaluated after the update, carries ``b`` as well.)
     sites : frozenset of int, optional
         The source sites that are known to update parameters: no other ends an update.
+    kept : callable (objects) -> int, optional
+        Which of several objects that an old value leads to is the one that the program keeps in
+        its place. (A matrix class adds in its forward pass with the statement that updates.)
     """
     carries = Carries(tape, start, stop)
+    if carries.factors:
+        # Between scalars every product looks like a decay: w·h with an activation h of 0.9.
+        sources = {s for n in carries.merged for s in carries.carry.get(n, ())}
+        moving = dependence(tape, dict.fromkeys(sources, 1), start, stop)
+        if not carries.factors.isdisjoint(moving):
+            carries = Carries(tape, start, stop, moving=moving)
+    shared = {n.index for n in tape.nodes if is_shared(n.obj)}
     latest: dict[int, int] = {}
     copies: dict[int, list[int]] = {}
+    ways: dict[int, list[int]] = {}
     for operation in tape.operations[start:stop]:
         carried = carries.carry.get(operation.out)
         if carried and operation.out in carries.merged:
-            source = max(carried, key=lambda s: carried[s])
+            source = max(carried, key=lambda s: (s not in shared, carried[s]))
             if carried[source] <= 0 or operation.function in (operator.getitem, strided_view):
                 continue
             if keeps(operation) and not operation.mutates:
@@ -279,10 +303,17 @@ def find_updates(
             else:
                 latest[source] = operation.out
                 copies[source] = []
+                ways.setdefault(source, []).append(operation.out)
+    for source, outs in ways.items():
+        if kept is not None and len({id(tape.nodes[n].obj) for n in outs}) > 1:
+            new = outs[kept([tape.nodes[n].obj for n in outs])]
+            if new != latest[source]:
+                latest[source] = new
+                copies[source] = []
     if not latest:
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
-    depends = dependence(tape, bits, start, stop)
+    depends = dependence(tape, bits | _views(tape, bits, start), start, stop)
     found: list[Update] = []
     for source, new in latest.items():
         merges = tuple(
@@ -299,9 +330,52 @@ def find_updates(
         source
         for update in found
         for source in carries.carry[update.new]
-        if source != update.old and carries.carry[update.new][source] > 0
+        if source != update.old and source not in shared and carries.carry[update.new][source] > 0
     }
     return [u for u in found if u.old not in feeding]
+
+
+def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:
+    """Split an iteration in which every parameter is updated several times, one after the other.
+
+    Returns
+    -------
+    list of (int, int)
+        Half-open ranges of events that end with an update of all parameters each; empty where the
+        iteration is one step.
+    """
+    if not updates or not all(update.repeated for update in updates):
+        return []
+    merges = sorted((index, update.old) for update in updates for index, _ in update.merges)
+    groups: list[set[tuple[int, int]]] = [set()]
+    ends = [0]
+    for index, old in merges:
+        key = (old, tape.operations[index].site)
+        if key in groups[-1]:
+            groups.append(set())
+            ends.append(0)
+        groups[-1].add(key)
+        ends[-1] = index
+    everyone = {update.old for update in updates}
+    if len(groups) < 2 or any({old for old, _ in group} != everyone for group in groups):
+        return []
+    found, start = [], 0
+    for end in ends:
+        stop = end + 1
+        while stop < len(tape.operations) and _stores(tape.operations[stop]):
+            stop += 1
+        event = tape.operations[stop - 1].event + 1
+        found.append((start, event))
+        start = event
+    return found
+
+
+def _stores(operation: Operation) -> bool:
+    """Whether an operation only puts a value at its place."""
+    function = operation.function
+    return function in (primitives.set_item, primitives.patch_view, primitives.overwrite) or keeps(
+        operation
+    )
 
 
 def _merges_elsewhere(carries: Carries, operation: Operation, sites: frozenset[int]) -> bool:
@@ -316,6 +390,21 @@ def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop:
     outs = {tape.operations[index].out: 1 for index, _ in merges[:-1]}
     depends = dependence(tape, outs, start, stop)
     return any(depends.get(delta, 0) for _, delta in merges)
+
+
+def _views(tape: Tape, bits: dict[int, int], start: int) -> dict[int, int]:
+    """Return the bits of old values' views that were made before the iteration.
+
+    A program that measures its cost after the update has read `W1`, a part of a flat vector; the
+    next forward pass reads the same view.
+    """
+    found: dict[int, int] = {}
+    for operation in tape.operations[:start]:
+        if operation.function is strided_view or operation.function is operator.getitem:
+            whole = operation.args[0]
+            if type(whole) is Ref and (bit := bits.get(whole.node, found.get(whole.node))):
+                found[operation.out] = bit
+    return found
 
 
 def _is_old(tape: Tape, node: int, start: int) -> bool:

@@ -71,6 +71,7 @@ class Verdict:
             return
         evidence = self._evidence(tape, updates, step)
         other = self._other_cost(evidence, updates)
+        evidence.complete()
         self.judged += 1
         if other is not None:
             others = {u.old for p in other.params for u in p.updates}
@@ -104,15 +105,18 @@ class Verdict:
         A step may train two networks, each with its own cost (a generator, a discriminator).
         """
         fit = evidence.fit
-        if fit is None or fit.hypothesis.node is None or len(fit.wrong) < 2 or not fit.chosen:
+        if fit is None or fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
             return None
         mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
         held = frozenset(u.new for u in updates if u.old not in mine)
         their = [u for u in updates if u.old in mine]
         other = self._evidence(evidence.tape, their, evidence.step, held)
         found = other.fit
-        if found is None or found.hypothesis.node in (None, fit.hypothesis.node):
+        if found is None or found.hypothesis.registered:
             return None
+        one, two = fit.hypothesis.node, found.hypothesis.node
+        if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
+            return None  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
 
     def take(self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False) -> None:
@@ -126,7 +130,7 @@ class Verdict:
             title = evidence.fit.hypothesis.title
             if title not in self.preferred:
                 self.preferred.insert(0, title)
-            if self.cost is None or evidence.fit.hypothesis.node is not None:
+            if self.cost is None or not evidence.fit.hypothesis.registered:
                 self.cost = (title, evidence.fit.hypothesis.line)
         diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)

@@ -18,8 +18,8 @@ import numpy as np
 from backproof.calculus.differences import extrapolated
 from backproof.checks.gradient import StepEvidence, decisive
 from backproof.checks.match import compare
-from backproof.checks.observation import COSTS
-from backproof.roles import Hypothesis
+from backproof.costs import COSTS
+from backproof.hypotheses import Hypothesis
 from backproof.trace.checkpoint import obstacle
 from backproof.trace.imports import is_testing
 from backproof.trace.memory import place_of
@@ -55,6 +55,9 @@ SMALLEST = 1e-2
 AGREES = 1e-5
 #: Differences count if what they leave open is below this share of what is at stake.
 SHARP = 0.02
+
+
+FORMULAS = {cost.title: cost for cost in COSTS}
 
 
 @dataclass(slots=True)
@@ -111,7 +114,7 @@ class Witness:
             return False
         self.copies += 1
         try:
-            self._sleeper = fall_asleep(recorder, site, COSTS)
+            self._sleeper = fall_asleep(recorder, site, FORMULAS)
         except OSError as error:
             self.failures.append(str(error))
             return False
@@ -313,8 +316,8 @@ def question_of(
         return None
     claims.sort(key=lambda claim: not claim.wrong)
     labels = None
-    if fit.hypothesis.node is None and fit.hypothesis.labels is not None:
-        labels = np.asarray(fit.run.env[fit.hypothesis.labels], dtype=float)
+    if fit.hypothesis.registered and fit.hypothesis.joins[0].labels is not None:
+        labels = np.asarray(fit.run.env[fit.hypothesis.joins[0].labels], dtype=float)
     question = Question(
         places=tuple(places),
         base=tuple(base),
@@ -330,11 +333,11 @@ def question_of(
 def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int] | None:
     """Return the node that a hypothesis is about and the event whose result it is."""
     node = hypothesis.node
-    if node is None:
-        node = hypothesis.output
-        if hypothesis.title not in COSTS:
+    if hypothesis.registered:
+        if len(hypothesis.joins) > 1 or hypothesis.joins[0].labels is None:
             return None
-    if node is None or tape.nodes[node].operation is None:
+        node = hypothesis.joins[0].output
+    if tape.nodes[node].operation is None:
         return None
     event = tape.nodes[node].event
     if event >= len(log) or log[event][4] is not tape.nodes[node].obj:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -53,6 +54,25 @@ def test_picture_is_written_where_asked(finished):
     picture = finished[1] / "picture.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert os.listdir(finished[1]) == ["picture.png"]
+
+
+@pytest.mark.slow
+def test_the_debugger_verifies_both_networks(tmp_path):
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "-m", "backproof", "run", "--json", "report.json",
+         "--include", "backproof.nn", str(EXAMPLE)],
+        cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert report["status"] == "completed"
+    assert report["steps"] == 4000 + 2 * 600
+    assert report["gradient"]["status"] == "verified"
+    assert len(report["gradient"]["parameters"]) == 2
+    # The steps of the first are as large as flower.py's, and that is all there is to say.
+    assert [finding["code"] for finding in report["findings"]] == ["BP301"]
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

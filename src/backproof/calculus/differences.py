@@ -20,7 +20,7 @@ def directional(
     Parameters
     ----------
     hypothesis : Hypothesis
-        The cost; a registered one is replaced by its linearisation ``⟨seed, output⟩``.
+        The cost.
     nodes : sequence of int
         The values to move; `direction` is the unit vector of their joint change.
 

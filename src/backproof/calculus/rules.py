@@ -17,6 +17,7 @@ import numpy as np
 from backproof.calculus import (
     rules_autograd,
     rules_builtin,
+    rules_costs,
     rules_creation,
     rules_elementwise,
     rules_index,
@@ -58,7 +59,11 @@ def rule_of(function: Any) -> Rule | None:
     except TypeError:
         return None
     if rule is None and function not in UNKNOWN:
-        rule = rules_scipy.find(function) or rules_autograd.find(function)
+        rule = (
+            rules_costs.find(function)
+            or rules_scipy.find(function)
+            or rules_autograd.find(function)
+        )
         if rule is not None:
             TABLE[function] = rule
     return rule

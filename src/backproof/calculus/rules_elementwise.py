@@ -90,6 +90,12 @@ SLOPES: dict[Any, Slope] = {
 
 #: Constant wherever they are differentiable.
 FLAT: tuple[Any, ...] = (np.sign, np.floor, np.ceil, np.trunc, np.rint)
+#: Answers, which ``out=`` may put into an array of floats (a mask): flat likewise.
+ANSWERS: tuple[Any, ...] = (
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+    np.isfinite, np.isinf, np.isnan, np.signbit,
+)  # fmt: skip
 
 
 def slope_rule(function: Any, slope: Slope) -> Rule:
@@ -380,7 +386,7 @@ def _absolute(x: Array, tie: float) -> Any:
 RULES: dict[Any, Rule] = {
     **{function: slope_rule(function, slope) for function, slope in SLOPES.items()},
     **{function: pair_rule(pulls) for function, pulls in PULLS.items()},
-    **{function: zero() for function in FLAT},
+    **{function: zero() for function in (*FLAT, *ANSWERS)},
     **{function.outer: outer_rule(function) for function in PULLS},
     np.divmod: _tuple_rule(_divmod),
     builtins.divmod: _tuple_rule(_divmod),

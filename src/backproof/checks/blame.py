@@ -72,8 +72,7 @@ class Blame:
         self.start = self.run
         self.scale = self.fit.scale
         hypothesis = self.fit.hypothesis
-        target = hypothesis.node if hypothesis.node is not None else hypothesis.output
-        assert target is not None
+        target = hypothesis.node
         forward = self.tape.ancestors([target])
         if hypothesis.after:
             new = {n for p in evidence.params for n in p.new}
@@ -248,7 +247,7 @@ class Blame:
             parameter = self.evidence.params[i]
             shallow = [lv for lv in parameter.levels if not lv.deep]
             for level in reversed(shallow):
-                truth = self._as_level(i, level.nodes)
+                truth = None if level.keys else self._as_level(i, level.nodes)
                 operation = self.tape.producer(level.nodes[0])
                 if truth is None or operation is None or level.nodes[0] in self.forward:
                     continue

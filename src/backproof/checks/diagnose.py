@@ -552,7 +552,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
         and not _is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
-    own = [f for f in fits if f.hypothesis.node is not None]
+    own = [f for f in fits if not f.hypothesis.registered]
     if not own and len(evidence.params) > 1:
         own = fits  # the program has no cost: one of those that networks usually have
     fits = own[:MOST_COSTS]

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.claims import Claim, ClaimNames, append, as_updates, called, site_like
+from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.merge import merged
 from backproof.names import Names
-from backproof.roles import Hypothesis
+from backproof.hypotheses import Hypothesis
 from backproof.trace import primitives
+from backproof.trace.appended import append, site_like
 from backproof.trace.optimisers import Evaluation
 from backproof.trace.primitives import strided_view
 from backproof.trace.recorder import Event

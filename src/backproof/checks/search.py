@@ -19,7 +19,7 @@ from backproof.checks.edits import Edit, edits_of, is_transpose
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scope import Scope
-from backproof.roles import output_joins
+from backproof.hypotheses import output_joins
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, map_refs
@@ -64,14 +64,13 @@ class StepSearch:
         self.run: Run = evidence.run
         self.deadline = time.process_time() + patience
         self.scope = Scope(self.tape, self.run, self._leaf_name)
-        target = fit.hypothesis.node if fit.hypothesis.node is not None else fit.hypothesis.output
-        assert target is not None
+        target = fit.hypothesis.node
         new = {n for p in evidence.params for n in p.new}
         self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
-        self.outputs = {output for output, _, _ in joins}
-        self.errors = {self.tape.operations[index].out for _, _, index in joins}
+        self.outputs = {join.output for join in joins}
+        self.errors = {self.tape.operations[join.operation].out for join in joins}
         """Values where labels meet the output: the backward pass starts from them."""
         self.scale = fit.scale
         """Common scale of the gradients after the last edit that repaired any."""
@@ -179,7 +178,7 @@ class StepSearch:
             return ()
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
-        if self.fit.chosen:
+        if self.fit.chosen or self.fit.anchored:
             same = abs(again.scale / self.fit.scale - 1) < SAME
             if not same or not set(self.fit.chosen) <= set(again.chosen):
                 return ()
@@ -209,7 +208,7 @@ class StepSearch:
         old = self.fit.matches[index]
         match = Match(old.parameter, old.truth)
         fill(run, match, self.fit.hypothesis.after)
-        scale = self.fit.scale if self.fit.chosen else None
+        scale = self.fit.scale if self.fit.chosen or self.fit.anchored else None
         return any(
             scale is None or abs(s / scale - 1) < SAME
             for level, s, _ in match.scales

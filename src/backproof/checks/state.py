@@ -139,10 +139,10 @@ def ascending(evidence: StepEvidence) -> list[StateFault]:
         sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
         directions[i] = sign * s
     up = [i for i, d in directions.items() if d > 0]
-    output = fit.hypothesis.output
     if not up:
         return []
-    single = output is not None and np.size(evidence.run.env[output]) == 1
+    joins = fit.hypothesis.joins
+    single = len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
     if len(up) == len(directions) and single:
         return []  # under one output of one sample any cost fits, with any sign
     if len(up) == len(directions) and not _is_minimised(fit.hypothesis):
@@ -165,7 +165,7 @@ def ascending(evidence: StepEvidence) -> list[StateFault]:
 
 def _is_minimised(hypothesis: Any) -> bool:
     """Whether a cost is meant to fall: a registered one, or one that its name calls so."""
-    if hypothesis.node is None:
+    if hypothesis.registered:
         return True
     title = hypothesis.title.lower()
     if any(word in title for word in ("likelihood", "log_lik", "reward", "score", "elbo", "ll")):

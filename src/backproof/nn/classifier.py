@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from backproof.nn import onnx, storage, validation
-from backproof.nn.engine import Plan, Samples, State, choose
+from backproof.nn import onnx, settings, storage, validation
+from backproof.nn.choice import chosen, split
+from backproof.nn.engine import Samples, State, choose
 from backproof.nn.inference import logits
 from backproof.nn.lbfgs import train_lbfgs
-from backproof.nn.mathematics import ACTIVATIONS, Array
-from backproof.nn.optimizers import OPTIMIZERS, stability_factor
+from backproof.nn.mathematics import Array
 from backproof.nn.parameters import Parameters
 from backproof.nn.progress import Callback, Verbose, reporter
-from backproof.nn.schedules import SCHEDULES
-from backproof.nn.training import Course, History, Watch, train
+from backproof.nn.settings import CONSTRAINTS
+from backproof.nn.training import History, Watch, train
 
-# Samples in a batch of "auto"; gd, L-BFGS and smaller sets take all.
-BATCH = 200
-# The step of rmsprop, adam and adamw with "auto": Kingma & Ba (2015) propose 0.001 for millions of
-# steps; a few hundred samples see far fewer.
-ADAPTIVE_RATE = 0.01
+
+def _goes_by_steps(model: Any) -> bool:
+    if model.optimizer == "lbfgs":
+        raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
+    return True
 
 
 class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -142,42 +140,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     coefs_: list[Array]
     intercepts_: list[Array]
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layers": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "optimizer": [StrOptions({*OPTIMIZERS, "lbfgs"})],
-        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "schedule": [StrOptions(set(SCHEDULES))],
-        "step_size": [Interval(Integral, 1, None, closed="left")],
-        "step_factor": [Interval(Real, 0, 1, closed="right")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
-        "shuffle": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterov": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_gradient_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "on_divergence": [StrOptions({"raise", "backtrack"})],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "dtype": [
-            StrOptions({"auto", "float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
-        ],
-        "engine": [StrOptions({"auto", "numpy", "compiled"})],
-        "verbose": ["verbose", StrOptions({"bar"})],
-        "callbacks": ["array-like", None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
     def __init__(
         self,
@@ -268,8 +231,10 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = validation.check_weights(sample_weight, X, y, self.class_weight, classes)
         validation.require_two(classes, y if weight is None else y[weight > 0])
         rng = self._generator()
-        dtype = self._dtype(X)
-        samples, held_out = self._split(X, y, weight, dtype)
+        dtype = settings.dtype(self.dtype, X)
+        X = validation.cast(X, dtype, type(self).__name__)
+        share = self.validation_fraction if self.early_stopping else 0.0
+        samples, held_out = split(X, y, weight, dtype, share=share, random_state=self.random_state)
         if known:
             parameters = Parameters.joined(self.coefs_, self.intercepts_, dtype)
         else:
@@ -280,6 +245,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._train(samples, held_out, state, History(), epochs=self.max_iter, first_epoch=0)
         return self
 
+    @available_if(_goes_by_steps)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on these samples, from the weights as they are.
 
@@ -293,8 +259,6 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         hidden = self._check_parameters()
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
-        if self.optimizer == "lbfgs":
-            raise ValueError("partial_fit does not support optimizer='lbfgs'.")
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight 'balanced' is not supported for partial_fit: give a dict of weights."
@@ -309,7 +273,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = known
         if first:
             self._rng = self._generator()
-            dtype = self._dtype(X)
+            dtype = settings.dtype(self.dtype, X)
             sizes = (X.shape[1], *hidden, 1)
             parameters = Parameters.drawn(sizes, self.activation, dtype, self._rng)
             history = History()
@@ -321,81 +285,20 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._rng = self._generator()
         state = State.start(parameters, self.optimizer, self._rng)
         self._recall(state)
-        samples = Samples(
-            validation.cast(X, dtype, type(self).__name__),
-            y.astype(dtype),
-            _mean_one(weight, dtype),
-        )
+        X = validation.cast(X, dtype, type(self).__name__)
+        samples = chosen(X, y, weight, dtype)
         self._train(samples, None, state, history, epochs=1, first_epoch=len(history.costs))
         return self
 
     def _check_parameters(self) -> tuple[int, ...]:
         self._validate_params()
-        if self.callbacks is not None and not all(map(callable, self.callbacks)):
-            raise TypeError(f"callbacks must be callable. Got {self.callbacks!r} instead.")
-        return validation.check_hidden_layers(self.hidden_layers)
+        settings.check_callbacks(self.callbacks)
+        return settings.check_hidden_layers(self.hidden_layers)
 
     def _generator(self) -> np.random.Generator:
         """Seed a generator, whose streams NumPy and Numba share, from `random_state`."""
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return np.random.default_rng(seed)
-
-    def _dtype(self, X: Any) -> np.dtype[Any]:
-        if self.dtype != "auto":
-            chosen: np.dtype[Any] = np.dtype(self.dtype)
-            return chosen
-        small = X.dtype.kind == "f" and X.dtype.itemsize <= 4
-        return np.dtype(np.float32 if small else np.float64)
-
-    def _split(
-        self, X: Any, y: Array, weight: Array | None, dtype: np.dtype[Any]
-    ) -> tuple[Samples, Samples | None]:
-        """Samples to train on, without those of weight zero, and the share for validation."""
-        X = validation.cast(X, dtype, type(self).__name__)
-        rows = None
-        if weight is not None and not weight.all():
-            rows = np.flatnonzero(weight)
-        if not self.early_stopping:
-            return _samples(X, y, weight, rows, dtype), None
-        everything = np.arange(len(y)) if rows is None else rows
-        seed = check_random_state(self.random_state)
-        kept, held_out = train_test_split(
-            everything,
-            test_size=self.validation_fraction,
-            random_state=seed,
-            stratify=y[everything],
-        )
-        return (
-            _samples(X, y, weight, np.sort(kept), dtype),
-            _samples(X, y, weight, np.sort(held_out), dtype),
-        )
-
-    def _batch_size(self, samples: Samples) -> int:
-        n = len(samples)
-        mapped = isinstance(samples.X, np.memmap)
-        if self.optimizer == "lbfgs":
-            return min(n, BATCH) if mapped else n
-        if self.batch_size == "auto":
-            return min(n, BATCH) if mapped or self.optimizer != "gd" else n
-        return n if self.batch_size is None else min(n, int(self.batch_size))
-
-    def _plan(self, samples: Samples) -> Plan:
-        norm = self.max_gradient_norm
-        return Plan(
-            activation=self.activation,
-            optimizer=self.optimizer,
-            batch_size=self._batch_size(samples),
-            momentum=float(self.momentum),
-            nesterov=bool(self.nesterov),
-            beta_1=float(self.beta_1),
-            beta_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            weight_decay=float(self.weight_decay) if self.optimizer == "adamw" else 0.0,
-            alpha=float(self.alpha),
-            shuffle=bool(self.shuffle),
-            dropout=float(self.dropout) if self.optimizer != "lbfgs" else 0.0,
-            max_gradient_norm=float("inf") if norm is None else float(norm),
-        )
 
     def _train(
         self,
@@ -407,25 +310,9 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: int,
         first_epoch: int,
     ) -> None:
-        plan = self._plan(samples)
+        plan = settings.plan(self, samples)
         engine = choose(self.engine, plan, samples, state.parameters.sizes)
-        rate: float | None = None
-        if self.learning_rate != "auto":
-            rate = float(self.learning_rate)
-        elif stability_factor(plan) is None:
-            rate = ADAPTIVE_RATE
-        course = Course(
-            epochs=epochs,
-            first_epoch=first_epoch,
-            total_epochs=self.max_iter,
-            learning_rate=rate,
-            schedule=self.schedule,
-            step_size=self.step_size,
-            step_factor=float(self.step_factor),
-            tol=self.tol,
-            patience=self.n_iter_no_change,
-            on_divergence=self.on_divergence,
-        )
+        course = settings.course(self, plan, epochs=epochs, first_epoch=first_epoch)
         run: Callable[..., None] = train_lbfgs if self.optimizer == "lbfgs" else train
         with reporter(self.verbose, epochs) as report:
             callbacks = list(self.callbacks or ())
@@ -466,16 +353,21 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return
         state.first_moment = np.array(kept["first_moment"])
         state.second_moment = np.array(kept["second_moment"])
-        state.steps = int(kept["steps"])
+        state.steps = state.good_steps = int(kept["steps"])
 
     # ---- prediction ------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> Array:
-        """Return the logits, log P(classes_[1])/P(classes_[0]), shape (n,)."""
+        """Return the logits, log P(classes_[1])/P(classes_[0]), shape (n,).
+
+        They may be infinite; a ValueError is raised where they are inf - inf.
+        """
         check_is_fitted(self)
         X, _ = validation.check_inputs(self, X, reset=False)
         X = validation.cast(X, self.coefs_[0].dtype, type(self).__name__)
-        return logits(X, self.coefs_, self.intercepts_, self.activation)
+        z = logits(X, self.coefs_, self.intercepts_, self.activation)
+        validation.require_logits(z, X)
+        return z
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, shape (n, 2)."""
@@ -512,22 +404,3 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = False
         return tags
-
-
-def _samples(
-    X: Any, y: Array, weight: Array | None, rows: Array | None, dtype: np.dtype[Any]
-) -> Samples:
-    if rows is not None:
-        y = y[rows]
-        weight = None if weight is None else weight[rows]
-    return Samples(X, y.astype(dtype), _mean_one(weight, dtype), rows)
-
-
-def _mean_one(weight: Array | None, dtype: np.dtype[Any]) -> Array | None:
-    """Scale weights so that they count as many samples as there are."""
-    if weight is None:
-        return None
-    # Divided by the largest first: a sum of huge weights would overflow.
-    weight = weight / weight.max()
-    scaled: Array = (weight / weight.mean()).astype(dtype)
-    return scaled

@@ -42,10 +42,11 @@ def diverged(
     parts.append("The last good weights are restored.")
     if stable is not None:
         method = plan.optimizer if factor is not None else "gradient descent"
+        # Where the optimiser scales its own steps, "auto" measures nothing.
+        measured = "learning_rate='auto' keeps below it, " if factor is not None else ""
         parts.append(
             f"There the sharpness is {found:.3g}, which {method} bears with steps of up to "
-            f"{stable:.3g}; learning_rate='auto' keeps below it, on_divergence='backtrack' halves "
-            "the step and goes on."
+            f"{stable:.3g}; {measured}on_divergence='backtrack' halves the step and goes on."
         )
     else:
         parts.append("The curvature itself overflows, so that no step would do.")

@@ -107,6 +107,8 @@ class State:
     good : (p,) array
         The parameters at the start of the last epoch whose first batch had a cost of at most
         `GOOD` times ``first_cost``.
+    good_steps : int
+        ``steps`` at that time.
     first_cost : float
         Cost of the first batch of this training; NaN until it is known.
     """
@@ -117,6 +119,7 @@ class State:
     rng: np.random.Generator
     steps: int = 0
     good: Array = field(default_factory=lambda: np.empty(0))
+    good_steps: int = 0
     first_cost: float = float("nan")
 
     @classmethod

@@ -9,8 +9,8 @@ import numpy as np
 
 from backproof.nn.mathematics import ACTIVATIONS, Array, forward
 
-# Entries of the largest array of a piece: 8 MB in float64, about what the caches hold.
-PIECE: Final = 1 << 20
+# Entries of the largest array of a piece: 2 MB in float64, about what the caches hold.
+PIECE: Final = 1 << 18
 
 
 def logits(

@@ -42,8 +42,10 @@ def train_lbfgs(engine: Engine, watch: Watch) -> None:
         return cost, gradient.astype(np.float64)
 
     state.first_cost, first_gradient = session.cost_and_gradient()
-    for layer, g in enumerate(_by_layer(first_gradient, watch), start=1):
-        if not math.isfinite(float(np.dot(g, g))):
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = [float(np.dot(g, g)) for g in _by_layer(first_gradient, watch)]
+    for layer, square in enumerate(squares, start=1):
+        if not math.isfinite(square):
             failure = Failure(0, layer, state.first_cost)
             raise diverged(failure, 1, math.nan, watch.plan, watch.samples, state)
 

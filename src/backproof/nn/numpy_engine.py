@@ -87,6 +87,7 @@ class NumpySession:
                         limit = state.limit()
                     if cost <= GOOD * state.first_cost:
                         np.copyto(state.good, theta)
+                        state.good_steps = state.steps
                 cost = self.backward(batch, cost)
                 squares = [float(np.dot(layer, layer)) for layer in self.gradient.layers]
                 square = sum(squares)

@@ -21,8 +21,8 @@ from backproof.nn.sharpness import probe, sharpness
 WORK: Final = 2e10
 # Steps that one call is given in advance.
 STEPS: Final = 1 << 20
-# A step that was halved so often is zero in float32.
-HALVINGS: Final = 150
+# From the largest float down to zero.
+HALVINGS: Final = 2100
 # Epochs after which the sharpness is measured again, at the latest.
 MEASURE_EVERY: Final = 64
 # A step is half of what is stable: the sharpness grows during training.
@@ -71,6 +71,12 @@ class History:
     norms: list[Array] = field(default_factory=list)
     scores: list[float] | None = None
     learning_rate: float = math.nan
+
+    def forget(self, epochs: int) -> None:
+        """Drop the last epochs: their steps were undone."""
+        if epochs:
+            for each in (self.costs, self.norms, self.scores or []):
+                del each[-epochs:]
 
 
 @dataclass(slots=True)
@@ -200,7 +206,10 @@ def train(engine: Engine, watch: Watch) -> None:
         if failure is not None:
             halvings += 1
             number = course.first_epoch + done + 1
+            undone = (state.steps - state.good_steps) // session.batches
             _give_up_or_restore(failure, number, float(rates[failure.epoch, 0]), watch, halvings)
+            watch.history.forget(undone)
+            done -= undone
             rate.lower()
 
 
@@ -220,7 +229,7 @@ def _give_up_or_restore(
         np.copyto(state.parameters.flat, state.good)
         state.first_moment.fill(0)
         state.second_moment.fill(0)
-        state.steps = 0
+        state.steps = state.good_steps = 0
         return
     raise diverged(failure, epoch, rate, watch.plan, watch.samples, state)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from backproof.nn.mathematics import Array
 
 # Entries that are looked at in one go.
-PIECE: Final = 1 << 20
+PIECE: Final = 1 << 18
 # Columns that a message names.
 NAMED: Final = 5
 
@@ -81,7 +80,7 @@ def cast(X: Any, dtype: np.dtype[Any], name: str) -> Any:
         if X.dtype == dtype:
             return np.ascontiguousarray(X)
         largest = float(np.abs(X).max(initial=0)) if X.dtype.kind == "f" else 0.0
-    if largest > np.finfo(dtype).max:
+    if largest > float(np.finfo(dtype).max):
         raise ValueError(
             f"Input X contains infinity or a value too large for {dtype!r}: up to {largest:.3g}. "
             f"Use dtype='float64' of {name}, or scale X."
@@ -121,15 +120,29 @@ def require_finite(X: Any, names: Sequence[str] | None, estimator: str) -> None:
         if total:
             columns = np.flatnonzero(counts)
             listed = ", ".join(
-                f"{j}" + (f" ({names[j]!r})" if names is not None else "") + f": {counts[j]}"
+                f"{counts[j]} in column {j}" + (f" ({names[j]!r})" if names is not None else "")
                 for j in columns[:NAMED]
             )
-            more = f" and {len(columns) - NAMED} more" if len(columns) > NAMED else ""
+            more = f", and in {len(columns) - NAMED} more columns" if len(columns) > NAMED else ""
             raise ValueError(
                 f"Input X contains {what}.\n"
-                f"{estimator} needs finite values, and found {total} "
-                f"of them; column: how many: {listed}{more}. {advice}"
+                f"{estimator} needs finite values; {total} of {X.shape[0]} × {X.shape[1]} are "
+                f"{what}: {listed}{more}. {advice}"
             )
+
+
+def require_logits(z: Array, X: Any) -> None:
+    """Raise a ValueError where logits are NaN: a sum of terms beyond the largest float."""
+    undefined = np.isnan(z)
+    if undefined.any():
+        row = int(undefined.argmax())
+        x = X[[row]]
+        values = np.asarray(x.toarray() if sparse.issparse(x) else x)[0]
+        column = int(np.abs(values).argmax())
+        raise ValueError(
+            f"The logits of {np.count_nonzero(undefined)} of {len(z)} samples overflow "
+            f"(inf - inf): row {row} of X holds {values[column]:.3g} in column {column}. Scale X."
+        )
 
 
 def check_labels(y: Any, classes: Array | None = None) -> tuple[Array, Array]:
@@ -141,6 +154,8 @@ def check_labels(y: Any, classes: Array | None = None) -> tuple[Array, Array]:
     classes : (2,) array, optional
         Known already; otherwise the two values of y, sorted.
     """
+    if y is None:
+        raise ValueError("BinaryClassifier requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -166,7 +181,7 @@ def require_two(classes: Array, present: Array) -> None:
     """Raise unless samples of both classes are there, with a weight above zero."""
     seen = np.unique(present)
     if len(classes) < 2 or len(seen) < 2:
-        only = classes[seen[0]] if len(seen) else "none"
+        only = classes[seen].tolist()[0] if len(seen) else "none"
         raise ValueError(
             "BinaryClassifier needs samples of 2 classes in the data, but the data contains only "
             f"one class: {only!r}"
@@ -220,17 +235,3 @@ def class_factors(class_weight: Any, weight: Array, y: Array, classes: Array) ->
     if not (given >= 0).all() or not np.isfinite(given).all():
         raise ValueError(f"class_weight must hold finite numbers >= 0. Got {class_weight!r}")
     return given
-
-
-def check_hidden_layers(hidden_layers: Any) -> tuple[int, ...]:
-    """Return the numbers of hidden units."""
-    one = isinstance(hidden_layers, Integral)
-    layers: list[Any] = [hidden_layers] if one else list(hidden_layers)
-    if any(isinstance(n, bool) or not isinstance(n, Integral) or int(n) < 1 for n in layers):
-        from sklearn.utils._param_validation import InvalidParameterError
-
-        raise InvalidParameterError(
-            "The 'hidden_layers' parameter of BinaryClassifier must be an int in the range "
-            f"[1, inf) or a sequence of such. Got {hidden_layers!r} instead."
-        )
-    return tuple(int(n) for n in layers)

@@ -234,12 +234,13 @@ def summary(evidence: StepEvidence) -> JudgedStep:
     for index, parameter in enumerate(evidence.params):
         verdicts[parameter.name] = evidence.status(index)
         deltas[parameter.name] = _moved(evidence, index)
-    node = fit.hypothesis.node if fit is not None else None
+    own = fit is not None and not fit.hypothesis.registered
+    node = fit.hypothesis.node if fit is not None and own else None
     return JudgedStep(
         step=evidence.step,
         verdicts=verdicts,
         cost_title=fit.hypothesis.title if fit is not None else "",
-        own_cost=node is not None,
+        own_cost=own,
         cost=None if node is None else _scalar(evidence.tape.value(node)),
         scale=fit.scale if fit is not None else 0.0,
         ascends=bool(fit is not None and list(ascending(evidence))),

@@ -185,7 +185,11 @@ class Instrumented(Plain):
         if isinstance(node, ast.Starred):
             return replaced(node, value=self.target(node.value))
         if isinstance(node, ast.Attribute):
-            return replaced(node, value=self.visit(node.value))
+            owner = self.visit(node.value)
+            if node.attr == "shape":
+                site = self.site(node, "target", "shape", node.value)
+                owner = self.hook("shaped", node.value, site, owner)
+            return replaced(node, value=owner)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:

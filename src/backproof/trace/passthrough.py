@@ -158,6 +158,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "@bp.getitem": getitem,
     "@bp.slice": slice,
     "@bp.target": target,
+    "@bp.shaped": target,
     "@bp.attr": attr,
     "@bp.aug": aug,
     "@bp.aug_attr": aug_attr,

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.imports import is_testing
 from backproof.trace.joining import JOINERS, joined
 from backproof.trace.passthrough import HOOKS as PLAIN_HOOKS
 from backproof.trace.primitives import Attribute, Method
@@ -47,6 +48,8 @@ SOURCE = _Marker("source")
 CALL = _Marker("call")
 #: A statement passes a value on as it is: ``dZ = dA``, ``return grad``.
 FLOW = _Marker("flow")
+#: An array was given another shape in place; the argument is a view of it as it was.
+RESHAPED = _Marker("reshaped")
 OPAQUE = _Marker("opaque")
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
@@ -122,6 +125,20 @@ class LoopInstance:
         self.starts: list[int] = []
 
 
+class Idle:
+    """The policy that records nothing."""
+
+    def outermost(self, recorder: Recorder) -> None:
+        """Do nothing."""
+
+    def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
+        """Choose the plain copy."""
+        return False
+
+    def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """Do nothing."""
+
+
 class Recorder:
     """Owns the log and the hooks; a `policy` decides which iterations are recorded.
 
@@ -168,6 +185,19 @@ class Recorder:
         self.recording = False
         builtins.__dict__.update(PLAIN_HOOKS)
         builtins.__dict__["@bp.on"] = False
+
+    def ask(self, question: Callable[..., Any], *about: Any) -> Any:
+        """Ask the policy; where it fails, the program goes on without us, and the report says so."""
+        try:
+            return question(self, *about)
+        except Exception as error:
+            if is_testing():
+                raise
+            self.failures.append(f"the recording ended early: {type(error).__name__}: {error}")
+            self.policy = Idle()
+            self.log.clear()
+            self.close()
+            return False
 
     def _loop_hooks(self) -> None:
         for name in ("@bp.loop", "@bp.iteration", "@bp.loop_end", "@bp.walk"):
@@ -222,6 +252,9 @@ class Recorder:
             return "mutate"
         if f in UNSET:
             return "draw"
+        owner = getattr(f, "__self__", None)
+        if isinstance(owner, DRAWS):  # before the next line: NumPy's are bound methods since 2.0
+            return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
         if isinstance(f, types.MethodType):
             f = f.__func__
         if isinstance(f, functools.partial):
@@ -242,15 +275,13 @@ class Recorder:
         if isinstance(f, np.ufunc):
             return "pure"
         owner = getattr(f, "__self__", None)
-        if isinstance(owner, DRAWS):
-            return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
         if isinstance(owner, np.ufunc):
             return "at" if f.__name__ == "at" else "pure"
         if isinstance(owner, types.ModuleType) or owner is None:
             module = getattr(f, "__module__", None) or getattr(owner, "__name__", "")
             root = str(module).partition(".")[0]
             if str(module).startswith("numpy.random"):
-                return "draw"
+                return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
             if root in ("numpy", "math", "scipy", "builtins", "_operator"):
                 return "pure"
             if root in ("time", "os", "posix", "sys", "json", "gc"):
@@ -378,6 +409,28 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     def target(site: int, x: Any) -> Any:
         return Target(site, x) if type(x) in ARRAYS else x
 
+    class Shaped:
+        """Stands for an array in ``x.shape = shape``: the same memory, from now on in a new shape."""
+
+        __slots__ = ("array", "site")
+
+        def __init__(self, site: int, array: Any) -> None:
+            self.site = site
+            self.array = array
+
+        @property
+        def shape(self) -> Any:
+            return self.array.shape
+
+        @shape.setter
+        def shape(self, shape: Any) -> None:
+            before = self.array.view()
+            self.array.shape = shape
+            append((self.site, RESHAPED, (before,), None, self.array, None))
+
+    def shaped(site: int, x: Any) -> Any:
+        return Shaped(site, x) if type(x) in ARRAYS else x
+
     ops_of_site: dict[int, tuple[Any, Any]] = {}
 
     def operators(site: int) -> tuple[Any, Any]:
@@ -442,6 +495,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     hooks["@bp.getitem"] = getitem
     hooks["@bp.attr"] = attr
     hooks["@bp.target"] = target
+    hooks["@bp.shaped"] = shaped
     hooks["@bp.aug"] = aug
     hooks["@bp.aug_attr"] = aug_attr
     hooks["@bp.aug_item"] = aug_item
@@ -528,6 +582,8 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
 
     def draw(site: int, f: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
+            if kwargs and kwargs.get("out") is not None:
+                return into(site, SOURCE, f, args, kwargs)
             out = f(*args, **kwargs)
             record(site, SOURCE, (), None, out)
             return out
@@ -670,7 +726,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
         if main():
             loops.append(LoopInstance(site))
             if len(loops) == 1 or len(loops) > 500:
-                recorder.policy.outermost(recorder)
+                recorder.ask(recorder.policy.outermost)
 
     def iteration(site: int) -> bool:
         if not main():
@@ -679,7 +735,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             instance = loops[depth]
             if instance.site == site:
                 del loops[depth + 1 :]
-                return bool(recorder.policy.iteration(recorder, instance))
+                return bool(recorder.ask(recorder.policy.iteration, instance))
         return bool(builtins.__dict__["@bp.on"])
 
     def loop_end(site: int) -> None:
@@ -689,7 +745,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             if loops[depth].site == site:
                 instance = loops[depth]
                 del loops[depth:]
-                recorder.policy.loop_end(recorder, instance)
+                recorder.ask(recorder.policy.loop_end, instance)
                 return
 
     def walk(site: int, x: Any) -> Iterator[Any]:

@@ -8,6 +8,8 @@ been made within the log is a leaf.
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +18,16 @@ import numpy as np
 
 from backproof.trace import primitives
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import ARRAYS, CALL, FLOW, OPAQUE, SOURCE, TRACKED, Event
+from backproof.trace.recorder import (
+    ARRAYS,
+    CALL,
+    FLOW,
+    OPAQUE,
+    RESHAPED,
+    SOURCE,
+    TRACKED,
+    Event,
+)
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
@@ -119,7 +130,11 @@ class Tape:
         """(event, site, callee's name) of the calls of instrumented code, in order of time."""
         self.flows: dict[int, list[tuple[int, int]]] = {}
         """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
+        self.draws: dict[int, int] = {}
+        """event -> site of what came from outside: random draws, shuffles, files."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
+        self._overwritten: dict[int, list[tuple[int, Any, Any, Any, Any]]] | None = None
+        """`undo` by the id of the array that owns the memory."""
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
@@ -219,7 +234,12 @@ class Tape:
         return obj
 
     def _restore(self, obj: Any, owner: Any, event: int) -> Any:
-        records = [r for r in self.undo if r[0] > event and r[1] is owner]
+        if self._overwritten is None:
+            self._overwritten = {}
+            for record in self.undo:
+                self._overwritten.setdefault(id(record[1]), []).append(record)
+        known = self._overwritten.get(id(owner), [])
+        records = known[bisect.bisect_right(known, event, key=operator.itemgetter(0)) :]
         if not records:
             return obj
         buffer = owner.copy(order="K")
@@ -266,6 +286,7 @@ class Tape:
         """
         if base is not None:
             run = Run(list(base.env))
+            self.complete(run)
         else:
             run = Run([None] * len(self.nodes))
         env = run.env
@@ -318,6 +339,10 @@ class Tape:
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
+
+    def complete(self, run: Run) -> None:
+        """Give a run made earlier a place for each node that has been appended since."""
+        run.env.extend([None] * (len(self.nodes) - len(run.env)))
 
     def _stored(self, operation: Operation, result: Any, double: bool) -> Any:
         """Give a result the dtype and shape of the array that it is stored into."""
@@ -457,7 +482,7 @@ class _Builder:
     def tree(self, value: Any) -> Any:
         """Replace tracked values by references."""
         kind = type(value)
-        if kind in TRACKED:
+        if kind in TRACKED and kind is not np.bool_:
             return Ref(self.ref(value))
         if kind is list:
             return [self.tree(item) for item in value]
@@ -571,6 +596,8 @@ class _Builder:
     def add(self, event: Event) -> None:
         site, function, args, kwargs, out, undo = event
         self.site = site
+        if function is SOURCE:
+            self.tape.draws[self.event] = site
         if undo is None:
             if function is CALL:
                 self.tape.calls.append((self.event, site, args[0]))
@@ -581,7 +608,16 @@ class _Builder:
             if function is SOURCE:
                 self.bind(out, self.leaf(out, "draw"))
                 return
+            if function is RESHAPED:
+                before = self.ref(out)
+                self.tape.nodes[before].obj = args[0]
+                self.bind(out, self.emit(site, np.reshape, (Ref(before), out.shape), {}, out))
+                return
             refs = self.tree(args)
+            if type(out) is np.bool_ or type(out) is bool:
+                # There are two of each, shared by all: a truth value has no identity.
+                self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
+                return
             if id(out) in self.known:
                 return  # it exists: float(x), max(0, x), or made by instrumented code below
             if function is OPAQUE:
@@ -591,8 +627,11 @@ class _Builder:
             self.bind(out, node)
             return
         array, key, old = undo
+        self.event -= 1  # views of what was there before the store
         before = self.ref(array)
         refs = self.tree(args)
+        read = self.tree(kwargs) if kwargs else {}
+        self.event += 1
         owner = primitives.owner_of(array)
         self.tape.undo.append((self.event, owner, array, key, old))
         self.tape._changed.add(id(owner))
@@ -601,9 +640,7 @@ class _Builder:
         elif function is OPAQUE:
             node = self.opaque(site, (Ref(before), *refs), kwargs, array)
         else:
-            node = self.emit(
-                site, function, refs, self.tree(kwargs) if kwargs else {}, array, mutates=True
-            )
+            node = self.emit(site, function, refs, read, array, mutates=True)
         self.store(array, node)
 
     def opaque(self, site: int, refs: Any, kwargs: Any, out: Any) -> int:

@@ -56,7 +56,7 @@ class CompiledSession:
         self.hidden = sum(sizes[1:-1])
         self.places = np.arange(n, dtype=np.int64)
         self.masks = np.empty(self.size * self.hidden if plan.dropout else 0, theta.dtype)
-        self.carried = np.zeros(7)
+        self.carried = np.zeros(8)
         nothing = np.empty(0, theta.dtype)
         weights = sum(a * b for a, b in pairwise(sizes))
         self.fixed: tuple[Any, ...] = (
@@ -131,6 +131,7 @@ class CompiledSession:
         carried[steps.FIRST_COST] = state.first_cost
         carried[steps.LIMIT] = math.inf if math.isnan(state.first_cost) else state.limit()
         carried[steps.STEPS] = state.steps
+        carried[steps.GOOD_STEPS] = state.good_steps
         shuffled = self.plan.shuffle and self.batches > 1
         if not shuffled and not self.plan.dropout:
             return self._call(0, 0, self.batches, rates, costs, norms)
@@ -171,6 +172,7 @@ class CompiledSession:
         )
         self.state.first_cost = float(carried[steps.FIRST_COST])
         self.state.steps = int(carried[steps.STEPS])
+        self.state.good_steps = int(carried[steps.GOOD_STEPS])
         if ok:
             return None
         layer = int(carried[steps.LAYER]) or None

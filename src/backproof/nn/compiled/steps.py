@@ -13,7 +13,7 @@ CODES: Final = {"gd": GD, "sgd": SGD, "rmsprop": RMSPROP, "adam": ADAM, "adamw":
 # Places in the array of settings.
 MOMENTUM, NESTEROV, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY, ALPHA, DROPOUT, CLIP = range(9)
 # Places in the array of what a kernel hands back, or carries from call to call.
-FIRST_COST, LIMIT, STEPS, TOTAL, EPOCH, LAYER, COST = range(7)
+FIRST_COST, LIMIT, STEPS, TOTAL, EPOCH, LAYER, COST, GOOD_STEPS = range(8)
 
 
 @part
@@ -31,6 +31,7 @@ def take_note(cost: float, carried: Any, theta: Any, good: Any) -> None:
     if cost <= 2.0 * carried[FIRST_COST]:
         for i in range(len(theta)):
             good[i] = theta[i]
+        carried[GOOD_STEPS] = carried[STEPS]
 
 
 @part

@@ -1,0 +1,60 @@
+"""Recognises a training loop: two iterations of it in a row that change the same parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backproof.trace.recorder import TRACKED, Event, LoopInstance
+from backproof.trace.tape import Tape, build
+from backproof.updates import Update, chained, find_updates, read_in
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A loop that may be the training loop: two iterations of it, as positions in the log."""
+
+    site: int
+    bounds: tuple[int, int, int]
+    sites: frozenset[int]
+    count: int
+    around: tuple[LoopInstance, ...] = ()
+    """The loops that run around it."""
+    later: list[tuple[int, int]] = field(default_factory=list)
+    """Its first iteration each time that it was entered again, as positions in the log."""
+
+
+def repeated_updates(
+    log: Sequence[Event], bounds: tuple[int, int, int]
+) -> tuple[Tape, list[Update]]:
+    """Return the tape and the updates of two iterations, ``log[first:second]`` and ``log[second:end]``.
+
+    Only those of values that go from the one to the other.
+    """
+    first, _, end = bounds
+    tape = build(log, first, end, bounds)
+    a, b, c = tape.boundaries
+    before = find_updates(tape, a, b, later=read_in(tape, b, c))
+    after = find_updates(tape, b, c, sites=sites_of(tape, before)) if before else []
+    return tape, chained(before, after)
+
+
+def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:
+    """Return the source sites that updates are made at."""
+    return frozenset(site for update in updates for site in update.sites(tape))
+
+
+def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
+    """Return the ids of all values that are read between two positions of the log."""
+    found: set[int] = set()
+    stack: list[Any] = []
+    for position in range(start, stop):
+        stack.extend(log[position][2])
+        while stack:
+            value = stack.pop()
+            if type(value) in TRACKED:
+                found.add(id(value))
+            elif type(value) in (list, tuple):
+                stack.extend(value)
+    return found

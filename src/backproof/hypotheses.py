@@ -1,0 +1,275 @@
+"""The costs that gradients may belong to: the program's own scalars, and registered ones."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.costs import COSTS, pairs, total
+from backproof.roles import Parameter
+from backproof.trace.appended import append, is_appended, site_like
+from backproof.trace.primitives import strided_view
+from backproof.trace.site import SITES
+from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.updates import ADD, dependence, keeps
+
+#: Executions of one expression that are summed to a cost (samples of a step, time steps).
+MOST_EXECUTIONS = 5_000
+#: Places in the source where output meets labels.
+MOST_JOINS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A place where data first meets a value of all parameters: ``A - Y``, ``Y / A``.
+
+    `labels` is the node of the data, or the number itself where it is an int of Python's.
+    """
+
+    output: int
+    labels: int | None
+    number: float
+    operation: int
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """A cost that the gradients may belong to.
+
+    A scalar of the program, or a registered cost (`registered`) where output and labels meet
+    (`joins`); both are a `node` of the tape. ``after`` is true where the cost was computed with the
+    updated parameters.
+    """
+
+    title: str
+    node: int
+    joins: tuple[Join, ...] = ()
+    after: bool = False
+    line: int = 0
+    own: bool = False
+    """The program computes this cost for its own sake, in the step's forward pass."""
+    exact: bool = False
+    """The gradients are promised to be those of this very cost: no scale, no other cost."""
+    held: frozenset[int] = frozenset()
+    """Nodes that the cost does not vary through: what another cost's update made."""
+
+    @property
+    def registered(self) -> bool:
+        """Whether the program itself computes no such cost."""
+        return bool(self.joins)
+
+    def seeds(self, run: Run) -> dict[int, Any] | None:
+        """Return the cotangents that start the sweep; None where the cost has no value."""
+        value = run.env[self.node]
+        if value is None or (self.registered and not np.isfinite(value)):
+            return None
+        one = type(value) is float or np.ndim(value) == 0
+        return {self.node: 1.0 if one else np.ones(np.shape(value))}
+
+
+def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> list[Hypothesis]:
+    """Return the scalars of the step that depend on parameters and do not feed the updates.
+
+    An expression that is evaluated several times in the step, once for each sample, stands for the
+    sum of its values as well.
+    """
+    new = {n for p in params for n in p.new}
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    bits_new = {n: 1 << i for i, p in enumerate(params) for n in p.new}
+    reach_old = dependence(tape, bits, 0, len(tape.operations))
+    reach_new = _dependence_after(tape, bits_new)
+    feeding = tape.ancestors(new)
+    shared = {n for n in feeding if reach_old.get(n)} - set(bits) - new
+    read = data_read(tape, feeding, set(bits) | new)
+    found: list[tuple[int, int, Hypothesis]] = []
+    executions: dict[tuple[int, bool], list[int]] = {}
+    for operation in reversed(tape.operations):
+        out = operation.out
+        obj = tape.nodes[out].obj
+        if is_appended(operation):
+            continue
+        if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+            continue
+        after = reach_new.get(out, 0)
+        mask = after or reach_old.get(out, 0)
+        if not mask:
+            continue
+        hypothesis = Hypothesis(
+            _title(operation), out, after=bool(after), line=operation.where.span.line
+        )
+        if not OTHER_SCALARS.search(hypothesis.title.lower()) and is_terminal(tape, out):
+            before = tape.ancestors([out])
+            hypothesis.own = not shared.isdisjoint(before) or (
+                bool(read) and data_read(tape, before, set(bits) | new) == read
+            )
+        found.append((bin(mask).count("1"), out, hypothesis))
+        executions.setdefault((operation.site, bool(after)), []).append(out)
+    found.sort(key=lambda item: (-item[0], -item[1]))
+    chosen: list[Hypothesis] = []
+    sums: list[Hypothesis] = []
+    seen: dict[int, int] = {}
+    for _, out, hypothesis in found:
+        site = tape.operations[tape.nodes[out].operation or 0].site
+        if seen.get(site, 0) >= 2:
+            continue
+        seen[site] = seen.get(site, 0) + 1
+        chosen.append(hypothesis)
+        members = executions[site, hypothesis.after]
+        if seen[site] == 1 and 1 < len(members) <= MOST_EXECUTIONS:
+            sums.append(_summed(tape, hypothesis, members[::-1]))
+        if len(chosen) >= limit:
+            break
+    return chosen + sums
+
+
+def is_terminal(tape: Tape, node: int) -> bool:
+    """Whether nothing but totals, comparisons and other forms of a scalar is made of it."""
+    for index in tape.users[node]:
+        user = tape.operations[index]
+        if type(tape.nodes[user.out].obj) in (bool, np.bool_):
+            continue
+        if keeps(user):
+            if not is_terminal(tape, user.out):
+                return False
+        elif user.function not in ADD or any(
+            n != node and tape.nodes[n].operation is not None for n in user.inputs
+        ):
+            return False
+    return True
+
+
+def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
+    """Return which arrays of data are read on the way to some values, and in which shapes.
+
+    A cost over all samples reads another shape of the data than a step over a batch of them.
+    """
+    found = set()
+    for operation in tape.operations:
+        if operation.out not in nodes:
+            continue
+        for node in operation.inputs:
+            leaf = node
+            while (made := tape.producer(leaf)) is not None and made.function in VIEWS:
+                leaf = made.inputs[0]
+            obj = tape.nodes[leaf].obj
+            if tape.nodes[leaf].operation is None and leaf not in params and np.ndim(obj):
+                if operation.function not in VIEWS and is_differentiable(obj):
+                    found.add((leaf, np.shape(tape.nodes[node].obj)))
+    return found
+
+
+#: Operations that pick a part of the data.
+VIEWS = {operator.getitem, strided_view, np.take}
+#: Scalars that programs print besides their cost.
+OTHER_SCALARS = re.compile(r"acc|correct|norm|grad|reward|score|rate|count|precision|recall")
+
+
+def _summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypothesis:
+    """Return the sum of several executions of a cost's expression."""
+    last = tape.producer(hypothesis.node)
+    assert last is not None
+    args = tuple(Ref(n) for n in members)
+    node = append(tape, total, args, site_like(last.site))
+    return Hypothesis(
+        hypothesis.title, node, after=hypothesis.after, line=hypothesis.line, own=hypothesis.own
+    )
+
+
+def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
+    """Dependence on updated values only (the update itself is where it starts)."""
+    depends = dict(bits)
+    for operation in tape.operations:
+        if operation.out in bits:
+            continue
+        mask = 0
+        for node in operation.inputs:
+            mask |= depends.get(node, 0)
+        if mask:
+            depends[operation.out] = mask
+    return depends
+
+
+def _title(operation: Operation) -> str:
+    where = operation.where
+    if where.targets and where.is_value:
+        return where.targets[0]
+    return where.text
+
+
+# ---- outputs, labels and registered costs ---------------------------------------------------------
+
+
+def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
+    """Return the places where labels meet the output; the author's backward pass begins there.
+
+    Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
+    come last, since the derivative ``1 - a`` looks the same.
+    """
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    counts = {node: mask.bit_count() for node, mask in depends.items()}
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
+    found: list[Join] = []
+    numbers: list[Join] = []
+    seen: set[tuple[int, int]] = set()
+    for operation in tape.operations:
+        if is_appended(operation):
+            break
+        values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
+        if not values:
+            continue
+        for value in values:
+            for labels in operation.inputs:
+                if depends.get(labels) or (value, labels) in seen:
+                    continue
+                if _fits(tape, value, labels):
+                    seen.add((value, labels))
+                    found.append(Join(value, labels, 0.0, operation.index))
+        if operation.function is operator.sub and type(tape.nodes[values[0]].obj) is float:
+            number = [a for a in operation.args if type(a) is int]
+            if number:
+                numbers.append(Join(values[0], None, float(number[0]), operation.index))
+        if len(found) >= limit:
+            break
+    return [*found, *numbers][:limit]
+
+
+def _fits(tape: Tape, value: int, labels: int) -> bool:
+    a, y = tape.nodes[value].obj, tape.nodes[labels].obj
+    if not isinstance(y, (np.ndarray, np.generic, float)):
+        return False
+    made = tape.producer(labels)
+    if made is not None and not made.inputs:
+        return False  # an accumulator that starts with zeros
+    return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
+
+
+def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:
+    """Return the registered costs of the outputs and labels of a step.
+
+    All executions of one expression belong to one cost: the samples of a batch, the time steps.
+    """
+    groups: dict[int, list[Join]] = {}
+    for join in output_joins(tape, params, limit=MOST_EXECUTIONS):
+        groups.setdefault(tape.operations[join.operation].site, []).append(join)
+    found = []
+    for site, joins in list(groups.items())[:MOST_JOINS]:
+        args = tuple(
+            a
+            for j in joins
+            for a in (Ref(j.output), j.number if j.labels is None else Ref(j.labels))
+        )
+        values = [tape.value(a.node) if type(a) is Ref else a for a in args]
+        for cost in COSTS:
+            if all(cost.applies(a, y) for a, y in pairs(values)):
+                node = append(tape, cost, args, site_like(site))
+                line = SITES[site].span.line
+                found.append(Hypothesis(cost.title, node, tuple(joins), line=line))
+    return found
