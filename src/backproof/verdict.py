@@ -377,7 +377,7 @@ class Verdict:
             findings=tuple(findings),
             script_exit=outcome.exit_status,
             sources=sources,
-            warnings=(*outcome.warnings, *self.warnings),
+            warnings=(*outcome.warnings, *self.warnings, *self.witness.failures),
         )
 
 

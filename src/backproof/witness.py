@@ -55,8 +55,7 @@ SMALLEST = 1e-2
 AGREES = 1e-5
 #: Differences count if what they leave open is below this share of what is at stake.
 SHARP = 0.02
-
-
+#: What a copy makes of the program's output where the program computes no cost.
 FORMULAS = {cost.title: cost for cost in COSTS}
 
 
@@ -116,7 +115,7 @@ class Witness:
         try:
             self._sleeper = fall_asleep(recorder, site, FORMULAS)
         except OSError as error:
-            self.failures.append(str(error))
+            self.failures.append(f"the program could not be copied: {error}")
             return False
         self.again = self._sleeper is None
         self._log = recorder.log
@@ -159,7 +158,7 @@ class Witness:
         except Exception as error:
             if is_testing():
                 raise
-            self.failures.append(repr(error))
+            self.failures.append(f"step {evidence.step} could not be run again: {error!r}")
             return {}
 
     def _ask(self, sleeper: Sleeper, evidence: StepEvidence) -> dict[int, bool]:
