@@ -327,7 +327,14 @@ class Verdict:
         self.findings.setdefault((finding.code, finding.span.line), finding)
 
     def _upheld(self) -> list[Finding]:
-        """Return the findings, without accusations that the program itself has contradicted."""
+        """Return the findings, without accusations that the program itself has contradicted.
+
+        What a step before the first copy called by another name is known by its line.
+        """
+        lines = {h.line for h in self.histories.values() if h.contradicted} - {0}
+        for history in self.histories.values():
+            if history.line in lines and history.witness != "program":
+                history.contradicted = True
         contradicted = {h.name for h in self.histories.values() if h.contradicted}
         return [
             f for f in self.findings.values()
@@ -342,6 +349,7 @@ class Verdict:
         """Put everything together."""
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
+        findings = self._upheld()
         parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
         if "wrong" in statuses:
@@ -360,7 +368,7 @@ class Verdict:
             status=status, cost_expression=cost[0], cost_line=cost[1],
             parameters=parameters, reason=reason,
         )  # fmt: skip
-        findings = self.training.triaged(self._upheld(), status, steps)
+        findings = self.training.triaged(findings, status, steps)
         return Report(
             script=target,
             status=outcome.status,
@@ -369,7 +377,7 @@ class Verdict:
             findings=tuple(findings),
             script_exit=outcome.exit_status,
             sources=sources,
-            warnings=(*outcome.warnings, *self.warnings),
+            warnings=(*outcome.warnings, *self.warnings, *self.witness.failures),
         )
 
 

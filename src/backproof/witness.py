@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +30,10 @@ from backproof.trace.tape import Tape
 #: CPU seconds that all costs of a run may take; wrong gradients may have the larger number.
 BUDGET, WRONG_BUDGET = 0.3, 1.0
 #: Steps at whose start a copy is made: later ones seldom claim what has not been claimed before.
+#: While a copy sleeps, memory that is written to is copied (big nets: 0.15 s a judged step), so a
+#: step of more bytes than `LIGHT` is watched only until all that it claims has been answered.
 MOST_COPIES = 6
+LIGHT = 5_000_000
 #: A step that takes more CPU seconds than this is not run again.
 LONGEST = 1.0
 #: Seconds that one evaluation may take: so many, or so many times the recorded step's. One that
@@ -51,8 +55,7 @@ SMALLEST = 1e-2
 AGREES = 1e-5
 #: Differences count if what they leave open is below this share of what is at stake.
 SHARP = 0.02
-
-
+#: What a copy makes of the program's output where the program computes no cost.
 FORMULAS = {cost.title: cost for cost in COSTS}
 
 
@@ -61,6 +64,7 @@ class Claim:
     """What the adjoint says about one parameter, and how it would show in the cost."""
 
     index: int
+    name: str
     wrong: bool
     size: float
     """What the step sizes are relative to."""
@@ -88,6 +92,9 @@ class Witness:
     failures: list[str] = field(default_factory=list)
     _sleeper: Sleeper | None = None
     _log: list[Any] = field(default_factory=list)
+    _heavy: bool = False
+    _settled: bool = False
+    """All claims of the last step that was asked about have been answered."""
     _begun: tuple[float, float] = (0.0, 0.0)
     _patience: float = SHORTEST
     _answered: set[tuple[str, bool]] = field(default_factory=set)
@@ -97,13 +104,18 @@ class Witness:
     def watch(self, recorder: Recorder, site: int) -> bool:
         """A step begins that will be judged; True in a copy that is to run it, recorder started."""
         self.end()
-        if self.copies >= MOST_COPIES or self.seconds >= WRONG_BUDGET or obstacle():
+        if (
+            self.copies >= MOST_COPIES
+            or (self._settled and self._heavy)
+            or self.seconds >= WRONG_BUDGET
+            or obstacle()
+        ):
             return False
         self.copies += 1
         try:
             self._sleeper = fall_asleep(recorder, site, FORMULAS)
         except OSError as error:
-            self.failures.append(str(error))
+            self.failures.append(f"the program could not be copied: {error}")
             return False
         self.again = self._sleeper is None
         self._log = recorder.log
@@ -112,6 +124,10 @@ class Witness:
 
     def recorded(self) -> None:
         """The step is over, and will now be judged."""
+        if self._sleeper is None:
+            return
+        sizes = (getattr(event[4], "nbytes", 0) for event in self._log[:20_000])
+        self._heavy = len(self._log) > 20_000 or sum(sizes) > LIGHT
         self._patience = max(SHORTEST, TIMES * (time.perf_counter() - self._begun[0]))
         if time.process_time() - self._begun[1] > LONGEST:
             self.end()
@@ -142,29 +158,33 @@ class Witness:
         except Exception as error:
             if is_testing():
                 raise
-            self.failures.append(repr(error))
+            self.failures.append(f"step {evidence.step} could not be run again: {error!r}")
             return {}
 
     def _ask(self, sleeper: Sleeper, evidence: StepEvidence) -> dict[int, bool]:
         found: dict[int, bool] = {}
-        for view in (evidence, None):
-            view = view or unmoved(evidence)
-            made = question_of(view, self._log, self._answered, self._patience)
+        for at in ("jittered", "recorded"):
+            view = evidence if at == "jittered" else unmoved(evidence)
+            made = question_of(view, self._log, self._patience, self._is_open)
+            self._settled = made is None
             if made is None:
-                return found
+                break
             question, claims, epsilon = made
             dialogue = Dialogue(self, sleeper, epsilon)
-            if not dialogue.begin(question):
-                if evidence.jitter and not dialogue.over:
-                    continue  # it takes another path there than the recorded one
-                return found
-            for number, claim in enumerate(claims):
-                answer = dialogue.about(number, claim)
-                if answer is not None:
-                    found[claim.index] = answer
-                    self._answered.add((evidence.params[claim.index].name, claim.wrong))
-            return found
+            if dialogue.begin(question):
+                answers = [dialogue.about(number, claim) for number, claim in enumerate(claims)]
+                found = {c.index: a for c, a in zip(claims, answers, strict=True) if a is not None}
+                self._answered.update((c.name, c.wrong) for c in claims if c.index in found)
+                self._settled = len(found) == len(claims)
+                break
+            if dialogue.over or not evidence.jitter:
+                break
+            # There the program takes another path than the recorded one.
         return found
+
+    def _is_open(self, name: str, wrong: bool) -> bool:
+        """Whether the program may yet be asked about a claim."""
+        return (name, wrong) not in self._answered and (wrong or self.seconds < BUDGET)
 
 
 def unmoved(evidence: StepEvidence) -> StepEvidence:
@@ -262,7 +282,7 @@ class Dialogue:
 
 
 def question_of(
-    evidence: StepEvidence, log: list[Any], answered: set[tuple[str, bool]], patience: float
+    evidence: StepEvidence, log: list[Any], patience: float, is_open: Callable[[str, bool], bool]
 ) -> tuple[Question, list[Claim], float] | None:
     """Return what to ask the copy about a judged step, wrong gradients first; None for nothing."""
     fit, tape = evidence.fit, evidence.tape
@@ -273,6 +293,12 @@ def question_of(
         return None
     node, event = goal
     nodes = [n for p in evidence.params for n in p.old]
+    claims = [
+        claim for index in range(len(evidence.params))
+        if (claim := _claim(evidence, index, nodes, is_open)) is not None
+    ]  # fmt: skip
+    if not claims:
+        return None
     places, base = [], []
     for n in nodes:
         if tape.nodes[n].operation is not None or tape.nodes[n].kind != "leaf":
@@ -286,12 +312,6 @@ def question_of(
         return None
     epsilon = _epsilon(tape, node)
     if epsilon is None:
-        return None
-    claims = [
-        claim for index in range(len(evidence.params))
-        if (claim := _claim(evidence, index, nodes, answered)) is not None
-    ]  # fmt: skip
-    if not claims:
         return None
     claims.sort(key=lambda claim: not claim.wrong)
     labels = None
@@ -335,7 +355,7 @@ def _epsilon(tape: Tape, node: int) -> float | None:
 
 
 def _claim(
-    evidence: StepEvidence, index: int, nodes: list[int], answered: set[tuple[str, bool]]
+    evidence: StepEvidence, index: int, nodes: list[int], is_open: Callable[[str, bool], bool]
 ) -> Claim | None:
     """Return what is claimed about a parameter, unless it is nothing or has been asked before."""
     fit, parameter = evidence.fit, evidence.params[index]
@@ -343,7 +363,7 @@ def _claim(
     assert fit.run is not None
     status, reason = evidence.status(index)
     wrong = status == "wrong"
-    if status == "unverified" or reason == "zero" or (parameter.name, wrong) in answered:
+    if status == "unverified" or reason == "zero" or not is_open(parameter.name, wrong):
         return None
     truth, decides = fit.matches[index].truth, decisive(evidence, index)
     if truth is None or decides is None or not decides[1]:
@@ -357,4 +377,4 @@ def _claim(
         moves[nodes.index(n)] = part.reshape(value.shape)
         offset += value.size
         size = max(size, float(np.max(np.abs(value), initial=0.0)))
-    return Claim(index, wrong, size, moves, float(truth @ direction), stake)
+    return Claim(index, parameter.name, wrong, size, moves, float(truth @ direction), stake)

@@ -182,25 +182,41 @@ class Hunt:
         self, candidates: list[Candidate], trial: Trial, base: Files,
         partial: list[tuple[Candidate, Judgement]],
     ) -> tuple[Candidate, Judgement] | None:  # fmt: skip
-        """Try some candidates; return one that makes everything right."""
+        """Try some candidates; return the first that makes everything right.
+
+        Trials run beside each other: what ends early waits for those that stand before it.
+        """
         whole: tuple[Candidate, Judgement] | None = None
-        queue = ((c, tuple((c.path, e) for e in c.edits)) for c in candidates if not self.late())
+        best: tuple[int, Judgement] | None = None
+        running: set[int] = set()
+
+        def queue() -> Iterator[tuple[int, Edits]]:
+            for number, candidate in enumerate(candidates):
+                if best is not None or self.late():
+                    return
+                running.add(number)
+                yield number, tuple((candidate.path, edit) for edit in candidate.edits)
+
         own = any(step.own_cost for step in trial.steps)
         results = self.workshop.try_all(
-            queue, base, judged=JUDGED, strict=True, own=own, cost=anchor(trial)
+            queue(), base, judged=JUDGED, strict=True, own=own, cost=anchor(trial)
         )
         with closing(results):  # type: ignore[type-var]
-            for candidate, tried in results:
+            for number, tried in results:
                 if self.progress is not None:
                     self.progress(self.workshop.count)
-                judgement = judge(tried, trial)
+                running.discard(number)
+                candidate, judgement = candidates[number], judge(tried, trial)
                 if judgement.complete and judgement.scaled:
-                    return candidate, judgement
-                if judgement.complete and whole is None:
+                    if best is None or number < best[0]:
+                        best = number, judgement
+                elif judgement.complete and whole is None:
                     whole = (candidate, judgement)
                 elif judgement.better:
                     partial.append((candidate, judgement))
-        return whole
+                if best is not None and min(running, default=best[0]) >= best[0]:
+                    break
+        return whole if best is None else (candidates[best[0]], best[1])
 
     def _candidates(self, report: Report, findings: list[Finding]) -> Iterator[Candidate]:
         """Propose edits in every file that the findings name."""

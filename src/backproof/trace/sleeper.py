@@ -107,14 +107,20 @@ class Sleeper:
         if os.getpid() != self.child.parent:
             return
         self.child.forget()  # it reads this as the end
-        deadline = time.perf_counter() + 0.5
-        while time.perf_counter() < deadline:
-            try:
+        try:
+            deadline = time.perf_counter() + 0.5
+            while time.perf_counter() < deadline:
                 if os.waitpid(self.child.pid, os.WNOHANG)[0]:
                     return
-            except ChildProcessError:
-                return
-            time.sleep(0.0005)
+                time.sleep(0.0005)
+        except ChildProcessError:
+            return
+        except BaseException:
+            self._kill()
+            raise
+        self._kill()
+
+    def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.discard()
