@@ -1,7 +1,7 @@
 """Has trainings verified by the debugger, each in a fork of one process.
 
-Importing NumPy, SciPy and scikit-learn takes longer than such a run; backproof.nn itself is imported
-in the forks, where the debugger instruments it. Run as ``proving.py FOLDER``, with a file
+Importing NumPy, SciPy and scikit-learn takes longer than such a run; backproof.nn itself is
+imported in the forks, where the debugger instruments it. Run as ``proving.py FOLDER``, with a file
 ``NAME.in`` of keyword arguments there for each training; it leaves the report as ``NAME.json``.
 """
 
@@ -44,8 +44,6 @@ def prove(folder: Path, trainings: dict[str, str]) -> dict[str, Any]:
 
 def serve(folder: Path) -> None:
     """Verify the trainings of a folder, one after the other."""
-    import scipy.optimize  # noqa: F401
-    import scipy.sparse
     import sklearn.model_selection  # noqa: F401
 
     from backproof.cli import main
