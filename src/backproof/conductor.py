@@ -311,10 +311,15 @@ class Conductor:
         log = recorder.log
         if len(log) <= self.max_events:
             tape = build(log, 0, len(log))
-            updates = [
-                u for u in find_updates(tape, 0, len(tape.operations))
-                if tape.nodes[u.old].obj is tape.nodes[u.new].obj
-            ]  # fmt: skip
+            updates = find_updates(tape, 0, len(tape.operations))
+            windows = turns(tape, [u for u in updates if u.repeated])
+            if len(windows) > 1:
+                self.steps = len(windows)
+                self._sites = frozenset(s for u in updates for s in u.sites(tape))
+                for begin, end in windows[:MOST_TURNS]:
+                    self._judge(recorder, begin, end, 0)
+                return
+            updates = [u for u in updates if tape.nodes[u.old].obj is tape.nodes[u.new].obj]
             if updates:
                 self.steps = 1
             if not self.lookout.examine(tape, updates, 0):

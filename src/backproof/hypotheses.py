@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.costs import COSTS, pairs, total
 from backproof.roles import Parameter
-from backproof.trace.appended import append, site_like
+from backproof.trace.appended import append, is_appended, site_like
+from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import dependence
+from backproof.updates import ADD, dependence, keeps
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
@@ -50,6 +52,8 @@ class Hypothesis:
     joins: tuple[Join, ...] = ()
     after: bool = False
     line: int = 0
+    own: bool = False
+    """The program computes this cost for its own sake, in the step's forward pass."""
     exact: bool = False
     """The gradients are promised to be those of this very cost: no scale, no other cost."""
     held: frozenset[int] = frozenset()
@@ -81,11 +85,15 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     reach_old = dependence(tape, bits, 0, len(tape.operations))
     reach_new = _dependence_after(tape, bits_new)
     feeding = tape.ancestors(new)
+    shared = {n for n in feeding if reach_old.get(n)} - set(bits) - new
+    read = data_read(tape, feeding, set(bits) | new)
     found: list[tuple[int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
         out = operation.out
         obj = tape.nodes[out].obj
+        if is_appended(operation):
+            continue
         if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
             continue
         after = reach_new.get(out, 0)
@@ -95,6 +103,11 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         hypothesis = Hypothesis(
             _title(operation), out, after=bool(after), line=operation.where.span.line
         )
+        if not OTHER_SCALARS.search(hypothesis.title.lower()) and is_terminal(tape, out):
+            before = tape.ancestors([out])
+            hypothesis.own = not shared.isdisjoint(before) or (
+                bool(read) and data_read(tape, before, set(bits) | new) == read
+            )
         found.append((bin(mask).count("1"), out, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
     found.sort(key=lambda item: (-item[0], -item[1]))
@@ -115,13 +128,57 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     return chosen + sums
 
 
+def is_terminal(tape: Tape, node: int) -> bool:
+    """Whether nothing but totals, comparisons and other forms of a scalar is made of it."""
+    for index in tape.users[node]:
+        user = tape.operations[index]
+        if type(tape.nodes[user.out].obj) in (bool, np.bool_):
+            continue
+        if keeps(user):
+            if not is_terminal(tape, user.out):
+                return False
+        elif user.function not in ADD or any(
+            n != node and tape.nodes[n].operation is not None for n in user.inputs
+        ):
+            return False
+    return True
+
+
+def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
+    """Return which arrays of data are read on the way to some values, and in which shapes.
+
+    A cost over all samples reads another shape of the data than a step over a batch of them.
+    """
+    found = set()
+    for operation in tape.operations:
+        if operation.out not in nodes:
+            continue
+        for node in operation.inputs:
+            leaf = node
+            while (made := tape.producer(leaf)) is not None and made.function in VIEWS:
+                leaf = made.inputs[0]
+            obj = tape.nodes[leaf].obj
+            if tape.nodes[leaf].operation is None and leaf not in params and np.ndim(obj):
+                if operation.function not in VIEWS and is_differentiable(obj):
+                    found.add((leaf, np.shape(tape.nodes[node].obj)))
+    return found
+
+
+#: Operations that pick a part of the data.
+VIEWS = {operator.getitem, strided_view, np.take}
+#: Scalars that programs print besides their cost.
+OTHER_SCALARS = re.compile(r"acc|correct|norm|grad|reward|score|rate|count|precision|recall")
+
+
 def _summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypothesis:
     """Return the sum of several executions of a cost's expression."""
     last = tape.producer(hypothesis.node)
     assert last is not None
     args = tuple(Ref(n) for n in members)
     node = append(tape, total, args, site_like(last.site))
-    return Hypothesis(hypothesis.title, node, after=hypothesis.after, line=hypothesis.line)
+    return Hypothesis(
+        hypothesis.title, node, after=hypothesis.after, line=hypothesis.line, own=hypothesis.own
+    )
 
 
 
@@ -164,6 +221,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     numbers: list[Join] = []
     seen: set[tuple[int, int]] = set()
     for operation in tape.operations:
+        if is_appended(operation):
+            break
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
             continue
@@ -187,7 +246,10 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     a, y = tape.nodes[value].obj, tape.nodes[labels].obj
     if not isinstance(y, (np.ndarray, np.generic, float)):
         return False
-    return np.shape(a) == np.shape(y)
+    made = tape.producer(labels)
+    if made is not None and not made.inputs:
+        return False  # an accumulator that starts with zeros
+    return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
 
 
 def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:

@@ -38,6 +38,8 @@ class Names:
         self._keep: list[Any] = []
         passing = loop_targets(files)
         namespaces = _namespaces(files)
+        self.variables = {k for namespace in namespaces for k in namespace if k not in passing}
+        """Names of variables of frames that are running, and of globals."""
         for namespace in namespaces:
             self._walk({k: v for k, v in namespace.items() if k not in passing})
         for namespace in namespaces:
@@ -108,6 +110,8 @@ class Names:
                 return holder_path
             return text or holder_path or "parameter"
         simple = text.replace("_", "a").replace(".", "a").isalnum() and bool(text)
+        if text in self.variables:
+            return text
         if path is not None and (not simple or path.rpartition(".")[2] != text):
             if text and text.startswith("self.") and simple:
                 return text

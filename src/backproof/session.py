@@ -93,7 +93,7 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
-    verdict.warnings.extend(lookout.warnings)
+    verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     conductor.analysis_seconds += time.perf_counter() - searched
     ended = time.perf_counter()
     report = verdict.report(

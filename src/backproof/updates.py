@@ -79,7 +79,7 @@ def _number(tape: Tape, value: Any) -> float | None:
     if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool):
         return float(value) if np.isrealobj(value) else None
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
-        return float(value.reshape(-1)[0])
+        return float(value.item())
     return None
 
 

@@ -85,6 +85,7 @@ class Verdict:
             return
         evidence = self._evidence(tape, updates, step)
         other = self._other_cost(evidence, updates)
+        evidence.complete()
         self.judged += 1
         if other is not None:
             others = {u.old for p in other.params for u in p.updates}
@@ -124,10 +125,11 @@ class Verdict:
         their = [u for u in updates if u.old in mine]
         other = self._evidence(evidence.tape, their, evidence.step, held)
         found = other.fit
-        if found is None or found.hypothesis.registered or (
-            found.hypothesis.node == fit.hypothesis.node
-        ):
+        if found is None or found.hypothesis.registered:
             return None
+        one, two = fit.hypothesis.node, found.hypothesis.node
+        if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
+            return None  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
 
     def take(self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False) -> None:

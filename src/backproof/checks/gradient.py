@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,16 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.calm import calmed
-from backproof.checks.match import Fit, accept_decay, author_value, compare, is_plausible
+from backproof.checks.choice import (
+    accept_decay,
+    accept_own_rates,
+    at_kinks,
+    best_fit,
+    contradicted,
+    has_penalty,
+    is_full,
+)
+from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.hypotheses import Hypothesis, program_costs, registry
 from backproof.roles import Parameter, parameters, vector
 from backproof.trace.tape import Run, Tape
@@ -19,6 +29,8 @@ from backproof.updates import Update
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
+#: CPU seconds for trying costs on one step.
+PATIENCE = 2.0
 
 
 @dataclass(slots=True)
@@ -35,6 +47,12 @@ class StepEvidence:
     reason: str = ""
     jitter: float = 0.0
     names: Any = None
+
+    def complete(self) -> None:
+        """Give the runs a place for each node that the tape got since."""
+        fits = [*([] if self.fit is None else [self.fit]), *self.others]
+        for run in (self.run, *(f.run for f in fits if f.run is not None)):
+            self.tape.complete(run)
 
     def status(self, index: int) -> tuple[str, str]:
         """Return (status, reason) of a parameter."""
@@ -121,6 +139,7 @@ def judge_step(
     held : frozenset of int
         Nodes that no cost varies through: what the updates of another cost made.
     """
+    started = time.process_time()
     params = parameters(tape, updates, names)
     if not params:
         reason = "no parameter is updated"
@@ -141,34 +160,50 @@ def judge_step(
     fits: list[Fit] = []
     for hypothesis in hypotheses:
         hypothesis.held = held
+        if late(started):
+            break
         if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
             if not any(f.wrong and f.chosen for f in fits):
                 break
-    unfit = all(not fit_.chosen or fit_.wrong for fit_ in fits)
-    if unfit and not exact and penalised(fits, tape) is None:
-        for fit_ in fits:
-            accept_decay(fit_)
-    best = best_fit(fits, len(params))
-    if best is None or best.wrong or not best.chosen:
+    best = best_fit(fits)
+    if not exact and (best is None or not is_full(best)):
+        for fit in fits:
+            if fit.hypothesis.own and not has_penalty(tape, run, fit):
+                accept_decay(fit)
+        best = best_fit(fits)
+    if best is None or not is_full(best):
         known.sort(key=lambda h: h.title not in preferred)
         for hypothesis in known:
             hypothesis.held = held
+            if late(started):
+                break
             if add(fits, tape, run, hypothesis, params):
                 break
-    best = penalised(fits, tape) or best_fit(fits, len(params))
+        best = best_fit(fits)
+    if not exact and (best is None or not is_full(best)):
+        if not any(fit.hypothesis.own for fit in fits):
+            for fit in fits:
+                accept_decay(fit)
+            best = best_fit(fits)
+    best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:
         best = at_kinks(best, tape, run, params)
     if best is not None and best.wrong:
         best, evidence.run = calmed(best, tape, run, params)
     if best is not None and best.wrong and best.chosen:
         accept_own_rates(best, tape, params)
-    if best is not None and not best.chosen and not best.hypothesis.exact:
+    if best is not None and not (best.chosen or best.anchored or best.hypothesis.exact):
         best = None
     if best is not None and best.wrong and not is_plausible(best.scale):
         best = None  # a cost that fits some gradients by chance accuses none
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def late(started: float) -> bool:
+    """Whether the costs of a step have been tried for long enough."""
+    return time.process_time() - started > PATIENCE
 
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
@@ -203,70 +238,6 @@ def add(
         return False
     fits.append(fit)
     return not fit.wrong and bool(fit.chosen)
-
-
-def best_fit(fits: Sequence[Fit], count: int) -> Fit | None:
-    """Return the hypothesis under which most gradients are right (the program's own cost first)."""
-    ranked = sorted(
-        fits,
-        key=lambda f: (
-            len(f.chosen),
-            sum(m.fits for m in f.matches),
-            not f.hypothesis.registered,
-            -abs(float(np.log(abs(f.scale)))),
-        ),
-        reverse=True,
-    )
-    return ranked[0] if ranked else None
-
-
-def penalised(fits: Sequence[Fit], tape: Tape) -> Fit | None:
-    """Return the fit of a cost with a penalty that its gradients lack or take in another strength.
-
-    There is such a cost where one scalar of the program fits up to terms λ·parameter, and another
-    that it is made of, the cost without the penalty, fits as well or better.
-    """
-    for fit in fits:
-        node = fit.hypothesis.node
-        if fit.hypothesis.registered or not fit.wrong or not fit.chosen:
-            continue
-        if not all(fit.matches[i].penalties for i in fit.wrong):
-            continue
-        parts = tape.ancestors([node]) - {node}
-        for other in fits:
-            if other.hypothesis.node in parts and (
-                not other.wrong or all(other.matches[i].penalties for i in other.wrong)
-            ):
-                return fit
-    return None
-
-
-def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
-    """Count a gradient with a step size of its own as right (``eta_s * error * …``)."""
-    forward = tape.ancestors([fit.hypothesis.node])
-
-    def rates(index: int) -> set[float]:
-        feeding = tape.ancestors(params[index].new) - forward
-        values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
-        return {float(v) for v in values if type(v) in (float, np.float64) and v}
-
-    common = {1.0}.union(*(rates(i) for i in fit.chosen))
-    for i in fit.wrong:
-        ratios = np.array([own / other for own in rates(i) for other in common])
-        for level, s, error in fit.matches[i].scales:
-            ratio = s / fit.scale
-            if ratios.size and np.min(np.abs(ratio / ratios - 1)) < 1e-9 and ratio != 1:
-                fit.chosen[i] = (level, s, error)
-                break
-
-
-def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:
-    """Try the other sub-gradients where a value sits exactly at a kink."""
-    for tie in (0.0, 1.0):
-        other = compare(tape, run, best.hypothesis, params, tie=tie)
-        if other is not None and len(other.chosen) > len(best.chosen):
-            best = other
-    return best
 
 
 def confirmed(evidence: StepEvidence, index: int) -> tuple[bool, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,8 @@ class Fit:
     """Parameter index -> the (level, scale, error) that has the common scale."""
     run: Run | None = None
     adjoint: Adjoints | None = None
+    anchored: bool = False
+    """The cost is known to be meant although no gradient is right under it."""
 
     @property
     def right(self) -> list[int]:
@@ -139,7 +141,7 @@ def compare(
     fit = Fit(hypothesis, [], run=point, adjoint=bar)
     for parameter in params:
         fit.matches.append(_match(tape, run, parameter, bar, blocked, hypothesis.after))
-    _common_scale(fit)
+    common_scale(fit)
     return fit
 
 
@@ -225,7 +227,7 @@ def rematch(run: Run, fit: Fit) -> Fit:
         if match.truth is not None and not match.vacuous:
             fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
-    _common_scale(again)
+    common_scale(again)
     return again
 
 
@@ -236,25 +238,32 @@ def penalty_in(
     w = vector(run.env[n] for n in parameter.old)
     if truth.size < 4 or w.size != x.size:
         return None
-    basis = np.stack([truth, w], axis=1)
-    solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
-    rest = float(np.linalg.norm(x - basis @ solution))
-    s, decay = float(solution[0]), float(solution[1])
-    share = abs(decay) * float(np.linalg.norm(w))
-    if not s or rest > TOLERANCE * float(np.linalg.norm(x)) or share < 10 * rest:
-        return None
-    return s, decay / s
+    shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
+    for mask in _masks(shape):
+        basis = np.stack([truth, w * mask], axis=1)
+        solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
+        rest = float(np.linalg.norm(x - basis @ solution))
+        s, decay = float(solution[0]), float(solution[1])
+        share = abs(decay) * float(np.linalg.norm(w * mask))
+        if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= 10 * rest:
+            return s, decay / s
+    return None
 
 
-def accept_decay(fit: Fit) -> None:
-    """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
-    for match in fit.matches:
-        if not match.scales:
-            match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
-    _common_scale(fit)
+def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the parts of a parameter that penalties reach: all, or all but the biases in it."""
+    whole = np.ones(shape)
+    yield whole.reshape(-1)
+    for axis in range(min(len(shape), 2)):
+        for place in (0, -1):
+            part = whole.copy()
+            np.moveaxis(part, axis, 0)[place] = 0.0
+            if 0 < np.count_nonzero(part) < part.size:
+                yield part.reshape(-1)
+                yield 1.0 - part.reshape(-1)
 
 
-def _common_scale(fit: Fit) -> None:
+def common_scale(fit: Fit) -> None:
     """Choose one scale that as many parameters as possible share.
 
     A parameter offers the scales of its levels down to the last that no size factor precedes; the
@@ -305,8 +314,7 @@ def is_plausible(scale: float) -> bool:
         return False
     if is_natural(scale):
         return True
-    factors = np.arange(1, 1001)
-    for value in (size * factors, factors / size):
-        if np.any(np.abs(value - np.rint(value)) <= 1e-9 * np.maximum(value, 1.0)):
-            return True
-    return False
+    factors = np.arange(1.0, 1001.0)
+    values = np.concatenate([size * factors, size / factors])
+    digits = values / 10.0 ** (np.floor(np.log10(values)) - 3)
+    return bool(np.any(np.abs(digits - np.rint(digits)) <= 1e-11 * digits))

@@ -63,6 +63,8 @@ class Scope:
             else:
                 where = operation.where
                 text = where.targets[0] if where.targets and where.is_value else where.text
+                if where.kind.startswith("aug") and not operation.mutates:
+                    text = where.text
             self._texts[node] = " ".join(text.split())
         return self._texts[node]
 

@@ -178,7 +178,7 @@ class StepSearch:
             return ()
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
-        if self.fit.chosen:
+        if self.fit.chosen or self.fit.anchored:
             same = abs(again.scale / self.fit.scale - 1) < SAME
             if not same or not set(self.fit.chosen) <= set(again.chosen):
                 return ()
@@ -208,7 +208,7 @@ class StepSearch:
         old = self.fit.matches[index]
         match = Match(old.parameter, old.truth)
         fill(run, match, self.fit.hypothesis.after)
-        scale = self.fit.scale if self.fit.chosen else None
+        scale = self.fit.scale if self.fit.chosen or self.fit.anchored else None
         return any(
             scale is None or abs(s / scale - 1) < SAME
             for level, s, _ in match.scales

@@ -42,4 +42,9 @@ def site_like(index: int) -> int:
     return known
 
 
+def is_appended(operation: Operation) -> bool:
+    """Whether an operation is one of ours."""
+    return operation.where.kind == "claim"
+
+
 _COPIES: dict[int, int] = {}

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.imports import is_testing
 from backproof.trace.joining import JOINERS, joined
 from backproof.trace.passthrough import HOOKS as PLAIN_HOOKS
 from backproof.trace.primitives import Attribute, Method
@@ -124,6 +125,20 @@ class LoopInstance:
         self.starts: list[int] = []
 
 
+class Idle:
+    """The policy that records nothing."""
+
+    def outermost(self, recorder: Recorder) -> None:
+        """Do nothing."""
+
+    def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
+        """Choose the plain copy."""
+        return False
+
+    def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """Do nothing."""
+
+
 class Recorder:
     """Owns the log and the hooks; a `policy` decides which iterations are recorded.
 
@@ -170,6 +185,19 @@ class Recorder:
         self.recording = False
         builtins.__dict__.update(PLAIN_HOOKS)
         builtins.__dict__["@bp.on"] = False
+
+    def ask(self, question: Callable[..., Any], *about: Any) -> Any:
+        """Ask the policy; where it fails, the program goes on without us, and the report says so."""
+        try:
+            return question(self, *about)
+        except Exception as error:
+            if is_testing():
+                raise
+            self.failures.append(f"the recording ended early: {type(error).__name__}: {error}")
+            self.policy = Idle()
+            self.log.clear()
+            self.close()
+            return False
 
     def _loop_hooks(self) -> None:
         for name in ("@bp.loop", "@bp.iteration", "@bp.loop_end", "@bp.walk"):
@@ -698,7 +726,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
         if main():
             loops.append(LoopInstance(site))
             if len(loops) == 1 or len(loops) > 500:
-                recorder.policy.outermost(recorder)
+                recorder.ask(recorder.policy.outermost)
 
     def iteration(site: int) -> bool:
         if not main():
@@ -707,7 +735,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             instance = loops[depth]
             if instance.site == site:
                 del loops[depth + 1 :]
-                return bool(recorder.policy.iteration(recorder, instance))
+                return bool(recorder.ask(recorder.policy.iteration, instance))
         return bool(builtins.__dict__["@bp.on"])
 
     def loop_end(site: int) -> None:
@@ -717,7 +745,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             if loops[depth].site == site:
                 instance = loops[depth]
                 del loops[depth:]
-                recorder.policy.loop_end(recorder, instance)
+                recorder.ask(recorder.policy.loop_end, instance)
                 return
 
     def walk(site: int, x: Any) -> Iterator[Any]:

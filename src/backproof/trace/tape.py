@@ -8,6 +8,8 @@ been made within the log is a leaf.
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +131,8 @@ class Tape:
         self.flows: dict[int, list[tuple[int, int]]] = {}
         """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
+        self._overwritten: dict[int, list[tuple[int, Any, Any, Any, Any]]] | None = None
+        """`undo` by the id of the array that owns the memory."""
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
@@ -228,7 +232,12 @@ class Tape:
         return obj
 
     def _restore(self, obj: Any, owner: Any, event: int) -> Any:
-        records = [r for r in self.undo if r[0] > event and r[1] is owner]
+        if self._overwritten is None:
+            self._overwritten = {}
+            for record in self.undo:
+                self._overwritten.setdefault(id(record[1]), []).append(record)
+        known = self._overwritten.get(id(owner), [])
+        records = known[bisect.bisect_right(known, event, key=operator.itemgetter(0)) :]
         if not records:
             return obj
         buffer = owner.copy(order="K")
@@ -274,7 +283,8 @@ class Tape:
         Run
         """
         if base is not None:
-            run = Run(base.env + [None] * (len(self.nodes) - len(base.env)))
+            run = Run(list(base.env))
+            self.complete(run)
         else:
             run = Run([None] * len(self.nodes))
         env = run.env
@@ -327,6 +337,10 @@ class Tape:
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
+
+    def complete(self, run: Run) -> None:
+        """Give a run made earlier a place for each node that has been appended since."""
+        run.env.extend([None] * (len(self.nodes) - len(run.env)))
 
     def _stored(self, operation: Operation, result: Any, double: bool) -> Any:
         """Give a result the dtype and shape of the array that it is stored into."""

@@ -1,0 +1,130 @@
+"""Chooses the cost that a step's gradients belong to, among those that were tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backproof.checks.match import Fit, common_scale, compare
+from backproof.roles import Parameter
+from backproof.trace.tape import Run, Tape
+
+
+def is_full(fit: Fit) -> bool:
+    """Whether a cost explains every gradient."""
+    return bool(fit.chosen) and not fit.wrong
+
+
+def best_fit(fits: Sequence[Fit]) -> Fit | None:
+    """Return the hypothesis under which most gradients are right (the program's own cost first)."""
+    return max(
+        fits,
+        key=lambda f: (
+            len(f.chosen),
+            sum(m.fits for m in f.matches),
+            f.hypothesis.own,
+            not f.hypothesis.registered,
+            -abs(float(np.log(abs(f.scale)))),
+        ),
+        default=None,
+    )
+
+
+def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) -> Fit | None:
+    """Return the program's own cost where gradients fit it but for their penalties.
+
+    ``loss = data_loss + λ·ΣW²`` with the gradient of `data_loss` alone, or with another λ: what
+    they fit is a part of the cost, or the cost without its penalty.
+    """
+    for fit in fits:
+        if not fit.hypothesis.own or is_full(fit) or not has_penalty(tape, run, fit):
+            continue
+        if not fit.wrong or not all(fit.matches[i].penalties for i in fit.wrong):
+            continue
+        if not fit.chosen:
+            scales = {s for i in fit.wrong for _, s, _ in fit.matches[i].penalties}
+            shared = _shared(fit, scales)
+            if shared is None:
+                continue
+            fit.scale, fit.anchored = shared, True
+        return fit
+    return None
+
+
+def _shared(fit: Fit, scales: set[float]) -> float | None:
+    """Return the scale, nearest to one, that the penalised gradients of all parameters have."""
+    for s in sorted(scales, key=lambda s: abs(np.log(abs(s)))):
+        if s > 0 and all(
+            any(abs(other / s - 1) < 1e-4 for _, other, _ in fit.matches[i].penalties)
+            for i in fit.wrong
+        ):
+            return s
+    return None
+
+
+def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
+    """Whether a cost contains a term of the parameters alone: ``λ·np.sum(W**2)``."""
+    assert fit.adjoint is not None
+    hypothesis = fit.hypothesis
+    olds = {
+        n for m in fit.matches
+        for n in (m.parameter.new if hypothesis.after else m.parameter.old)
+        if np.size(run.env[n]) > 1
+    }  # fmt: skip
+    pure: set[int] = set()
+    mixed: set[int] = set()
+    within = tape.ancestors([hypothesis.node])
+    for operation in tape.operations:
+        if operation.out not in within or operation.out in olds:
+            continue
+        touched = False
+        for node in operation.inputs:
+            if node in olds or node in pure:
+                touched = True
+            elif node in mixed or np.size(tape.nodes[node].obj) != 1:
+                touched = False
+                break
+        if touched:
+            pure.add(operation.out)
+        elif operation.inputs:
+            mixed.add(operation.out)
+    return any(
+        np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure
+    )
+
+
+def accept_decay(fit: Fit) -> None:
+    """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
+    for match in fit.matches:
+        if not match.scales:
+            match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
+    common_scale(fit)
+
+
+def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
+    """Count a gradient with a step size of its own as right (``eta_s * error * …``)."""
+    forward = tape.ancestors([fit.hypothesis.node])
+
+    def rates(index: int) -> set[float]:
+        feeding = tape.ancestors(params[index].new) - forward
+        values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
+        return {float(v) for v in values if type(v) in (float, np.float64) and v}
+
+    common = {1.0}.union(*(rates(i) for i in fit.chosen))
+    for i in fit.wrong:
+        ratios = np.array([own / other for own in rates(i) for other in common])
+        for level, s, error in fit.matches[i].scales:
+            ratio = s / fit.scale
+            if ratios.size and np.min(np.abs(ratio / ratios - 1)) < 1e-9 and ratio != 1:
+                fit.chosen[i] = (level, s, error)
+                break
+
+
+def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:
+    """Try the other sub-gradients where a value sits exactly at a kink."""
+    for tie in (0.0, 1.0):
+        other = compare(tape, run, best.hypothesis, params, tie=tie)
+        if other is not None and len(other.chosen) > len(best.chosen):
+            best = other
+    return best
