@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
-NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?|\bnan\b|\binf\b")
+NUMBER = re.compile(r"(?<!\w)-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?|\bnan\b|\binf\b")
 #: Lines of a report that say what was found, where, and what to do.
 TELLING = re.compile(r"gradients:|error\[|help:|  see:| +-->")
 

@@ -72,6 +72,11 @@ class History:
     scores: list[float] | None = None
     learning_rate: float = math.nan
 
+    def add(self, costs: Array, norms: Array) -> None:
+        """Take note of some epochs."""
+        self.costs += costs.tolist()
+        self.norms += list(norms)
+
     def forget(self, epochs: int) -> None:
         """Drop the last epochs: their steps were undone."""
         if epochs:
@@ -198,10 +203,12 @@ def train(engine: Engine, watch: Watch) -> None:
         costs, norms = np.empty(k), np.empty((k, len(state.parameters.W)))
         failure = session.train(rates, costs, norms)
         whole = k if failure is None else failure.epoch
-        for i in range(whole):
-            done += 1
-            stop = watch.end(float(costs[i]), norms[i], float(rates[i, -1]), done)
-            if stop:
+        if whole:
+            # Only the last epoch of a chunk is looked at.
+            watch.history.add(costs[: whole - 1], norms[: whole - 1])
+            done += whole
+            last = whole - 1
+            if watch.end(float(costs[last]), norms[last], float(rates[last, -1]), done):
                 return
         if failure is not None:
             halvings += 1
