@@ -154,6 +154,19 @@ def test_tiny_costs_keep_their_digits(sizes: tuple[int, ...]) -> None:
     assert outcome[0] == pytest.approx(np.exp(-40), rel=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 4, 1), (3, 5, 1), (9, 8, 1)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_hidden_layer_of_relus(dtype: Any, sizes: tuple[int, ...], weighted: bool) -> None:
+    n = 700  # two tiles, the second with a rest
+    weight = np.random.default_rng(4).random(n).astype(dtype) if weighted else None
+    X = np.random.default_rng(5).normal(size=(n, sizes[0])).astype(dtype)
+    samples = Samples(X, (X.sum(axis=1) > 0.3).astype(dtype), weight)
+    result = assert_same(Plan("relu", "gd", n, alpha=0.01), sizes, samples, 0.3, epochs=20)
+    assert result["costs"][-1] < result["costs"][0]
+    assert_same(Plan("relu", "gd", 256), sizes, samples, 0.1)
+
+
 def test_without_hidden_layers() -> None:
     plan = Plan("relu", "adam", 100)
     assert_same(plan, (6, 1), make_samples(100, 6, np.float64), 0.05)

@@ -280,7 +280,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             dtype = self.coefs_[0].dtype
             parameters = Parameters.joined(self.coefs_, self.intercepts_, dtype)
-            history = History(list(self.loss_curve_), list(self.gradient_norms_))
+            history = History(list(self.loss_curve_), [self.gradient_norms_])
         if not hasattr(self, "_rng"):
             self._rng = self._generator()
         state = State.start(parameters, self.optimizer, self._rng)
@@ -334,7 +334,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.intercepts_ = parameters.b
         self.loss_curve_ = history.costs
         self.loss_ = history.costs[-1] if history.costs else state.first_cost
-        self.gradient_norms_ = np.array(history.norms).reshape(-1, len(parameters.W))
+        self.gradient_norms_ = np.concatenate([np.empty((0, len(parameters.W))), *history.norms])
         self.validation_scores_ = history.scores
         self.best_validation_score_ = max(history.scores) if history.scores else None
         self.learning_rate_ = history.learning_rate

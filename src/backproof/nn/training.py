@@ -65,7 +65,7 @@ class Course:
 
 @dataclass(slots=True)
 class History:
-    """What is kept of each epoch."""
+    """What is kept of each epoch; ``norms`` in blocks of (epochs, L)."""
 
     costs: list[float] = field(default_factory=list)
     norms: list[Array] = field(default_factory=list)
@@ -75,13 +75,15 @@ class History:
     def add(self, costs: Array, norms: Array) -> None:
         """Take note of some epochs."""
         self.costs += costs.tolist()
-        self.norms += list(norms)
+        self.norms.append(norms)
 
     def forget(self, epochs: int) -> None:
         """Drop the last epochs: their steps were undone."""
         if epochs:
-            for each in (self.costs, self.norms, self.scores or []):
-                del each[-epochs:]
+            del self.costs[-epochs:]
+            self.norms = [np.concatenate(self.norms)[:-epochs]]
+            if self.scores is not None:
+                del self.scores[-epochs:]
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ class Watch:
     def end(self, cost: float, norms: Array, rate: float, done: int) -> bool:
         """Take note of an epoch; return whether to stop. ``done`` counts this call's epochs."""
         self.history.costs.append(cost)
-        self.history.norms.append(norms)
+        self.history.norms.append(norms[np.newaxis])
         self.history.learning_rate = rate
         stop = self.patience_is_over(cost, self.score())
         if self.callbacks or self.report.wants(done):
