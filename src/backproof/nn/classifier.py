@@ -225,6 +225,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         hidden = self._check_parameters()
         known = self.warm_start and hasattr(self, "coefs_")
+        if known:
+            settings.check_same_layers(hidden, self.coefs_)
         X, y = validation.check_inputs(self, X, y=y, reset=not known)
         before: Array | None = self.classes_ if known else None
         classes, y = validation.check_labels(y, before)
@@ -264,6 +266,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "class_weight 'balanced' is not supported for partial_fit: give a dict of weights."
             )
         first = not hasattr(self, "coefs_")
+        if not first:
+            settings.check_same_layers(hidden, self.coefs_)
         X, y = validation.check_inputs(self, X, y=y, reset=first)
         known = validation.check_classes(classes) if first else self.classes_
         if classes is not None and not np.array_equal(np.unique(classes), known):
