@@ -7,18 +7,19 @@ scheduled steps are recorded; in between the program runs its own plain code.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from backproof.candidates import Candidate, readings, repeated_updates, sites_of
+from backproof.clock import Clock
 from backproof.lookout import Lookout
 from backproof.names import Names
 from backproof.trace.recorder import LoopInstance, Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates, turns
+from backproof.witness import Witness
 
 #: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
 #: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
@@ -29,9 +30,9 @@ SCHEDULE = (
 #: may have another cost.
 ENTERED_AGAIN = (1, 2, 3, 4)
 MOST_ENTRIES = 4
-#: Judging stops here (seconds), however long the program runs.
-ANALYSIS_BUDGET = 2.5
-#: Seconds that are left for it in any case when the loop is entered again.
+#: CPU seconds of judging after which no more steps are judged, however long the program runs.
+JUDGING_BUDGET = 2.5
+#: CPU seconds that are left for it in any case when the loop is entered again.
 RESERVE = 1.0
 MOST_BYTES = 120_000_000
 #: Updates judged in an iteration that makes several.
@@ -62,19 +63,22 @@ class Conductor:
         judge: Callable[[Tape, list[Update], int], None],
         *,
         lookout: Lookout | None = None,
+        clock: Clock | None = None,
+        witness: Witness | None = None,
         max_events: int = 400_000,
         max_steps: int | None = None,
     ) -> None:
         self.judge = judge
         self.lookout = lookout or Lookout()
+        self.clock = clock or Clock()
+        self.witness = witness or Witness()
         self.max_events = max_events
         self.max_steps = max_steps
         self.site: int | None = None
         self.steps = 0
         self.too_long = False
         self.recording_step = False
-        self.analysis_seconds = 0.0
-        self._budget = ANALYSIS_BUDGET
+        self._budget = JUDGING_BUDGET
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
@@ -128,15 +132,17 @@ class Conductor:
             self._entered += 1
             if self._entered in ENTERED_AGAIN:
                 self.scheduled.add(self.steps)
-                self._budget = max(self._budget, self.analysis_seconds + RESERVE)
-        if self.lookout.boundary(self.steps, self.analysis_seconds) or self.lookout.hunting:
+                self._budget = max(self._budget, self.clock.judging + RESERVE)
+        if self.lookout.boundary(self.steps, self.clock.analysis) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.analysis_seconds < self._budget:
+        if self.steps in self.scheduled and self.clock.judging < self._budget:
             recorder.log.clear()
             self._inside.clear()
+            if self._watched(recorder):
+                return True
             recorder.start()
             self.recording_step = True
             return True
@@ -241,17 +247,14 @@ class Conductor:
         if seen > 6 and not last and loop.count & (loop.count - 1):
             return
         self.attempts[loop.site] = seen + 1
-        started = time.perf_counter()
-        tape, kept = repeated_updates(recorder.log, (first, second, end))
+        with self.clock.analysing():
+            tape, kept = repeated_updates(recorder.log, (first, second, end))
         if kept:
             sites = sites_of(tape, kept)
             count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)
             found = Candidate(loop.site, (first, second, end), sites, count, around)
-            self.analysis_seconds += time.perf_counter() - started
             self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
-            return
-        self.analysis_seconds += time.perf_counter() - started
 
     def _consider(
         self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]
@@ -287,29 +290,29 @@ class Conductor:
 
     def _lock(self, recorder: Recorder, found: Candidate, *, running: bool = False) -> None:
         """The training loop is known: judge the two iterations that show it."""
-        started = time.perf_counter()
         first, second, end = found.bounds
         self.site, self._sites = found.site, found.sites
         self.steps = found.count
-        self.lookout.before(recorder.log[:first])
-        self._judge(recorder, second, end, self.steps - 1)
-        self._judge(recorder, first, second, self.steps - 2, following=end)
-        for start, stop in found.later:
-            self._judge(recorder, start, stop, self.steps)
+        with self.clock.analysing():
+            self.lookout.before(recorder.log[:first])
+            self._judge(recorder, second, end, self.steps - 1)
+            self._judge(recorder, first, second, self.steps - 2, following=end)
+            for start, stop in found.later:
+                self._judge(recorder, start, stop, self.steps)
         self._entered += len(found.later)
         recorder.log.clear()
         if found is self.candidate:
             self._catch_up(found, running)
         self.candidate = None
-        self.analysis_seconds += time.perf_counter() - started
         if all(loop.site != found.site for loop in recorder.loops):
             recorder.arm()
 
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step."""
-        started = time.perf_counter()
         log = recorder.log
-        if len(log) <= self.max_events:
+        if len(log) > self.max_events:
+            return
+        with self.clock.analysing():
             tape = build(log, 0, len(log))
             updates = find_updates(tape, 0, len(tape.operations))
             windows = turns(tape, [u for u in updates if u.repeated])
@@ -324,7 +327,6 @@ class Conductor:
                 self.steps = 1
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
-        self.analysis_seconds += time.perf_counter() - started
 
     # ---- steps ---------------------------------------------------------------------------------
 
@@ -342,12 +344,21 @@ class Conductor:
         if self.lookout.hunting:
             self.lookout.hunt(log, self.steps, self._sites)
             return
-        if len(log) <= self.max_events:
-            started = time.perf_counter()
-            if not self._move_inside(recorder):
-                self._judge(recorder, 0, len(log), self.steps)
-            self.analysis_seconds += time.perf_counter() - started
+        self.witness.recorded()
+        try:
+            if len(log) <= self.max_events:
+                with self.clock.analysing():
+                    if not self._move_inside(recorder):
+                        self._judge(recorder, 0, len(log), self.steps)
+        finally:
+            self.witness.end()
         log.clear()
+
+    def _watched(self, recorder: Recorder) -> bool:
+        """Let the witness make a copy of a step that begins; True in one that runs the step."""
+        assert self.site is not None
+        with self.clock.analysing():
+            return self.witness.watch(recorder, self.site)
 
     def _move_inside(self, recorder: Recorder) -> bool:
         """Take a loop inside for the training loop where the statements known update nothing.
@@ -409,6 +420,7 @@ class Conductor:
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:
             self.lookout.leave()
+        self.witness.end()
         self.too_long = True
         self.recording_step = False
         recorder.log.clear()

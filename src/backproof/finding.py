@@ -81,7 +81,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ParameterVerdict:
-    """One parameter's gradient over all judged steps."""
+    """One parameter's gradient over all judged steps.
+
+    Attributes
+    ----------
+    witness : {'program', 'replay'} or None
+        What agrees with the adjoint: differences of the program itself, or of the recorded step.
+    """
 
     name: str
     gradient: str
@@ -90,6 +96,7 @@ class ParameterVerdict:
     scale: float | None
     line: int
     reason: str = ""
+    witness: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,6 @@ def _summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypot
     )
 
 
-
 def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
     """Dependence on updated values only (the update itself is where it starts)."""
     depends = dict(bits)
@@ -263,7 +262,9 @@ def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:
     found = []
     for site, joins in list(groups.items())[:MOST_JOINS]:
         args = tuple(
-            a for j in joins for a in (Ref(j.output), j.number if j.labels is None else Ref(j.labels))
+            a
+            for j in joins
+            for a in (Ref(j.output), j.number if j.labels is None else Ref(j.labels))
         )
         values = [tape.value(a.node) if type(a) is Ref else a for a in args]
         for cost in COSTS:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 
 from backproof.checks.objective import judge_evaluation
-from backproof.conductor import ANALYSIS_BUDGET, Conductor, StopRun
+from backproof.conductor import JUDGING_BUDGET, Conductor, StopRun
 from backproof.options import RunOptions
 from backproof.trace.optimisers import Evaluation, Optimisers
 from backproof.trace.recorder import Event, Recorder
@@ -31,7 +30,7 @@ class Objectives:
 
     def _willing(self) -> bool:
         hunting = self.conductor.lookout.hunting
-        return not hunting and self.conductor.analysis_seconds < ANALYSIS_BUDGET
+        return not hunting and self.conductor.clock.judging < JUDGING_BUDGET
 
     def _count(self) -> None:
         limit = self.options.steps
@@ -40,20 +39,19 @@ class Objectives:
         self.conductor.steps += 1
 
     def _judge(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
-        started = time.perf_counter()
-        try:
-            evidence = judge_evaluation(evaluation, log)
-            if isinstance(evidence, str):
-                self.verdict.reason = evidence
-            else:
-                self.verdict.judged += 1
-                self.verdict.take(evidence, claimed=True)
-                self.verdict.show(evidence)
-        except Exception as error:
-            if os.environ.get("BACKPROOF_TESTING"):
-                raise
-            self.verdict.warnings.append(
-                f"evaluation {evaluation.number} could not be judged: "
-                f"{type(error).__name__}: {error}"
-            )
-        self.conductor.analysis_seconds += time.perf_counter() - started
+        with self.conductor.clock.analysing():
+            try:
+                evidence = judge_evaluation(evaluation, log)
+                if isinstance(evidence, str):
+                    self.verdict.reason = evidence
+                else:
+                    self.verdict.judged += 1
+                    self.verdict.take(evidence, claimed=True)
+                    self.verdict.show(evidence)
+            except Exception as error:
+                if os.environ.get("BACKPROOF_TESTING"):
+                    raise
+                self.verdict.warnings.append(
+                    f"evaluation {evaluation.number} could not be judged: "
+                    f"{type(error).__name__}: {error}"
+                )

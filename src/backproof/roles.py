@@ -40,6 +40,20 @@ class Level:
     deep: bool = False
     sign: float = 1.0
     """Sign of the way from the value to the change (an optimiser's root and clipping keep it)."""
+    keys: tuple[Any, ...] = ()
+    """Which part of the value is this parameter's (``step[:4]`` of one step for all)."""
+
+    def value(self, run: Run) -> Any:
+        """Return the level's value in a run, as a vector where it has several nodes; or None."""
+        values = [run.env[n] for n in self.nodes]
+        if any(v is None for v in values):
+            return None
+        if len(values) > 1:
+            return vector(values)
+        value = values[0]
+        for key in self.keys:
+            value = value[key]
+        return value
 
 
 @dataclass(slots=True)
@@ -98,7 +112,14 @@ class Descent:
         deep = rated = False
         sign = factor
         found = [Level((node,), factor, deep, sign)]
+        keys: tuple[Any, ...] = ()
         while len(found) < 30:
+            part = self._part_of(node)
+            if part is not None:
+                node, key = part
+                keys = (key, *keys)
+                found.append(Level((node,), factor, deep, sign, keys))
+                continue
             step = self._below(node)
             if step is None:
                 return found
@@ -109,8 +130,21 @@ class Descent:
             factor = None if factor is None or scale is None else factor * scale
             sign = -sign if scale is not None and scale < 0 else sign
             deep = deep or size
-            found.append(Level((node,), factor, deep, sign))
+            found.append(Level((node,), factor, deep, sign, keys))
         return found
+
+    def _part_of(self, node: int) -> tuple[int, Any] | None:
+        """Return the whole and the key where a value is a fixed part of it: ``step[:4]``."""
+        operation = self.tape.producer(node)
+        if operation is None or operation.function is not operator.getitem:
+            return None
+        whole = operation.args[0]
+        if type(whole) is not Ref or len(operation.inputs) != 1:
+            return None
+        made = self.tape.producer(whole.node)
+        if not isinstance(self.tape.nodes[whole.node].obj, np.ndarray) or made is None:
+            return None
+        return whole.node, operation.args[1]
 
     def _below(self, node: int) -> tuple[int, float | None, bool] | None:
         """Return (node beneath, its scalar factor or None, whether that is a size)."""
@@ -341,6 +375,8 @@ def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> 
     descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
     shared: list[Level] = []
     for row in zip(*descents, strict=False):
+        if any(level.keys for level in row):
+            break
         factors = {level.factor for level in row}
         if len(factors) != 1:
             break

@@ -63,15 +63,17 @@ def run(
     lookout = Lookout()
     lookout.pulse = pulse
     lookout.watchers.append(verdict.training.before)
+    clock = verdict.clock
     conductor = Conductor(
-        verdict.judge, lookout=lookout, max_events=options.max_events, max_steps=options.steps
-    )
+        verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
+        max_events=options.max_events, max_steps=options.steps,
+    )  # fmt: skip
     recorder = Recorder(conductor)
     recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
-    clock: dict[str, float] = {}
+    times: dict[str, float] = {}
 
     def ready() -> None:
-        clock["ready"] = time.perf_counter()
+        times["ready"] = time.perf_counter()
         recorder.start()
 
     try:
@@ -81,10 +83,12 @@ def run(
             restore=restore, show_plots=options.show_plots,
         )  # fmt: skip
     except BaseException:
+        verdict.witness.leave()
         if lookout.hunting:
             conductor.give_up(recorder)
         lookout.close()
         raise
+    verdict.witness.end()
     recorder.close()
     searched = time.perf_counter()
     try:
@@ -93,8 +97,9 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
+    verdict.training.ended(outcome.raised)
     verdict.warnings.extend((*recorder.failures, *lookout.warnings))
-    conductor.analysis_seconds += time.perf_counter() - searched
+    clock.analysis += time.perf_counter() - searched
     ended = time.perf_counter()
     report = verdict.report(
         target=target,
@@ -103,11 +108,11 @@ def run(
         too_long=conductor.too_long,
         sources={site.file.path: site.file.text for site in SITES},
     )
-    ready_at = clock.get("ready", ended)
+    ready_at = times.get("ready", ended)
     report.timing.update(
         startup_s=ready_at - started,
-        script_s=max(0.0, ended - ready_at - conductor.analysis_seconds),
-        analysis_s=conductor.analysis_seconds,
+        script_s=max(0.0, ended - ready_at - clock.analysis),
+        analysis_s=clock.analysis,
     )
     return report
 

@@ -87,7 +87,7 @@ def _is_float(tape: Tape, node: int) -> bool:
     obj = tape.nodes[node].obj
     if isinstance(obj, (np.ndarray, np.generic)):
         return obj.dtype.kind == "f"
-    return type(obj) is float and not is_shared(obj)
+    return type(obj) is float
 
 
 def is_shared(value: Any) -> bool:
@@ -98,9 +98,7 @@ def is_shared(value: Any) -> bool:
 class Carries:
     """For each node of an iteration the old values that it holds additively, with their factors."""
 
-    def __init__(
-        self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()
-    ) -> None:
+    def __init__(self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()) -> None:
         self.tape = tape
         self.start, self.stop = start, stop
         self.moving = moving
@@ -286,13 +284,14 @@ def find_updates(
         moving = dependence(tape, dict.fromkeys(sources, 1), start, stop)
         if not carries.factors.isdisjoint(moving):
             carries = Carries(tape, start, stop, moving=moving)
+    shared = {n.index for n in tape.nodes if is_shared(n.obj)}
     latest: dict[int, int] = {}
     copies: dict[int, list[int]] = {}
     ways: dict[int, list[int]] = {}
     for operation in tape.operations[start:stop]:
         carried = carries.carry.get(operation.out)
         if carried and operation.out in carries.merged:
-            source = max(carried, key=lambda s: carried[s])
+            source = max(carried, key=lambda s: (s not in shared, carried[s]))
             if carried[source] <= 0 or operation.function in (operator.getitem, strided_view):
                 continue
             if keeps(operation) and not operation.mutates:
@@ -331,7 +330,7 @@ def find_updates(
         source
         for update in found
         for source in carries.carry[update.new]
-        if source != update.old and carries.carry[update.new][source] > 0
+        if source != update.old and source not in shared and carries.carry[update.new][source] > 0
     }
     return [u for u in found if u.old not in feeding]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,34 +16,18 @@ from backproof.checks.match import author_value, is_natural
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
-from backproof.finding import (
-    Finding,
-    GradientReport,
-    ParameterVerdict,
-    Related,
-    Report,
-)
+from backproof.clock import Clock
+from backproof.finding import Finding, GradientReport, Related, Report
+from backproof.history import History
 from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Tape
 from backproof.updates import Update
+from backproof.witness import Witness
 
 #: CPU seconds for the search of an edit, for all faults of a step.
 SEARCH = 3.0
-
-
-@dataclass(slots=True)
-class History:
-    """One parameter over the judged steps."""
-
-    name: str
-    gradient: str = ""
-    line: int = 0
-    statuses: list[str] = field(default_factory=list)
-    errors: list[float] = field(default_factory=list)
-    scale: float | None = None
-    reason: str = ""
 
 
 class Verdict:
@@ -51,6 +35,8 @@ class Verdict:
 
     def __init__(self, options: RunOptions) -> None:
         self.options = options
+        self.clock = Clock()
+        self.witness = Witness()
         self.histories: dict[str, History] = {}
         self.findings: dict[tuple[str, int], Finding] = {}
         self.warnings: list[str] = []
@@ -91,7 +77,8 @@ class Verdict:
             others = {u.old for p in other.params for u in p.updates}
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
             self.take(other)
-        self.training.observe(evidence)
+        with self.clock.apart():
+            self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
@@ -151,7 +138,8 @@ class Verdict:
             self._unanchored = self._unanchored or evidence
         elif search:
             diagnosis = self._without_anchor(evidence)
-        wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i)]
+        said = self.witness.ask(evidence)
+        wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i, said.get(i))]
         if evidence.fit is None:
             return
         if diagnosis is not None:
@@ -163,12 +151,16 @@ class Verdict:
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
-            explained: set[int] = set()
-            for fault in (*stale_reads(evidence), *not_reset(evidence)):
-                explained |= set(fault.repaired)
-                self._add_state(evidence, fault)
-            if set(wrong) - explained:
-                self._blame(evidence)
+            with self.clock.apart():
+                self._explain(evidence, set(wrong))
+
+    def _explain(self, evidence: StepEvidence, wrong: set[int]) -> None:
+        """Find the faults behind the wrong gradients of a step."""
+        for fault in (*stale_reads(evidence), *not_reset(evidence)):
+            wrong -= set(fault.repaired)
+            self._add_state(evidence, fault)
+        if wrong:
+            self._blame(evidence)
 
     def _without_anchor(self, evidence: StepEvidence) -> Diagnosis | None:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
@@ -188,8 +180,11 @@ class Verdict:
         )
         self._add(evidence, diagnosis, fault.repaired, ())
 
-    def _note(self, evidence: StepEvidence, index: int) -> bool:
-        """Add one parameter of one step to its history; returns whether it is proven wrong."""
+    def _note(self, evidence: StepEvidence, index: int, said: bool | None) -> bool:
+        """Add one parameter of one step to its history; returns whether it is proven wrong.
+
+        `said` is what the program's own differences say about the adjoint, if anything.
+        """
         parameter = evidence.params[index]
         status, reason = evidence.status(index)
         history = self.histories.setdefault(parameter.name, History(parameter.name))
@@ -201,6 +196,9 @@ class Verdict:
                 agrees, _ = confirmed(evidence, index)
                 if not agrees:
                     status, reason = "unverified", "differences and the adjoint disagree"
+                history.hear(said, agrees)
+                if history.contradicted:
+                    status = "unverified"
             level, s, error = fit.chosen.get(index, match.nearest)
             if status == "wrong":
                 own = author_value(evidence.run, parameter, level)
@@ -258,7 +256,7 @@ class Verdict:
         history.line = where.span.line
 
     def _blame(self, evidence: StepEvidence) -> None:
-        """Find the faults behind the wrong gradients of a step."""
+        """Find the expressions behind the wrong gradients of a step."""
         assert evidence.fit is not None
         blame = Blame(evidence)
         search = StepSearch(evidence, evidence.fit, patience=SEARCH)
@@ -328,6 +326,14 @@ class Verdict:
             finding = replace(finding, severity="warning")
         self.findings.setdefault((finding.code, finding.span.line), finding)
 
+    def _upheld(self) -> list[Finding]:
+        """Return the findings, without accusations that the program itself has contradicted."""
+        contradicted = {h.name for h in self.histories.values() if h.contradicted}
+        return [
+            f for f in self.findings.values()
+            if not (named := set(f.evidence.get("parameters", ()))) or named - contradicted
+        ]  # fmt: skip
+
     # ---- the end -------------------------------------------------------------------------------
 
     def report(
@@ -336,7 +342,7 @@ class Verdict:
         """Put everything together."""
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
-        parameters = tuple(self._parameter(h) for h in self.histories.values())
+        parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
         if "wrong" in statuses:
             status = "wrong"
@@ -354,7 +360,7 @@ class Verdict:
             status=status, cost_expression=cost[0], cost_line=cost[1],
             parameters=parameters, reason=reason,
         )  # fmt: skip
-        findings = self.training.triaged(list(self.findings.values()), status, steps)
+        findings = self.training.triaged(self._upheld(), status, steps)
         return Report(
             script=target,
             status=outcome.status,
@@ -364,25 +370,6 @@ class Verdict:
             script_exit=outcome.exit_status,
             sources=sources,
             warnings=(*outcome.warnings, *self.warnings),
-        )
-
-    def _parameter(self, h: History) -> ParameterVerdict:
-        if "wrong" in h.statuses:
-            status = "wrong"
-        elif "verified" in h.statuses and h.statuses.count("unverified") <= len(h.statuses) // 2:
-            status = "verified"
-        elif not h.statuses:
-            status = "verified" if "zero" in h.reason else "unverified"
-        else:
-            status = "unverified"
-        return ParameterVerdict(
-            name=h.name,
-            gradient=h.gradient,
-            status=status,
-            relative_error=max(h.errors) if h.errors else None,
-            scale=h.scale,
-            line=h.line,
-            reason=h.reason if status == "unverified" else "",
         )
 
 

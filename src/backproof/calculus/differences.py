@@ -52,10 +52,7 @@ def directional(
     previous = np.nan
     for rung in LADDER:
         h = rung * max(size, 1e-2)
-        slope = (cost(h) - cost(-h)) / (2 * h)
-        finer = (cost(h / 2) - cost(-h / 2)) / h
-        estimate = (4 * finer - slope) / 3
-        error = abs(estimate - finer)
+        estimate, error = extrapolated(h, cost(h), cost(-h), cost(h / 2), cost(-h / 2))
         if np.isfinite(previous):
             error = max(error, abs(estimate - previous) * 1e-2)
         previous = estimate
@@ -64,6 +61,16 @@ def directional(
         if best_error <= 1e-9 * abs(best):
             break
     return best, best_error
+
+
+def extrapolated(
+    h: float, ahead: float, behind: float, halfway: float, halfway_behind: float
+) -> tuple[float, float]:
+    """Estimate a derivative from the values at ±h and ±h/2: Richardson, and how far it went."""
+    slope = (ahead - behind) / (2 * h)
+    finer = (halfway - halfway_behind) / h
+    estimate = (4 * finer - slope) / 3
+    return estimate, abs(estimate - finer)
 
 
 def _like(value: Any, moved: np.ndarray[Any, Any]) -> Any:

@@ -11,9 +11,7 @@ from backproof.calculus.rule import NoRule, Path, Pulled, Rule, as_cotangent
 from backproof.costs import RegisteredCost, total
 
 
-def _cost(
-    cost: RegisteredCost, args: tuple[Any, ...], g: Any, wanted: Sequence[Path]
-) -> Pulled:
+def _cost(cost: RegisteredCost, args: tuple[Any, ...], g: Any, wanted: Sequence[Path]) -> Pulled:
     slopes = cost.slopes(args)
     result: Pulled = []
     for path in wanted:

@@ -247,7 +247,7 @@ class Blame:
             parameter = self.evidence.params[i]
             shallow = [lv for lv in parameter.levels if not lv.deep]
             for level in reversed(shallow):
-                truth = self._as_level(i, level.nodes)
+                truth = None if level.keys else self._as_level(i, level.nodes)
                 operation = self.tape.producer(level.nodes[0])
                 if truth is None or operation is None or level.nodes[0] in self.forward:
                     continue

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.checks.match import Fit, common_scale, compare
-from backproof.roles import Parameter
+from backproof.checks.match import (
+    TOLERANCE,
+    Fit,
+    author_value,
+    common_scale,
+    compare,
+    is_plausible,
+    spread,
+)
+from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
 
@@ -25,6 +33,7 @@ def best_fit(fits: Sequence[Fit]) -> Fit | None:
             sum(m.fits for m in f.matches),
             f.hypothesis.own,
             not f.hypothesis.registered,
+            is_plausible(f.scale),
             -abs(float(np.log(abs(f.scale)))),
         ),
         default=None,
@@ -89,17 +98,53 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
             pure.add(operation.out)
         elif operation.inputs:
             mixed.add(operation.out)
-    return any(
-        np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure
-    )
+    return any(np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure)
 
 
-def accept_decay(fit: Fit) -> None:
+def accept_decay(fit: Fit, run: Run) -> None:
     """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
     for match in fit.matches:
         if not match.scales:
             match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
     common_scale(fit)
+    if not is_full(fit):
+        _joint_decay(fit, run)
+
+
+def _joint_decay(fit: Fit, run: Run) -> None:
+    """Accept one decay for all parameters, of which a step changes a few entries each.
+
+    ``P[i] += α·(e·Q[j] − β·P[i])``: three entries of one parameter prove nothing, all together do.
+    """
+    owns, truths, values, entries = [], [], [], []
+    for index, match in enumerate(fit.matches):
+        parameter = match.parameter
+        own = author_value(run, parameter, 0 if parameter.levels else -1)
+        if own is None or match.truth is None or match.reason:
+            return
+        if own.size != match.truth.size:
+            own = spread(parameter, own, match.truth.size)
+        if own is None:
+            return
+        touched = (own != 0) | (match.truth != 0)
+        owns.append(own[touched])
+        truths.append(match.truth[touched])
+        values.append(vector(run.env[n] for n in parameter.old)[touched])
+        entries.append(index)
+    x, t, w = (np.concatenate(parts) for parts in (owns, truths, values))
+    if x.size < 6:
+        return
+    basis = np.stack([t, w], axis=1)
+    solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
+    s, decay = float(solution[0]), float(solution[1])
+    if not s or decay / s <= 0:
+        return
+    if np.linalg.norm(x - basis @ solution) <= TOLERANCE * np.linalg.norm(x):
+        for index in entries:
+            match = fit.matches[index]
+            level = 0 if match.parameter.levels else -1
+            match.scales = [(level, s, 0.0)]
+        common_scale(fit)
 
 
 def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:

@@ -25,7 +25,7 @@ from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.hypotheses import Hypothesis, program_costs, registry
 from backproof.roles import Parameter, parameters, vector
 from backproof.trace.tape import Run, Tape
-from backproof.updates import Update
+from backproof.updates import Update, is_shared
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
@@ -140,6 +140,7 @@ def judge_step(
         Nodes that no cost varies through: what the updates of another cost made.
     """
     started = time.process_time()
+    updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
     params = parameters(tape, updates, names)
     if not params:
         reason = "no parameter is updated"
@@ -169,7 +170,7 @@ def judge_step(
     if not exact and (best is None or not is_full(best)):
         for fit in fits:
             if fit.hypothesis.own and not has_penalty(tape, run, fit):
-                accept_decay(fit)
+                accept_decay(fit, run)
         best = best_fit(fits)
     if best is None or not is_full(best):
         known.sort(key=lambda h: h.title not in preferred)
@@ -183,7 +184,7 @@ def judge_step(
     if not exact and (best is None or not is_full(best)):
         if not any(fit.hypothesis.own for fit in fits):
             for fit in fits:
-                accept_decay(fit)
+                accept_decay(fit, run)
             best = best_fit(fits)
     best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:
@@ -240,6 +241,27 @@ def add(
     return not fit.wrong and bool(fit.chosen)
 
 
+def decisive(evidence: StepEvidence, index: int) -> tuple[np.ndarray[Any, Any], float] | None:
+    """Return the unit direction in which differences decide about a gradient, and what is at stake.
+
+    For a wrong one that is (author − truth) and its norm, else the truth and its norm.
+    """
+    fit = evidence.fit
+    assert fit is not None
+    match = fit.matches[index]
+    if match.truth is None:
+        return None
+    direction = match.truth
+    if index in fit.wrong:
+        own = author_value(evidence.run, evidence.params[index], match.nearest[0])
+        if own is not None and own.shape == match.truth.shape:
+            difference = own / (fit.scale or 1.0) - match.truth
+            if np.all(np.isfinite(difference)) and np.linalg.norm(difference) > 0:
+                direction = difference
+    norm = float(np.linalg.norm(direction))
+    return (direction / norm if norm else direction), norm
+
+
 def confirmed(evidence: StepEvidence, index: int) -> tuple[bool, float]:
     """Second witness: central differences of the replayed cost along (author − truth).
 
@@ -249,28 +271,21 @@ def confirmed(evidence: StepEvidence, index: int) -> tuple[bool, float]:
         Whether the differences agree with the adjoint, and by how much they differ.
     """
     fit = evidence.fit
-    assert fit is not None and fit.run is not None
-    match = fit.matches[index]
-    if match.truth is None:
+    assert fit is not None
+    assert fit.run is not None
+    truth = fit.matches[index].truth
+    decides = decisive(evidence, index)
+    if decides is None or truth is None:
         return False, np.inf
-    parameter = evidence.params[index]
-    level = match.nearest[0] if index in fit.wrong else fit.chosen.get(index, (-1, 1.0, 0.0))[0]
-    own = author_value(evidence.run, parameter, level)
-    direction = match.truth
-    if own is not None and own.shape == match.truth.shape and index in fit.wrong:
-        s = fit.scale or 1.0
-        difference = own / s - match.truth
-        if np.all(np.isfinite(difference)) and np.linalg.norm(difference) > 0:
-            direction = difference
-    norm = float(np.linalg.norm(direction))
+    direction, norm = decides
     if not norm:
         return True, 0.0
-    direction = direction / norm
+    parameter = evidence.params[index]
     nodes = parameter.new if fit.hypothesis.after else parameter.old
-    expected = float(match.truth @ direction)
+    expected = float(truth @ direction)
     measured, error = directional(evidence.tape, fit.run, fit.hypothesis, nodes, direction)
     if not np.isfinite(measured):
         return False, np.inf
-    scale = float(np.linalg.norm(match.truth))
+    scale = float(np.linalg.norm(truth))
     gap = abs(measured - expected)
     return gap <= max(20 * error, 1e-6 * scale, 1e-9 * abs(expected)), gap / (scale or 1.0)

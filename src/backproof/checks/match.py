@@ -111,10 +111,8 @@ def author_value(run: Run, parameter: Parameter, level: int) -> np.ndarray[Any, 
                 return None
             parts.append(np.asarray(new, float) - c * np.asarray(old, float))
         return vector(parts)
-    values = [run.env[n] for n in parameter.levels[level].nodes]
-    if any(v is None for v in values):
-        return None
-    return vector(values)
+    value = parameter.levels[level].value(run)
+    return None if value is None else vector([value])
 
 
 def compare(
@@ -189,7 +187,7 @@ def fill(run: Run, match: Match, after: bool) -> None:
         if parameter.rows is not None:
             pass
         elif level >= 0 and len(nodes) == 1:
-            candidates = arrangements(run.env[parameter.levels[level].nodes[0]], shape)
+            candidates = arrangements(parameter.levels[level].value(run), shape)
         for x in candidates:
             s, error = proportion(x, truth)
             limit = TOLERANCE if level >= 0 else difference_tolerance(run, parameter, x)

@@ -379,7 +379,8 @@ def _divergence(
         old = np.asarray(tape.value(update.old), dtype=float)
         if old.size and np.isfinite(old).all():
             now = max(now, float(np.abs(old).max()))
-    start, before = growth[0]
+    # Weights that start at zero have grown from what the first steps made of them.
+    start, before = next((entry for entry in growth if entry[1] > 0), (step, now))
     if before <= 0 or now / before < DIVERGED:
         return ""
     return (

@@ -7,6 +7,7 @@ what it reads.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +16,11 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
-from backproof.calculus.slices import Slice, StepMap
+from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
-from backproof.hypotheses import output_joins
+from backproof.checks.samples import Join, Samples, find_join, gather
+from backproof.hypotheses import Hypothesis
 from backproof.roles import ROOTS, Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
@@ -65,13 +67,14 @@ class Observation:
     layers: list[tuple[Layer, Units]] = field(default_factory=list)
     sites: dict[int, Site] = field(default_factory=dict)
     """Node of a layer's activation, product or inputs -> the site that made it."""
-    inputs: Any = None
-    """The data that the first layer reads, samples × features, and the object that holds it."""
-    inputs_object: Any = None
-    labels: Any = None
-    labels_object: Any = None
+    samples: Samples = field(default_factory=Samples)
     labels_site: Site | None = None
-    output: Any = None
+    inputs_taken: Site | None = None
+    labels_taken: Site | None = None
+    """Where the step takes its rows from the data."""
+    output_layer: tuple[Layer, Units] | None = None
+    cost_of_output: Callable[[Any], float] | None = None
+    """The cost with the outputs (samples × columns) moved by so much."""
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
@@ -116,22 +119,35 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     seen.title = fit.hypothesis.title
     seen.rate = find_rate(tape, params)
     seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
-    cost, output, labels = _cost(tape, run, evidence)
-    _data(seen, tape, run, evidence, output, labels)
+    hypothesis = fit.hypothesis
+    join = find_join(tape, params)
+    if hypothesis.joins and hypothesis.joins[0].labels is not None:
+        join = Join(hypothesis.joins[0].output, hypothesis.joins[0].labels)
+    cost = _cost(tape, run, hypothesis, params)
+    _layers(seen, tape, run, evidence, join)
+    seen.samples = gather(
+        tape, run, params, [layer for layer, _ in seen.layers], join,
+        lambda again: _cost(tape, again, hypothesis, params),
+    )  # fmt: skip
+    seen.inputs_taken = _taken(tape, seen.samples.inputs_leaf)
+    seen.labels_taken = _taken(tape, seen.samples.labels_leaf)
+    if not hypothesis.registered and join is not None and seen.samples.output is not None:
+        seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
     old = [n for p in params for n in p.old]
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):
         return seen
     seen.map = StepMap(tape, run, old, new, cost)
     theta = seen.map.theta
-    if cost is not None:
-        seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
+    seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
     seen.momentum, seen.stateless = _state(tape, params)
     if curvature:
         change = np.concatenate(seen.changes)
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
+    if seen.map is None:
+        seen.samples.retry = None
     return seen
 
 
@@ -224,17 +240,10 @@ def _is_root(function: Any) -> bool:
 
 
 def _cost(
-    tape: Tape, run: Run, evidence: StepEvidence
-) -> tuple[Callable[[Any], float] | None, int | None, int | None]:
-    """Return the cost as a function of the parameters, and the nodes of output and labels."""
-    fit, params = evidence.fit, evidence.params
-    assert fit is not None
-    hypothesis = fit.hypothesis
-    joins = hypothesis.joins or output_joins(tape, params, limit=2)
-    output, labels = (joins[0].output, joins[0].labels) if joins else (None, None)
+    tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter]
+) -> Callable[[Any], float]:
+    """Return the cost as a function of the parameters."""
     old = [n for p in params for n in p.old]
-    from backproof.calculus.slices import Packing
-
     packing = Packing(run, old)
     start = [n for p in params for n in p.new] if hypothesis.after else old
     part = Slice(tape, run, start, [hypothesis.node])
@@ -245,18 +254,44 @@ def _cost(
         (out,) = part(given)
         return float(np.ravel(out)[0]) if out is not None else np.nan
 
-    return value, output, labels
+    return value
 
 
-def _data(
-    seen: Observation, tape: Tape, run: Run, evidence: StepEvidence, output: int | None,
-    labels: int | None,
-) -> None:  # fmt: skip
-    """Find the layers, the first layer's inputs, the output and the labels."""
+def _taken(tape: Tape, leaf: int | None) -> Site | None:
+    """Return where rows of an array are chosen."""
+    for index in tape.users[leaf] if leaf is not None else ():
+        if tape.operations[index].function is operator.getitem:
+            return tape.operations[index].where
+    return None
+
+
+def _moved(tape: Tape, run: Run, output: int, cost: int) -> Callable[[Any], float] | None:
+    """Return the cost as a function of what is added to the outputs, samples × columns."""
+    part = Slice(tape, run, [output], [cost])
+    like = run.env[output]
+    value = np.asarray(like, dtype=float)
+    if not part.operations or value.ndim > 2:
+        return None
+
+    def moved(by: Any) -> float:
+        if by.size != value.size:
+            return np.nan
+        shift = by.T if by.shape[0] != value.shape[0] and value.ndim == 2 else by
+        given = value + shift.reshape(value.shape)
+        (out,) = part({output: float(given) if type(like) is float else given})
+        return float(np.ravel(out)[0]) if out is not None else np.nan
+
+    return moved
+
+
+def _layers(
+    seen: Observation, tape: Tape, run: Run, evidence: StepEvidence, join: Join | None
+) -> None:
+    """Find the layers and measure their units; say where output and labels meet."""
     params, fit = evidence.params, evidence.fit
     assert fit is not None
+    output = join.output if join is not None else None
     ends = [fit.hypothesis.node, *([] if output is None else [output])]
-    olds = {n for p in params for n in p.old}
     for layer in find_layers(tape, run, params, ends, output):
         units = measure_units(tape, run, layer)
         if units is None:
@@ -266,30 +301,11 @@ def _data(
         made = tape.producer(layer.a)
         if made is not None:
             seen.sites[layer.a] = made.where
-        if seen.inputs is None and not tape.ancestors([layer.inputs]) & olds:
-            x = np.asarray(run.env[layer.inputs], dtype=float)
-            if x.ndim == 2:
-                seen.inputs = (x.T if layer.axis == 0 else x)[:5000].copy()
-                seen.inputs_object = _leaf_object(tape, layer.inputs)
-    if labels is not None and output is not None:
-        seen.labels = np.atleast_1d(np.array(run.env[labels], dtype=float))[:20_000]
-        seen.labels_object = _leaf_object(tape, labels)
-        seen.output = np.atleast_1d(np.array(run.env[output], dtype=float))[:20_000]
-        reader = tape.users[labels]
+        if layer.a == output and not layer.hidden:
+            seen.output_layer = (layer, units)
+    if join is not None:
+        reader = tape.users[join.labels]
         seen.labels_site = tape.operations[reader[0]].where if reader else None
-
-
-def _leaf_object(tape: Tape, node: int) -> Any:
-    """Return the object of the leaf that a value is a part or a rearrangement of."""
-    for _ in range(12):
-        made = tape.producer(node)
-        if made is None:
-            return tape.nodes[node].obj
-        arrays = [n for n in made.inputs if np.size(tape.nodes[n].obj) > 1]
-        if not arrays:
-            return tape.nodes[node].obj
-        node = arrays[0]
-    return None
 
 
 def _kept(step: StepMap, cost: Any, tape: Tape, run: Run) -> StepMap | None:

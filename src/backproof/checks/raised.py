@@ -32,11 +32,11 @@ def explain_exception(
     """Explain an arithmetic exception that ended the program; None for any other."""
     if not _is_arithmetic(error):
         return None
-    place = _place(error.__traceback__)
+    place = place_of_error(error.__traceback__)
     if place is None:
         return None
     site, frame = place
-    values = {text: _evaluate(text, frame) for text in site.operands}
+    values = {text: value_at(text, frame) for text in site.operands}
     known = {
         text: float(v) for text, v in values.items()
         if isinstance(v, (int, float, np.number)) and not isinstance(v, bool)
@@ -68,7 +68,7 @@ def _is_arithmetic(error: BaseException) -> bool:
     )
 
 
-def _place(traceback: TracebackType | None) -> tuple[Site, FrameType] | None:
+def place_of_error(traceback: TracebackType | None) -> tuple[Site, FrameType] | None:
     """Return the smallest watched expression around the failing instruction."""
     files = {site.file.path: site.file for site in SITES}
     found: tuple[Site, FrameType] | None = None
@@ -111,7 +111,7 @@ def _smallest(file: SourceFile, span: Span) -> Site | None:
     return around[0] if around else None
 
 
-def _evaluate(text: str, frame: FrameType) -> Any:
+def value_at(text: str, frame: FrameType) -> Any:
     """Return the value of an operand, where computing it again changes nothing."""
     try:
         return _value(ast.parse(text.strip(), mode="eval").body, frame)

@@ -98,7 +98,7 @@ def too_large(record: Record) -> Finding | None:
     if not seen or all(s.rate is None for s in seen):
         return None
     calm = [s for s in seen if s.cost is not None and s.cost <= FAR * abs(seen[0].cost or 0.0)]
-    over = [s for s in calm if ratio(s) > 1.0]
+    over = [s for s in calm if ratio(s) > 1.0 and (s.rate is not None or calm[0].rate is not None)]
     rising = [s for s in seen if _rises(s)]
     broke = record.nonfinite is not None or any(not _finite(s.cost_after) for s in seen)
     if not over or not (rising or broke):
@@ -178,7 +178,8 @@ def _finding_large(
     seen: list[Observation], worst: Observation, trials: tuple[Trial, Trial] | None,
     *, proven: bool, diverges: bool,
 ) -> Finding:  # fmt: skip
-    rate = worst.rate or next(s.rate for s in seen if s.rate is not None)
+    rate = worst.rate or seen[0].rate
+    assert rate is not None
     place = rate_place(rate.text, rate.value, rate.site)
     curvatures = [
         s.stability.value / (s.rate or rate).value for s in seen

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backproof.checks import initialisation, step_size, units
+from backproof.checks import alignment, initialisation, labels, scaling, step_size, units
+from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, statement_of
 from backproof.finding import Finding
@@ -31,6 +33,7 @@ class Record:
 
     seen: list[Observation] = field(default_factory=list)
     births: Birthplaces = field(default_factory=Birthplaces)
+    moves: Moves = field(default_factory=Moves)
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
@@ -66,7 +69,9 @@ class Record:
 
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
-CHECKS: tuple[Check, ...] = (initialisation.check, units.check, step_size.check)
+CHECKS: tuple[Check, ...] = (
+    initialisation.check, labels.check, alignment.check, scaling.check, units.check, step_size.check,
+)  # fmt: skip
 
 
 class TrainingHistory:
@@ -74,6 +79,7 @@ class TrainingHistory:
 
     def __init__(self) -> None:
         self.record = Record()
+        self.integers = Integers()
         self.seconds = 0.0
         self.started = time.process_time()
 
@@ -81,10 +87,18 @@ class TrainingHistory:
         """Events outside the judged steps: remember where data and weights were made."""
         begun = time.process_time()
         self.record.births.add(log)
+        self._guarded(lambda: self.integers.add(log, self.record.births))
+        self._guarded(lambda: self.record.moves.add(log))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
+        self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
+        self._guarded(lambda: self.record.moves.look(tape))
+
+    def ended(self, error: BaseException | None) -> None:
+        """The program is over, by an exception perhaps."""
+        self._guarded(lambda: self.integers.end(error, self.record.births))
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
@@ -103,6 +117,9 @@ class TrainingHistory:
 
         Nothing is said about training while a gradient is wrong.
         """
+        whole = self.integers.findings()
+        if whole:
+            return first_findings(findings, whole)
         if status == "wrong" or any(
             f.severity == "error" and f.code.startswith("BP1") for f in findings
         ):
@@ -127,6 +144,12 @@ class TrainingHistory:
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
         return [finding for check in CHECKS for finding in check(record)]
+
+    def _guarded(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except Exception as error:
+            self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         """An error of ours takes nothing away from the report."""
@@ -161,7 +184,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     errors = [f for f in findings if f.severity == "error"]
     if root.severity == "error" and errors:
         root = replace(root, severity="warning")
-    if root.code == "BP301" and root.confidence == "proven" and errors:
+    if root.code in ("BP301", "BP401") and root.confidence == "proven" and errors:
         overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
         if overflow:
             others = [f for f in findings if f not in overflow]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backproof.history import CONTRADICTED
 from backproof.repair.trial import JudgedStep, Trial
 
 #: Relative difference of two costs (or scales) that counts as none.
@@ -58,8 +59,11 @@ def judge(trial: Trial, before: Trial) -> Judgement:
 
 
 def _complete(trial: Trial) -> bool:
-    """Whether the program ended as it should, as far as it ran."""
-    return trial.report is not None and not any(
+    """Whether the program ended as it should, as far as it ran, and contradicts no gradient."""
+    if trial.report is None:
+        return False
+    parameters = trial.report.gradient.parameters
+    return not any(p.reason == CONTRADICTED for p in parameters) and not any(
         f.severity == "error" and f.code.startswith("BP1") for f in trial.report.findings
     )
 

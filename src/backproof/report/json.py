@@ -119,6 +119,7 @@ def _parameter(parameter: ParameterVerdict) -> dict[str, Any]:
         "scale": _number(parameter.scale),
         "line": parameter.line,
         "reason": parameter.reason,
+        "witness": parameter.witness,
     }
 
 

@@ -13,7 +13,8 @@ MOST_OBJECTS = 20_000
 MOST_ELEMENTS = 8_000_000
 #: Larger arrays are data; a parameter of this size would be found through its gradient.
 LARGEST = 4_000_000
-_LEAVES = (str, bytes, int, bool, complex, type, ModuleType, FunctionType, CodeType)
+#: Types whose values hold no others that are looked at.
+LEAVES = (str, bytes, int, bool, complex, type, ModuleType, FunctionType, CodeType)
 
 
 def is_sound(value: Any) -> bool:
@@ -52,7 +53,7 @@ def unsound(namespaces: Iterable[dict[str, Any]]) -> set[str]:
             if value - value != 0.0:
                 found.add(path)
             continue
-        if value is None or isinstance(value, _LEAVES) or id(value) in seen:
+        if value is None or isinstance(value, LEAVES) or id(value) in seen:
             continue
         seen.add(id(value))
         objects += 1

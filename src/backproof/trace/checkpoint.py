@@ -19,7 +19,9 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from backproof.trace.children import fork_recording
@@ -144,8 +146,53 @@ def fork_checkpoint(step: int, others: list[Checkpoint]) -> Checkpoint | Awake:
     -------
     Checkpoint in the parent, at once; `Awake` in the child, if ever it is woken.
     """
+    made = fork_asleep(step, others)
+    if isinstance(made, Checkpoint):
+        return made
+    try:
+        if os.read(made.control, 1) != b"w":
+            os._exit(0)
+        os.close(made.control)
+        mute()
+    except BaseException:
+        os._exit(1)
+    return Awake(made.result)
+
+
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """The child's side of a fork: what it is told, and where it answers."""
+
+    control: int
+    result: int
+
+
+def fork_asleep(step: int, others: Sequence[Checkpoint] = ()) -> Checkpoint | Asleep:
+    """Fork a copy of this process whose streams and files lead nowhere.
+
+    `Asleep` in the child, which has to wait, and to call `mute` before the program goes on there.
+    """
     control_read, control_write = os.pipe()
     result_read, result_write = os.pipe()
+    pid = fork_alike()
+    if pid:
+        os.close(control_read)
+        os.close(result_write)
+        return Checkpoint(pid, control_write, result_read, step)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.close(control_write)
+        os.close(result_read)
+        for other in others:
+            other.forget()
+        _let_go({control_read, result_write})
+    except BaseException:
+        os._exit(1)
+    return Asleep(control_read, result_write)
+
+
+def fork_alike() -> int:
+    """`fork_recording` of a child that draws the same random numbers, without a warning."""
     drawn = random.getstate()
     # From 3.12 on a fork beside BLAS threads warns. The entry is put into the list by hand:
     # `catch_warnings` would make the program's own warnings appear twice.
@@ -155,25 +202,9 @@ def fork_checkpoint(step: int, others: list[Checkpoint]) -> Checkpoint | Awake:
         pid = fork_recording()
     finally:
         warnings.filters.remove(quiet)  # type: ignore[attr-defined]
-    if pid:
-        os.close(control_read)
-        os.close(result_write)
-        return Checkpoint(pid, control_write, result_read, step)
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not pid:
         random.setstate(drawn)  # the library seeds its generator anew after a fork
-        os.close(control_write)
-        os.close(result_read)
-        for other in others:
-            other.forget()
-        _let_go({control_read, result_write})
-        if os.read(control_read, 1) != b"w":
-            os._exit(0)
-        os.close(control_read)
-        _mute()
-    except BaseException:
-        os._exit(1)
-    return Awake(result_write)
+    return pid
 
 
 def _let_go(mine: set[int]) -> None:
@@ -194,6 +225,14 @@ def _let_go(mine: set[int]) -> None:
             if _writable(descriptor):
                 os.dup2(nowhere, descriptor)
             else:
+                _reopen(descriptor)
+
+
+def own_positions() -> None:
+    """Give the files that are being read a position of this process's own."""
+    for descriptor in _descriptors():
+        with suppress(OSError):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode) and not _writable(descriptor):
                 _reopen(descriptor)
 
 
@@ -221,7 +260,7 @@ def _reopen(descriptor: int) -> None:
         os.close(again)
 
 
-def _mute() -> None:
+def mute() -> None:
     """Make sure that a woken child changes nothing outside itself."""
     plain = builtins.open
 

@@ -281,7 +281,7 @@ class Recorder:
             module = getattr(f, "__module__", None) or getattr(owner, "__name__", "")
             root = str(module).partition(".")[0]
             if str(module).startswith("numpy.random"):
-                return "draw"
+                return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
             if root in ("numpy", "math", "scipy", "builtins", "_operator"):
                 return "pure"
             if root in ("time", "os", "posix", "sys", "json", "gc"):

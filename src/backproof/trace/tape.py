@@ -130,6 +130,8 @@ class Tape:
         """(event, site, callee's name) of the calls of instrumented code, in order of time."""
         self.flows: dict[int, list[tuple[int, int]]] = {}
         """node -> (event, site) of the statements that only pass it on (``dZ = dA``)."""
+        self.draws: dict[int, int] = {}
+        """event -> site of what came from outside: random draws, shuffles, files."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
         self._overwritten: dict[int, list[tuple[int, Any, Any, Any, Any]]] | None = None
         """`undo` by the id of the array that owns the memory."""
@@ -594,6 +596,8 @@ class _Builder:
     def add(self, event: Event) -> None:
         site, function, args, kwargs, out, undo = event
         self.site = site
+        if function is SOURCE:
+            self.tape.draws[self.event] = site
         if undo is None:
             if function is CALL:
                 self.tape.calls.append((self.event, site, args[0]))

@@ -1,0 +1,194 @@
+"""BP402 labels-outside-the-cost's-domain: targets that the output or the cost cannot mean.
+
+What an output can reach is measured on the recorded activation, and what the cost does with a label
+by moving the outputs of the samples that carry it: no names are trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.checks.advice import advise, short
+from backproof.checks.observation import Observation
+from backproof.checks.places import Place, statement_of
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: A label counts as out of reach when it lies further outside than this share of the range:
+#: smoothed or slightly noisy targets (0.9, 1.02) are trained on with success.
+MARGIN = 0.05
+#: Share of the labels that must be out of reach before anything is said.
+OUTSIDE = 0.1
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge the labels against what output and cost can do with them."""
+    for seen in record.seen:
+        if seen.samples.labels is not None and seen.samples.output is not None:
+            found = (
+                out_of_reach(record, seen)
+                or negative_class(record, seen)
+                or ignored_label(record, seen)
+            )
+            if found is not None:
+                yield found
+            return
+
+
+def labels_place(record: Record, seen: Observation) -> Place | None:
+    """Return where the labels were made, else where they meet the output."""
+    site = record.births.of(seen.samples.labels_source)
+    if site is not None:
+        return statement_of(site)
+    return statement_of(seen.labels_site) if seen.labels_site is not None else None
+
+
+def all_labels(record: Record) -> Any:
+    """Return the labels of all judged steps in one column."""
+    parts = [s.samples.labels.reshape(-1) for s in record.seen if s.samples.labels is not None]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _listed(values: Any) -> str:
+    distinct = np.unique(values)
+    if distinct.size <= 6:
+        return ", ".join(short(float(v)) for v in distinct)
+    return f"{short(float(distinct[0]))} … {short(float(distinct[-1]))}"
+
+
+# ---- the range of the output -------------------------------------------------------------------
+
+
+def output_range(seen: Observation) -> tuple[float, float]:
+    """Return the least and the greatest value that the output can have."""
+    if seen.output_layer is not None:
+        _, units = seen.output_layer
+        if np.isfinite(units.low) or np.isfinite(units.high):
+            return _rounded(min(units.low, units.high)), _rounded(max(units.low, units.high))
+    out = seen.samples.output
+    shares = out is not None and out.shape[1] > 1 and bool(np.all((out >= 0) & (out <= 1)))
+    if shares and np.allclose(np.sum(out, axis=1), 1, atol=1e-6):
+        return 0.0, 1.0
+    return -np.inf, np.inf
+
+
+def _rounded(end: float) -> float:
+    """Return the end of a range; at ±40 a sigmoid is not quite at it."""
+    return float(np.round(end, 3)) + 0.0 if np.isfinite(end) else end
+
+
+def out_of_reach(record: Record, first: Observation) -> Finding | None:
+    """Find labels that the output can never equal: 1 … 4 under tanh, −1 under a sigmoid."""
+    samples = first.samples
+    if samples.labels is None or samples.output is None or samples.classes:
+        return None
+    low, high = output_range(first)
+    if not np.isfinite(low) and not np.isfinite(high):
+        return None
+    labels = all_labels(record)
+    spread = high - low if np.isfinite(high - low) else float(np.std(labels))
+    outside = (labels < low - MARGIN * spread) | (labels > high + MARGIN * spread)
+    place = labels_place(record, first)
+    if place is None or np.mean(outside) < OUTSIDE:
+        return None
+    # The cost stays above what the labels out of reach cost at the very end of the range.
+    nearest = np.clip(labels, low, high)
+    floor = float(np.mean((labels - nearest) ** 2))
+    closed = f"[{short(low)}, {short(high)}]" if np.isfinite(high) else f"[{short(low)}, ∞)"
+    if np.isfinite(high) and np.isfinite(low):
+        closed = f"({short(low)}, {short(high)})"
+        advice = f"scale the labels into {closed}, or let the output be linear"
+    else:
+        advice = "let the output be linear, or make the labels positive"
+    distinct = np.unique(labels)
+    if distinct.size == 2 and np.isfinite(high):
+        advice = f"code the two classes as {short(low)} and {short(high)}"
+    return advise(
+        "BP402", "labels-outside-domain", place,
+        f"labels {_listed(labels)} cannot be reached: the output lies in {closed}",
+        advice,
+        {
+            "labels": [float(labels.min()), float(labels.max())], "range": [low, high],
+            "outside": float(np.mean(outside)), "least_mean_square": floor,
+        },
+        severity="error", confidence="proven",
+        notes=[
+            f"{100 * float(np.mean(outside)):.0f} % of the labels of the judged steps lie outside; "
+            f"the mean squared error cannot fall below {short(floor)}"
+        ],
+    )  # fmt: skip
+
+
+# ---- class indices -----------------------------------------------------------------------------
+
+
+def negative_class(record: Record, first: Observation) -> Finding | None:
+    """Find class indices of −1 that pick the last class, which other samples have as well."""
+    samples = first.samples
+    if not samples.classes or samples.labels is None or samples.output is None:
+        return None
+    labels = all_labels(record)
+    count = samples.output.shape[1]
+    negative = labels < 0
+    place = labels_place(record, first)
+    if place is None or np.mean(negative) < OUTSIDE or not np.any(labels == count - 1):
+        return None
+    return advise(
+        "BP402", "labels-outside-domain", place,
+        f"class indices {_listed(labels)}: −1 picks class {count - 1}, as {count - 1} itself does",
+        f"number the classes 0 … {count - 1}",
+        {"labels": [float(labels.min()), float(labels.max())], "classes": count,
+         "outside": float(np.mean(negative))},
+        severity="error", confidence="proven",
+    )  # fmt: skip
+
+
+# ---- what the cost does with a label -----------------------------------------------------------
+
+
+def ignored_label(record: Record, first: Observation) -> Finding | None:
+    """Find a label whose samples the cost does not see (0 in a cost for ±1)."""
+    samples = first.samples
+    if samples.classes or samples.labels is None or first.cost_of_output is None:
+        return None
+    labels, output = samples.labels, samples.output
+    if output is None or output.shape != labels.shape or labels.shape[1] != 1:
+        return None
+    values = np.unique(labels)
+    if values.size != 2 or output_range(first) != (-np.inf, np.inf):
+        return None
+    place = labels_place(record, first)
+    moved = {float(v): _effects(first, labels == v) for v in values}
+    effects = list(moved.values())
+    if place is None or any(e is None for e in effects):
+        return None
+    ignored = [v for v, e in moved.items() if e is not None and np.all(e == 0)]
+    if len(ignored) == 1 and ignored[0] == 0.0 and not all(np.all(e == 0) for e in effects):
+        share = float(np.mean(labels == 0))
+        other = float(values[1] if values[0] == 0 else values[0])
+        return advise(
+            "BP402", "labels-outside-domain", place,
+            f"the cost does not see the samples labelled 0 ({100 * share:.0f} % of them)",
+            f"label the two classes −1 and {short(abs(other))}: this cost multiplies output and "
+            "label",
+            {"labels": [float(v) for v in values], "ignored": ignored, "share": share},
+            severity="error", confidence="proven",
+            notes=["whatever the outputs of these samples are (moved by ±1, ±3), the cost stays "
+                   "as it is"],
+        )  # fmt: skip
+    return None
+
+
+def _effects(seen: Observation, members: Any) -> Any:
+    """Return by how much the cost changes when the outputs of some samples are moved."""
+    assert seen.cost_of_output is not None
+    base = seen.cost_of_output(np.zeros(members.shape))
+    found = [
+        seen.cost_of_output(np.where(members, move, 0.0)) - base for move in (-3.0, -1.0, 1.0, 3.0)
+    ]
+    return np.array(found) if np.all(np.isfinite(found)) else None

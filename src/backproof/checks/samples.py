@@ -1,0 +1,257 @@
+"""The samples of a recorded step: which rows of which arrays meet in it as inputs and labels.
+
+Rows are followed by number: the array that the data comes from is replaced by its own row numbers,
+and what reaches the first layer (or the cost) then says which sample it is.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.slices import Slice, StepMap
+from backproof.checks.layers import Layer
+from backproof.checks.origin import name_of
+from backproof.hypotheses import output_joins
+from backproof.roles import Parameter
+from backproof.trace import primitives
+from backproof.trace.tape import Ref, Run, Tape
+from backproof.updates import dependence
+
+#: Samples that are looked at.
+MOST_SAMPLES = 5_000
+SUBTRACTION = (operator.sub, np.subtract, operator.isub)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Where the output of the network meets the labels."""
+
+    output: int
+    labels: int
+    classes: bool = False
+    """Whether the labels are indices of classes: ``P[range(n), y]``."""
+
+
+@dataclass(slots=True)
+class Samples:
+    """The data of one step, samples × features; `rows` are row numbers in the arrays they are of.
+
+    ``retry`` gives the step as a map for other data: ``retry({leaf: array})``.
+    """
+
+    inputs: Any = None
+    inputs_leaf: int | None = None
+    inputs_source: Any = None
+    inputs_rows: Any = None
+    inputs_axis: int = 0
+    labels: Any = None
+    labels_leaf: int | None = None
+    labels_source: Any = None
+    labels_rows: Any = None
+    labels_axis: int = 0
+    classes: bool = False
+    output: Any = None
+    retry: Callable[[dict[int, Any]], StepMap] | None = None
+
+
+def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
+    """Return where output and labels meet: ``A - Y`` before ``Y * log(A)``, ``P[range(n), y]``."""
+    joins = [
+        (j.output, j.labels, j.operation)
+        for j in output_joins(tape, params, limit=4) if j.labels is not None
+    ]  # fmt: skip
+    for output, labels, index in joins:
+        if tape.operations[index].function in SUBTRACTION and _is_output(tape, labels):
+            return Join(output, labels)
+    for output, labels, _ in joins:
+        made = tape.producer(output)
+        if made is None or name_of(made.function) != "log" or type(made.args[0]) is not Ref:
+            continue
+        given = tape.producer(labels)
+        if given is not None and given.function in SUBTRACTION:
+            continue  # 1 − Y, beside log(1 − A)
+        return Join(made.args[0].node, labels)
+    return (
+        indexed_join(tape, params)
+        or _difference(tape, params)
+        or (Join(*joins[0][:2]) if joins else None)
+    )
+
+
+def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
+    """Return the first difference between a value of parameters and data of its size."""
+    moving = tape.reach(n for p in params for n in p.old)
+    for operation in tape.operations:
+        if operation.function not in SUBTRACTION or len(operation.inputs) != 2:
+            continue
+        a, b = operation.inputs
+        if (a in moving) == (b in moving):
+            continue
+        output, labels = (a, b) if a in moving else (b, a)
+        size = np.size(tape.nodes[output].obj)
+        if size > 1 and size == np.size(tape.nodes[labels].obj) and _is_output(tape, labels):
+            return Join(output, labels)
+    return None
+
+
+def _is_output(tape: Tape, labels: int) -> bool:
+    """Whether a difference to this value is one to labels: not to a mean, a maximum, a one."""
+    made = tape.producer(labels)
+    return made is None or name_of(made.function) not in ("ones_like", "zeros_like", "ones")
+
+
+def indexed_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
+    """Return where class indices pick from an output: ``P[range(n), y]``, ``P[y]``."""
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    for operation in tape.operations:
+        if operation.function not in (operator.getitem, primitives.set_item):
+            continue
+        base, key = operation.args[0], operation.args[1]
+        if type(base) is not Ref or not depends.get(base.node, 0):
+            continue
+        if type(key) is not tuple or len(key) != 2 or np.ndim(tape.nodes[base.node].obj) != 2:
+            continue
+        shape = np.shape(tape.nodes[base.node].obj)
+        for position in (1, 0):
+            y = key[position]
+            if type(y) is not Ref or depends.get(y.node, 0):
+                continue
+            value = tape.nodes[y.node].obj
+            if getattr(getattr(value, "dtype", None), "kind", "") not in "iu":
+                continue
+            if np.shape(value) == (shape[1 - position],) and not _is_range(tape, y.node, value):
+                return Join(base.node, y.node, True)
+    return None
+
+
+def _is_range(tape: Tape, node: int, value: Any) -> bool:
+    made = tape.producer(node)
+    return (made is not None and made.function is np.arange) or (
+        value.size > 2 and bool(np.array_equal(value, np.arange(value.size)))
+    )
+
+
+def gather(
+    tape: Tape, run: Run, params: Sequence[Parameter], layers: Sequence[Layer], join: Join | None,
+    cost: Callable[[Run], Any] | None,
+) -> Samples:  # fmt: skip
+    """Return the samples of a step."""
+    found = Samples()
+    olds = {n for p in params for n in p.old}
+    first = next((la for la in layers if not tape.ancestors([la.inputs]) & olds), None)
+    count = 0
+    if first is not None:
+        x = np.asarray(run.env[first.inputs], dtype=float)
+        if x.ndim == 1:
+            found.inputs = x.reshape(1, -1)
+        elif x.ndim == 2:
+            found.inputs = (x.T if first.axis == 0 else x)[:MOST_SAMPLES].copy()
+        if found.inputs is not None:
+            count = x.shape[1 if first.axis == 0 else 0] if x.ndim == 2 else 1
+            leaf = source_leaf(tape, first.inputs)
+            found.inputs_leaf = leaf
+            if leaf is not None:
+                found.inputs_source = tape.nodes[leaf].obj
+                found.inputs_rows, found.inputs_axis = row_numbers(
+                    tape, run, leaf, first.inputs, first.axis == 0
+                )
+    if join is not None and count:
+        y = np.asarray(run.env[join.labels], dtype=float)
+        rows = _as_rows(y, count)
+        if rows is not None:
+            found.labels, found.classes = rows[:MOST_SAMPLES].copy(), join.classes
+            leaf = source_leaf(tape, join.labels)
+            found.labels_leaf = leaf
+            if leaf is not None:
+                found.labels_source = tape.nodes[leaf].obj
+                across = y.ndim == 2 and y.shape[0] != count
+                found.labels_rows, found.labels_axis = row_numbers(
+                    tape, run, leaf, join.labels, across
+                )
+        out = _as_rows(np.asarray(run.env[join.output], dtype=float), count)
+        found.output = None if out is None else out[:MOST_SAMPLES].copy()
+    if cost is not None:
+        old = [n for p in params for n in p.old]
+        new = [n for p in params for n in p.new]
+
+        def retry(values: dict[int, Any]) -> StepMap:
+            again = tape.replay(values, double=True, base=run, dirty=tape.reach(values))
+            return StepMap(tape, again, old, new, cost(again))
+
+        found.retry = retry
+    return found
+
+
+def _as_rows(value: Any, count: int) -> Any:
+    """Return an array as samples × columns."""
+    if value.ndim == 0:
+        return value.reshape(1, 1) if count == 1 else None
+    if value.ndim == 1:
+        if value.shape[0] == count:
+            return value.reshape(-1, 1)
+        return value.reshape(1, -1) if count == 1 else None
+    if value.ndim != 2:
+        return None
+    if value.shape[0] == count:
+        return value
+    return value.T if value.shape[1] == count else None
+
+
+def source_leaf(tape: Tape, node: int) -> int | None:
+    """Return the array that was there before the step and that a value is a part of."""
+    for _ in range(12):
+        made = tape.producer(node)
+        if made is None:
+            return node if isinstance(tape.nodes[node].obj, np.ndarray) else None
+        arrays = [
+            n for n in made.inputs
+            if np.size(tape.nodes[n].obj) > 1 and name_of(made.function) not in ("eye", "ones")
+        ]  # fmt: skip
+        if not arrays:
+            return None
+        node = max(arrays, key=lambda n: np.size(tape.nodes[n].obj))
+    return None
+
+
+def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tuple[Any, int]:
+    """Return (row number of each sample in the array that it comes from, axis of that array)."""
+    array = np.asarray(run.env[leaf])
+    if not 1 <= array.ndim <= 2:
+        return None, 0
+    part = Slice(tape, run, [leaf], [node]) if node != leaf else None
+    for axis in range(array.ndim):
+        shape = [1] * array.ndim
+        shape[axis] = array.shape[axis]
+        numbers = np.broadcast_to(np.arange(array.shape[axis]).reshape(shape), array.shape)
+        given = np.ascontiguousarray(numbers).astype(array.dtype)
+        if not np.array_equal(given, numbers):
+            return None, 0
+        value = part({leaf: given})[0] if part is not None else given
+        if value is None:
+            continue
+        out = np.asarray(value, dtype=float)
+        if out.ndim == 2:
+            rows = out.T if across else out
+            # A column of ones for the bias stands beside the row numbers.
+            varying = [c for c in range(rows.shape[1]) if np.any(rows[:, c] != rows[0, c])]
+            column = rows[:, varying[0] if varying else 0]
+            if any(not np.array_equal(rows[:, c], column) for c in varying):
+                continue
+            if not varying and len(rows) > 1:
+                continue  # numbered along the features
+            out = column
+        elif out.ndim == 0:
+            out = out.reshape(1)
+        elif out.ndim == 1 and array.ndim == 2 and out.size > 1 and np.all(out == out[0]):
+            out = out[:1]
+        whole = np.rint(out).astype(int)
+        inside = np.all((whole >= 0) & (whole < array.shape[axis]))
+        if inside and np.array_equal(whole, out) and (array.ndim == 1 or array.shape[axis] > 1):
+            return whole, axis
+    return None, 0

@@ -1,0 +1,234 @@
+"""BP401 inputs-not-scaled: the conditioning of the first layer, and what scaling would change.
+
+A first layer's curvature is that of its inputs' second moments: features of very different sizes
+make a valley that no single step size suits. That alone is no fault; here it must keep the program
+from learning, and the same step on standardised inputs must learn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.calculus.curvature import sharpness
+from backproof.calculus.slices import StepMap
+from backproof.checks.advice import advise, short
+from backproof.checks.observation import Observation
+from backproof.checks.places import Place, statement_of
+from backproof.checks.step_size import Trial
+from backproof.checks.units import FLAT, SATURATED, flat_share
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: Inputs count as unscaled when a feature is this large, or this much larger than another
+#: (LeCun et al. 1998, "Efficient BackProp", 4.3: mean zero, equal covariance about one). The
+#: factors are far above what trains well in practice: pixels / 255, one-hot columns, raw z-scores.
+LARGE = 10.0
+UNEQUAL = 50.0
+#: The trial must end below this share of the program's own cost after as many steps.
+BETTER = 0.6
+#: A program whose cost fell by this share learns, scaled or not.
+LEARNT = 0.5
+#: … and so does one whose trial, with the inputs as they are, ends below this share of its start.
+LEARNS = 0.7
+LONGEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The size of the features: root mean squares, and the condition of their second moments."""
+
+    sizes: Any
+    deviations: Any
+    condition: float
+    condition_scaled: float
+
+    @property
+    def unscaled(self) -> bool:
+        """Whether the inputs are large or of very different sizes."""
+        varying = self.deviations[self.deviations > 0]
+        if not varying.size:
+            return False
+        return bool(
+            np.max(self.sizes) > LARGE
+            or (varying.size > 1 and np.max(varying) > UNEQUAL * np.min(varying))
+        )
+
+
+def measure(inputs: Any) -> Scale:
+    """Measure inputs of shape samples × features (a constant column is a bias)."""
+    deviations = inputs.std(axis=0)
+    deviations = np.where(deviations < 1e-9 * (1 + np.abs(inputs).max(axis=0)), 0.0, deviations)
+    sizes = np.sqrt(np.mean(inputs**2, axis=0))
+    some = deviations > 0
+    raw = np.column_stack([inputs[:, some], np.ones(len(inputs))])
+    scaled = np.column_stack([standardised(inputs[:, some]), np.ones(len(inputs))])
+    return Scale(sizes[some], deviations[some], _condition(raw), _condition(scaled))
+
+
+def standardised(x: Any, axis: int = 0) -> Any:
+    """Return data with mean zero and deviation one along an axis; constants stay."""
+    deviation = x.std(axis=axis, keepdims=True)
+    flat = deviation <= 1e-9 * (1 + np.abs(x).max(axis=axis, keepdims=True))
+    return np.where(flat, x, (x - x.mean(axis=axis, keepdims=True)) / np.where(flat, 1, deviation))
+
+
+def _condition(x: Any) -> float:
+    values = np.linalg.eigvalsh(x.T @ x / len(x))
+    top = float(values[-1])
+    least = float(values[values > 1e-13 * top][0]) if top > 0 else 0.0
+    return top / least if least else np.inf
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge the inputs of the first layer."""
+    # A bias that starts as a constant float is only known as a parameter after the first step.
+    first = max(record.seen[:3], key=lambda o: len(o.names))
+    samples = first.samples
+    if samples.inputs is None or samples.inputs_leaf is None or len(samples.inputs) < 4:
+        return
+    if samples.inputs.shape[1] > 2_000:
+        return
+    scale = measure(samples.inputs)
+    if not scale.sizes.size or not scale.unscaled:
+        return
+    broke = record.nonfinite is not None or diverges(record)
+    if record.learns(LEARNT) and not broke:
+        return
+    saturated = _saturates(first)
+    trial = _trial(record, first)
+    if trial is None and not (saturated and not record.learns(0.1)):
+        return
+    place = _place(record, first)
+    if place is not None:
+        yield _finding(record, scale, place, trial, saturated=saturated, broke=broke)
+
+
+def diverges(record: Record) -> bool:
+    """Whether the cost grew, or left the floats."""
+    costs = [c for o in record.seen for c in (o.cost, o.cost_after) if c is not None]
+    if any(not np.isfinite(c) for c in costs):
+        return True
+    return bool(costs) and costs[-1] > 1.5 * abs(costs[0])
+
+
+def _saturates(seen: Observation) -> float:
+    """Return the share of the first layer's units that the inputs drive to their asymptotes."""
+    for layer, units in seen.layers:
+        if units.saturates and layer.inputs == seen.layers[0][0].inputs:
+            share = flat_share(units)
+            return share if share > SATURATED and units.steepest * FLAT > 0 else 0.0
+    return 0.0
+
+
+def _place(record: Record, seen: Observation) -> Place | None:
+    site = record.births.of(seen.samples.inputs_source)
+    if site is not None:
+        return statement_of(site)
+    return statement_of(seen.sites[seen.layers[0][0].product]) if seen.layers else None
+
+
+# ---- the trial ---------------------------------------------------------------------------------
+
+
+def _trial(record: Record, seen: Observation) -> tuple[Trial, Trial] | None:
+    """Train as long with the inputs as they are and standardised: (own, scaled)."""
+    samples = seen.samples
+    if seen.map is None or samples.retry is None or not seen.stateless:
+        return None
+    assert samples.inputs_leaf is not None
+    leaf = np.asarray(samples.inputs_source, dtype=float)
+    try:
+        scaled = samples.retry({samples.inputs_leaf: standardised(leaf, samples.inputs_axis)})
+    except Exception:
+        return None
+    begun = time.process_time()
+    scaled.change(scaled.theta)
+    each = max(time.process_time() - begun, 1e-6)
+    steps = int(min(LONGEST, max(record.steps, 1), record.time_left() / (5 * each)))
+    if steps < 20 or scaled.cost is None or seen.map.cost is None:
+        return None
+    own = _train(seen.map, 1.0, steps)
+    if own is None or own.cost < LEARNS * seen.map.cost(seen.map.theta):
+        return None
+    reference = min(own.cost, record.last.cost or np.inf) if np.isfinite(own.cost) else np.inf
+    start = float(scaled.cost(scaled.theta))
+    factors = [1.0]
+    change = scaled.change(scaled.theta)
+    top = sharpness(lambda t: -scaled.change(t), scaled.theta, change) if np.any(change) else None
+    if top is not None and top.value > 0:
+        factors.append(1.0 / top.value)
+    for factor in factors:
+        other = _train(scaled, factor, steps)
+        if other is None or not np.isfinite(other.cost):
+            continue
+        if other.cost < BETTER * reference and other.cost < BETTER * start:
+            return own, other
+    return None
+
+
+def _train(step: StepMap, scale: float, steps: int) -> Trial | None:
+    if step.cost is None:
+        return None
+    theta = step.theta
+    with np.errstate(all="ignore"):
+        for _ in range(steps):
+            theta = theta + scale * step.change(theta)
+            if not np.all(np.isfinite(theta)):
+                return Trial(scale, steps, np.inf, 0)
+        return Trial(scale, steps, float(step.cost(theta)), 0)
+
+
+def _finding(
+    record: Record, scale: Scale, place: Place, trial: tuple[Trial, Trial] | None,
+    *, saturated: float, broke: bool,
+) -> Finding:  # fmt: skip
+    largest, least = float(np.max(scale.sizes)), float(np.min(scale.sizes))
+    evidence: dict[str, Any] = {
+        "rms_max": largest, "rms_min": least, "condition": scale.condition,
+        "condition_scaled": scale.condition_scaled, "saturated": saturated,
+    }  # fmt: skip
+    notes = [
+        f"root mean square of the features between {short(least)} and {short(largest)}; condition "
+        f"of their second moments {short(scale.condition)}, standardised "
+        f"{short(scale.condition_scaled)}"
+    ]
+    if saturated:
+        notes.append(
+            f"{100 * saturated:.0f} % of the first layer's activations are flat from the start"
+        )
+    if trial is not None:
+        own, other = trial
+        rate = record.first.rate
+        evidence["trial"] = {
+            "steps": own.steps, "own_cost": own.cost, "cost": other.cost, "factor": other.scale,
+        }  # fmt: skip
+        how = ", the step as it is"
+        if other.scale != 1.0:
+            how = f" and with {short(other.scale)} times the step"
+        if other.scale != 1.0 and rate is not None:
+            how = f" and with a step of {short(rate.value * other.scale)}"
+        own_cost = short(own.cost) if np.isfinite(own.cost) else "beyond the floats"
+        notes.append(
+            f"tried on the recorded step, {own.steps} steps: with these inputs the cost comes to "
+            f"{own_cost}, standardised{how} to {short(other.cost)}"
+        )
+    if largest > UNEQUAL * least:
+        what = f"features of very different sizes ({short(least)} and {short(largest)})"
+    else:
+        what = f"inputs are not scaled: their root mean square is {short(largest)}"
+    effect = (
+        "training diverges" if broke else
+        "the first layer saturates" if saturated else "the cost hardly falls"
+    )  # fmt: skip
+    return advise(
+        "BP401", "unscaled-inputs", place, f"{effect}: {what}",
+        "standardise each feature: `X = (X - X.mean(axis)) / X.std(axis)`, along the samples",
+        evidence, notes=notes, confidence="proven" if trial is not None else "likely",
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""One parameter over the judged steps of a run, and the verdict that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backproof.finding import ParameterVerdict, Status
+
+CONTRADICTED = "differences of the program and the adjoint disagree"
+
+
+@dataclass(slots=True)
+class History:
+    """What the judged steps say about one parameter.
+
+    Attributes
+    ----------
+    witness : str
+        What has confirmed the adjoint, beside it: 'program', 'replay' or nothing.
+    contradicted : bool
+        The program's own differences contradict the adjoint in some step.
+    """
+
+    name: str
+    gradient: str = ""
+    line: int = 0
+    statuses: list[str] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    scale: float | None = None
+    reason: str = ""
+    witness: str = ""
+    contradicted: bool = False
+
+    def hear(self, program: bool | None, replay: bool) -> None:
+        """Hear the witnesses of a step: whether the program (if it can be asked) and the replay
+        confirm the adjoint."""
+        if program is False:
+            self.contradicted = True
+        elif program:
+            self.witness = "program"
+        elif replay:
+            self.witness = self.witness or "replay"
+
+    def verdict(self) -> ParameterVerdict:
+        """Return the verdict over all steps."""
+        status: Status
+        if self.contradicted:
+            status = "unverified"
+        elif "wrong" in self.statuses:
+            status = "wrong"
+        elif "verified" in self.statuses and (
+            self.statuses.count("unverified") <= len(self.statuses) // 2
+        ):
+            status = "verified"
+        elif not self.statuses:
+            status = "verified" if "zero" in self.reason else "unverified"
+        else:
+            status = "unverified"
+        reason = CONTRADICTED if self.contradicted else self.reason
+        return ParameterVerdict(
+            name=self.name,
+            gradient=self.gradient,
+            status=status,
+            relative_error=max(self.errors) if self.errors else None,
+            scale=self.scale,
+            line=self.line,
+            reason=reason if status == "unverified" else "",
+            witness=None if status == "unverified" else self.witness or None,
+        )
