@@ -36,7 +36,7 @@ def prove(folder: Path, trainings: dict[str, str]) -> dict[str, Any]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     done = subprocess.run(
         [sys.executable, __file__, str(folder)], env=environment, cwd=folder,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in trainings}
