@@ -61,7 +61,7 @@ bench: $(VENV)/.stamp-bench
 quality: $(VENV)/.stamp-test
 	$(BIN)/python -m benchmarks.quality
 
-docs: $(VENV)/.stamp-core
+docs: $(VENV)/.stamp-test
 	$(BIN)/python docs/refresh_readme.py
 	$(BIN)/python docs/refresh_codes.py
 

@@ -201,10 +201,12 @@ def _spawn(work: Work, name: str, threads: int, **variables: str) -> subprocess.
         "XLA_FLAGS": "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false",
         **variables,
     }
+    # Not every library heeds these: one thread is one core, the same one for all.
+    cores = sorted(os.sched_getaffinity(0))[:threads] if hasattr(os, "sched_getaffinity") else []
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.nn_contestants", work.name, name],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        cwd=HERE.parent,
+        cwd=HERE.parent, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
     )  # fmt: skip
 
 

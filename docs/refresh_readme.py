@@ -30,7 +30,9 @@ def output_of(command: str) -> str:
     if program != "backproof":
         raise SystemExit(f"only backproof is run from the README, not {program}")
     environment = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"}
-    environment |= {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    environment |= {
+        "COLUMNS": "100", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg",
+    }  # fmt: skip
     finished = subprocess.run(
         [sys.executable, "-m", "backproof", *arguments],
         cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,

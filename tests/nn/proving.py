@@ -1,7 +1,7 @@
 """Has trainings verified by the debugger, each in a fork of one process.
 
-Importing NumPy, SciPy and scikit-learn takes longer than such a run; backproof.nn itself is imported
-in the forks, where the debugger instruments it. Run as ``proving.py FOLDER``, with a file
+Importing NumPy, SciPy and scikit-learn takes longer than such a run; backproof.nn itself is
+imported in the forks, where the debugger instruments it. Run as ``proving.py FOLDER``, with a file
 ``NAME.in`` of keyword arguments there for each training; it leaves the report as ``NAME.json``.
 """
 
@@ -36,7 +36,7 @@ def prove(folder: Path, trainings: dict[str, str]) -> dict[str, Any]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     done = subprocess.run(
         [sys.executable, __file__, str(folder)], env=environment, cwd=folder,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in trainings}
@@ -44,8 +44,6 @@ def prove(folder: Path, trainings: dict[str, str]) -> dict[str, Any]:
 
 def serve(folder: Path) -> None:
     """Verify the trainings of a folder, one after the other."""
-    import scipy.optimize  # noqa: F401
-    import scipy.sparse
     import sklearn.model_selection  # noqa: F401
 
     from backproof.cli import main

@@ -230,6 +230,14 @@ def test_classes_stay_what_they_are() -> None:
         clf.partial_fit(X, y, classes=[0, 2])
 
 
+def test_going_on_with_other_layers() -> None:
+    clf = fit(X, warm_start=True).set_params(hidden_layers=(7, 2))
+    for go_on in (clf.fit, clf.partial_fit):
+        with pytest.raises(ValueError, match=r"\(7, 2\) is not that of the weights .* \(4,\)"):
+            go_on(X, y)
+    assert len(clf.set_params(warm_start=False).fit(X, y).coefs_) == 3
+
+
 # ---- files ---------------------------------------------------------------------------------------
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backproof.nn.compiled import CompiledEngine
+from backproof.nn.compiled import CompiledEngine, functions
 from backproof.nn.engine import Plan, Samples, State, choose
 from backproof.nn.mathematics import ACTIVATIONS
 from backproof.nn.numpy_engine import NumpyEngine
@@ -154,6 +159,19 @@ def test_tiny_costs_keep_their_digits(sizes: tuple[int, ...]) -> None:
     assert outcome[0] == pytest.approx(np.exp(-40), rel=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 4, 1), (3, 5, 1), (9, 8, 1)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_hidden_layer_of_relus(dtype: Any, sizes: tuple[int, ...], weighted: bool) -> None:
+    n = 700  # two tiles, the second with a rest
+    weight = np.random.default_rng(4).random(n).astype(dtype) if weighted else None
+    X = np.random.default_rng(5).normal(size=(n, sizes[0])).astype(dtype)
+    samples = Samples(X, (X.sum(axis=1) > 0.3).astype(dtype), weight)
+    result = assert_same(Plan("relu", "gd", n, alpha=0.01), sizes, samples, 0.3, epochs=20)
+    assert result["costs"][-1] < result["costs"][0]
+    assert_same(Plan("relu", "gd", 256), sizes, samples, 0.1)
+
+
 def test_without_hidden_layers() -> None:
     plan = Plan("relu", "adam", 100)
     assert_same(plan, (6, 1), make_samples(100, 6, np.float64), 0.05)
@@ -207,3 +225,27 @@ def test_read_only_samples_need_no_other_kernel(sizes: tuple[int, ...]) -> None:
     assert_same(plan, sizes, samples, 0.05)
     assert [len(kernel.signatures) for kernel in kernels] == before
     assert not samples.X.flags.writeable
+
+
+@pytest.mark.slow
+def test_kernels_of_other_sources_are_not_taken_from_the_disk(tmp_path: Path) -> None:
+    package = Path(functions.__file__).parents[2]
+    shutil.copytree(package, tmp_path / "backproof", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "fit.py").write_text(
+        "from backproof.nn import BinaryClassifier, make_flower\n"
+        "BinaryClassifier(max_iter=1, engine='compiled').fit(*make_flower())\n"
+        "from backproof.nn.compiled.small import train_small\n"
+        "print(sum(train_small.stats.cache_hits.values()))\n"
+    )
+
+    def hits() -> int:
+        done = subprocess.run(
+            [sys.executable, "fit.py"], cwd=tmp_path, capture_output=True, text=True, check=True,
+            env=os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "c")},
+        )  # fmt: skip
+        return int(done.stdout)
+
+    assert (hits(), hits()) == (0, 1)
+    steps = tmp_path / "backproof" / "nn" / "compiled" / "steps.py"
+    steps.write_text(steps.read_text().replace("1000.0 * max", "1001.0 * max"))
+    assert hits() == 0

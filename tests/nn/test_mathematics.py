@@ -1,4 +1,4 @@
-"""The hand-derived cost and gradient against PyTorch's in float64, and at the edge of the floats."""
+"""The hand-derived cost and gradient against PyTorch's in float64, and at the floats' edge."""
 
 from __future__ import annotations
 

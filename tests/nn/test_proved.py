@@ -52,6 +52,7 @@ def reports(tmp_path_factory: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the first one waits for all of them
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_gradient_is_verified(name: str, reports: dict[str, Any]) -> None:
     report = reports[name]

@@ -181,6 +181,8 @@ def batches(record: Record) -> Finding | None:
         return None
     if len(left) < LEAST_ROWS or np.ptp(left - right) == 0:
         return None
+    if left.max() >= len(X) or right.max() >= len(Y):
+        return None  # numbers of rows of another array, of which this one is a part
     given = dependence(X[left], Y[right])
     right_pairs = dependence(X, Y)
     if right_pairs is None or not right_pairs.sure or (given is not None and given.sure):

@@ -225,6 +225,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         hidden = self._check_parameters()
         known = self.warm_start and hasattr(self, "coefs_")
+        if known:
+            settings.check_same_layers(hidden, self.coefs_)
         X, y = validation.check_inputs(self, X, y=y, reset=not known)
         before: Array | None = self.classes_ if known else None
         classes, y = validation.check_labels(y, before)
@@ -264,6 +266,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "class_weight 'balanced' is not supported for partial_fit: give a dict of weights."
             )
         first = not hasattr(self, "coefs_")
+        if not first:
+            settings.check_same_layers(hidden, self.coefs_)
         X, y = validation.check_inputs(self, X, y=y, reset=first)
         known = validation.check_classes(classes) if first else self.classes_
         if classes is not None and not np.array_equal(np.unique(classes), known):
@@ -280,7 +284,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             dtype = self.coefs_[0].dtype
             parameters = Parameters.joined(self.coefs_, self.intercepts_, dtype)
-            history = History(list(self.loss_curve_), list(self.gradient_norms_))
+            history = History(list(self.loss_curve_), [self.gradient_norms_])
         if not hasattr(self, "_rng"):
             self._rng = self._generator()
         state = State.start(parameters, self.optimizer, self._rng)
@@ -334,7 +338,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.intercepts_ = parameters.b
         self.loss_curve_ = history.costs
         self.loss_ = history.costs[-1] if history.costs else state.first_cost
-        self.gradient_norms_ = np.array(history.norms).reshape(-1, len(parameters.W))
+        self.gradient_norms_ = np.concatenate([np.empty((0, len(parameters.W))), *history.norms])
         self.validation_scores_ = history.scores
         self.best_validation_score_ = max(history.scores) if history.scores else None
         self.learning_rate_ = history.learning_rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from sklearn.utils._param_validation import (
 )
 
 from backproof.nn.engine import Plan, Samples
-from backproof.nn.mathematics import ACTIVATIONS
+from backproof.nn.mathematics import ACTIVATIONS, Array
 from backproof.nn.optimizers import OPTIMIZERS, stability_factor
 from backproof.nn.schedules import SCHEDULES
 from backproof.nn.training import Course
@@ -74,6 +75,16 @@ def check_hidden_layers(hidden_layers: Any) -> tuple[int, ...]:
             f"[1, inf) or a sequence of such. Got {hidden_layers!r} instead."
         )
     return tuple(int(n) for n in layers)
+
+
+def check_same_layers(hidden: tuple[int, ...], weights: Sequence[Array]) -> None:
+    """Raise unless the weights to go on from are of a network with these hidden units."""
+    known = tuple(W.shape[1] for W in weights[:-1])
+    if hidden != known:
+        raise ValueError(
+            f"hidden_layers={hidden} is not that of the weights to go on from, {known}. "
+            "Use a new BinaryClassifier, or warm_start=False."
+        )
 
 
 def check_callbacks(callbacks: Any) -> None:

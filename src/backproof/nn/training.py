@@ -65,18 +65,25 @@ class Course:
 
 @dataclass(slots=True)
 class History:
-    """What is kept of each epoch."""
+    """What is kept of each epoch; ``norms`` in blocks of (epochs, L)."""
 
     costs: list[float] = field(default_factory=list)
     norms: list[Array] = field(default_factory=list)
     scores: list[float] | None = None
     learning_rate: float = math.nan
 
+    def add(self, costs: Array, norms: Array) -> None:
+        """Take note of some epochs."""
+        self.costs += costs.tolist()
+        self.norms.append(norms)
+
     def forget(self, epochs: int) -> None:
         """Drop the last epochs: their steps were undone."""
         if epochs:
-            for each in (self.costs, self.norms, self.scores or []):
-                del each[-epochs:]
+            del self.costs[-epochs:]
+            self.norms = [np.concatenate(self.norms)[:-epochs]]
+            if self.scores is not None:
+                del self.scores[-epochs:]
 
 
 @dataclass(slots=True)
@@ -110,7 +117,7 @@ class Watch:
     def end(self, cost: float, norms: Array, rate: float, done: int) -> bool:
         """Take note of an epoch; return whether to stop. ``done`` counts this call's epochs."""
         self.history.costs.append(cost)
-        self.history.norms.append(norms)
+        self.history.norms.append(norms[np.newaxis])
         self.history.learning_rate = rate
         stop = self.patience_is_over(cost, self.score())
         if self.callbacks or self.report.wants(done):
@@ -198,10 +205,12 @@ def train(engine: Engine, watch: Watch) -> None:
         costs, norms = np.empty(k), np.empty((k, len(state.parameters.W)))
         failure = session.train(rates, costs, norms)
         whole = k if failure is None else failure.epoch
-        for i in range(whole):
-            done += 1
-            stop = watch.end(float(costs[i]), norms[i], float(rates[i, -1]), done)
-            if stop:
+        if whole:
+            # Only the last epoch of a chunk is looked at.
+            watch.history.add(costs[: whole - 1], norms[: whole - 1])
+            done += whole
+            last = whole - 1
+            if watch.end(float(costs[last]), norms[last], float(rates[last, -1]), done):
                 return
         if failure is not None:
             halvings += 1

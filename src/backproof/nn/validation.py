@@ -157,8 +157,9 @@ def check_labels(y: Any, classes: Array | None = None) -> tuple[Array, Array]:
     if y is None:
         raise ValueError("BinaryClassifier requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
+    if kind not in ("binary", "multiclass"):
+        check_classification_targets(y)  # says what is wrong with them
     found = np.unique(y)
     if kind != "binary" or len(found) > 2:
         some = ", ".join(map(repr, found[:NAMED].tolist())) + (", …" if len(found) > NAMED else "")

@@ -6,8 +6,10 @@ out of it; everything else is built from it. All errors are within a few units i
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
@@ -26,9 +28,24 @@ SUMS: Final = {"reassoc", "contract", "arcp", "nsz"}
 EXACT: Final = {"contract", "nsz"}
 
 
+def sources() -> str:
+    """Return a digest of all that kernels are made of."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def kernel(function: F) -> F:
-    """Compile at the first call, from the cache on disk if it was compiled before."""
-    return cast(F, numba.njit(cache=True, fastmath=SUMS, error_model="numpy")(function))
+    """Compile at the first call, from the cache on disk if it was compiled before.
+
+    Numba looks for a newer file of the kernel itself only. A kernel is made of parts in other files
+    too, and one that was kept from before a change there writes where memory is no longer its own.
+    """
+    compiled: Any = numba.njit(cache=True, fastmath=SUMS, error_model="numpy")(function)
+    kept = compiled._cache._cache_file
+    kept._source_stamp = kept._source_stamp, sources()
+    return cast(F, compiled)
 
 
 def part(function: F) -> F:

@@ -105,7 +105,7 @@ class CompiledSession:
                 tile,
                 aligned((self.hidden, wide), real),
                 aligned((self.hidden + 1, wide), real),
-                aligned(wide, real),
+                aligned((1, wide), real),
                 aligned(small.LANES, real),
                 squares,
             )
