@@ -146,14 +146,20 @@ def judge_step(
     if unfit and not exact and penalised(fits, tape) is None:
         for fit_ in fits:
             accept_decay(fit_)
-    best = best_fit(fits, len(params))
+    calm = _calm_fit(fits, tape, run, params) if unfit else None
+    if calm is not None:
+        # In place of its strained fit: a registered cost would fit a scalar parameter by chance.
+        fits.insert(0, calm[0])
+        evidence.run = calm[1]
+    best = calm[0] if calm is not None else best_fit(fits, len(params))
     if cost_name is None and given is None and (best is None or best.wrong or not best.chosen):
         known = sorted(registry(tape, params), key=lambda h: h.title not in preferred)
         for hypothesis in known:
             hypothesis.held = held
             if add(fits, tape, run, hypothesis, params):
                 break
-    best = penalised(fits, tape) or best_fit(fits, len(params))
+    if calm is None:
+        best = penalised(fits, tape) or best_fit(fits, len(params))
     if best is not None and best.wrong:
         best = at_kinks(best, tape, run, params)
     if best is not None and best.wrong:
@@ -167,6 +173,19 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def _calm_fit(
+    fits: Sequence[Fit], tape: Tape, run: Run, params: Sequence[Parameter]
+) -> tuple[Fit, Run] | None:
+    """Return a cost of the program's that fits every gradient where the numbers are calm."""
+    for fit in fits[:3]:
+        if fit.hypothesis.node is None:
+            continue
+        again, calm = calmed(fit, tape, run, params)
+        if again is not fit:
+            return again, calm
+    return None
 
 
 def is_shared(value: Any) -> bool:

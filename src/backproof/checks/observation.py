@@ -17,6 +17,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather
@@ -74,6 +75,7 @@ class Observation:
     output_layer: tuple[Layer, Units] | None = None
     cost_of_output: Callable[[Any], float] | None = None
     """The cost with the outputs (samples × columns) moved by so much."""
+    formula: Formula | None = None
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
@@ -167,6 +169,13 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
         seen.samples.retry = None
+    else:
+        last = [la for la, _ in seen.layers if not la.hidden][-1:]
+        chosen = [i for la in last for i in (la.weight, la.bias) if i is not None]
+        ends = [n for i in chosen for n in _gradient_nodes(params, fit, i)]
+        seen.formula = find_formula(
+            tape, run, [la for la, _ in seen.layers], params, join, hypothesis.node, ends
+        )
     return seen
 
 
@@ -176,15 +185,23 @@ def _shaped(value: Any, like: Any, parameter: Parameter) -> Any:
 
 def _gradient(run: Run, parameter: Parameter, fit: Any, index: int) -> Any:
     """Return the author's gradient at its recorded point, in the parameter's layout."""
+    nodes = _gradient_nodes([parameter], fit, index, 0)
+    if not nodes or run.env[nodes[0]] is None:
+        return None
+    return np.asarray(run.env[nodes[0]], dtype=float) / fit.chosen[index][1]
+
+
+def _gradient_nodes(
+    params: Sequence[Parameter], fit: Any, index: int, place: int | None = None
+) -> tuple[int, ...]:
+    """Return the node of the author's gradient, if one node is it."""
     if index not in fit.chosen:
-        return None
-    level, scale, _ = fit.chosen[index]
-    if level < 0 or level >= len(parameter.levels):
-        return None
-    nodes = parameter.levels[level].nodes
-    if len(nodes) != 1 or run.env[nodes[0]] is None:
-        return None
-    return np.asarray(run.env[nodes[0]], dtype=float) / scale
+        return ()
+    levels = params[index if place is None else place].levels
+    level = fit.chosen[index][0]
+    if level < 0 or level >= len(levels):
+        return ()
+    return levels[level].nodes if len(levels[level].nodes) == 1 else ()
 
 
 # ---- step size ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import alignment, initialisation, labels, scaling, step_size, units
+from backproof.checks import alignment, initialisation, labels, scaling, step_size, units, unstable
 from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
@@ -68,7 +68,8 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, alignment.check, scaling.check, units.check, step_size.check,
+    initialisation.check, labels.check, alignment.check, scaling.check, units.check,
+    step_size.check, unstable.check,
 )  # fmt: skip
 
 
