@@ -169,7 +169,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     errors = [f for f in findings if f.severity == "error"]
     if root.severity == "error" and errors:
         root = replace(root, severity="warning")
-    if root.code in ("BP301", "BP401") and root.confidence == "proven" and errors:
+    if root.code in ("BP301", "BP306", "BP401") and errors:
         overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
         if overflow:
             others = [f for f in findings if f not in overflow]
