@@ -69,6 +69,7 @@ class Observation:
     """Node of a layer's activation, product or inputs -> the site that made it."""
     samples: Samples = field(default_factory=Samples)
     labels_site: Site | None = None
+    output_site: Site | None = None
     inputs_taken: Site | None = None
     labels_taken: Site | None = None
     """Where the step takes its rows from the data."""
@@ -357,6 +358,8 @@ def _layers(
             seen.output_layer = (layer, units)
     if join is not None:
         reader = tape.users[join.labels]
+        made = tape.producer(join.output)
+        seen.output_site = made.where if made is not None else None
         seen.labels_site = tape.operations[reader[0]].where if reader else None
 
 

@@ -90,7 +90,8 @@ def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
             continue
         output, labels = (a, b) if a in moving else (b, a)
         size = np.size(tape.nodes[output].obj)
-        if size > 1 and size == np.size(tape.nodes[labels].obj) and _is_output(tape, labels):
+        sizes = {size, np.size(tape.nodes[labels].obj), np.size(tape.nodes[operation.out].obj)}
+        if size > 1 and len(sizes) == 1 and _is_output(tape, labels):
             return Join(output, labels)
     return None
 

@@ -8,7 +8,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from backproof.checks import alignment, initialisation, labels, scaling, step_size, units, unstable
+from backproof.checks import (
+    alignment,
+    fitting,
+    initialisation,
+    labels,
+    scaling,
+    step_size,
+    units,
+    unstable,
+)
 from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
@@ -35,6 +44,8 @@ class Record:
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
+    found: list[Finding] = field(default_factory=list)
+    """What the checks before have found."""
 
     @property
     def first(self) -> Observation:
@@ -69,7 +80,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, alignment.check, scaling.check, units.check,
-    step_size.check, unstable.check,
+    step_size.check, unstable.check, fitting.check,
 )  # fmt: skip
 
 
@@ -142,7 +153,9 @@ class TrainingHistory:
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
-        return [finding for check in CHECKS for finding in check(record)]
+        for check in CHECKS:
+            record.found.extend(check(record))
+        return record.found
 
     def _guarded(self, look: Callable[[], None]) -> None:
         try:
