@@ -1,7 +1,8 @@
 """How good the verdicts are, over the whole corpus: ``make quality``.
 
 Right programs must give no error; one-line mutants must be detected, on the right line, with the
-right cause; programs in trouble must have it named, on the right line. Prints a summary with every miss and writes ``benchmarks/results/quality.json``.
+right cause; of programs in trouble the code and the line must be right. Prints a summary with every
+miss and writes ``benchmarks/results/quality.json``.
 
     python -m benchmarks.quality [--only SUBSTRING] [--correct | --mutants | --trouble]
 """

@@ -318,9 +318,10 @@ def descend(step: StepMap, seconds: float) -> tuple[float, float, int, float] | 
     size = float(np.linalg.norm(change))
     if not size or not np.isfinite(best):
         return None
-    least, length, used = size, 1.0, 0
+    least, length, steps = size, 1.0, 0
     recent = [best]
-    for used in range(1, LONGEST + 1):
+    for _ in range(LONGEST):
+        steps += 1
         if time.process_time() > deadline:
             return None
         moved = theta + length * change
@@ -341,4 +342,4 @@ def descend(step: StepMap, seconds: float) -> tuple[float, float, int, float] | 
             break
         length = float(s @ s) / curvature if curvature > 0 else 2 * length
         length = min(max(length, 1e-8), 1e6)
-    return first, best, used, least / size
+    return first, best, steps, least / size

@@ -20,6 +20,7 @@ from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.checks.digits import Rounding, measure
 from backproof.checks.samples import Join, Samples, find_join, gather
 from backproof.roles import ROOTS, Hypothesis, Parameter, vector
 from backproof.trace.site import Site
@@ -77,6 +78,7 @@ class Observation:
     cost_of_output: Callable[[Any], float] | None = None
     """The cost with the outputs (samples × columns) moved by so much."""
     formula: Formula | None = None
+    rounding: Rounding | None = None
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
@@ -154,6 +156,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     seen.labels_taken = _taken(tape, seen.samples.labels_leaf)
     if hypothesis.node is not None and join is not None and seen.samples.output is not None:
         seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
+    own = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
+    seen.rounding = measure(tape, run, params, hypothesis.node, own)
     old = [n for p in params for n in p.old]
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):

@@ -13,6 +13,7 @@ from backproof.checks import (
     fitting,
     initialisation,
     labels,
+    rounding,
     scaling,
     step_size,
     units,
@@ -80,7 +81,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, alignment.check, scaling.check, units.check,
-    step_size.check, unstable.check, fitting.check,
+    rounding.check, step_size.check, unstable.check, fitting.check,
 )  # fmt: skip
 
 
