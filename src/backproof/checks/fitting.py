@@ -28,11 +28,13 @@ HANDFULS = (12, 8)
 #: The cost must stay above this share of its start, at a point where the gradient is this share of
 #: its first size: a minimum, not a slow descent.
 STUCK = 0.6
-FLAT_GRADIENT = 2e-3
+FLAT_GRADIENT = 5e-3
 LONGEST = 400
 #: Share of the labels' variance that neighbours must explain.
 PREDICTABLE = 0.4
 LEAST_STEPS = 20
+#: From this share on the commonest class is a fair guess, and a model can settle on it.
+MAJORITY = 0.75
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -40,7 +42,7 @@ def check(record: Record) -> Iterator[Finding]:
     found = unreachable_class(record)
     if found is None and not record.found and record.nonfinite is None:
         found = sorted_batches(record) or constant_inputs(record)
-        if found is None and record.steps >= LEAST_STEPS and not record.learns(0.3):
+        if found is None and record.steps >= LEAST_STEPS:
             found = cannot_overfit(record) or one_class(record)
     if found is not None:
         yield found
@@ -145,7 +147,7 @@ def sorted_batches(record: Record) -> Finding | None:
 
 def constant_inputs(record: Record) -> Finding | None:
     """Find inputs that are the same for every sample."""
-    seen = record.first
+    seen = next((o for o in record.seen if o.samples.inputs is not None), record.first)
     x, y = seen.samples.inputs, seen.samples.labels
     if x is None or y is None or len(x) < 8 or len(y) != len(x) or np.all(y == y[:1]):
         return None
@@ -181,12 +183,12 @@ def one_class(record: Record) -> Finding | None:
     shares = counts[counts > 0] / len(own)
     assert last.cost is not None
     assert before.cost is not None
-    if shares.size < 2 or abs(before.cost - last.cost) > 0.02 * abs(last.cost):
+    if shares.size < 2 or np.max(shares) < MAJORITY or abs(before.cost - last.cost) > 0.02 * abs(last.cost):
         return None
     known = dependence(last.samples.inputs, labels)
     if known is None or not known.sure or known.explained < PREDICTABLE:
         return None
-    if explained(last) > 0.5 * known.explained:
+    if explained(last) > 0.5 * known.explained or record.learns(0.3):
         return None
     place = labels_place(record, last)
     if place is None:
@@ -224,7 +226,7 @@ def _predictable(known: Dependence, seen: Observation) -> str:
 def cannot_overfit(record: Record) -> Finding | None:
     """Train on a handful of samples, until a minimum: find that its cost is hardly lower."""
     last = max(record.seen[-2:], key=lambda o: o.step)
-    seen = max(record.seen[:3], key=lambda o: len(o.names))
+    seen = last
     samples = last.samples
     if samples.inputs is None or samples.labels is None or samples.output is None:
         return None
@@ -233,7 +235,8 @@ def cannot_overfit(record: Record) -> Finding | None:
     known = dependence(samples.inputs, samples.labels)
     if known is None or not known.sure or known.explained < PREDICTABLE:
         return None
-    if explained(last) > 0.5 * known.explained:
+    # A cost that fell from a bad start to that of a constant has not learnt either.
+    if explained(last) > (0.15 if record.learns(0.3) else 0.5) * known.explained:
         return None
     for count in HANDFULS:
         step = _handful(seen, count)

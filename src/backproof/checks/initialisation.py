@@ -20,6 +20,7 @@ SAME = 1e-9
 #: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
 #: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
 FACTOR = 1e4
+EXPLODED = 1e3
 #: Layers from which on the product of slopes can be blamed.
 DEEP = 4
 
@@ -90,7 +91,8 @@ def vanishing(record: Record) -> Iterator[Finding]:
     # against what the last one's was.
     ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / sizes[-1][1]
     passed, passed_later = _passed(first), _passed(last)
-    explodes = passed > FACTOR and record.nonfinite is not None
+    # A run that overflows leaves no doubt at a smaller factor.
+    explodes = passed > EXPLODED and record.nonfinite is not None
     if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return

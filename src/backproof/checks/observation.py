@@ -179,7 +179,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         chosen = [i for la in last for i in (la.weight, la.bias) if i is not None]
         ends = [n for i in chosen for n in _gradient_nodes(params, fit, i)]
         seen.formula = find_formula(
-            tape, run, [la for la, _ in seen.layers], params, join, hypothesis.node, ends
+            tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
 
@@ -311,6 +311,12 @@ def _cost(
             return known(np.asarray(out, dtype=float), y) / max(1, len(y.reshape(-1)))
 
     return registered
+
+
+def _printed(evidence: StepEvidence) -> int | None:
+    """Return the cost that the program computes, be it the one differentiated or not quite."""
+    fits = [evidence.fit, *evidence.others]
+    return next((f.hypothesis.node for f in fits if f and f.hypothesis.node is not None), None)
 
 
 def _taken(tape: Tape, leaf: int | None) -> Site | None:

@@ -181,8 +181,12 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     root, *rest = training
     rest = [replace(f, severity="note") for f in rest]
     errors = [f for f in findings if f.severity == "error"]
-    if root.severity == "error" and errors:
+    if root.severity == "error" and errors and root.code != "BP402":
         root = replace(root, severity="warning")
+    if root.code == "BP402" and errors:
+        # Labels out of reach pull the output to the end of its range, where the logarithm ends.
+        notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
+        return [root, *notes, *rest]
     if root.code in ("BP301", "BP306", "BP401") and errors:
         overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
         if overflow:

@@ -3,7 +3,7 @@ import numpy as np
 np.random.seed(12)
 hours = np.random.uniform(0, 24, (80, 1))
 visits = np.random.poisson(np.exp(0.2 * hours))
-theta = np.array([[1.0]])
+theta = np.array([[35.0]])
 intercept = 0.0
 history = []
 for it in range(100):

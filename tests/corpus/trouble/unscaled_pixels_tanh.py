@@ -10,8 +10,8 @@ for p, k in zip(pictures, kind):
     p[list(stroke)] += 150
 want = np.where(kind == 1, 1.0, -1.0)[:, None]
 
-hidden = 10
-V = rng.normal(0, 1 / side, (side * side, hidden))
+hidden = 6
+V = rng.normal(0, 1, (side * side, hidden))
 U = rng.normal(0, 1 / np.sqrt(hidden), (hidden, 1))
 for epoch in range(200):
     a = np.tanh(pictures @ V)
