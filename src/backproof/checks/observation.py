@@ -137,6 +137,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         [tape.nodes[p.old[0]].obj for p in params],
     )  # fmt: skip
     fit = evidence.fit
+    if fit is None:
+        _constant_output(seen, tape, run, params)
     if fit is None or fit.scale <= 0 or len(tape.operations) > MOST_OPERATIONS:
         return seen
     seen.title = fit.hypothesis.title
@@ -311,6 +313,22 @@ def _cost(
             return known(np.asarray(out, dtype=float), y) / max(1, len(y.reshape(-1)))
 
     return registered
+
+
+def _constant_output(
+    seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]
+) -> None:
+    """Remember an output that is 1 for every sample: it has no gradient that could fit a cost."""
+    join = find_join(tape, params)
+    if join is None or join.classes:
+        return
+    output = np.asarray(run.env[join.output], dtype=float)
+    labels = np.asarray(run.env[join.labels], dtype=float)
+    made = tape.producer(join.output)
+    if output.size == labels.size > 1 and max(output.shape) == output.size and made is not None:
+        if np.all(output == 1.0):
+            seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
+            seen.output_site = made.where
 
 
 def _printed(evidence: StepEvidence) -> int | None:
