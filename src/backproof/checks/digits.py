@@ -118,8 +118,9 @@ def _blame(
                       ), default=0.0)  # fmt: skip
         if before > good:
             continue
-        a, b = np.ravel(np.asarray(own[operation.out], dtype=float)), np.ravel(
-            np.asarray(exact[operation.out], dtype=float)
+        a, b = (
+            np.ravel(np.asarray(own[operation.out], dtype=float)),
+            np.ravel(np.asarray(exact[operation.out], dtype=float)),
         )
         worst = int(np.argmax(np.abs(a - b)))
         found.site, found.got, found.true = operation.where, float(a[worst]), float(b[worst])
@@ -189,9 +190,7 @@ def _text(tape: Tape, node: int) -> str:
 # ---- updates that are too small ----------------------------------------------------------------
 
 
-def _measure_updates(
-    found: Rounding, tape: Tape, run: Run, params: Sequence[Parameter]
-) -> None:
+def _measure_updates(found: Rounding, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
     stuck = moving = 0
     for parameter in params:
         for update in parameter.updates:

@@ -183,7 +183,11 @@ def one_class(record: Record) -> Finding | None:
     shares = counts[counts > 0] / len(own)
     assert last.cost is not None
     assert before.cost is not None
-    if shares.size < 2 or np.max(shares) < MAJORITY or abs(before.cost - last.cost) > 0.02 * abs(last.cost):
+    if (
+        shares.size < 2
+        or np.max(shares) < MAJORITY
+        or abs(before.cost - last.cost) > 0.02 * abs(last.cost)
+    ):
         return None
     known = dependence(last.samples.inputs, labels)
     if known is None or not known.sure or known.explained < PREDICTABLE:

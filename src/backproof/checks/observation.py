@@ -17,10 +17,10 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
-from backproof.checks.digits import Rounding, measure
 from backproof.checks.samples import Join, Samples, find_join, gather
 from backproof.roles import ROOTS, Hypothesis, Parameter, vector
 from backproof.trace.site import Site
@@ -315,9 +315,7 @@ def _cost(
     return registered
 
 
-def _constant_output(
-    seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]
-) -> None:
+def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
     """Remember an output that is 1 for every sample: it has no gradient that could fit a cost."""
     join = find_join(tape, params)
     if join is None or join.classes:

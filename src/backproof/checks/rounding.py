@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 STUCK = 0.9
 #: A step in more bits must lower the cost by this share for the loss to be harmful.
 GAINS = 0.05
+#: Below this share of the first cost a program has arrived, as near as its type allows.
+CONVERGED = 0.02
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -72,6 +74,8 @@ def _too_small(record: Record) -> Finding | None:
         return None
     last = late[-1]
     if last.map is None or last.cost is None or not last.stateless:
+        return None
+    if last.cost < CONVERGED * abs(record.first.cost or 0.0):
         return None
     steps = int(min(150, max(20, record.steps)))
     trial = attempt(last, 1.0, steps, record.deadline)
