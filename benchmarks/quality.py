@@ -1,9 +1,10 @@
 """How good the verdicts are, over the whole corpus: ``make quality``.
 
 Right programs must give no error; one-line mutants must be detected, on the right line, with the
-right cause. Prints a summary with every miss and writes ``benchmarks/results/quality.json``.
+right cause; of programs in trouble the code and the line must be right. Prints a summary with every
+miss and writes ``benchmarks/results/quality.json``.
 
-    python -m benchmarks.quality [--only SUBSTRING] [--correct | --mutants]
+    python -m benchmarks.quality [--only SUBSTRING] [--correct | --mutants | --trouble]
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.corpus import harness
-from tests.corpus.harness import Outcome, Score
+from tests.corpus.harness import Outcome, Score, TroubleScore
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quality.json"
 
@@ -107,6 +108,39 @@ def judge_mutants(scores: Sequence[Score]) -> dict[str, Any]:
     }
 
 
+def judge_trouble(scores: Sequence[TroubleScore]) -> dict[str, Any]:
+    """Count right codes and lines over programs in trouble, and print the misses."""
+    by_code: dict[str, list[TroubleScore]] = defaultdict(list)
+    for score in scores:
+        by_code[score.trouble.codes[0]].append(score)
+    right = [s for s in scores if s.right_code]
+    both = [s for s in right if s.right_line]
+    print(f"\nprograms in trouble: {len(scores)}")
+    print(f"  right code           {share(len(right), len(scores))}")
+    print(f"  right code and line  {share(len(both), len(scores))}")
+    table = {
+        code: {
+            "programs": len(of),
+            "right_code": sum(s.right_code for s in of),
+            "right_line": sum(s.right_code and s.right_line for s in of),
+        }
+        for code, of in sorted(by_code.items())
+    }
+    for code, row in table.items():
+        print(f"  {code}  {row['programs']:>3} {row['right_code']:>3} {row['right_line']:>3}")
+    misses = [s for s in scores if not (s.right_code and s.right_line)]
+    for score in misses:
+        wanted = f"{'/'.join(score.trouble.codes)} {sorted(score.trouble.lines)}"
+        print(f"  {score.trouble.key} want {wanted}; {headline(score.outcome)}")
+    return {
+        "programs": len(scores),
+        "right_code": len(right),
+        "right_code_and_line": len(both),
+        "by_code": table,
+        "misses": {score.trouble.key: headline(score.outcome) for score in misses},
+    }
+
+
 def headline(outcome: Outcome) -> str:
     """Write the first finding in a line, or why there is none."""
     if outcome.report is None:
@@ -127,22 +161,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--correct", action="store_true", help="right programs only")
     which.add_argument("--mutants", action="store_true", help="mutants only")
+    which.add_argument("--trouble", action="store_true", help="programs in trouble only")
     options = parser.parse_args(argv)
 
     started = time.perf_counter()
     figures: dict[str, Any] = {}
-    if not options.mutants:
+    if not (options.mutants or options.trouble):
         programs = [p for p in harness.correct_programs() if options.only in p.stem]
         runs = harness.run_all(harness.run_correct, programs, workers=options.workers)
         figures["correct"] = judge_correct([outcome for _, outcome in watched(runs, len(programs))])
-    if not options.correct:
+    if not (options.mutants or options.correct):
+        troubles = [t for t in harness.load_trouble() if options.only in t.key]
+        runs = harness.run_all(harness.run_trouble, troubles, workers=options.workers)
+        marked = [harness.score_trouble(t, o) for t, o in watched(runs, len(troubles))]
+        figures["trouble"] = judge_trouble(marked)
+    if not (options.correct or options.trouble):
         mutants = [m for m in harness.load_mutants() if options.only in m.key]
         runs = harness.run_all(harness.run_mutant, mutants, workers=options.workers)
         scored = [harness.score(mutant, outcome) for mutant, outcome in watched(runs, len(mutants))]
         figures["mutants"] = judge_mutants(scored)
     print(f"\n{time.perf_counter() - started:.0f} s")
     # A part of the corpus is for looking at; only the whole is worth keeping.
-    if options.out != RESULTS or not (options.only or options.correct or options.mutants):
+    part = options.only or options.correct or options.mutants or options.trouble
+    if options.out != RESULTS or not part:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", "utf-8")
     return int(bool(figures.get("correct", {}).get("false_alarms")))

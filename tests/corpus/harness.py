@@ -14,6 +14,13 @@ mutant::
     code = "BP101"                 # the default; or a list
     note = "sigma' for tanh'"
 
+The programs in ``trouble/`` have right gradients and do not learn, or lose their numbers:
+``trouble/expected.toml`` holds a table for each::
+
+    [dead_bias]
+    code = "BP305"                 # or a list of fair answers
+    at = "b1 = np.full((1, 9)"     # text of the line to be named; or a list of such lines
+
 Programs run in processes of their own, in an empty folder, with one BLAS thread and a fixed hash
 seed. Their output goes to files, not pipes: backproof forks, and a child would keep a pipe open.
 """
@@ -40,6 +47,7 @@ Item = TypeVar("Item")
 HERE = Path(__file__).resolve().parent
 CORRECT = HERE / "correct"
 MUTANTS = HERE / "mutants"
+TROUBLE = HERE / "trouble"
 TIMEOUT = 60.0  # seconds; plain programs of the corpus take less than one
 WORKERS = 2
 
@@ -72,6 +80,30 @@ class Mutant:
     def lines(self) -> frozenset[int]:
         """Every line that is a right answer."""
         return frozenset((self.line, *self.also_lines))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trouble:
+    """A program whose gradients are right, and what keeps it from learning."""
+
+    program: str
+    codes: tuple[str, ...]
+    lines: frozenset[int]
+
+    @property
+    def key(self) -> str:
+        """The program's name, unique in the corpus."""
+        return self.program
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TroubleScore:
+    """One program's first finding against its expectation."""
+
+    trouble: Trouble
+    outcome: Outcome
+    right_code: bool
+    right_line: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,6 +193,46 @@ def load_mutants(paths: Iterable[Path] | None = None) -> list[Mutant]:
     if twice := {key for key in keys if keys.count(key) > 1}:
         raise CorpusError(f"ids used twice: {sorted(twice)}")
     return mutants
+
+
+def load_trouble() -> list[Trouble]:
+    """Read what is expected of the programs in ``trouble/``.
+
+    Raises
+    ------
+    CorpusError
+        A program has no table, a table no program, or a text is on no line of its program.
+    """
+    tables = tomllib.loads((TROUBLE / "expected.toml").read_text("utf-8"))
+    programs = {path.stem for path in TROUBLE.glob("*.py")}
+    if odd := programs ^ set(tables):
+        raise CorpusError(f"programs without expectation, or the reverse: {sorted(odd)}")
+    found: list[Trouble] = []
+    for name, table in sorted(tables.items()):
+        lines = (TROUBLE / f"{name}.py").read_text("utf-8").splitlines()
+        numbers: set[int] = set()
+        for text in _as_tuple(table["at"]):
+            at = [number for number, line in enumerate(lines, 1) if text in line]
+            if not at:
+                raise CorpusError(f"{name}: {text!r} is on no line")
+            numbers.update(at)
+        found.append(Trouble(name, _as_tuple(table["code"]), frozenset(numbers)))
+    return found
+
+
+def run_trouble(trouble: Trouble) -> Outcome:
+    """Run a program of ``trouble/`` under backproof."""
+    return run_correct(TROUBLE / f"{trouble.program}.py")
+
+
+def score_trouble(trouble: Trouble, outcome: Outcome) -> TroubleScore:
+    """Hold the first finding against the expectation: it is what a user reads."""
+    first = outcome.findings[0] if outcome.findings else None
+    return TroubleScore(
+        trouble, outcome,
+        right_code=bool(first and first["code"] in trouble.codes),
+        right_line=bool(first and first["line"] in trouble.lines),
+    )  # fmt: skip
 
 
 def mutated_source(mutant: Mutant, source: str | None = None) -> str:

@@ -59,10 +59,18 @@ MISSED = {
     "silent_broadcast": "a broadcast residual is the gradient of the broadcast cost",
 }
 
+TROUBLE = harness.stratified_sample(
+    harness.load_trouble(),
+    30,
+    stratum=lambda trouble: trouble.codes[0],
+    key=lambda trouble: trouble.key,
+)
+
 # What a change must not fall below on the sample (`make quality` measures the whole corpus).
 DETECTED = 0.6
 RIGHT_LINE = 0.4
 RIGHT_CAUSE = 0.3
+RIGHT_TROUBLE = 0.85
 
 
 def name_of(item: Path | Mutant) -> str:
@@ -150,3 +158,15 @@ def test_mutants_of_the_sample(mutants, runs: dict[str, Future[Outcome]]):
     assert sum(s.detected for s in scores) >= DETECTED * len(scores)
     assert sum(s.right_line for s in scores) >= RIGHT_LINE * len(scores)
     assert sum(s.right_cause for s in scores) >= RIGHT_CAUSE * len(scores)
+
+
+@pytest.mark.timeout(900)
+def test_programs_in_trouble_of_the_sample():
+    scores = [
+        harness.score_trouble(trouble, outcome)
+        for trouble, outcome in harness.run_all(harness.run_trouble, TROUBLE)
+    ]
+    for miss in (s for s in scores if not (s.right_code and s.right_line)):
+        print(miss.trouble.key, [(f["code"], f["line"]) for f in miss.outcome.findings])
+    assert sum(s.right_code for s in scores) >= RIGHT_TROUBLE * len(scores)
+    assert sum(s.right_code and s.right_line for s in scores) >= RIGHT_TROUBLE * len(scores)

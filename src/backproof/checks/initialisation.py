@@ -20,6 +20,7 @@ SAME = 1e-9
 #: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
 #: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
 FACTOR = 1e4
+EXPLODED = 1e3
 #: Layers from which on the product of slopes can be blamed.
 DEEP = 4
 
@@ -86,7 +87,15 @@ def vanishing(record: Record) -> Iterator[Finding]:
     sizes, later = _sizes(first), _sizes(last)
     if len(sizes) < DEEP or len(later) < DEEP:
         return
-    ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / later[-1][1]
+    # The last layer's gradient shrinks once it has fitted the mean: the first one's is held
+    # against what the last one's was.
+    ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / sizes[-1][1]
+    passed, passed_later = _passed(first), _passed(last)
+    # A run that overflows leaves no doubt at a smaller factor.
+    explodes = passed > EXPLODED and record.nonfinite is not None
+    if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
+        yield _fading(record, first, sizes[0][0], passed, len(sizes))
+        return
     if max(ratio, ratio_later) < 1 / FACTOR and not record.learns():
         kind, cause = "vanish", "vanishing-gradient"
     elif ratio > FACTOR and (not record.learns() or record.nonfinite is not None):
@@ -109,6 +118,35 @@ def vanishing(record: Record) -> Iterator[Finding]:
         f"here n = {fan}",
         {"rms_gradient": table, "gain": gains, "ratio": ratio, "ratio_later": ratio_later},
         notes=[f"root mean square of the gradient at step {first.step}: {listed}"],
+    )  # fmt: skip
+
+
+def _passed(seen: Observation) -> float:
+    """Return how much of a signal's deviation the hidden layers pass on to the last one."""
+    hidden = [units for layer, units in seen.layers if layer.hidden]
+    if len(hidden) < DEEP - 1 or seen.samples.inputs is None:
+        return 1.0
+    given = float(np.sqrt(np.mean(np.var(seen.samples.inputs, axis=0))))
+    left = float(np.sqrt(np.mean(np.var(hidden[-1].a, axis=1))))
+    return left / given if given > 0 and left > 0 else 1.0
+
+
+def _fading(record: Record, first: Observation, layer: Layer, passed: float, depth: int) -> Finding:
+    """Say that the signals fade or grow before they reach the output: so do all gradients."""
+    gains = {first.names[known.weight]: u.gain for known, u in first.layers}
+    listed = ", ".join(f"{n}: {short(v)}" for n, v in list(gains.items())[:8])
+    fan = next(u.fan_in for known, u in first.layers if known is layer)
+    kind, cause = (
+        ("vanish", "vanishing-gradient") if passed < 1 else ("explode", "exploding-gradient")
+    )
+    return advise(
+        "BP306", cause, record.birthplace(first, layer.weight),
+        f"the signals {kind} layer by layer: before the last of {depth} layers they are "
+        f"{short(passed)} times the inputs",
+        "scale the weights so that signals keep their size: variance 1/n (2/n before ReLU), "
+        f"here n = {fan}",
+        {"gain": gains, "passed": passed},
+        notes=[f"gain of each layer (deviation of the weights times √n): {listed}"],
     )  # fmt: skip
 
 

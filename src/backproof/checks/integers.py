@@ -244,7 +244,7 @@ def _cast(site: int, args: Sequence[Any], out: Any) -> Iterator[Loss]:
     values = x.ravel()[:: max(1, x.size // MOST_ELEMENTS)]
     some = np.abs(values[values != 0])
     # Rounding by `(x + 0.5).astype(int)` starts from numbers that are all above one half.
-    if some.size < 4 or some.max() >= 1 or some.max() < 0.55 or some.min() > 0.45:
+    if some.size < 4 or some.max() >= 1 or some.min() > 0.45:
         return
     yield Loss(
         "casts", site, str(np.asarray(out).dtype), 0.0, float(values[np.argmax(np.abs(values))]),

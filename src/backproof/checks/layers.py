@@ -17,7 +17,7 @@ import numpy as np
 from backproof.calculus.slices import Slice
 from backproof.roles import Parameter
 from backproof.trace import primitives
-from backproof.trace.primitives import Method
+from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import ADD, keeps
 
@@ -65,7 +65,8 @@ def source_parameter(tape: Tape, node: int, olds: dict[int, int]) -> int | None:
         made = tape.producer(node)
         if made is None or not made.args or type(made.args[0]) is not Ref:
             return None
-        if not keeps(made) and made.function is not operator.getitem:
+        turned = isinstance(made.function, Attribute) and made.function.name in ("T", "mT")
+        if not (keeps(made) or turned or made.function is operator.getitem):
             return None
         node = made.args[0].node
     return None

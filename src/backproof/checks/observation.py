@@ -17,6 +17,8 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.checks.digits import Rounding, measure
+from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather
@@ -69,12 +71,15 @@ class Observation:
     """Node of a layer's activation, product or inputs -> the site that made it."""
     samples: Samples = field(default_factory=Samples)
     labels_site: Site | None = None
+    output_site: Site | None = None
     inputs_taken: Site | None = None
     labels_taken: Site | None = None
     """Where the step takes its rows from the data."""
     output_layer: tuple[Layer, Units] | None = None
     cost_of_output: Callable[[Any], float] | None = None
     """The cost with the outputs (samples × columns) moved by so much."""
+    formula: Formula | None = None
+    rounding: Rounding | None = None
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
@@ -114,6 +119,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         [tape.nodes[p.old[0]].obj for p in params],
     )  # fmt: skip
     fit = evidence.fit
+    if fit is None:
+        _constant_output(seen, tape, run, params)
     if fit is None or fit.scale <= 0 or len(tape.operations) > MOST_OPERATIONS:
         return seen
     seen.title = fit.hypothesis.title
@@ -133,6 +140,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     seen.labels_taken = _taken(tape, seen.samples.labels_leaf)
     if not hypothesis.registered and join is not None and seen.samples.output is not None:
         seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
+    own = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
+    seen.rounding = measure(tape, run, params, hypothesis.node, own)
     old = [n for p in params for n in p.old]
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):
@@ -148,6 +157,13 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
         seen.samples.retry = None
+    else:
+        last = [la for la, _ in seen.layers if not la.hidden][-1:]
+        chosen = [i for la in last for i in (la.weight, la.bias) if i is not None]
+        ends = [n for i in chosen for n in _gradient_nodes(params, fit, i)]
+        seen.formula = find_formula(
+            tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
+        )
     return seen
 
 
@@ -157,15 +173,23 @@ def _shaped(value: Any, like: Any, parameter: Parameter) -> Any:
 
 def _gradient(run: Run, parameter: Parameter, fit: Any, index: int) -> Any:
     """Return the author's gradient at its recorded point, in the parameter's layout."""
+    nodes = _gradient_nodes([parameter], fit, index, 0)
+    if not nodes or run.env[nodes[0]] is None:
+        return None
+    return np.asarray(run.env[nodes[0]], dtype=float) / fit.chosen[index][1]
+
+
+def _gradient_nodes(
+    params: Sequence[Parameter], fit: Any, index: int, place: int | None = None
+) -> tuple[int, ...]:
+    """Return the node of the author's gradient, if one node is it."""
     if index not in fit.chosen:
-        return None
-    level, scale, _ = fit.chosen[index]
-    if level < 0 or level >= len(parameter.levels):
-        return None
-    nodes = parameter.levels[level].nodes
-    if len(nodes) != 1 or run.env[nodes[0]] is None:
-        return None
-    return np.asarray(run.env[nodes[0]], dtype=float) / scale
+        return ()
+    levels = params[index if place is None else place].levels
+    level = fit.chosen[index][0]
+    if level < 0 or level >= len(levels):
+        return ()
+    return levels[level].nodes if len(levels[level].nodes) == 1 else ()
 
 
 # ---- step size ---------------------------------------------------------------------------------
@@ -257,6 +281,26 @@ def _cost(
     return value
 
 
+def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
+    """Remember an output that is 1 for every sample: it has no gradient that could fit a cost."""
+    join = find_join(tape, params)
+    if join is None or join.classes:
+        return
+    output = np.asarray(run.env[join.output], dtype=float)
+    labels = np.asarray(run.env[join.labels], dtype=float)
+    made = tape.producer(join.output)
+    if output.size == labels.size > 1 and max(output.shape) == output.size and made is not None:
+        if np.all(output == 1.0):
+            seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
+            seen.output_site = made.where
+
+
+def _printed(evidence: StepEvidence) -> int | None:
+    """Return the cost that the program computes, be it the one differentiated or not quite."""
+    fits = [evidence.fit, *evidence.others]
+    return next((f.hypothesis.node for f in fits if f and f.hypothesis.node is not None), None)
+
+
 def _taken(tape: Tape, leaf: int | None) -> Site | None:
     """Return where rows of an array are chosen."""
     for index in tape.users[leaf] if leaf is not None else ():
@@ -305,6 +349,8 @@ def _layers(
             seen.output_layer = (layer, units)
     if join is not None:
         reader = tape.users[join.labels]
+        made = tape.producer(join.output)
+        seen.output_site = made.where if made is not None else None
         seen.labels_site = tape.operations[reader[0]].where if reader else None
 
 

@@ -119,6 +119,8 @@ def number(node: ast.AST | None) -> float | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = number(node.operand)
         return None if inner is None else -inner
+    if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+        return number(node.args[0])  # np.float32(0.1): whoever asks compares the value
     if isinstance(node, ast.BinOp):
         a, b = number(node.left), number(node.right)
         if a is None or b is None:
@@ -150,7 +152,7 @@ def _candidates(
         written = number(given)
         if written is None or name not in names:
             return None
-        same = abs(written - value) <= 1e-9 * abs(value)
+        same = abs(written - value) <= 1e-6 * abs(value)
         return base + 10 * names.index(name) + (0 if same else 100)
 
     for node in ast.walk(tree):

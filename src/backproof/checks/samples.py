@@ -94,7 +94,8 @@ def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
             continue
         output, labels = (a, b) if a in moving else (b, a)
         size = np.size(tape.nodes[output].obj)
-        if size > 1 and size == np.size(tape.nodes[labels].obj) and _is_output(tape, labels):
+        sizes = {size, np.size(tape.nodes[labels].obj), np.size(tape.nodes[operation.out].obj)}
+        if size > 1 and len(sizes) == 1 and _is_output(tape, labels):
             return Join(output, labels)
     return None
 
@@ -146,6 +147,15 @@ def gather(
     olds = {n for p in params for n in p.old}
     first = next((la for la in layers if not tape.ancestors([la.inputs]) & olds), None)
     count = 0
+    plain = _scalar_inputs(tape, params) if first is None else None
+    if plain is not None:
+        found.inputs = np.asarray(run.env[plain], dtype=float).reshape(-1, 1)[:MOST_SAMPLES].copy()
+        count, found.inputs_leaf = int(np.size(run.env[plain])), source_leaf(tape, plain)
+        if found.inputs_leaf is not None:
+            found.inputs_source = tape.nodes[found.inputs_leaf].obj
+            found.inputs_rows, found.inputs_axis = row_numbers(
+                tape, run, found.inputs_leaf, plain, False
+            )
     if first is not None:
         x = np.asarray(run.env[first.inputs], dtype=float)
         if x.ndim == 1:
@@ -186,6 +196,21 @@ def gather(
 
         found.retry = retry
     return found
+
+
+def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
+    """Return the array that a scalar parameter multiplies: ``slope * x``."""
+    olds = {n for p in params for n in p.old}
+    moving = tape.reach(olds)
+    for operation in tape.operations:
+        if operation.function not in (operator.mul, np.multiply) or len(operation.inputs) != 2:
+            continue
+        for one, other in (operation.inputs, operation.inputs[::-1]):
+            x = tape.nodes[other].obj
+            if one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1:
+                if isinstance(x, np.ndarray) and x.size > 1 and max(x.shape) == x.size:
+                    return other
+    return None
 
 
 def _as_rows(value: Any, count: int) -> Any:

@@ -131,7 +131,9 @@ def _place(record: Record, seen: Observation) -> Place | None:
     site = record.births.of(seen.samples.inputs_source)
     if site is not None:
         return statement_of(site)
-    return statement_of(seen.sites[seen.layers[0][0].product]) if seen.layers else None
+    if seen.layers:
+        return statement_of(seen.sites[seen.layers[0][0].product])
+    return statement_of(seen.update_sites[0])
 
 
 # ---- the trial ---------------------------------------------------------------------------------

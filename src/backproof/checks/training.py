@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backproof.checks import alignment, initialisation, labels, scaling, step_size, units
+from backproof.checks import (
+    alignment,
+    fitting,
+    initialisation,
+    labels,
+    rounding,
+    scaling,
+    step_size,
+    units,
+    unstable,
+)
 from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
@@ -37,6 +47,8 @@ class Record:
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
+    found: list[Finding] = field(default_factory=list)
+    """What the checks before have found."""
 
     @property
     def first(self) -> Observation:
@@ -70,7 +82,8 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, alignment.check, scaling.check, units.check, step_size.check,
+    initialisation.check, labels.check, alignment.check, scaling.check, units.check,
+    rounding.check, step_size.check, unstable.check, fitting.check,
 )  # fmt: skip
 
 
@@ -143,7 +156,9 @@ class TrainingHistory:
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
-        return [finding for check in CHECKS for finding in check(record)]
+        for check in CHECKS:
+            record.found.extend(check(record))
+        return record.found
 
     def _guarded(self, look: Callable[[], None]) -> None:
         try:
@@ -182,9 +197,13 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     root, *rest = training
     rest = [replace(f, severity="note") for f in rest]
     errors = [f for f in findings if f.severity == "error"]
-    if root.severity == "error" and errors:
+    if root.severity == "error" and errors and root.code != "BP402":
         root = replace(root, severity="warning")
-    if root.code in ("BP301", "BP401") and root.confidence == "proven" and errors:
+    if root.code == "BP402" and errors:
+        # Labels out of reach pull the output to the end of its range, where the logarithm ends.
+        notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
+        return [root, *notes, *rest]
+    if root.code in ("BP301", "BP306", "BP401") and errors:
         overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
         if overflow:
             others = [f for f in findings if f not in overflow]
