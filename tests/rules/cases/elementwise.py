@@ -82,6 +82,8 @@ for f in (operator.neg, operator.pos, builtins.abs):
 for f in (*E.FLAT, np.fix, np.absolute, np.fabs):
     case(f, unit(2, 3))
     case(f, -0.3)
+for f in E.ANSWERS:
+    case(f, unit(2, 3), *([unit(2, 3) + 2] if f.nin == 2 else []))
 for f in (np.divmod, builtins.divmod):
     case(f, *separate((2, 3), (3,)), h=1e-4)
     case(f, 0.7, 0.3)
