@@ -17,7 +17,7 @@ from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import ADD, dependence, keeps
+from backproof.updates import ADD, MULTIPLY, SUBTRACT, dependence, keeps
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
@@ -229,6 +229,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             for labels in operation.inputs:
                 if depends.get(labels) or (value, labels) in seen:
                     continue
+                if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):
+                    continue
                 if _fits(tape, value, labels):
                     seen.add((value, labels))
                     found.append(Join(value, labels, 0.0, operation.index))
@@ -239,6 +241,15 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         if len(found) >= limit:
             break
     return [*found, *numbers][:limit]
+
+
+def _compares(tape: Tape, operation: Operation, value: int) -> bool:
+    """Whether an operation of single numbers is one of output and label: no rate times a gradient."""
+    if operation.function in SUBTRACT:
+        return True
+    made = tape.producer(value)
+    name = getattr(made.function, "__name__", "") if made is not None else ""
+    return operation.function in MULTIPLY and name == "log"
 
 
 def _fits(tape: Tape, value: int, labels: int) -> bool:

@@ -35,7 +35,8 @@ class Names:
         self.paths: dict[int, str] = {}
         self.parents: dict[int, tuple[int, str]] = {}
         """id(object) -> (id of the container that holds it, the container's path)."""
-        self._keep: list[Any] = []
+        self._objects: dict[int, Any] = {}
+        """The containers met, by id; kept alive, so that no id is used twice."""
         passing = loop_targets(files)
         namespaces = _namespaces(files)
         self.variables = {k for namespace in namespaces for k in namespace if k not in passing}
@@ -73,7 +74,7 @@ class Names:
                 return
             self.paths[id(value)] = path
             self.parents[id(value)] = (holder, holder_path)
-            self._keep.append(value)
+            self._objects[id(value)] = value
             queue.append((value, path, depth))
 
     def path(self, obj: Any) -> str | None:
@@ -81,14 +82,17 @@ class Names:
         return self.paths.get(id(obj))
 
     def container(self, obj: Any) -> int:
-        """Return an id of the outermost list of lists of numbers that holds a scalar."""
-        holder, _ = self.parents.get(id(obj), (0, ""))
-        while holder:
-            above, path = self.parents.get(holder, (0, ""))
-            if not path or not self.paths.get(holder, "").startswith(path + "["):
-                break
-            holder = above
-        return holder
+        """Return an id of the list of numbers that holds a scalar, or of the matrix it is a row of.
+
+        A matrix is a list of lists of one length; a list of layers mostly is none.
+        """
+        row, _ = self.parents.get(id(obj), (0, ""))
+        matrix, _ = self.parents.get(row, (0, ""))
+        rows = self._objects.get(matrix)
+        if type(rows) is list and all(type(r) is list for r in rows):
+            if len({len(r) for r in rows}) == 1 and not any(type(x) is list for x in rows[0]):
+                return matrix
+        return row
 
     def of(self, tape: Tape, updates: Sequence[Update]) -> str:
         """Name a parameter: the text of its assignment, or its path where a loop updates many."""

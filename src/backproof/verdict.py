@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checks.anchor import anchored
 from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
@@ -135,7 +136,11 @@ class Verdict:
         diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)
         if not anchored and not evidence.unfaithful and self.options.diagnose and not search:
-            self._unanchored = self._unanchored or evidence
+            if self._unanchored is None or (
+                evidence.has_own_cost and not self._unanchored.has_own_cost
+            ):
+                evidence.keep()
+                self._unanchored = evidence
         elif search:
             diagnosis = self._without_anchor(evidence)
         said = self.witness.ask(evidence)
@@ -170,6 +175,8 @@ class Verdict:
         self.blamed.add(names)
         found = free_search(evidence, patience=SEARCH)
         if found is None:
+            evidence.fit = anchored(evidence)
+            self.blamed.discard(names)
             return None
         evidence.fit = found.fit
         return found.diagnosis

@@ -179,7 +179,7 @@ class Blame:
             if operation.out not in self.feeding or self._in_order(operation):
                 continue
             for node in operation.inputs:
-                if node in self.right:
+                if node in self.right and self._handed_on(operation, node)[1]:
                     readers.setdefault(self._handed_on(operation, node), []).append(
                         (operation, node)
                     )

@@ -145,6 +145,8 @@ class Diagnoser:
             return None
         if not self.search.is_local(operation.site):
             return None
+        if self._meets_error(operation.out):
+            return None
         caller = self.tape.called_from(operation)
         site = caller if caller is not None else operation.where
         return self.finding(
@@ -152,6 +154,15 @@ class Diagnoser:
             f"`{short(site.text)}` does not use the gradient that comes in",
             "multiply by the gradient that comes in", site=site,
         )  # fmt: skip
+
+    def _meets_error(self, node: int) -> bool:
+        """Whether a local value is multiplied by one that carries the error: a derivative."""
+        for index in self.tape.users[node]:
+            user = self.tape.operations[index]
+            others = [n for n in user.inputs if n != node and n not in self.blame.forward]
+            if any(not self._is_local(n) for n in others):
+                return True
+        return False
 
     # ---- attempts ------------------------------------------------------------------------------
 

@@ -54,6 +54,19 @@ class StepEvidence:
         for run in (self.run, *(f.run for f in fits if f.run is not None)):
             self.tape.complete(run)
 
+    @property
+    def has_own_cost(self) -> bool:
+        """Whether the step computes a cost of its own."""
+        fits = [*([] if self.fit is None else [self.fit]), *self.others]
+        return any(fit.hypothesis.own for fit in fits)
+
+    def keep(self) -> None:
+        """Copy what the program may change later: the evidence is used when it has run on."""
+        for node in self.tape.nodes:
+            value = self.run.env[node.index]
+            if node.operation is None and isinstance(value, np.ndarray) and value.size < 100_000:
+                self.run.env[node.index] = value.copy()
+
     def status(self, index: int) -> tuple[str, str]:
         """Return (status, reason) of a parameter."""
         parameter = self.params[index]
@@ -201,7 +214,8 @@ def judge_step(
         accept_own_rates(best, tape, params)
     if best is not None and not (best.chosen or best.anchored or best.hypothesis.exact):
         best = None
-    if best is not None and best.wrong and not is_plausible(best.scale):
+    near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
+    if best is not None and best.wrong and not (is_plausible(best.scale) or near_one):
         best = None  # a cost that fits some gradients by chance accuses none
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]

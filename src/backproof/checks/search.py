@@ -25,7 +25,7 @@ from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, map_refs
 
 #: Relative difference up to which two scales are one: a single number fits much by chance.
-SAME = 1e-7
+SAME = 1e-6
 #: What an edit costs after which the gradients are a multiple of the cost's, in such units.
 OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
