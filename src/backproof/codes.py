@@ -51,7 +51,7 @@ CODES: dict[str, Code] = {
         ("BP103", "gradient-of-another-cost", "warning",
          "the gradients are right, but for another cost than the one the program reports"),
         ("BP104", "update-ascends", "error",
-         "the update moves the parameters up the cost"),
+         "the update moves the parameters up the cost, or forgets their old value"),
         ("BP105", "read-after-update", "error",
          "the backward pass reads a value that was changed since the forward pass"),
         ("BP106", "gradient-not-reset", "error",

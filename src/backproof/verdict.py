@@ -14,6 +14,7 @@ from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
+from backproof.checks.reach import Reach
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
@@ -49,6 +50,7 @@ class Verdict:
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
+        self.reach = Reach()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
@@ -84,6 +86,7 @@ class Verdict:
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
         self.take(evidence)
+        self.reach.look(evidence, updates)
         self.show(evidence)
 
     def show(self, evidence: StepEvidence) -> None:
@@ -370,6 +373,7 @@ class Verdict:
                 reason = "a step is too long to record (raise --max-events)"
         elif status == "unverified":
             reason = next((p.reason for p in parameters if p.reason), "") or ""
+        self.reach.settle(self.findings)
         cost = self.cost or (None, None)
         gradient = GradientReport(
             status=status, cost_expression=cost[0], cost_line=cost[1],

@@ -1,0 +1,382 @@
+"""What one judged step should have updated and has not: the rules behind BP107.
+
+A finding needs an update that was meant: a step that is computed and dropped, a gradient that
+nothing uses, an update that does nothing, neighbours in the same list that are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import VACUOUS, Match, author_value, fill
+from backproof.checks.places import Place, statement_of
+from backproof.checks.sharing import Samples
+from backproof.checks.selection import selecting
+from backproof.checks.siblings import Family
+from backproof.roles import Parameter, parameters, vector
+from backproof.trace.appended import is_appended
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation
+from backproof.updates import ADD, Carries, Update, find_updates
+
+#: A share of this many decimals tells a random number from one that an author wrote.
+DECIMALS = 4
+LARGEST_COPY = 100_000
+#: The rules, from the strongest evidence to the weakest.
+RANK = ("dropped", "zero", "replaced", "silent", "computed", "entry", "random")
+
+
+@dataclass(slots=True)
+class Untrained:
+    """One value that stays as it is, and why it should not."""
+
+    name: str
+    rule: str
+    place: Place
+    obj: Any
+    before: Any
+    related: list[tuple[Place, str]] = field(default_factory=list)
+    neighbours: list[str] = field(default_factory=list)
+    steps: set[int] = field(default_factory=set)
+    size: float = 0.0
+    """Norm of its true gradient."""
+    called: str = ""
+    """The name under which its gradient was judged, where it was."""
+
+
+def rooted(values: Any) -> Any:
+    """Return a copy of what an array holds, thinned where it is large."""
+    if not isinstance(values, np.ndarray):
+        return values
+    flat = values.reshape(-1)
+    return np.array(flat[:: max(1, flat.size // LARGEST_COPY)])
+
+
+class Step:
+    """One judged step, searched for values that it should have updated."""
+
+    def __init__(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
+        assert evidence.fit is not None
+        self.evidence, self.tape, self.fit = evidence, evidence.tape, evidence.fit
+        self.run, self.names = evidence.run, evidence.names
+        self.updates = updates
+        self.olds = {u.old for u in updates}
+        self.sites = {s for u in updates for s in u.sites(self.tape)}
+        self.merges: dict[str, int] = {}
+        """Path of a trained parameter -> the operation that updates it."""
+        for update in updates:
+            path = self.names.path(self.tape.nodes[update.new].obj)
+            if path is not None and update.merges:
+                self.merges[path] = update.merges[-1][0]
+        self.family = Family.of(self.merges)
+        self.truths = self._truths()
+
+    def _truths(self) -> dict[int, Any]:
+        """Return the true gradients of all leaves that no update reaches, where not zero."""
+        found = {}
+        bar = self._adjoint()
+        blocked = bar.blocked(self.tape) if bar.cut else set()
+        for node in self.tape.nodes:
+            if node.operation is not None or node.kind != "leaf" or node.index in self.olds:
+                continue
+            g = bar.of.get(node.index)
+            if g is None or node.index in blocked or not is_differentiable(node.obj):
+                continue
+            shape = np.shape(node.obj)
+            truth = np.broadcast_to(np.asarray(g, float), shape).reshape(-1)
+            if truth.size and np.all(np.isfinite(truth)) and np.max(np.abs(truth)) > VACUOUS:
+                found[node.index] = truth
+        return found
+
+    def _adjoint(self) -> Adjoints:
+        """Return the cotangents of the cost; where the update comes before it, only what follows.
+
+        A bias that is never updated feeds the update of the weights as well.
+        """
+        fit = self.fit
+        assert fit.adjoint is not None
+        assert fit.run is not None
+        seeds = fit.hypothesis.seeds(fit.run)
+        if not fit.hypothesis.after or seeds is None:
+            return fit.adjoint
+        new = {u.new for u in self.updates}
+        past = {n for n in self.tape.ancestors(new) if self.tape.nodes[n].operation is not None}
+        within = set(range(len(self.tape.nodes))) - (past - new) - fit.hypothesis.held
+        return adjoints(self.tape, fit.run, seeds, within=within)
+
+    # ---- the rules -----------------------------------------------------------------------------
+
+    def untrained(self) -> Iterator[Untrained]:
+        """Yield what the step should have updated, by the strongest rule first."""
+        seen: set[str] = set()
+        rules = [self.zeroed, self.dropped, self.unkept, self.replaced, self.silent]
+        if not self.fit.wrong:
+            rules += [self.left_out]
+        for rule in rules:
+            for found in rule():
+                if found.name not in seen:
+                    seen.add(found.name)
+                    yield found
+
+    def zeroed(self) -> Iterator[Untrained]:
+        """Updates whose gradient is right and whose step is multiplied by zero."""
+        changes = {}
+        for i, match in enumerate(self.fit.matches):
+            if match.truth is None or match.vacuous or match.reason:
+                continue
+            own = author_value(self.run, self.evidence.params[i], -1)
+            changes[i] = None if own is None else float(np.max(np.abs(own), initial=0.0))
+        if not any(changes.values()):
+            return
+        for i, size in changes.items():
+            parameter = self.evidence.params[i]
+            if size != 0.0 or i not in self.fit.chosen:
+                continue
+            above = self.tape.operations[parameter.updates[-1].merges[-1][0]]
+            for level in parameter.levels:
+                values = [self.run.env[n] for n in level.nodes]
+                if any(np.any(np.asarray(v)) for v in values):
+                    break
+                above = self.tape.producer(level.nodes[0]) or above
+            yield self._untrained(
+                parameter.name, "zero", above.where, self.tape.nodes[parameter.new[0]].obj,
+                self.fit.matches[i].truth,
+            )  # fmt: skip
+
+    def dropped(self) -> Iterator[Untrained]:
+        """Steps ``leaf ± rate·gradient`` that are computed and put nowhere."""
+        would = [
+            u for u in find_updates(self.tape, 0, len(self.tape.operations))
+            if u.old in self.truths
+            and self.tape.nodes[u.new].obj is not self.tape.nodes[u.old].obj
+            and self.names.path(self.tape.nodes[u.old].obj) is not None
+        ]  # fmt: skip
+        if not would:
+            return
+        trained = [self._calls(m) for m in self.merges.values()]
+        for parameter in parameters(self.tape, would, self.names):
+            truth = np.concatenate([self.truths[n] for n in parameter.old])
+            match = Match(parameter, truth)
+            fill(self.run, match, False)
+            if not any(
+                abs(s / self.fit.scale - 1) < 1e-5 if truth.size < 3 else level >= 0
+                for level, s, _ in match.scales
+            ):
+                continue  # a step is a multiple of the gradient; of one number, the same as others
+            obj = self.tape.nodes[parameter.old[0]].obj
+            merge = parameter.updates[-1].merges[-1][0]
+            site = self.tape.operations[merge].where
+            if site.index in self.sites:
+                site = self._own_call(merge, trained) or site
+            name = self.names.path(obj) or parameter.name
+            yield self._untrained(name, "dropped", site, obj, truth)
+
+    def _calls(self, operation: int) -> list[int]:
+        """Return the sites of the calls that an operation runs in, outermost first."""
+        return [self.tape.calls[c][1] for c in self.tape.chains()[operation] if c >= 0]
+
+    def silent(self) -> Iterator[Untrained]:
+        """Updates whose Δ is zero and does not come from the backward pass."""
+        carries = Carries(self.tape, 0, len(self.tape.operations))
+        for out, (_, merges) in carries.links.items():
+            for source, pairs in merges.items():
+                for index, operand in pairs:
+                    operation = self.tape.operations[index]
+                    if operation.site not in self.sites or source not in self.truths:
+                        continue
+                    delta = self.run.env[operand]
+                    if delta is None or np.any(np.asarray(delta)):
+                        continue
+                    obj = self.tape.nodes[out].obj
+                    name = self.names.path(obj) or self.names.path(self.tape.nodes[source].obj)
+                    if name is None:
+                        continue
+                    lost = self._lost(operand)
+                    site = operation.where if lost is None else lost.where
+                    found = self._untrained(name, "silent", site, obj, self.truths[source])
+                    if lost is not None:
+                        found.related.append((statement_of(operation.where), "call-site"))
+                    yield found
+
+    def _lost(self, delta: int) -> Operation | None:
+        """Find the sum that was to fill a gradient and is not kept: ``grads['b'] + db``."""
+        empty = {
+            n for n in self.tape.ancestors([delta])
+            if isinstance(self.run.env[n], np.ndarray) and not np.any(self.run.env[n])
+        }  # fmt: skip
+        for operation in self.tape.operations:
+            if operation.function not in ADD or not self._is_unread(operation.out):
+                continue
+            where = operation.where
+            alone = not where.targets and not operation.mutates and where.span == where.statement
+            if alone and empty.intersection(operation.inputs):
+                return operation
+        return None
+
+    def replaced(self) -> Iterator[Untrained]:
+        """Values that are set to their step: ``b = -rate * db``, not ``b - rate * db``."""
+        rates = self._rates()
+        gone = [n for n in self.truths if self.names.path(self.tape.nodes[n].obj) is None]
+        if not rates or not gone:
+            return
+        news = {u.new for u in self.updates}
+        for operation in self.tape.operations:
+            where = operation.where
+            if operation.out in news or operation.out in self.forward:
+                continue
+            value = self.run.env[operation.out]
+            if not is_differentiable(value):
+                continue
+            obj = self.tape.nodes[operation.out].obj
+            name = self.names.path(obj)
+            if name is None or name in self.merges:
+                continue
+            if not (where.is_value or self.family.twins(name) or self.family.partners(name)):
+                continue
+            for node in gone:
+                truth = self.truths[node]
+                if truth.size == np.size(value) and any(
+                    self._is_multiple(operation.out, truth, r) for r in rates
+                ):
+                    yield self._untrained(name, "replaced", where, obj, truth)
+                    break
+
+    def _rates(self) -> set[float]:
+        """Return the factors between the true gradients and the changes of trained parameters."""
+        found = set()
+        for i in self.fit.chosen:
+            found |= {s for level, s, _ in self.fit.matches[i].scales if level == -1}
+        return {
+            sign * s for s in found
+            if abs(abs(s / self.fit.scale) - 1) > 1e-6  # a gradient itself may be kept anywhere
+            for sign in (1.0, -1.0)
+        }  # fmt: skip
+
+    def _is_unread(self, node: int) -> bool:
+        return all(is_appended(self.tape.operations[i]) for i in self.tape.users[node])
+
+    def unkept(self) -> Iterator[Untrained]:
+        """Updates by a statement that trains others too, whose result is not kept."""
+        kept = [self._is_kept(p) for p in self.evidence.params]
+        if not any(kept) or all(kept):
+            return
+        trained = [self._calls(m) for m in self.merges.values()]
+        for i, parameter in enumerate(self.evidence.params):
+            if kept[i] or i not in self.fit.chosen:
+                continue
+            merge = parameter.updates[-1].merges[-1][0]
+            if self.tape.operations[merge].mutates:
+                continue
+            site = self._own_call(merge, trained)
+            if site is None or not site.operands:
+                continue
+            truth = self.fit.matches[i].truth
+            obj = self.tape.nodes[parameter.old[0]].obj
+            yield self._untrained(site.operands[0], "dropped", site, obj, truth, parameter.name)
+
+    def _is_kept(self, parameter: Parameter) -> bool:
+        """Whether some value of a parameter after the step can be reached from a variable."""
+        nodes = [n for u in parameter.updates for n in (u.new, *u.copies)]
+        return any(self.names.path(self.tape.nodes[n].obj) is not None for n in nodes)
+
+    def _own_call(self, merge: int, trained: list[list[int]]) -> Site | None:
+        """Return the innermost call around an update that no other update runs in."""
+        calls = self._calls(merge)[::-1]
+        return next((SITES[c] for c in calls if all(c not in other for other in trained)), None)
+
+    def left_out(self) -> Iterator[Untrained]:
+        """Values beside trained ones that no update mentions."""
+        samples = Samples(self.evidence)
+        for node, truth in self.truths.items():
+            obj = self.tape.nodes[node].obj
+            path = self.names.path(obj)
+            if path is None or samples.is_label(node):
+                continue
+            twins = self.family.twins(path)
+            near = twins or self.family.partners(path) or self.family.company(path)
+            if not near or path in self.merges:
+                continue
+            rule = None
+            if type(obj) is float and any(_same_list(path, p) for p in twins):
+                rule = "entry"
+            elif (twins or samples.shared(node)) and self._is_computed(truth):
+                rule = "computed"
+            if rule is None and twins and is_random(obj):
+                rule = "random"
+            if rule is None:
+                continue
+            merge = self.tape.operations[self._neighbour(near)]
+            found = self._untrained(path, rule, merge.where, obj, truth)
+            found.neighbours = near
+            found.place = selecting(found.place, merge.where) or found.place
+            yield found
+
+    def _neighbour(self, near: Sequence[str]) -> int:
+        """Return the update that most of the neighbours have."""
+        sites: dict[int, list[int]] = {}
+        for path in near:
+            operation = self.merges[path]
+            sites.setdefault(self.tape.operations[operation].site, []).append(operation)
+        return max(sites.values(), key=len)[0]
+
+    def _is_computed(self, truth: Any) -> bool:
+        """Whether the backward pass computes the gradient of a leaf, whatever becomes of it."""
+        if self._computed is None:
+            self._computed = {}
+            for operation in self.tape.operations:
+                value = self.run.env[operation.out]
+                if operation.out not in self.forward and is_differentiable(value):
+                    self._computed.setdefault(np.size(value), []).append(operation.out)
+        if truth.size > 1:
+            return any(self._is_multiple(n, truth) for n in self._computed.get(truth.size, ()))
+        if self._numbers is None:
+            self._numbers = vector(self.run.env[n] for n in self._computed.get(1, ()))
+        wanted = float(truth[0]) * self.fit.scale
+        return bool(np.any(np.abs(self._numbers - wanted) <= 1e-9 * abs(wanted)))
+
+    _computed: dict[int, list[int]] | None = None
+    _numbers: Any = None
+    _forward: set[int] | None = None
+
+    @property
+    def forward(self) -> set[int]:
+        """Nodes that the cost is computed from."""
+        if self._forward is None:
+            self._forward = self.tape.ancestors([self.fit.hypothesis.node])
+        return self._forward
+
+    def _is_multiple(self, node: int, truth: Any, scale: float | None = None) -> bool:
+        """Whether a value is the true gradient in the author's scale, perhaps transposed."""
+        value = self.run.env[node]
+        if np.size(value) != truth.size or not is_differentiable(value):
+            return False
+        wanted = truth * (self.fit.scale if scale is None else scale)
+        limit = 1e-7 * float(np.max(np.abs(wanted)))
+        arrays = [np.asarray(value, float)]
+        if np.ndim(value) == 2:
+            arrays.append(arrays[0].T)
+        return any(bool(np.max(np.abs(a.reshape(-1) - wanted)) <= limit) for a in arrays)
+
+    def _untrained(
+        self, name: str, rule: str, site: Site, obj: Any, truth: Any, called: str = ""
+    ) -> Untrained:
+        return Untrained(
+            name, rule, statement_of(site), obj, rooted(obj), size=float(np.linalg.norm(truth)),
+            called=called,
+        )  # fmt: skip
+
+
+def _same_list(one: str, two: str) -> bool:
+    return one.rpartition("[")[0] == two.rpartition("[")[0] and one[-1] == two[-1] == "]"
+
+
+def is_random(obj: Any) -> bool:
+    """Whether most entries are numbers that nobody writes by hand."""
+    values = np.asarray(obj, float).reshape(-1) * 10.0**DECIMALS
+    return bool(np.mean(np.abs(values - np.rint(values)) > 1e-6) > 0.5)

@@ -1,0 +1,80 @@
+"""The loop header that chooses what a statement updates: ``for k in ("W1", "b1", "W2")``."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+from backproof.checks.places import Place
+from backproof.source import SourceFile, Span
+from backproof.trace.site import Site
+
+
+@lru_cache(maxsize=64)
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def selecting(place: Place, site: Site) -> Place | None:
+    """Return the header of the loop whose variable is in the target of an update, if it chooses.
+
+    A loop over a range or over names written there chooses; one over a collection does not.
+    """
+    file = site.file
+    try:
+        tree = _tree(file.text)
+    except SyntaxError:
+        return None
+    line = place.span.line
+    best: ast.For | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0):
+            statement = _statement(node, line)
+            if statement is None or not _chooses(node.iter):
+                continue
+            bound = {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+            if bound & _used(statement) and (best is None or node.lineno > best.lineno):
+                best = node
+    if best is None:
+        return None
+    return Place(file, _header(file, best))
+
+
+def _header(file: SourceFile, loop: ast.For) -> Span:
+    """Return the stretch ``for … in …`` of a loop."""
+    end = file.span_of(loop.iter)
+    return Span(file.span_of(loop).line, file.span_of(loop).column, end.end_line, end.end_column)
+
+
+def _statement(loop: ast.For, line: int) -> ast.stmt | None:
+    for node in ast.walk(loop):
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and node.lineno <= line <= (
+            node.end_lineno or 0
+        ):
+            return node
+    return None
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    """Return the names in the subscripts and receivers of a statement's targets."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AugAssign):
+        targets = [statement.target]
+    return {
+        n.id for t in targets if not isinstance(t, ast.Name)
+        for n in ast.walk(t) if isinstance(n, ast.Name)
+    }  # fmt: skip
+
+
+def _chooses(iterable: ast.expr) -> bool:
+    """Whether a loop's iterable is a range, a slice or a list of names written in place."""
+    if isinstance(iterable, (ast.Tuple, ast.List, ast.Set, ast.Constant)):
+        return True
+    if isinstance(iterable, ast.Subscript):
+        return isinstance(iterable.slice, ast.Slice)
+    if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name):
+        if iterable.func.id == "range":
+            return True
+        if iterable.func.id in ("reversed", "enumerate", "zip", "sorted"):
+            return any(_chooses(argument) for argument in iterable.args)
+    return False

@@ -1,0 +1,124 @@
+"""Which values of a program belong together by where they are kept: ``W[0]`` beside ``W[1]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+TOKEN = re.compile(r"\[(?P<item>[^\[\]]*)\]|\.?(?P<name>\w+)")
+#: What authors' own classes call the value that they hold.
+VALUES = {"data", "value", "val", "values"}
+#: Names of weights and of biases: a word, and what may follow it (``b1``, ``weights_ih``).
+_AFTER = r"(?:_?[A-Za-z]{0,2}\d*|_\w{1,8})"
+WEIGHTS = re.compile(
+    r"_*[a-z]?_?(?:[Ww]|[Ww]eights?|[Kk]ernels?|[Ff]ilters?|gammas?|gains?|syn|synapses?|[Tt]hetas?"
+    r"|coefs?|coefficients?|slopes?|[A-Z]|[a-z])" + _AFTER
+)
+BIASES = re.compile(
+    r"_*[a-z]?_?(?:[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?|thresholds?|c|w0)"
+    + _AFTER
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A path as its parts: ``net.layers[1].W`` is ``('net', 'layers', '[1]', 'W')``."""
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def at(cls, path: str) -> Kept:
+        """Take a path apart."""
+        found = []
+        for match in TOKEN.finditer(path):
+            name, item = match["name"], match["item"]
+            found.append(name if name is not None else f"[{item}]")
+        return cls(tuple(found))
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """The parts without numbers: equal for ``W1`` and ``W2``, ``W[0]`` and ``W[1]``."""
+        return tuple(re.sub(r"\d+", "#", part) for part in self.parts)
+
+    @property
+    def named(self) -> int:
+        """The position of the name: behind it come indices and what a class calls its value."""
+        position = len(self.parts) - 1
+        while position > 0 and (
+            self.parts[position].strip("[]-").isdigit()
+            or (position > 1 and self.parts[position] in VALUES)
+        ):
+            position -= 1
+        return position
+
+    @property
+    def name(self) -> str:
+        """What the value is called: ``W`` for ``net.W[0].value``."""
+        return self.parts[self.named].strip("[]'\"") if self.parts else ""
+
+    @property
+    def around(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The signature without the name."""
+        signature, position = self.signature, self.named
+        return signature[:position], signature[position + 1 :]
+
+
+@dataclass(slots=True)
+class Family:
+    """The places of the parameters that a step updates."""
+
+    members: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    """signature -> paths"""
+    beside: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = field(default_factory=dict)
+    """signature without the name -> paths"""
+
+    @classmethod
+    def of(cls, paths: Iterable[str]) -> Family:
+        """Gather the paths of trained parameters."""
+        family = cls()
+        for path in paths:
+            kept = Kept.at(path)
+            family.members.setdefault(kept.signature, []).append(path)
+            family.beside.setdefault(kept.around, []).append(path)
+        return family
+
+    def twins(self, path: str) -> list[str]:
+        """Return trained parameters whose path differs in nothing but numbers."""
+        kept = Kept.at(path)
+        if not any("#" in part for part in kept.signature):
+            return []
+        same = [p for p in self.members.get(kept.signature, ()) if p != path]
+        near = [p for p in same if _numbers(p)[:-1] == _numbers(path)[:-1]]
+        return near or same
+
+    def partners(self, path: str) -> list[str]:
+        """Return the weights beside a bias, the bias beside weights: same holder, other name."""
+        kept = Kept.at(path)
+        beside = [
+            p for p in self.beside.get(kept.around, ()) if _are_a_pair(Kept.at(p).name, kept.name)
+        ]  # fmt: skip
+        near = [p for p in beside if _numbers(p) == _numbers(path)]
+        return near or [p for p in beside if not _numbers(path) or not _numbers(p)]
+
+    def company(self, path: str) -> list[str]:
+        """Return trained parameters that the same dictionary holds."""
+        kept = Kept.at(path)
+        if not kept.parts or not kept.parts[kept.named].startswith("["):
+            return []
+        holder = kept.parts[: kept.named]
+        return [
+            p for p in self.beside.get(kept.around, ())
+            if Kept.at(p).parts[: Kept.at(p).named] == holder
+        ]  # fmt: skip
+
+
+def _numbers(path: str) -> list[str]:
+    return re.findall(r"\d+", path)
+
+
+def _are_a_pair(one: str, two: str) -> bool:
+    return bool(
+        (WEIGHTS.fullmatch(one) and BIASES.fullmatch(two))
+        or (BIASES.fullmatch(one) and WEIGHTS.fullmatch(two))
+    )
