@@ -15,7 +15,7 @@ from backproof.objectives import Objectives
 from backproof.options import RunOptions
 from backproof.trace.launch import Target, launch
 from backproof.trace.recorder import Recorder
-from backproof.trace.site import SITES
+from backproof.trace.site import SITES, Site
 from backproof.verdict import Verdict
 
 
@@ -27,7 +27,7 @@ def run(
     module: bool = False,
     restore: bool = True,
     pulse: Callable[[int], object] | None = None,
-    observe: Callable[[StepEvidence], object] | None = None,
+    observe: Callable[[StepEvidence, Site | None], object] | None = None,
 ) -> Report:
     """Run a program under the debugger and return what was found.
 
@@ -44,8 +44,9 @@ def run(
         Give the process its own ``sys.argv``, ``__main__`` … back (see `launch`).
     pulse : callable (steps) -> object, optional
         Called about once a second while the program trains.
-    observe : callable (StepEvidence) -> object, optional
-        Called with each judged step; may raise `StopRun` to end the program there.
+    observe : callable (StepEvidence, Site or None) -> object, optional
+        Called with each judged step and the training loop, if there is one; may raise `StopRun`
+        to end the program there.
 
     Returns
     -------
@@ -58,14 +59,16 @@ def run(
     """
     started = time.perf_counter()
     verdict = Verdict(options)
-    if observe is not None:
-        verdict.observers.append(observe)
     lookout = Lookout()
     lookout.pulse = pulse
     lookout.watchers.append(verdict.training.before)
     conductor = Conductor(
         verdict.judge, lookout=lookout, max_events=options.max_events, max_steps=options.steps
     )
+    if observe is not None:
+        verdict.observers.append(
+            lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])
+        )
     recorder = Recorder(conductor)
     recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
     clock: dict[str, float] = {}

@@ -119,7 +119,9 @@ def named(code: Code, finding: Finding, candidate: Candidate) -> float:
     expected = str(finding.evidence.get("expected", "") or "")
     if expected:
         pairs.append((found, expected))
+    olds = {old for old, _ in pairs}
     quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+    quoted = [text for text in quoted if text not in olds]
     best = 0.0
     for edit in candidate.edits:
         old = " ".join(code.file.slice(edit.span).split())
