@@ -16,7 +16,8 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.roles import Parameter, vector
+from backproof.checks.state import ascending
+from backproof.roles import Level, Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Run
 
@@ -40,15 +41,24 @@ class Wanted:
         The true gradients under each cost that may be meant, where no gradient is right.
     precision : float
         Relative rounding error of its type.
+    sizes : tuple of int
+        Of the pieces.
     """
 
     name: str
     paths: tuple[str, ...]
+    sizes: tuple[int, ...]
     old: Array
     author: Array
     options: tuple[Array, ...]
     truths: tuple[Array, ...]
     precision: float
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The last part of each path."""
+        name = self.name.split(".")[-1]
+        return tuple(path.split(".")[-1] or name for path in self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +82,14 @@ class Expected:
 
 def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     """Return what a judged step says; None where it cannot be known, or nothing is wrong."""
-    if loop is None or loop.kind != "loop" or loop.op not in ("for", "while"):
+    if loop is None or loop.kind != "loop":
         return None
     if any(u.repeated for p in evidence.params for u in p.updates):
         return None
     base = evidence.tape.replay()
     fit = evidence.fit
-    if fit is not None and not fit.wrong:
+    up = set() if fit is None else {i for fault in ascending(evidence) for i in fault.repaired}
+    if fit is not None and not fit.wrong and not up:
         return None
     anchored = fit is not None and bool(fit.chosen)
     fits = _refitted(evidence, base, anchored)
@@ -89,6 +100,8 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         one = _wanted(evidence, base, index, parameter, fits, anchored)
         if one is None:
             return None
+        if index in up and fit is not None and index not in fit.wrong:
+            one = replace(one, options=(2 * one.old - one.author,))
         wanted.append(one)
     place = loop.span.start
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
@@ -128,26 +141,32 @@ def _wanted(
     wrong = evidence.fit is None or index in evidence.fit.wrong
     if wrong and anchored:
         options = list(_options(evidence, base, parameter, fits[0], truths[0] if truths else None))
-    return Wanted(parameter.name, paths, old, author, tuple(options), truths,
+    sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
+    return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
                   3e-6 if single else 1e-9)  # fmt: skip
 
 
 def _options(
     evidence: StepEvidence, base: Run, parameter: Parameter, fit: Fit, truth: Array | None
 ) -> list[Array]:
-    """Return what the parameter becomes with its true gradient at each level of its update."""
+    """Return what the parameter becomes with its true gradient in place of the wrong one.
+
+    It takes the place at which the right gradients have their common scale: before or behind the
+    learning rate. Where that is not known, each level of the update is a possible place.
+    """
     if truth is None:
         return []
     tape = evidence.tape
     found = []
     old = vector(base.env[n] for n in parameter.old)
-    if old.size == truth.size and len(parameter.decay) == len(parameter.updates):
+    levels, whole = _places(evidence, parameter)
+    if whole and old.size == truth.size and len(parameter.decay) == len(parameter.updates):
         decays = vector(
             np.full(np.size(base.env[u.old]), c)
             for u, c in zip(parameter.updates, parameter.decay, strict=True)
         )
-        found += [decays * old + s * truth for s in (fit.scale, -fit.scale)]
-    for level in [lv for lv in parameter.levels if not lv.deep][-MOST_LEVELS:]:
+        found.append(decays * old + fit.scale * truth)
+    for level in levels[-MOST_LEVELS:]:
         replaced = _placed(base, parameter, level.nodes, fit.scale * truth)
         if replaced is None:
             continue
@@ -156,6 +175,28 @@ def _options(
         if all(v is not None for v in values):
             found.append(vector(values))
     return [x for x in found if np.all(np.isfinite(x))]
+
+
+def _places(evidence: StepEvidence, parameter: Parameter) -> tuple[list[Level], bool]:
+    """Return the levels at which the true gradient belongs, and whether it may be the change."""
+    shallow = [level for level in parameter.levels if not level.deep]
+    fit = evidence.fit
+    if fit is None or not fit.chosen:
+        return shallow, True
+    factors, whole = set(), False
+    for index, (number, _, _) in fit.chosen.items():
+        if number < 0:
+            whole = True
+        else:
+            factors.add(evidence.params[index].levels[number].factor)
+    alike = [
+        level for level in shallow
+        if any(
+            level.factor == f or (level.factor and f and abs(level.factor / f - 1) < 1e-9)
+            for f in factors
+        )
+    ]  # fmt: skip
+    return (alike, whole) if alike or whole else (shallow, True)
 
 
 def _placed(
@@ -172,11 +213,13 @@ def _placed(
         if value is None:
             return None
         size = int(np.size(value))
+        own = np.shape(value)
+        if len(nodes) == 1 and size != truth.size and shape is not None:
+            own, size = shape, truth.size  # a scalar, or a sum over the wrong axis
         part = truth[at : at + size]
         at += size
         if part.size != size:
             return None
-        own = np.shape(value)
         if shape is not None and len(own) == 2 and own != shape and own[::-1] == shape:
             part = part.reshape(shape).T
         part = part.reshape(own)
@@ -208,9 +251,10 @@ def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool]]
     one = next((e for e in found if e is not None and e.step == first), None)
     if one is None:
         return None
-    wanted = tuple(replace(w, paths=paths.get(w.name, w.paths)) for w in one.wanted)
-    if any(not path for w in wanted for path in w.paths):
-        return None
+    wanted = tuple(
+        replace(w, paths=paths[w.name]) if len(paths.get(w.name, ())) == len(w.paths) else w
+        for w in one.wanted
+    )
     return replace(one, wanted=wanted)
 
 
@@ -238,6 +282,7 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     if len(counts) != 1:
         return "right"
     moved = np.concatenate([v - w.old for w, v in rows])
+    before = np.concatenate([w.author - w.old for w in wanted.wanted])
     for number in range(counts.pop()):
         truth = np.concatenate([w.truths[number] for w, _ in rows])
         if truth.shape != moved.shape:
@@ -245,7 +290,9 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         norm = float(truth @ truth)
         factor = float(moved @ truth) / norm if norm else 0.0
         gap = float(np.linalg.norm(moved - factor * truth))
-        if factor and gap <= 1e-5 * float(np.linalg.norm(moved)):
+        # A step that went down the cost on the whole does not go up when it is right.
+        same_way = factor * float(before @ truth) > 0 or factor < 0
+        if factor and same_way and gap <= 1e-5 * float(np.linalg.norm(moved)):
             return "right"
     return "wrong"
 

@@ -113,13 +113,24 @@ class Hunt:
         if self.report is None:
             trial = self._mapped(self.workshop.try_one(diagnose=True))
         else:
-            tried = self.workshop.try_one(judged=JUDGED, seek=True)
+            tried = self._sketch({}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
         repair = Repair(trial)
         self._search(repair, trial)
         repair.runs = self.workshop.count
         repair.seconds = time.monotonic() - self.started
         return repair
+
+    def _sketch(self, base: Files, report: Report) -> Trial:
+        """Run the program for a few steps, to see what its parameters should come to."""
+        cost = report.gradient.cost_expression
+        named = cost is not None and any(cost in text for text in report.sources.values())
+        if named:
+            # No other cost need be tried on each step, which takes most of the time.
+            tried = self.workshop.try_one(base, judged=JUDGED, seek=True, cost=cost)
+            if any(step.wrong or step.ascends for step in tried.telling if step.own_cost):
+                return tried
+        return self.workshop.try_one(base, judged=JUDGED, seek=True)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
         for _ in range(MOST_FAULTS):
@@ -168,7 +179,7 @@ class Hunt:
         candidates = sorted(self._candidates(trial.report, findings), key=lambda c: c.price)
         sketch = trial
         if trial.loop is None and not base:
-            sketch = self.workshop.try_one(base, judged=JUDGED, seek=True)
+            sketch = self._sketch(base, trial.report)
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes)
         court = Court(self.workshop, base, trial, self.left)
         start = 0

@@ -68,6 +68,7 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
         found[f"{value} * (1 - {value})"] = 1.4
         found[f"(1 - {value} ** 2)"] = 1.4
         found[f"({value} > 0)"] = 1.4
+        found[f"(1 - {value})"] = 1.7
         found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
     return list(found.items())
 

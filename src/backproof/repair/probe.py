@@ -22,9 +22,9 @@ NAME = "backproof_probe"
 EXECUTIONS = (0, 1, 4, 20)
 #: Iterations of the training loop after which no more is looked at.
 ITERATIONS = 4
-#: Seconds for all evaluations of a statement.
+#: CPU seconds for all evaluations of a statement.
 PATIENCE = 0.25
-#: Seconds for all evaluations.
+#: CPU seconds for all evaluations.
 MOST_PATIENCE = 1.0
 
 
@@ -66,7 +66,7 @@ class Probe:
         if call not in EXECUTIONS or self.spent[number] > PATIENCE:
             return
         self.counts[number] += 1
-        started = time.perf_counter()
+        started = time.process_time()
         own, target, others = self.texts[number]
         scope = {**around, **inside}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -80,7 +80,7 @@ class Probe:
                 status = self.status[number][index]
                 if status == "raises":
                     continue
-                if time.perf_counter() - started > PATIENCE:
+                if time.process_time() - started > PATIENCE:
                     break
                 other = _evaluate(text, scope)
                 if isinstance(other, _Failure):
@@ -94,7 +94,7 @@ class Probe:
                     same = not isinstance(value, _Failure) and _same(value, other)
                     self.status[number][index] = "same" if same and status != "new" else "new"
                 self.prints[number][index] += (_print(other),)
-        self.spent[number] += time.perf_counter() - started
+        self.spent[number] += time.process_time() - started
 
 
 class _Failure:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from backproof.names import Names
-from backproof.repair.expect import Expected, agrees, verdict
+from backproof.repair.expect import Expected, Wanted, agrees, verdict
 from backproof.repair.guard import Guard
 from backproof.repair.trial import Job, redirect, seed
 from backproof.roles import vector
@@ -66,6 +66,8 @@ class Check:
     done: Any = None
     """Called with the number of iterations begun; true where the rest is not needed."""
     passing: set[str] = field(default_factory=set)
+    paths: list[list[str]] = field(default_factory=list)
+    """Where the pieces of each parameter are."""
 
     def __call__(self) -> None:
         """An iteration begins."""
@@ -90,21 +92,19 @@ class Check:
             raise Enough
 
     def _read(self, wanted: Expected) -> list[Any] | None:
-        paths = {path for w in wanted.wanted for path in w.paths}
-        places = Places(self.files, self.passing, paths)
-        if not paths <= set(places.found):
-            return None
+        places = Places(self.files, self.passing)
+        if not self.paths:
+            self.paths = [places.of(one) for one in wanted.wanted]
         try:
-            return [vector(places.found[p] for p in w.paths) for w in wanted.wanted]
-        except (TypeError, ValueError):
+            return [vector(places.found[p] for p in paths) for paths in self.paths]
+        except (KeyError, TypeError, ValueError):
             return None
 
 
 class Places(Names):
-    """The values at some paths, as the program's frames are now."""
+    """The values at all paths, as the program's frames are now."""
 
-    def __init__(self, files: set[str], passing: set[str], wanted: set[str]) -> None:
-        self.wanted = wanted
+    def __init__(self, files: set[str], passing: set[str]) -> None:
         self.found: dict[str, Any] = {}
         super().__init__(files, passing=passing)
 
@@ -112,8 +112,37 @@ class Places(Names):
         self, value: Any, path: str, depth: int, holder: int, queue: Any, holder_path: str = ""
     ) -> None:
         super()._meet(value, path, depth, holder, queue, holder_path)
-        if path in self.wanted and self.paths.get(id(value)) == path:
+        if self.paths.get(id(value)) == path:
             self.found[path] = value
+
+    def of(self, wanted: Wanted) -> list[str]:
+        """Return where the pieces of a parameter are: at the known paths, else by their values."""
+        paths, at = [], 0
+        by_size: dict[int, list[str]] = {}
+        for path, size, known in zip(wanted.paths, wanted.sizes, wanted.known, strict=True):
+            piece = wanted.old[at : at + size]
+            at += size
+            if path in self.found and _is(self.found[path], piece, wanted.precision):
+                paths.append(path)
+                continue
+            if not by_size:
+                for other, value in self.found.items():
+                    if isinstance(value, (float, np.ndarray, np.generic)):
+                        by_size.setdefault(int(np.size(value)), []).append(other)
+            same = [p for p in by_size.get(size, ())
+                    if p not in paths and _is(self.found[p], piece, wanted.precision)]  # fmt: skip
+            # `W` and a copy of it, or several biases that are zero: the name tells which.
+            same.sort(key=lambda p: (p.split(".")[-1] != known, len(p)))
+            paths.append(same[0] if same else path)
+        return paths
+
+
+def _is(value: Any, piece: Any, precision: float) -> bool:
+    try:
+        flat = np.asarray(value, float).reshape(-1)
+    except (TypeError, ValueError):
+        return False
+    return flat.shape == piece.shape and bool(np.allclose(flat, piece, rtol=precision, atol=0))
 
 
 def rehearse(job: Job) -> Rehearsed:
@@ -205,11 +234,7 @@ class Sources:
         ) and document(path)[1] == document(self.loop[0])[1]:  # fmt: skip
             found = loops(tree)
             if self.loop[1] < len(found):
-                body = found[self.loop[1]].body
-                call = ast.parse(f"{HOOK}()").body[0]
-                for node in ast.walk(call):
-                    ast.copy_location(node, body[0])
-                body.insert(0, call)
+                _watch(found[self.loop[1]])
         return compile(tree, path, "exec", dont_inherit=True)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -236,17 +261,38 @@ class _Loader(SourceFileLoader):
         return self._sources.compiled(path, SourceFile.decode(path, self.get_data(path)).text)
 
 
-def loops(tree: ast.Module) -> list[ast.For | ast.While]:
-    """Return the loops of a file in the order of its text."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While)]
+Loop = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+def _watch(loop: Loop) -> None:
+    """Call the hook at the top of each iteration."""
+    if isinstance(loop, ast.For | ast.While):
+        call: ast.AST = ast.parse(f"{HOOK}()").body[0]
+        place: ast.AST = loop.body[0]
+        loop.body.insert(0, call)  # type: ignore[arg-type]
+    else:
+        call = ast.parse(f"{HOOK}() is None", mode="eval").body
+        place = loop.generators[0].iter
+        loop.generators[0].ifs.insert(0, call)  # type: ignore[arg-type]
+    for node in ast.walk(call):
+        ast.copy_location(node, place)
+
+
+def loops(tree: ast.Module) -> list[Loop]:
+    """Return the loops and comprehensions of a file in the order of its text."""
+    found = [node for node in ast.walk(tree) if isinstance(node, Loop)]
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
 
 
 def number_of(text: str, place: tuple[int, int]) -> int | None:
-    """Return the number of the loop that begins at a line and column."""
+    """Return the number of the loop at a line and column, or of the comprehension behind it."""
     with suppress(SyntaxError, ValueError):
         file = SourceFile("", text)
         for number, loop in enumerate(loops(ast.parse("\n".join(file.lines)))):
-            if file.span_of(loop).start == place:
+            start = file.span_of(loop).start
+            if start == place:
+                return number
+            element = loop.value if isinstance(loop, ast.DictComp) else getattr(loop, "elt", None)
+            if start > place and isinstance(element, ast.Call):
                 return number
     return None

@@ -22,8 +22,8 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import Edit, SourceFile, Span
 
-#: Candidates that are rehearsed before those that pass are tried.
-ROUND = 24
+#: Candidates that are rehearsed before those that pass are tried: few at first.
+ROUND, LARGEST_ROUND = 8, 48
 #: Candidates tried at a time where nothing can be rehearsed.
 UNSCREENED = 12
 #: Seconds that a rehearsal may take, and how many times as long as that of the program itself.
@@ -101,8 +101,11 @@ class Screen:
             for start in range(0, len(queue), UNSCREENED):
                 yield queue[start : start + UNSCREENED]
             return
-        for start in range(0, len(queue), ROUND):
-            part = queue[start : start + ROUND]
+        size, start = ROUND, 0
+        while start < len(queue):
+            part = queue[start : start + size]
+            start += size
+            size = min(2 * size, LARGEST_ROUND)
             edits = [(c, tuple((c.path, e) for e in c.edits)) for c in part]
             right = []
             for index, said in self._rehearse(edits):

@@ -23,6 +23,8 @@ from backproof.trace.site import Site
 
 #: Characters of the program's output that are kept.
 MOST_OUTPUT = 200_000
+#: CPU seconds of a run after which two judged steps will do.
+SLOW = 1.2
 #: Judged steps in which a wrong gradient is looked for.
 MOST_SOUGHT = 12
 
@@ -228,6 +230,7 @@ class Watch:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.steps: list[JudgedStep] = []
+        self.started = time.process_time()
         self.loop: tuple[str, tuple[int, int]] | None = None
         self._expected: list[Expected | None] = []
         self._paths: dict[str, tuple[str, ...]] = {}
@@ -235,14 +238,23 @@ class Watch:
     def __call__(self, evidence: StepEvidence, loop: Site | None) -> None:
         """Take one judged step."""
         step = summary(evidence)
+        if evidence.fit is None:
+            # The cost that fits other steps is computed in this one, and does not fit: this tells.
+            known = {s.cost_title for s in self.steps if s.own_cost}
+            computed = {f.hypothesis.title for f in evidence.others}
+            step = replace(step, own_cost=not known.isdisjoint(computed))
         self.steps.append(step)
-        if loop is not None and loop.op in ("for", "while"):
+        if loop is not None and loop.kind == "loop":
             self.loop = (loop.file.path, loop.span.start)
         if self.job.seek:
             self._expect(evidence, loop)
-        done = self.job.judged is not None and len(self.steps) >= self.job.judged
+        enough = self.job.judged
+        if enough is not None and self.job.strict and time.process_time() - self.started > SLOW:
+            enough = max(2, enough - 2)
+        done = enough is not None and len(self.steps) >= enough
         if self.job.seek and len(self.steps) < MOST_SOUGHT:
-            done = done and any(s.wrong for s in self.telling)
+            seen = any(s.wrong or s.ascends for s in self.telling)
+            done = seen and (done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW))
         tells = step.own_cost or not self.job.own
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun
@@ -254,7 +266,7 @@ class Watch:
 
     def expected(self) -> Expected | None:
         """Return what the parameters should come to in the first wrong step, if that is known."""
-        judged = [(s.step, bool(s.wrong)) for s in self.steps]
+        judged = [(s.step, bool(s.wrong) or s.ascends) for s in self.steps]
         return settled(self._expected, judged, self._paths)
 
     def _expect(self, evidence: StepEvidence, loop: Site | None) -> None:
