@@ -119,6 +119,8 @@ def guarded(conductor: Conductor, recorder: Recorder, verdict: Any) -> None:
     """Finish the analysis; a failure of ours is reported, never the user's problem."""
     try:
         conductor.finish(recorder)
+    except StopRun:
+        recorder.close()
     except KeyboardInterrupt:
         verdict.warnings.append("the analysis of the last step was interrupted")
     except Exception as error:

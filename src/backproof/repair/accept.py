@@ -71,10 +71,10 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
     titles = {s.cost_title for s in before.steps}
     known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0 and not s.after}
-    olds = {s.step: s for s in before.steps}
     for step in trial.telling:
-        old = olds.get(step.step, before.steps[0])
-        if not set(old.verdicts) <= set(step.verdicts) or _frozen(step, old):
+        # One step may be judged several times, and its parameters go by other names in between.
+        olds = [s for s in before.steps if s.step == step.step] or [before.steps[0]]
+        if not any(set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds):
             return False
         if step.verified and not step.own_cost and step.cost_title not in titles:
             return False

@@ -13,6 +13,7 @@ import runpy
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -52,6 +53,8 @@ class Rehearsed:
     seconds: float = 0.0
     gathered: Any = None
     failure: str = ""
+    paths: tuple[tuple[str, ...], ...] = ()
+    """Where the pieces of each parameter were found."""
 
 
 @dataclass(slots=True)
@@ -66,8 +69,9 @@ class Check:
     done: Any = None
     """Called with the number of iterations begun; true where the rest is not needed."""
     passing: set[str] = field(default_factory=set)
+    choices: list[list[list[str]]] = field(default_factory=list)
+    """Where the pieces of each parameter may be: several hold the same value at first."""
     paths: list[list[str]] = field(default_factory=list)
-    """Where the pieces of each parameter are."""
 
     def __call__(self) -> None:
         """An iteration begins."""
@@ -80,7 +84,7 @@ class Check:
                 self.answer = "failed"
             elif self.iterations == wanted.step:
                 same = all(
-                    agrees(w, v, w.old) or np.allclose(v, w.old, rtol=1e-9, atol=0)
+                    agrees(w, v, w.old) or _is(v, w.old, w.precision)
                     for w, v in zip(wanted.wanted, values, strict=True) if v.shape == w.old.shape
                 )  # fmt: skip
                 self.answer = "" if same else "astray"
@@ -93,10 +97,16 @@ class Check:
 
     def _read(self, wanted: Expected) -> list[Any] | None:
         places = Places(self.files, self.passing)
-        if not self.paths:
-            self.paths = [places.of(one) for one in wanted.wanted]
+        if not self.choices:
+            self.choices = [places.of(one) for one in wanted.wanted]
+        elif not self.paths:
+            self.paths = [
+                places.chosen(one, choices)
+                for one, choices in zip(wanted.wanted, self.choices, strict=True)
+            ]
+        paths = self.paths or [[c[0] for c in choices] for choices in self.choices]
         try:
-            return [vector(places.found[p] for p in paths) for paths in self.paths]
+            return [vector(places.found[p] for p in row) for row in paths]
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -115,25 +125,37 @@ class Places(Names):
         if self.paths.get(id(value)) == path:
             self.found[path] = value
 
-    def of(self, wanted: Wanted) -> list[str]:
-        """Return where the pieces of a parameter are: at the known paths, else by their values."""
-        paths, at = [], 0
+    def of(self, wanted: Wanted) -> list[list[str]]:
+        """Return where the pieces of a parameter may be: at the known paths, else by value."""
+        rows: list[list[str]] = []
+        at = 0
         by_size: dict[int, list[str]] = {}
         for path, size, known in zip(wanted.paths, wanted.sizes, wanted.known, strict=True):
             piece = wanted.old[at : at + size]
             at += size
             if path in self.found and _is(self.found[path], piece, wanted.precision):
-                paths.append(path)
+                rows.append([path])
                 continue
             if not by_size:
                 for other, value in self.found.items():
                     if isinstance(value, (float, np.ndarray, np.generic)):
                         by_size.setdefault(int(np.size(value)), []).append(other)
             same = [p for p in by_size.get(size, ())
-                    if p not in paths and _is(self.found[p], piece, wanted.precision)]  # fmt: skip
-            # `W` and a copy of it, or several biases that are zero: the name tells which.
+                    if _is(self.found[p], piece, wanted.precision)]  # fmt: skip
             same.sort(key=lambda p: (p.split(".")[-1] != known, len(p)))
-            paths.append(same[0] if same else path)
+            rows.append(same or [path])
+        return rows
+
+    def chosen(self, wanted: Wanted, choices: list[list[str]]) -> list[str]:
+        """Return the choice whose value is, after the step, what the program makes of it."""
+        paths: list[str] = []
+        at = 0
+        for size, choice in zip(wanted.sizes, choices, strict=True):
+            piece = wanted.author[at : at + size]
+            at += size
+            fitting = [p for p in choice if p not in paths and p in self.found
+                       and _is(self.found[p], piece, 1e-9)]  # fmt: skip
+            paths.append((fitting or choice)[0])
         return paths
 
 
@@ -142,7 +164,9 @@ def _is(value: Any, piece: Any, precision: float) -> bool:
         flat = np.asarray(value, float).reshape(-1)
     except (TypeError, ValueError):
         return False
-    return flat.shape == piece.shape and bool(np.allclose(flat, piece, rtol=precision, atol=0))
+    if flat.shape != piece.shape:
+        return False
+    return bool((abs(flat - piece) <= precision * abs(piece)).all())
 
 
 def rehearse(job: Job) -> Rehearsed:
@@ -172,6 +196,7 @@ def rehearse(job: Job) -> Rehearsed:
     return Rehearsed(
         check.answer or "failed", guard.changed, time.perf_counter() - started,
         None if job.probe is None else job.probe.gathered, failure,
+        tuple(tuple(row) for row in check.paths),
     )  # fmt: skip
 
 
@@ -225,10 +250,8 @@ class Sources:
         """Compile one file or cell."""
         tree = ast.parse(text, path)
         self.check.files.add(path)
-        self.check.passing |= {
-            name.id for node in ast.walk(tree) if isinstance(node, ast.For | ast.comprehension)
-            for name in ast.walk(node.target) if isinstance(name, ast.Name)
-        }  # fmt: skip
+        if self.check.wanted is not None:
+            self.check.passing |= assigned(tree)
         if self.loop is not None and os.path.realpath(document(path)[0]) == os.path.realpath(
             document(self.loop[0])[0]
         ) and document(path)[1] == document(self.loop[0])[1]:  # fmt: skip
@@ -259,6 +282,26 @@ class _Loader(SourceFileLoader):
         """Return the module's code; caches are neither read nor written."""
         path = self.get_filename(fullname)
         return self._sources.compiled(path, SourceFile.decode(path, self.get_data(path)).text)
+
+
+def assigned(tree: ast.Module) -> set[str]:
+    """Return the names that the loops of a file assign (those of comprehensions live shortly)."""
+    return {
+        name.id for node in _statements(tree.body) if isinstance(node, ast.For)
+        for name in ast.walk(node.target) if isinstance(name, ast.Name)
+    }  # fmt: skip
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a body and of all bodies in it."""
+    for node in body:
+        yield node
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if type(inner) is list:
+                yield from _statements(inner)
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            yield from _statements(part.body)
 
 
 Loop = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp

@@ -82,6 +82,10 @@ class Screen:
         outcome = said[0][1] if said else Rehearsed("failed")
         if outcome.verdict != "unchanged":
             self.expected = None
+        elif len(outcome.paths) == len(wanted.wanted):
+            rows = zip(wanted.wanted, outcome.paths, strict=True)
+            found = tuple(replace(w, paths=paths) for w, paths in rows)
+            self.expected = replace(self.expected, wanted=found)
         self.patience = PATIENCE + SLOWER * outcome.seconds
 
     def _rehearse(self, edits: Sequence[tuple[object, Edits]]) -> list[tuple[int, Rehearsed]]:
