@@ -28,16 +28,21 @@ class Names:
         File names of instrumented sources: only their frames and globals are walked.
     earlier : dict of id to str
         Names given to the old values of the step after this one (it was judged first).
+    passing : set of str, optional
+        Names that loops assign; otherwise those of the instrumented sources.
     """
 
-    def __init__(self, files: set[str], earlier: dict[int, str] | None = None) -> None:
+    def __init__(
+        self, files: set[str], earlier: dict[int, str] | None = None, *,
+        passing: set[str] | None = None,
+    ) -> None:  # fmt: skip
         self.earlier = earlier or {}
         self.paths: dict[int, str] = {}
         self.parents: dict[int, tuple[int, str]] = {}
         """id(object) -> (id of the container that holds it, the container's path)."""
         self._objects: dict[int, Any] = {}
         """The containers met, by id; kept alive, so that no id is used twice."""
-        passing = loop_targets(files)
+        passing = loop_targets(files) if passing is None else passing
         namespaces = _namespaces(files)
         self.variables = {k for namespace in namespaces for k in namespace if k not in passing}
         """Names of variables of frames that are running, and of globals."""

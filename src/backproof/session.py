@@ -15,7 +15,7 @@ from backproof.objectives import Objectives
 from backproof.options import RunOptions
 from backproof.trace.launch import Target, launch
 from backproof.trace.recorder import Recorder
-from backproof.trace.site import SITES
+from backproof.trace.site import SITES, Site
 from backproof.verdict import Verdict
 
 
@@ -27,7 +27,7 @@ def run(
     module: bool = False,
     restore: bool = True,
     pulse: Callable[[int], object] | None = None,
-    observe: Callable[[StepEvidence], object] | None = None,
+    observe: Callable[[StepEvidence, Site | None], object] | None = None,
 ) -> Report:
     """Run a program under the debugger and return what was found.
 
@@ -44,8 +44,9 @@ def run(
         Give the process its own ``sys.argv``, ``__main__`` … back (see `launch`).
     pulse : callable (steps) -> object, optional
         Called about once a second while the program trains.
-    observe : callable (StepEvidence) -> object, optional
-        Called with each judged step; may raise `StopRun` to end the program there.
+    observe : callable (StepEvidence, Site or None) -> object, optional
+        Called with each judged step and the training loop, if there is one; may raise `StopRun`
+        to end the program there.
 
     Returns
     -------
@@ -58,8 +59,6 @@ def run(
     """
     started = time.perf_counter()
     verdict = Verdict(options)
-    if observe is not None:
-        verdict.observers.append(observe)
     lookout = Lookout()
     lookout.pulse = pulse
     lookout.watchers.append(verdict.training.before)
@@ -68,6 +67,10 @@ def run(
         verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
         max_events=options.max_events, max_steps=options.steps,
     )  # fmt: skip
+    if observe is not None:
+        verdict.observers.append(
+            lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])
+        )
     recorder = Recorder(conductor)
     recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
     times: dict[str, float] = {}
@@ -121,6 +124,8 @@ def guarded(conductor: Conductor, recorder: Recorder, verdict: Any) -> None:
     """Finish the analysis; a failure of ours is reported, never the user's problem."""
     try:
         conductor.finish(recorder)
+    except StopRun:
+        recorder.close()
     except KeyboardInterrupt:
         verdict.warnings.append("the analysis of the last step was interrupted")
     except Exception as error:

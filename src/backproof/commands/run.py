@@ -7,6 +7,7 @@ import ast
 import os
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from backproof.codes import UnknownCode, parse
@@ -15,6 +16,10 @@ from backproof.options import RunOptions
 
 if TYPE_CHECKING:
     from backproof.finding import Report
+    from backproof.repair.surroundings import Surroundings
+
+#: Seconds that the search for fixes may take.
+FIX_TIME = 5
 
 DESCRIPTION = """\
 Run a training program as Python would, verify the gradient of every parameter,
@@ -71,6 +76,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     judging.add_argument("--gradient", action="append", type=_pair, default=[],
                          metavar="PARAM=GRAD",
                          help="which gradient belongs to a parameter (repeatable)")  # fmt: skip
+    fixing = judging.add_mutually_exclusive_group()
+    fixing.add_argument("--fix-time", type=positive, default=FIX_TIME, metavar="SECONDS",
+                        help="search a fix for each wrong gradient for so long "
+                        "(%(default)s)")  # fmt: skip
+    fixing.add_argument("--no-fix", action="store_true",
+                        help="search no fix: the program is not run again")  # fmt: skip
     judging.add_argument("--max-events", type=positive, default=RunOptions().max_events,
                          metavar="N",
                          help="judge steps of up to N operations (%(default)s)")  # fmt: skip
@@ -130,6 +141,7 @@ def examine(
             output = json_report.Output(options.json)
         except json_report.CannotWrite as error:
             return fail(str(error))
+    from backproof.repair.surroundings import Surroundings
     from backproof.session import run
     from backproof.trace.launch import CannotLaunch
 
@@ -141,6 +153,7 @@ def examine(
         max_events=getattr(options, "max_events", RunOptions().max_events),
         show_plots=getattr(options, "show_plots", False),
     )
+    around = Surroundings.now()
     progress = None
     if is_terminal(stream) and not options.quiet:
         from backproof.progress import Progress
@@ -157,6 +170,9 @@ def examine(
         if progress is not None:
             progress.close()
     report = filtered(report, select=options.select, ignore=options.ignore)
+    seconds = 0 if getattr(options, "no_fix", True) else options.fix_time
+    if seconds and any(f.severity == "error" and f.code < "BP2" for f in report.findings):
+        report = _fixed(report, target, argv, wishes, around, module, seconds)
     if output is not None:
         try:
             output.write(report)
@@ -171,6 +187,26 @@ def examine(
     if any(finding.severity == "error" for finding in report.findings):
         return 1
     return int(report.script_exit != 0 and not report.gradient.parameters)
+
+
+def _fixed(
+    report: Report, target: str, argv: list[str], wishes: RunOptions, around: Surroundings,
+    module: bool, seconds: int,
+) -> Report:  # fmt: skip
+    """Add fixes to a report; a failure of ours leaves it as it is."""
+    path = sys.path[:]
+    sys.path[:] = around.path  # the program's own modules must not stand before ours
+    try:
+        from backproof.repair.attach import with_fixes
+
+        return with_fixes(report, target, argv, wishes, around, module=module, seconds=seconds)
+    except Exception as error:
+        if os.environ.get("BACKPROOF_TESTING"):
+            raise
+        warning = f"no fix was searched: {type(error).__name__}: {error}"
+        return replace(report, warnings=(*report.warnings, warning))
+    finally:
+        sys.path[:] = path
 
 
 def _open(stream: TextIO) -> TextIO:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backproof.history import CONTRADICTED
+from backproof.checks.match import is_plausible
 from backproof.repair.trial import JudgedStep, Trial
 
 #: Relative difference of two costs (or scales) that counts as none.
@@ -47,11 +48,13 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     raises = trial.report is not None and trial.report.status == "raised"
     if raises and (before.report is None or before.report.status != "raised"):
         return worthless
-    if not _same_program(trial, before):
+    if not _same_program(trial, before) or not _same_updates(trial, before):
         return worthless
     old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
-    complete = trial.verified and _complete(trial)
+    complete = trial.verified and _complete(trial) and all(
+        is_plausible(step.scale) for step in trial.telling if step.own_cost
+    )  # fmt: skip
     if complete:
         return Judgement(True, _scaled(trial, before), True, gain, trial)
     better = gain > 0 and new.wrong < old.wrong and not _frozen(new, old)
@@ -72,10 +75,10 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
     titles = {s.cost_title for s in before.steps}
     known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0 and not s.after}
-    olds = {s.step: s for s in before.steps}
     for step in trial.telling:
-        old = olds.get(step.step, before.steps[0])
-        if not set(old.verdicts) <= set(step.verdicts) or _frozen(step, old):
+        # One step may be judged several times, and its parameters go by other names in between.
+        olds = [s for s in before.steps if s.step == step.step] or [before.steps[0]]
+        if not any(set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds):
             return False
         if step.verified and not step.own_cost and step.cost_title not in titles:
             return False
@@ -83,6 +86,25 @@ def _same_program(trial: Trial, before: Trial) -> bool:
         if cost is None or step.cost is None:
             continue
         if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
+            return False
+    return True
+
+
+def _same_updates(trial: Trial, before: Trial) -> bool:
+    """Whether the parameters whose gradients were right are updated as before, up to one factor.
+
+    (Clipping by the norm of all gradients scales those that are right with those that are wrong.)
+    """
+    for old in before.steps:
+        new = next((s for s in trial.steps if s.step == old.step == 0), None)
+        if new is None or not old.own_cost or not old.wrong or old.after:
+            continue
+        ratios = [
+            new.deltas[name][0] / old.deltas[name][0] for name, verdict in old.verdicts.items()
+            if verdict == ("verified", "") and old.deltas[name][0] > 0 and name in new.deltas
+        ]  # fmt: skip
+        first = ratios[0] if len(ratios) > 1 else 1.0
+        if any(abs(ratio - first) > 1e-4 * abs(first) for ratio in ratios):
             return False
     return True
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
 from backproof.repair.expressions import changes, wholes
+from backproof.repair.forms import forms
 from backproof.repair.names import atoms
 from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
 from backproof.source import Edit
@@ -119,7 +120,9 @@ def named(code: Code, finding: Finding, candidate: Candidate) -> float:
     expected = str(finding.evidence.get("expected", "") or "")
     if expected:
         pairs.append((found, expected))
+    olds = {old for old, _ in pairs}
     quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+    quoted = [text for text in quoted if text not in olds]
     best = 0.0
     for edit in candidate.edits:
         old = " ".join(code.file.slice(edit.span).split())
@@ -147,7 +150,8 @@ def _of_statement(
         values = atoms(code, statement)
         seen: set[str] = set()
         own = code.text(root)
-        proposals = [changes(code, root, values)]
+        near = distance < 3
+        proposals = [changes(code, root, values), forms(code, root, values, near=near)]
         if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) and distance < 8:
             proposals.append(wholes(code, root, values))
         for proposal in proposals:
@@ -162,6 +166,9 @@ def _of_statement(
                 evaluated = "" if isinstance(statement, ast.For | ast.While | ast.If) else whole
                 yield Candidate(code.file.path, (Edit(code.span(node), text),), price, cause, span,
                                 evaluated)  # fmt: skip
+    for target in targets_of(statement):
+        if isinstance(target, ast.Subscript) and distance < 8:
+            yield from _of_index(code, statement, target.slice, atoms(code, statement))
     yield from stores(code, statement)
     yield from siblings(code, statement)
     if distance < 6:
@@ -174,6 +181,21 @@ def _of_statement(
         yield from moves(code, statement, read if read is not statement else None)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
+
+
+def _of_index(
+    code: Code, statement: Statement, root: ast.expr, values: list[str]
+) -> Iterator[Candidate]:
+    """Edits of the place that a statement stores to: ``da[z <= 0] = 0``."""
+    seen: set[str] = set()
+    for proposal in (forms(code, root, values, near=False), changes(code, root, values)):
+        for node, text, cause, price in proposal:
+            whole = code.within(root, node, text)
+            if text == code.text(node) or whole in seen:
+                continue
+            seen.add(whole)
+            edit = Edit(code.span(node), text)
+            yield Candidate(code.file.path, (edit,), price, cause, code.span(statement))
 
 
 def _outside(code: Code, findings: list[Finding], node: ast.expr, distance: int) -> float:

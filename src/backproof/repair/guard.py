@@ -51,6 +51,10 @@ class Guard:
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or flags & _WRITING
             if writes:
                 self._check("write", path)
+        elif event == "socket.connect":
+            address = arguments[1] if len(arguments) > 1 else ""
+            if isinstance(address, tuple):
+                self._refuse("use the network")
         elif event in _COMMANDS:
             self._refuse(f"run the command {arguments[0]!r}")
         elif event in _CHANGES:

@@ -11,7 +11,7 @@ MOST_KEYS = 30
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
     r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
-    r"\w*rate|eps|lam|alpha|beta|param|[WVUbBijklmnt]\d?(\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
+    r"\w*rate|eps|lam|alpha|beta|param|[WVUbB]\d?(\b|\[)|[jklmnt](\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
 )
 _LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
 
@@ -68,6 +68,7 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
         found[f"{value} * (1 - {value})"] = 1.4
         found[f"(1 - {value} ** 2)"] = 1.4
         found[f"({value} > 0)"] = 1.4
+        found[f"(1 - {value})"] = 1.7
         found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
     return list(found.items())
 

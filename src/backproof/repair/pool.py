@@ -6,13 +6,16 @@ import os
 import pickle
 import select
 import signal
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from backproof.repair.trial import Job, Perform, Trial, perform
+from backproof.repair.trial import Job, Trial, perform
+
+Work = Callable[[Job], Any]
 
 
 @dataclass(slots=True)
@@ -37,21 +40,22 @@ class Pool:
         Processes at a time.
     timeout : float
         Seconds that one may take.
+    work : callable (Job) -> answer
+    lost : callable (seconds, why) -> answer
+        What stands for the answer of a process that gave none.
     """
 
-    def __init__(self, workers: int, timeout: float, work: Perform = perform) -> None:
+    def __init__(
+        self, workers: int, timeout: float, work: Work = perform,
+        lost: Callable[[float, str], Any] | None = None,
+    ) -> None:  # fmt: skip
         self.workers = workers
         self.timeout = timeout
         self.work = work
+        self.lost = lost or (lambda s, why: Trial((), None, "", True, "", s, why))
 
-    def one(self, job: Job) -> Trial:
-        """Run one job and wait for it."""
-        for _, trial in self.run([(None, lambda slot: job)]):
-            return trial
-        raise RuntimeError("a trial gave no answer")
-
-    def run(self, jobs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Trial]]:
-        """Yield each (key, trial) as it ends; closing the generator ends what still runs.
+    def run(self, jobs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        """Yield each (key, answer) as it ends; closing the generator ends what still runs.
 
         Parameters
         ----------
@@ -94,6 +98,7 @@ class Pool:
         status = 1
         try:
             os.setsid()
+            _end_with_parent()
             os.close(reading)
             answer = pickle.dumps(self.work(job))
             with open(writing, "wb") as stream:
@@ -122,7 +127,7 @@ class Pool:
                 done.append(child)
         return done
 
-    def _result(self, child: Running) -> Trial:
+    def _result(self, child: Running) -> Any:
         os.close(child.pipe)
         data = b"".join(child.received)
         seconds = time.monotonic() - child.started
@@ -130,12 +135,11 @@ class Pool:
         self._end(child)
         if data:
             with suppress(Exception):
-                trial: Trial = pickle.loads(data)
-                return trial
+                return pickle.loads(data)
         failure = (
             f"no end within {self.timeout:g} s" if late else "the process ended without a word"
         )
-        return Trial((), None, "", True, "", seconds, failure)
+        return self.lost(seconds, failure)
 
     def _end(self, child: Running) -> None:
         """End a child with all that it started (it leads a group of its own)."""
@@ -145,3 +149,12 @@ class Pool:
             os.kill(child.process, signal.SIGKILL)
         with suppress(OSError):
             os.waitpid(child.process, 0)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the one that forked it ends, however it does."""
+    if sys.platform == "linux":
+        with suppress(Exception):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG

@@ -8,6 +8,7 @@ nothing is not tried.
 from __future__ import annotations
 
 import builtins
+import itertools
 import time
 import warnings
 from typing import Any
@@ -17,10 +18,14 @@ import numpy as np
 from backproof.repair.candidate import Candidate
 
 NAME = "backproof_probe"
-#: Executions of a statement that are looked at.
-EXECUTIONS = 2
-#: Seconds for all evaluations of a statement.
+#: Executions of a statement that are looked at: what is zero in the first step is not later.
+EXECUTIONS = (0, 1, 4, 20)
+#: Iterations of the training loop after which no more is looked at.
+ITERATIONS = 4
+#: CPU seconds for all evaluations of a statement.
 PATIENCE = 0.25
+#: CPU seconds for all evaluations.
+MOST_PATIENCE = 1.0
 
 
 class Probe:
@@ -36,6 +41,7 @@ class Probe:
     def __init__(self, texts: list[tuple[str, str, list[str]]]) -> None:
         self.texts = texts
         self.counts = [0] * len(texts)
+        self.calls = [0] * len(texts)
         self.spent = [0.0] * len(texts)
         self.status: list[list[str]] = [[""] * len(others) for *_, others in texts]
         self.prints: list[list[Any]] = [[() for _ in others] for *_, others in texts]
@@ -49,12 +55,18 @@ class Probe:
         """For each statement: executions, and for each text a status and a print of its values."""
         return self.counts, self.status, self.prints
 
+    def is_done(self, iterations: int) -> bool:
+        """Whether enough has been seen when an iteration begins."""
+        return iterations > ITERATIONS or sum(self.spent) > MOST_PATIENCE
+
     def __call__(self, number: int, around: dict[str, Any], inside: dict[str, Any]) -> None:
         """Evaluate the texts of one statement."""
-        if self.counts[number] >= EXECUTIONS or self.spent[number] > PATIENCE:
+        call = self.calls[number]
+        self.calls[number] += 1
+        if call not in EXECUTIONS or self.spent[number] > PATIENCE:
             return
         self.counts[number] += 1
-        started = time.perf_counter()
+        started = time.process_time()
         own, target, others = self.texts[number]
         scope = {**around, **inside}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -68,7 +80,7 @@ class Probe:
                 status = self.status[number][index]
                 if status == "raises":
                     continue
-                if time.perf_counter() - started > PATIENCE:
+                if time.process_time() - started > PATIENCE:
                     break
                 other = _evaluate(text, scope)
                 if isinstance(other, _Failure):
@@ -82,7 +94,7 @@ class Probe:
                     same = not isinstance(value, _Failure) and _same(value, other)
                     self.status[number][index] = "same" if same and status != "new" else "new"
                 self.prints[number][index] += (_print(other),)
-        self.spent[number] += time.perf_counter() - started
+        self.spent[number] += time.process_time() - started
 
 
 class _Failure:
@@ -109,6 +121,8 @@ def _form(value: Any) -> Any:
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
     try:
         return bool(np.array_equal(one, other))
     except Exception:
@@ -119,13 +133,18 @@ def _print(value: Any) -> Any:
     """Return something by which equal values are known."""
     if isinstance(value, tuple | list) and len(value) < 50:
         return tuple(_print(v) for v in value)
+    if isinstance(value, dict) and len(value) < 50:
+        return tuple((str(k), _print(v)) for k, v in value.items())
     try:
         array = np.asarray(value, float)
         weights = np.cos(np.arange(array.size)).reshape(array.shape)
         sums = float(np.nansum(array)), float(np.nansum(array * weights))
         return array.shape, *(f"{total:.10g}" for total in sums)
     except Exception:
-        return id(value)
+        return f"unknown {next(_NUMBERS)}"
+
+
+_NUMBERS = itertools.count()
 
 
 def sieve(

@@ -7,7 +7,6 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +17,16 @@ from backproof.checks.state import ascending
 from backproof.conductor import StopRun
 from backproof.finding import Report
 from backproof.options import RunOptions
+from backproof.repair.expect import Expected, expected, settled
 from backproof.repair.guard import Guard
+from backproof.trace.site import Site
 
 #: Characters of the program's output that are kept.
 MOST_OUTPUT = 200_000
+#: CPU seconds of a run after which two judged steps will do.
+SLOW = 1.2
+#: Judged steps in which a wrong gradient is looked for.
+MOST_SOUGHT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,15 @@ class Job:
     judged: int | None = None
     strict: bool = False
     own: bool = False
+    seek: bool = False
+    """Go on until a wrong gradient is seen, and say what the parameters should come to."""
     seed: int = 0
     probe: Any = None
     """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
+    expected: Any = None
+    """What the parameters should come to (see `expect.Expected`); its file is the copy's."""
+    loop: int = -1
+    """The number of the training loop among its file's loops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,9 @@ class Trial:
     seconds: float
     failure: str = ""
     gathered: Any = None
+    expected: Expected | None = None
+    loop: tuple[str, tuple[int, int]] | None = None
+    """File of the training loop, and line and column where it begins."""
 
     @property
     def telling(self) -> tuple[JudgedStep, ...]:
@@ -142,7 +156,7 @@ def perform(job: Job) -> Trial:
     started = time.perf_counter()
     guard = Guard(job.root)
     output = os.path.join(job.root, "..", os.path.basename(job.root) + ".out")
-    _redirect(job, output)
+    redirect(job, output)
     os.chdir(job.cwd)
     guard.install()
     # The filters of whoever asked for the trial are not the program's.
@@ -176,11 +190,11 @@ def perform(job: Job) -> Trial:
     return Trial(
         tuple(watch.steps), report, printed, guard.changed, guard.refused,
         time.perf_counter() - started, failure,
-        None if job.probe is None else job.probe.gathered,
+        None if job.probe is None else job.probe.gathered, watch.expected(), watch.loop,
     )  # fmt: skip
 
 
-def _redirect(job: Job, output: str) -> None:
+def redirect(job: Job, output: str) -> None:
     """Give this process the job's input, and files in place of the terminal."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -216,15 +230,56 @@ class Watch:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.steps: list[JudgedStep] = []
+        self.started = time.process_time()
+        self.loop: tuple[str, tuple[int, int]] | None = None
+        self._expected: list[Expected | None] = []
+        self._paths: dict[str, tuple[str, ...]] = {}
 
-    def __call__(self, evidence: StepEvidence) -> None:
+    def __call__(self, evidence: StepEvidence, loop: Site | None) -> None:
         """Take one judged step."""
         step = summary(evidence)
+        if evidence.fit is None:
+            # The cost that fits other steps is computed in this one, and does not fit: this tells.
+            known = {s.cost_title for s in self.steps if s.own_cost}
+            computed = {f.hypothesis.title for f in evidence.others}
+            step = replace(step, own_cost=not known.isdisjoint(computed))
         self.steps.append(step)
-        done = self.job.judged is not None and len(self.steps) >= self.job.judged
+        if loop is not None and loop.kind == "loop":
+            self.loop = (loop.file.path, loop.span.start)
+        if self.job.seek:
+            self._expect(evidence, loop)
+        enough = self.job.judged
+        if enough is not None and self.job.strict and time.process_time() - self.started > SLOW:
+            enough = max(2, enough - 2)
+        done = enough is not None and len(self.steps) >= enough
+        if self.job.seek and len(self.steps) < MOST_SOUGHT:
+            seen = any(s.wrong or s.ascends for s in self.telling)
+            done = seen and (done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW))
         tells = step.own_cost or not self.job.own
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun
+
+    @property
+    def telling(self) -> list[JudgedStep]:
+        """The steps in which the program computes its cost; all where none does."""
+        return [step for step in self.steps if step.own_cost] or self.steps
+
+    def expected(self) -> Expected | None:
+        """Return what the parameters should come to in the first wrong step, if that is known."""
+        judged = [(s.step, bool(s.wrong) or s.ascends) for s in self.steps]
+        return settled(self._expected, judged, self._paths)
+
+    def _expect(self, evidence: StepEvidence, loop: Site | None) -> None:
+        if not self._paths:
+            names, nodes = evidence.names, evidence.tape.nodes
+            for p in evidence.params:
+                self._paths[p.name] = tuple(names.path(nodes[n].obj) or "" for n in p.new)
+        if len(self._expected) < 4:
+            try:
+                self._expected.append(expected(evidence, loop))
+            except Exception:
+                if os.environ.get("BACKPROOF_TESTING"):
+                    raise
 
 
 def summary(evidence: StepEvidence) -> JudgedStep:
@@ -269,6 +324,3 @@ def _scalar(value: Any) -> float | None:
     except (TypeError, ValueError, IndexError):
         return None
     return number if np.isfinite(number) else None
-
-
-Perform = Callable[[Job], Trial]

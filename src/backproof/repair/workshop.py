@@ -8,13 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backproof.options import RunOptions
 from backproof.repair.patch import CannotPatch, patched
 from backproof.repair.pool import Pool
+from backproof.repair.rehearsal import Rehearsed, rehearse
 from backproof.repair.scratch import Scratch
 from backproof.repair.trial import Job, Trial
 from backproof.report.place import document
@@ -124,11 +125,23 @@ class Workshop:
             path: patched(base.get(path) or self.read(path), those) for path, those in files.items()
         }
 
+    def rehearse_all(
+        self, candidates: Iterable[tuple[Any, Edits]], base: Files | None = None, *,
+        timeout: float, **how: Any,
+    ) -> Iterator[tuple[Any, Rehearsed]]:  # fmt: skip
+        """Yield (key, outcome) for each edited program run plain (see `rehearsal`)."""
+        pool = Pool(self.workers, timeout, rehearse, lost=lambda t, why: Rehearsed("failed", True, t))
+        yield from self._all(pool, candidates, base, **how)
+
     def try_all(
         self, candidates: Iterable[tuple[Any, Edits]], base: Files | None = None, **how: Any
     ) -> Iterator[tuple[Any, Trial]]:
         """Yield (key, trial) for each edited program as its run ends."""
-        pool = Pool(self.workers, self.timeout)
+        yield from self._all(Pool(self.workers, self.timeout), candidates, base, **how)
+
+    def _all(
+        self, pool: Pool, candidates: Iterable[tuple[Any, Edits]], base: Files | None, **how: Any
+    ) -> Iterator[tuple[Any, Any]]:
         slots: dict[Any, int] = {}
 
         def jobs() -> Iterator[tuple[Any, Any]]:
@@ -145,11 +158,12 @@ class Workshop:
 
                 yield mark, make
 
-        for mark, trial in pool.run(jobs()):
-            self.count += 1
-            if trial.dirty:
-                self._stale.add(slots[mark])
-            yield mark[1], trial
+        with closing(pool.run(jobs())) as results:  # type: ignore[type-var]
+            for mark, trial in results:
+                self.count += 1
+                if trial.dirty:
+                    self._stale.add(slots[mark])
+                yield mark[1], trial
 
     def try_one(self, base: Files | None = None, edits: Edits = (), **how: Any) -> Trial:
         """Run the program with edits, and wait for it."""
@@ -179,9 +193,17 @@ class Workshop:
         diagnose = how.pop("diagnose", False)
         cost = self.options.cost or how.pop("cost", None)
         how.pop("cost", None)
+        wanted = how.pop("expected", None)
+        if wanted is not None:
+            how["expected"] = replace(wanted, path=self._copied(copy, wanted.path))
         options = replace(self.options, diagnose=diagnose, cost=cost)
         return Job(target, program.argv, copy.copy_of(self.cwd), copy.root, self._stdin, options,
                    module=program.module, **how)  # fmt: skip
+
+    @staticmethod
+    def _copied(copy: Scratch, path: str) -> str:
+        name, cell = document(path)
+        return copy.copy_of(name) if cell is None else f"{copy.copy_of(name)}[{cell}]"
 
     def original_of(self, path: str) -> str:
         """Return the user's file (or cell) behind a path in any copy."""

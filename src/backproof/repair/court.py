@@ -1,0 +1,93 @@
+"""Tries candidates by running the edited program under the debugger, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from backproof.repair.accept import Judgement, judge
+from backproof.repair.candidate import Candidate
+from backproof.repair.trial import Trial
+from backproof.repair.workshop import Files, Workshop
+
+#: Judged steps of a candidate's run.
+JUDGED = 4
+
+
+class Court:
+    """Judges candidates for the faults of one program.
+
+    Parameters
+    ----------
+    before : Trial
+        The program without the edit.
+    left : callable () -> float
+        Seconds that are left.
+
+    Attributes
+    ----------
+    fallback : (Candidate, Judgement) or None
+        One that makes every gradient right up to a common factor.
+    partial : list of (Candidate, Judgement)
+        Those that make some gradients right and none wrong.
+    """
+
+    def __init__(
+        self, workshop: Workshop, base: Files, before: Trial, left: Callable[[], float]
+    ) -> None:
+        self.workshop = workshop
+        self.base = base
+        self.before = before
+        self.left = left
+        self.fallback: tuple[Candidate, Judgement] | None = None
+        self.partial: list[tuple[Candidate, Judgement]] = []
+        wrong = [i for i, step in enumerate(before.steps) if step.wrong]
+        self.judged = max(JUDGED, wrong[0] + 2 if wrong else 0)
+
+    def first(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Judgement] | None:
+        """Return the first candidate that makes everything right, in the order given.
+
+        Which of two it is does not depend on which run ended first.
+        """
+        own = any(step.own_cost for step in self.before.steps)
+        edits = [tuple((c.path, e) for e in c.edits) for c in candidates]
+        waiting = ((i, e) for i, e in enumerate(edits) if self.left() > 0)
+        results = self.workshop.try_all(
+            waiting, self.base, judged=self.judged, strict=True, own=own, cost=anchor(self.before)
+        )
+        known: dict[int, Judgement] = {}
+        with closing(results):  # type: ignore[type-var]
+            for index, tried in results:
+                known[index] = self._judged(candidates[index], tried)
+                best = self._settled(known)
+                if best is not None:
+                    return candidates[best], known[best]
+                if self.left() <= 0:
+                    break
+        done = [i for i in sorted(known) if known[i].complete]
+        return (candidates[done[0]], known[done[0]]) if done else None
+
+    def _judged(self, candidate: Candidate, tried: Trial) -> Judgement:
+        judgement = judge(tried, self.before)
+        if judgement.complete and not judgement.scaled:
+            self.fallback = self.fallback or (candidate, judgement)
+        elif judgement.better and not judgement.complete:
+            self.partial.append((candidate, judgement))
+        return judgement
+
+    def _settled(self, known: dict[int, Judgement]) -> int | None:
+        """Return the first that is complete, when all before it are known."""
+        for index in range(len(known)):
+            if index not in known:
+                return None
+            if known[index].complete and known[index].scaled:
+                return index
+        return None
+
+
+def anchor(trial: Trial) -> str | None:
+    """Return the cost of the program under which some gradients are right; others are no cost."""
+    telling = trial.telling
+    titles = {step.cost_title for step in telling}
+    anchored = all(step.own_cost and len(step.wrong) < len(step.verdicts) for step in telling)
+    return titles.pop() if anchored and len(titles) == 1 else None

@@ -1,0 +1,306 @@
+"""What the parameters should be after the first step whose gradients are wrong.
+
+A judged step knows the true gradients. Put in place of the wrong ones, at any level of the way to
+the update, they give the values that the right program would come to: an edit that does not lead
+there need not be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, compare
+from backproof.checks.state import ascending
+from backproof.roles import Level, Parameter, vector
+from backproof.trace.site import Site
+from backproof.trace.tape import Run
+
+Array = np.ndarray[Any, Any]
+#: Levels of a parameter that the true gradient is put in at.
+MOST_LEVELS = 6
+MOST_PIECES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One parameter in that step, its pieces joined to one vector.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        Where its pieces are found when an iteration begins: ``net.W[0]``.
+    options : tuple of vectors
+        The values that true gradients may give; empty where the gradient is right.
+    truths : tuple of vectors
+        The true gradients under each cost that may be meant, where no gradient is right.
+    precision : float
+        Relative rounding error of its type.
+    sizes : tuple of int
+        Of the pieces.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    sizes: tuple[int, ...]
+    old: Array
+    author: Array
+    options: tuple[Array, ...]
+    truths: tuple[Array, ...]
+    precision: float
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The last part of each path."""
+        name = self.name.split(".")[-1]
+        return tuple(path.split(".")[-1] or name for path in self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The parameters before and after a step.
+
+    Attributes
+    ----------
+    step : int
+        Iterations of the training loop before it.
+    path, place : str, tuple
+        File of the training loop, and line and column where it begins.
+    """
+
+    step: int
+    path: str
+    place: tuple[int, int]
+    wanted: tuple[Wanted, ...]
+    anchored: bool
+
+
+def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
+    """Return what a judged step says; None where it cannot be known, or nothing is wrong."""
+    if loop is None or loop.kind != "loop":
+        return None
+    if any(u.repeated for p in evidence.params for u in p.updates):
+        return None
+    base = evidence.tape.replay()
+    fit = evidence.fit
+    up = set() if fit is None else {i for fault in ascending(evidence) for i in fault.repaired}
+    if fit is not None and not fit.wrong and not up:
+        return None
+    anchored = fit is not None and bool(fit.chosen)
+    fits = _refitted(evidence, base, anchored)
+    if not fits:
+        return None
+    wanted = []
+    for index, parameter in enumerate(evidence.params):
+        one = _wanted(evidence, base, index, parameter, fits, anchored)
+        if one is None:
+            return None
+        if index in up and fit is not None and index not in fit.wrong:
+            one = replace(one, options=(2 * one.old - one.author,))
+        wanted.append(one)
+    place = loop.span.start
+    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
+
+
+def _refitted(evidence: StepEvidence, base: Run, anchored: bool) -> list[Fit]:
+    """Compare with the costs in question again, at the very values of the program."""
+    known = [] if evidence.fit is None else [evidence.fit]
+    if not anchored:
+        known += [f for f in evidence.others if not f.hypothesis.registered][:4]
+        known += [f for f in evidence.others if f.hypothesis.registered][:3]
+    found = []
+    for fit in known:
+        again = compare(evidence.tape, base, fit.hypothesis, evidence.params)
+        if again is not None:
+            again.scale = fit.scale if anchored else 1.0
+            found.append(again)
+    return found
+
+
+def _wanted(
+    evidence: StepEvidence, base: Run, index: int, parameter: Parameter, fits: Sequence[Fit],
+    anchored: bool,
+) -> Wanted | None:  # fmt: skip
+    tape = evidence.tape
+    if len(parameter.updates) > MOST_PIECES:
+        return None
+    values = [base.env[n] for n in (*parameter.old, *parameter.new)]
+    if any(v is None or not is_differentiable(v) for v in values):
+        return None
+    names = evidence.names
+    paths = tuple(names.path(tape.nodes[n].obj) or "" for n in parameter.new)
+    old, author = vector(values[: len(parameter.old)]), vector(values[len(parameter.old) :])
+    single = any(getattr(v, "dtype", None) in (np.float32, np.float16) for v in values)
+    truths = tuple(m.truth for f in fits if (m := f.matches[index]).truth is not None)
+    options: list[Array] = []
+    wrong = evidence.fit is None or index in evidence.fit.wrong
+    if wrong and anchored:
+        options = list(_options(evidence, base, parameter, fits[0], truths[0] if truths else None))
+    sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
+    return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
+                  3e-6 if single else 1e-9)  # fmt: skip
+
+
+def _options(
+    evidence: StepEvidence, base: Run, parameter: Parameter, fit: Fit, truth: Array | None
+) -> list[Array]:
+    """Return what the parameter becomes with its true gradient in place of the wrong one.
+
+    It takes the place at which the right gradients have their common scale: before or behind the
+    learning rate. Where that is not known, each level of the update is a possible place.
+    """
+    if truth is None:
+        return []
+    tape = evidence.tape
+    found = []
+    old = vector(base.env[n] for n in parameter.old)
+    levels, whole = _places(evidence, parameter)
+    if whole and old.size == truth.size and len(parameter.decay) == len(parameter.updates):
+        decays = vector(
+            np.full(np.size(base.env[u.old]), c)
+            for u, c in zip(parameter.updates, parameter.decay, strict=True)
+        )
+        found.append(decays * old + fit.scale * truth)
+    for level in levels[-MOST_LEVELS:]:
+        replaced = _placed(base, parameter, level.nodes, fit.scale * truth)
+        if replaced is None:
+            continue
+        run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)
+        values = [run.env[n] for n in parameter.new]
+        if all(v is not None for v in values):
+            found.append(vector(values))
+    return [x for x in found if np.all(np.isfinite(x))]
+
+
+def _places(evidence: StepEvidence, parameter: Parameter) -> tuple[list[Level], bool]:
+    """Return the levels at which the true gradient belongs, and whether it may be the change."""
+    shallow = [level for level in parameter.levels if not level.deep]
+    fit = evidence.fit
+    if fit is None or not fit.chosen:
+        return shallow, True
+    factors, whole = set(), False
+    for index, (number, _, _) in fit.chosen.items():
+        if number < 0:
+            whole = True
+        else:
+            factors.add(evidence.params[index].levels[number].factor)
+    alike = [
+        level for level in shallow
+        if any(
+            level.factor == f or (level.factor and f and abs(level.factor / f - 1) < 1e-9)
+            for f in factors
+        )
+    ]  # fmt: skip
+    return (alike, whole) if alike or whole else (shallow, True)
+
+
+def _placed(
+    base: Run, parameter: Parameter, nodes: Sequence[int], truth: Array
+) -> dict[int, Any] | None:
+    """Cut a gradient into the values of a level's nodes."""
+    shape = np.shape(base.env[parameter.old[0]]) if len(parameter.old) == 1 else None
+    if parameter.rows is not None:
+        truth = truth[parameter.rows]
+    placed: dict[int, Any] = {}
+    at = 0
+    for node in nodes:
+        value = base.env[node]
+        if value is None:
+            return None
+        size = int(np.size(value))
+        own = np.shape(value)
+        if len(nodes) == 1 and size != truth.size and shape is not None:
+            own, size = shape, truth.size  # a scalar, or a sum over the wrong axis
+        part = truth[at : at + size]
+        at += size
+        if part.size != size:
+            return None
+        if shape is not None and len(own) == 2 and own != shape and own[::-1] == shape:
+            part = part.reshape(shape).T
+        part = part.reshape(own)
+        if isinstance(value, np.matrix):
+            placed[node] = np.asmatrix(part)
+        elif type(value) is float:
+            placed[node] = float(part)
+        else:
+            placed[node] = part.astype(getattr(value, "dtype", float))
+    return placed if at == truth.size else None
+
+
+def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool]],
+            paths: dict[str, tuple[str, ...]]) -> Expected | None:  # fmt: skip
+    """Return the expectation of the first wrong step, if nothing before it is wrong or unknown.
+
+    Parameters
+    ----------
+    judged : sequence of (step, is wrong)
+    paths : dict of parameter to paths
+        Those of the last step: what it has replaced by then is found nowhere for an earlier one.
+    """
+    wrong = [step for step, is_wrong in judged if is_wrong]
+    if not wrong:
+        return None
+    first = min(wrong)
+    if not set(range(first)) <= {step for step, _ in judged}:
+        return None
+    one = next((e for e in found if e is not None and e.step == first), None)
+    if one is None:
+        return None
+    wanted = tuple(
+        replace(w, paths=paths[w.name]) if len(paths.get(w.name, ())) == len(w.paths) else w
+        for w in one.wanted
+    )
+    return replace(one, wanted=wanted)
+
+
+def agrees(one: Wanted, value: Array, wish: Array) -> bool:
+    """Whether a parameter has come to a value, up to rounding."""
+    if value.shape != wish.shape:
+        return False
+    gap = float(np.linalg.norm(value - wish))
+    change = float(np.linalg.norm(wish - one.old))
+    size = float(np.linalg.norm(wish))
+    return gap <= 1e3 * one.precision * change + one.precision * 1e-3 * size
+
+
+def verdict(wanted: Expected, values: Sequence[Array]) -> str:
+    """Return ``right``, ``partly`` right, ``unchanged`` (as without an edit) or ``wrong``."""
+    rows = list(zip(wanted.wanted, values, strict=True))
+    if all(agrees(w, v, w.author) for w, v in rows):
+        return "unchanged"
+    if wanted.anchored:
+        right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]
+        spoiled = any(not r and not w.options for (w, _), r in zip(rows, right, strict=True))
+        gained = any(r and w.options for (w, _), r in zip(rows, right, strict=True))
+        return "right" if all(right) else "partly" if gained and not spoiled else "wrong"
+    counts = {len(w.truths) for w in wanted.wanted}
+    if len(counts) != 1:
+        return "right"
+    moved = np.concatenate([v - w.old for w, v in rows])
+    before = np.concatenate([w.author - w.old for w in wanted.wanted])
+    for number in range(counts.pop()):
+        truth = np.concatenate([w.truths[number] for w, _ in rows])
+        if truth.shape != moved.shape:
+            continue
+        norm = float(truth @ truth)
+        factor = float(moved @ truth) / norm if norm else 0.0
+        gap = float(np.linalg.norm(moved - factor * truth))
+        # A step that went down the cost on the whole does not go up when it is right.
+        same_way = factor * float(before @ truth) > 0 or factor < 0
+        if factor and same_way and gap <= 1e-5 * float(np.linalg.norm(moved)):
+            return "right"
+    return "wrong"
+
+
+def is_usable(wanted: Expected) -> bool:
+    """Whether what is expected differs from what the program does by more than rounding."""
+    return not wanted.anchored or any(
+        w.options and not any(agrees(w, w.author, o) for o in w.options) for w in wanted.wanted
+    )
+
+

@@ -1,0 +1,210 @@
+"""Leaves out the candidates that cannot be right before any is judged.
+
+First by value: the new expressions are evaluated where they would stand (`probe`). Then by what
+they lead to: the edited program runs plain through the first wrong step (`rehearsal`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from backproof.repair.candidate import Candidate, Code, targets_of, value_of
+from backproof.repair.expect import Expected, is_usable
+from backproof.repair.patch import CannotPatch
+from backproof.repair.probe import NAME, Probe, sieve
+from backproof.repair.rehearsal import Rehearsed, number_of
+from backproof.repair.trial import Trial
+from backproof.repair.workshop import Edits, Files, Workshop
+from backproof.report.place import document
+from backproof.source import Edit, SourceFile, Span
+
+#: Candidates that are rehearsed before those that pass are tried: few at first.
+ROUND, LARGEST_ROUND = 8, 48
+#: Candidates tried at a time where nothing can be rehearsed.
+UNSCREENED = 12
+#: Seconds that a rehearsal may take, and how many times as long as that of the program itself.
+PATIENCE, SLOWER = 0.7, 4.0
+MOST_DOUBTFUL = 12
+
+
+class Screen:
+    """The screen for one program.
+
+    Parameters
+    ----------
+    sketch : Trial
+        A run of the program that knows its training loop, and what should come out (`expect`).
+    left : callable () -> float
+        Seconds that are left.
+    shapes : dict of gradient to parameter
+        What has the shape that a gradient should have.
+    """
+
+    def __init__(
+        self, workshop: Workshop, base: Files, sketch: Trial, left: Callable[[], float],
+        shapes: dict[str, str],
+    ) -> None:  # fmt: skip
+        self.workshop = workshop
+        self.base = base
+        self.left = left
+        self.shapes = shapes
+        self.loop: tuple[str, int] | None = None
+        self.expected: Expected | None = None
+        self.patience = 30.0
+        self._doubtful: list[Candidate] = []
+        self._partly: list[Candidate] = []
+        self._prepare(sketch)
+
+    def _prepare(self, sketch: Trial) -> None:
+        """See whether the program's own rehearsal says what it should."""
+        if sketch.loop is None:
+            return
+        path, place = sketch.loop
+        path = self.workshop.original_of(path)
+        name, cell = document(path)
+        try:
+            data = self.base.get(name) or self.workshop.read(name)
+            number = number_of(source_of(path, data, cell).text, place)
+        except (OSError, ValueError, SyntaxError):
+            return
+        if number is None:
+            return
+        self.loop = (path, number)
+        wanted = sketch.expected
+        if wanted is None or not is_usable(wanted):
+            return
+        self.expected = replace(wanted, path=path)
+        said = self._rehearse([(None, ())])
+        outcome = said[0][1] if said else Rehearsed("failed")
+        if outcome.verdict != "unchanged":
+            self.expected = None
+        elif len(outcome.paths) == len(wanted.wanted):
+            rows = zip(wanted.wanted, outcome.paths, strict=True)
+            found = tuple(replace(w, paths=paths) for w, paths in rows)
+            self.expected = replace(self.expected, wanted=found)
+        self.patience = PATIENCE + SLOWER * outcome.seconds
+
+    def _rehearse(self, edits: Sequence[tuple[object, Edits]]) -> list[tuple[int, Rehearsed]]:
+        assert self.loop is not None
+        waiting = ((i, e) for i, (_, e) in enumerate(edits) if self.left() > 0)
+        results = self.workshop.rehearse_all(
+            waiting, self.base, timeout=min(self.patience, max(0.1, self.left())),
+            expected=self.expected, loop=self.loop[1],
+        )  # fmt: skip
+        with closing(results):  # type: ignore[type-var]
+            return sorted(results, key=lambda entry: entry[0])
+
+    def passing(self, stage: list[Candidate]) -> Iterator[list[Candidate]]:
+        """Yield the candidates that are worth a trial, a few at a time, the likeliest first."""
+        queue = self.sifted(stage)
+        if self.expected is None:
+            for start in range(0, len(queue), UNSCREENED):
+                yield queue[start : start + UNSCREENED]
+            return
+        size, start = ROUND, 0
+        while start < len(queue):
+            part = queue[start : start + size]
+            start += size
+            size = min(2 * size, LARGEST_ROUND)
+            edits = [(c, tuple((c.path, e) for e in c.edits)) for c in part]
+            right = []
+            for index, said in self._rehearse(edits):
+                if said.verdict == "right":
+                    right.append(part[index])
+                elif said.verdict == "partly":
+                    self._partly.append(part[index])
+                elif said.verdict == "unchanged" or (said.verdict == "failed" and not said.failure):
+                    self._doubtful.append(part[index])
+            if right:
+                yield right
+            if self.left() <= 0:
+                return
+
+    def doubtful(self) -> Iterator[list[Candidate]]:
+        """Yield what a rehearsal cannot tell: edits of one fault of several, or of the cost."""
+        if self._partly:
+            yield self._partly[:4]
+        if self._doubtful:
+            yield sorted(self._doubtful, key=lambda c: c.price)[:MOST_DOUBTFUL]
+
+    # ---- by value ------------------------------------------------------------------------------
+
+    def sifted(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Leave out what the values in the program show to be no candidate."""
+        groups: dict[tuple[str, Span], list[str]] = {}
+        places: list[tuple[int, int] | None] = []
+        for candidate in candidates:
+            if not candidate.value:
+                places.append(None)
+                continue
+            key = (candidate.path, candidate.statement)
+            texts = groups.setdefault(key, [])
+            places.append((list(groups).index(key), len(texts)))
+            texts.append(candidate.value)
+        if not groups:
+            return sorted(candidates, key=lambda c: c.price)
+        own = [self._own_value(path, span) for path, span in groups]
+        probe = Probe([(*o, others) for o, others in zip(own, groups.values(), strict=True)])
+        edits = tuple(
+            (path, Edit(_point(span), f"{NAME}({number}, globals(), locals()); "))
+            for number, (path, span) in enumerate(groups)
+        )
+        gathered = self._gathered(probe, edits)
+        if gathered is None or not any(gathered[0]):
+            return sorted(candidates, key=lambda c: c.price)
+        counts, status, prints = gathered
+        return sieve(candidates, counts, status, prints, places)
+
+    def _gathered(self, probe: Probe, edits: Edits) -> Any:
+        """Run the program with the probe, plain where its training loop is known."""
+        if self.loop is not None:
+            place = Expected(0, self.loop[0], (0, 0), (), False)
+            results = self.workshop.rehearse_all(
+                [(None, edits)], self.base, timeout=min(30.0, max(0.5, self.left())),
+                expected=place, loop=self.loop[1], probe=probe,
+            )  # fmt: skip
+            with closing(results):  # type: ignore[type-var]
+                for _, said in results:
+                    if said.gathered is not None:
+                        return said.gathered
+        if self.left() <= 0:
+            return None
+        try:
+            return self.workshop.try_one(self.base, edits, judged=1, probe=probe).gathered
+        except CannotPatch:
+            return None
+
+    def _own_value(self, path: str, span: Span) -> tuple[str, str]:
+        """Return the text of a statement's value, and of what has the shape it should have."""
+        name, cell = document(path)
+        data = self.base.get(name) or self.workshop.read(name)
+        code = Code.of(source_of(path, data, cell))
+        statement = code.statement_at(span.line, span.column)
+        value = None if statement is None else value_of(statement)
+        target = ""
+        if statement is not None and value is not None:
+            targets = targets_of(statement)
+            if len(targets) == 1:
+                text = code.text(targets[0])
+                target = self.shapes.get(text, "") or (
+                    text if isinstance(statement, ast.AugAssign) else ""
+                )
+        return ("None" if value is None else code.text(value)), target
+
+
+def source_of(path: str, data: bytes, cell: int | None) -> SourceFile:
+    """Return a file, or a notebook's cell, as the debugger reads it."""
+    if cell is None:
+        return SourceFile.decode(path, data)
+    from backproof.trace.notebook import code_cells
+
+    notebook = document(path)[0]
+    return next(c for c in code_cells(notebook, data.decode("utf-8")) if c.cell == cell)
+
+
+def _point(span: Span) -> Span:
+    return Span(span.line, span.column, span.line, span.column)
