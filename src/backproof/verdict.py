@@ -359,6 +359,7 @@ class Verdict:
         """Put everything together."""
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
+        self.reach.settle(self.findings)
         findings = self._upheld()
         parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
@@ -373,7 +374,6 @@ class Verdict:
                 reason = "a step is too long to record (raise --max-events)"
         elif status == "unverified":
             reason = next((p.reason for p in parameters if p.reason), "") or ""
-        self.reach.settle(self.findings)
         cost = self.cost or (None, None)
         gradient = GradientReport(
             status=status, cost_expression=cost[0], cost_line=cost[1],

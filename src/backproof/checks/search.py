@@ -30,6 +30,8 @@ SAME = 1e-6
 OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
 FAR = 0.02
+#: Another argument of a call is less likely a slip than the same exchange in the function.
+CALL = 1.5
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
 
@@ -279,7 +281,7 @@ class StepSearch:
             used = self.scope.text(own)
             for other in self.scope.alternatives(own, first[0].index):
                 right = self.scope.text(other)
-                price = 1.0 if self.scope.is_named(other) else 3.0
+                price = CALL if self.scope.is_named(other) else 3.0
                 for sense in self.scope.senses(other):
                     change = _Argument(self.scope, calls, number_of, own, other, sense)
                     yield executions, Edit(

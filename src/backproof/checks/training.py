@@ -136,7 +136,8 @@ class TrainingHistory:
         if status == "wrong" or any(
             f.severity == "error" and f.code.startswith("BP1") for f in findings
         ):
-            return findings
+            return in_order(findings)
+        findings = in_order(findings)
         begun = time.process_time()
         nonfinite = next((f for f in findings if f.code == "BP201"), None)
         try:
@@ -184,6 +185,20 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
         if sum(np.size(value) for value in o.values) == size
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
+
+
+def in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort findings: errors first, then gradients before numbers.
+
+    A value that overflows follows from the wrong gradient before it: a warning, no second error.
+    """
+    if any(f.severity == "error" and f.code.startswith("BP1") for f in findings):
+        findings = [
+            replace(f, severity="warning") if f.code == "BP201" and f.severity == "error" else f
+            for f in findings
+        ]
+    ranks = ("error", "warning", "note")
+    return sorted(findings, key=lambda f: (ranks.index(f.severity), f.code[:3]))
 
 
 def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Finding]:
