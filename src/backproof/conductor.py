@@ -15,7 +15,7 @@ from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.lookout import Lookout
 from backproof.names import Names
-from backproof.trace.recorder import LoopInstance, Recorder
+from backproof.trace.recorder import Event, LoopInstance, Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates, turns
@@ -35,6 +35,8 @@ JUDGING_BUDGET = 2.5
 #: CPU seconds that are left for it in any case when the loop is entered again.
 RESERVE = 1.0
 MOST_BYTES = 120_000_000
+#: Times that events without updates are looked through for gradients.
+MOST_LOGS = 8
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
@@ -75,6 +77,9 @@ class Conductor:
         self.max_events = max_events
         self.max_steps = max_steps
         self.site: int | None = None
+        self.pairs: Callable[[Sequence[Event]], object] = lambda log: None
+        """Called with events in which nothing is updated."""
+        self.unclaimed = 0
         self.steps = 0
         self.too_long = False
         self.recording_step = False
@@ -104,6 +109,7 @@ class Conductor:
         if self.candidate is not None:
             self._lock(recorder, self.candidate)
         elif self.site is None and len(recorder.loops) == 1:
+            self._without_updates(recorder)
             self.recorded += len(recorder.log)
             self.lookout.before(recorder.log)
             recorder.log.clear()
@@ -307,6 +313,13 @@ class Conductor:
         if all(loop.site != found.site for loop in recorder.loops):
             recorder.arm()
 
+    def _without_updates(self, recorder: Recorder) -> None:
+        """Judge what the program calls gradients in events that will be forgotten."""
+        if recorder.log and self.unclaimed < MOST_LOGS and not self.lookout.hunting:
+            self.unclaimed += 1
+            with self.clock.analysing():
+                self.pairs(recorder.log)
+
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step."""
         log = recorder.log
@@ -327,6 +340,8 @@ class Conductor:
                 self.steps = 1
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
+            if not updates:
+                self.pairs(log)
 
     # ---- steps ---------------------------------------------------------------------------------
 

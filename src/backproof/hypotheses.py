@@ -56,6 +56,8 @@ class Hypothesis:
     """The program computes this cost for its own sake, in the step's forward pass."""
     exact: bool = False
     """The gradients are promised to be those of this very cost: no scale, no other cost."""
+    seed: int | None = None
+    """The node whose value is the cotangent of `node`, where that is no scalar."""
     held: frozenset[int] = frozenset()
     """Nodes that the cost does not vary through: what another cost's update made."""
 
@@ -67,6 +69,9 @@ class Hypothesis:
     def seeds(self, run: Run) -> dict[int, Any] | None:
         """Return the cotangents that start the sweep; None where the cost has no value."""
         value = run.env[self.node]
+        if self.seed is not None:
+            given = run.env[self.seed]
+            return None if given is None or value is None else {self.node: given}
         if value is None or (self.registered and not np.isfinite(value)):
             return None
         one = type(value) is float or np.ndim(value) == 0

@@ -67,6 +67,7 @@ def run(
         verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
         max_events=options.max_events, max_steps=options.steps,
     )  # fmt: skip
+    conductor.pairs = verdict.judge_pairs
     if observe is not None:
         verdict.observers.append(
             lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
 from backproof.checks.reach import Reach
+from backproof.checks.pairs import judge_pairs
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
@@ -23,6 +24,7 @@ from backproof.finding import Finding, GradientReport, Related, Report
 from backproof.history import History
 from backproof.names import Names
 from backproof.options import RunOptions
+from backproof.trace.recorder import Event
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Tape
 from backproof.updates import Update
@@ -67,6 +69,21 @@ class Verdict:
             self.warnings.append(
                 f"step {step} could not be judged: {type(error).__name__}: {error}"
             )
+
+    def judge_pairs(self, log: Sequence[Event]) -> None:
+        """Judge what a program that updates nothing calls gradients, once."""
+        if self.judged:
+            return
+        try:
+            evidence = judge_pairs(log)
+            if evidence is not None:
+                self.judged += 1
+                self.take(evidence, claimed=True)
+                self.show(evidence)
+        except Exception as error:
+            if os.environ.get("BACKPROOF_TESTING"):
+                raise
+            self.warnings.append(f"gradients could not be judged: {type(error).__name__}: {error}")
 
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         self.training.look(tape, updates, step)
