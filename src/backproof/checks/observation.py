@@ -7,7 +7,6 @@ what it reads.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,7 @@ from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
-from backproof.checks.samples import Join, Samples, find_join, gather
+from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.hypotheses import Hypothesis
 from backproof.roles import ROOTS, Parameter, vector
 from backproof.trace.site import Site
@@ -136,8 +135,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         tape, run, params, [layer for layer, _ in seen.layers], join,
         lambda again: _cost(tape, again, hypothesis, params),
     )  # fmt: skip
-    seen.inputs_taken = _taken(tape, seen.samples.inputs_leaf)
-    seen.labels_taken = _taken(tape, seen.samples.labels_leaf)
+    seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
+    seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     if not hypothesis.registered and join is not None and seen.samples.output is not None:
         seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
     own = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
@@ -289,24 +288,16 @@ def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[P
     output = np.asarray(run.env[join.output], dtype=float)
     labels = np.asarray(run.env[join.labels], dtype=float)
     made = tape.producer(join.output)
-    if output.size == labels.size > 1 and max(output.shape) == output.size and made is not None:
-        if np.all(output == 1.0):
-            seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
-            seen.output_site = made.where
+    column = output.size == labels.size > 1 and max(output.shape) == output.size
+    if made is not None and column and np.all(output == 1.0):
+        seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
+        seen.output_site = made.where
 
 
 def _printed(evidence: StepEvidence) -> int | None:
     """Return the cost that the program computes, be it the one differentiated or not quite."""
     fits = [evidence.fit, *evidence.others]
     return next((f.hypothesis.node for f in fits if f and f.hypothesis.node is not None), None)
-
-
-def _taken(tape: Tape, leaf: int | None) -> Site | None:
-    """Return where rows of an array are chosen."""
-    for index in tape.users[leaf] if leaf is not None else ():
-        if tape.operations[index].function is operator.getitem:
-            return tape.operations[index].where
-    return None
 
 
 def _moved(tape: Tape, run: Run, output: int, cost: int) -> Callable[[Any], float] | None:

@@ -19,6 +19,7 @@ from backproof.checks.origin import name_of
 from backproof.hypotheses import output_joins
 from backproof.roles import Parameter
 from backproof.trace import primitives
+from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
 from backproof.updates import dependence
 
@@ -207,9 +208,9 @@ def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
             continue
         for one, other in (operation.inputs, operation.inputs[::-1]):
             x = tape.nodes[other].obj
-            if one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1:
-                if isinstance(x, np.ndarray) and x.size > 1 and max(x.shape) == x.size:
-                    return other
+            scales = one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1
+            if scales and isinstance(x, np.ndarray) and 1 < x.size == max(x.shape):
+                return other
     return None
 
 
@@ -280,3 +281,11 @@ def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tup
         if inside and np.array_equal(whole, out) and (array.ndim == 1 or array.shape[axis] > 1):
             return whole, axis
     return None, 0
+
+
+def taken_at(tape: Tape, leaf: int | None) -> Site | None:
+    """Return where rows of an array are chosen."""
+    for index in tape.users[leaf] if leaf is not None else ():
+        if tape.operations[index].function is operator.getitem:
+            return tape.operations[index].where
+    return None
