@@ -142,10 +142,10 @@ def is_terminal(tape: Tape, node: int) -> bool:
         if keeps(user):
             if not is_terminal(tape, user.out):
                 return False
-        elif user.function not in ADD or any(
+        elif (user.function not in ADD and user.function not in SUBTRACT) or any(
             n != node and tape.nodes[n].operation is not None for n in user.inputs
         ):
-            return False
+            return False  # a total, or the progress since the step before, has only old parts
     return True
 
 
@@ -172,7 +172,9 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
 #: Scalars that programs print besides their cost.
-OTHER_SCALARS = re.compile(r"acc|correct|norm|grad|reward|score|rate|count|precision|recall")
+OTHER_SCALARS = re.compile(
+    r"\b(acc\w*|\w*correct\w*|norm|\w*grad\w*|rewards?|scores?|rate|count|precision|recall)\b"
+)
 
 
 def _summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypothesis:

@@ -11,7 +11,7 @@ import numpy as np
 
 from backproof.checks.anchor import anchored
 from backproof.checks.blame import Blame
-from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
+from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search, from_edit
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
 from backproof.checks.reach import Reach
@@ -285,6 +285,14 @@ class Verdict:
     def _blame(self, evidence: StepEvidence) -> None:
         """Find the expressions behind the wrong gradients of a step."""
         assert evidence.fit is not None
+        search = StepSearch(evidence, evidence.fit, patience=SEARCH)
+        wrong = tuple(evidence.fit.wrong)
+        if len(wrong) > 1:
+            # One slip that explains all that is wrong is likelier than several.
+            found = search.best(search.in_order(), wrong)
+            if found is not None and set(found.repaired) >= set(wrong):
+                self._add(evidence, from_edit(search, found), wrong, ())
+                return
         blame = Blame(evidence)
         search = StepSearch(evidence, evidence.fit, patience=SEARCH)
         for fault in blame.faults():

@@ -240,21 +240,22 @@ class Blame:
         return edited
 
     def _elementwise_above(self, node: int) -> list[int]:
-        """Values of a size that a value was computed from, entry by entry, a few operations up."""
+        """Values of a size that a value is a multiple of, entry by entry, a few operations up."""
         size = np.size(self.run.env[node])
         order, depth = [node], {node: 0}
+        scaled: set[int] = set()
         for n in order:
             made = self.tape.producer(n)
             if made is None or depth[n] >= 3:
                 continue
-            plain = made.function in ADD or made.function in MULTIPLY or (
-                isinstance(made.function, np.ufunc) and made.function.nin == 1
-            )
+            plain = made.function in ADD or made.function in MULTIPLY
             for parent in made.inputs if plain else ():
                 if parent not in depth and np.size(self.run.env[parent]) == size:
                     depth[parent] = depth[n] + 1
                     order.append(parent)
-        return order[1:]
+                    if n in scaled or made.function in MULTIPLY:
+                        scaled.add(parent)
+        return [n for n in order if n in scaled]
 
     def _in_role(self, node: int, role: tuple[int, int]) -> Any:
         """Return the cotangent above a right value that has a role, in the value's layout."""

@@ -91,8 +91,10 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
         for node in operation.inputs:
             if node in olds or node in pure:
                 touched = True
-            elif node in mixed or np.size(tape.nodes[node].obj) != 1:
-                touched = False
+            elif node in mixed or (
+                np.size(tape.nodes[node].obj) != 1 and not pure.intersection(operation.inputs)
+            ):
+                touched = False  # weights of a penalty meet W², data meet W itself
                 break
         if touched:
             pure.add(operation.out)

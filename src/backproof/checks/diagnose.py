@@ -77,8 +77,8 @@ class Diagnoser:
         if self.fault.kind == "update":
             return self._at_update()
         for attempt in (
-            self._stale, self._edited_here, self._ignores_incoming, self._at_input,
-            self._edited_near,
+            self._stale, self._edited_here, self._at_input, self._edited_near,
+            self._ignores_incoming,
             self._sign_or_factor, self._missing_term, self._argument, self._local,
             self._elementwise_factor,
         ):  # fmt: skip
@@ -498,8 +498,12 @@ class Diagnoser:
 
         In ``dZ = dA`` nothing is computed; what is missing is missing there.
         """
+        made = self.operation.where
         flows = self.tape.flows.get(self.operation.out, [])
         sites = [SITES[site] for _, site in flows]
+        if made.is_value and made.targets:
+            # Within the function that made it the factor is missing where it is made.
+            sites = [s for s in sites if s.function != made.function]
         renamed = [s for s in sites if s.targets]
         return (renamed or sites or [self.operation.where])[-1]
 

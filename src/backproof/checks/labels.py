@@ -183,7 +183,7 @@ def ignored_label(record: Record, first: Observation) -> Finding | None:
             "label",
             {"labels": [float(v) for v in values], "ignored": ignored, "share": share},
             severity="error", confidence="proven",
-            notes=["whatever the outputs of these samples are (moved by ±1, ±3), the cost stays "
+            notes=["whatever the outputs of these samples are (moved by ±1 … ±10,000), the cost stays "
                    "as it is"],
         )  # fmt: skip
     return None
@@ -194,6 +194,7 @@ def _effects(seen: Observation, members: Any) -> Any:
     assert seen.cost_of_output is not None
     base = seen.cost_of_output(np.zeros(members.shape))
     found = [
-        seen.cost_of_output(np.where(members, move, 0.0)) - base for move in (-3.0, -1.0, 1.0, 3.0)
+        seen.cost_of_output(np.where(members, move, 0.0)) - base
+        for move in (-1e4, -30.0, -3.0, -1.0, 1.0, 3.0, 30.0, 1e4)
     ]
     return np.array(found) if np.all(np.isfinite(found)) else None
