@@ -160,7 +160,7 @@ class Diagnoser:
         for index in self.tape.users[node]:
             user = self.tape.operations[index]
             others = [n for n in user.inputs if n != node and n not in self.blame.forward]
-            if any(not self._is_local(n) for n in others):
+            if self.tape.ancestors(others) & self.search.errors:
                 return True
         return False
 
@@ -427,7 +427,9 @@ class Diagnoser:
     def _in_local(self, node: int, needed: Any, known: Any) -> Diagnosis | None:
         operation = self.tape.producer(node)
         where = self.operation.where
-        if operation is None or node in self.blame.forward:
+        if operation is None or np.size(self.run.env[node]) == 1 < np.size(needed):
+            return None  # a rate, or a number
+        if node in self.blame.forward:
             return self.finding("BP101", "wrong-derivative",
                                 f"`{self.text(node)}` is not the derivative that belongs here")  # fmt: skip
         source = operation.where
