@@ -27,6 +27,10 @@ RELATED = (
 )  # fmt: skip
 
 
+#: Names of gradients that come from the next time step, or along a shortcut.
+_PASSED_ON = re.compile(r"next|future|skip|short|resid|carr|later", re.IGNORECASE)
+
+
 def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """Yield the edits of an expression, of the whole and of its parts."""
     skipped: set[ast.AST] = set()
@@ -59,7 +63,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             continue
         grouped = text if is_atomic(text) or _is_product(node) else f"({text})"
         far = 0.0 if node is root else 0.15
-        for size in sizes(code):
+        for size in sizes(code, code.function_of(node)):
             yield node, f"{grouped} / {size}", "missing-factor", 1.0 + far
             yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
@@ -70,7 +74,8 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
         for atom in atoms:
             yield node, f"{grouped} * {atom}", "missing-factor", 1.5 + far
-            yield node, f"{text} + {atom}", "missing-term", 1.6 + far
+            price = 1.0 if _PASSED_ON.search(atom) else 1.6
+            yield node, f"{text} + {atom}", "missing-term", price + far
             yield node, f"{text} - {atom}", "missing-term", 1.9 + far
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
