@@ -326,5 +326,3 @@ def is_usable(wanted: Expected) -> bool:
     return not wanted.anchored or any(
         w.options and not any(agrees(w, w.author, o) for o in w.options) for w in wanted.wanted
     )
-
-
