@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from textwrap import dedent
 
 from backproof.finding import Finding, Fix, Related, Report
 from backproof.repair.hunt import Found, Repair
@@ -100,9 +101,8 @@ def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
     check = witnessed(repair) if repair.verified else ""
     fixes: dict[tuple[str, Span], tuple[Found, Fix]] = {}
     for found in repair.found:
-        fix = Fix(
-            found.before.strip("\n"), found.after.strip("\n"), repair.verified, found.edits, check
-        )
+        before, after = (dedent(text).strip("\n") for text in (found.before, found.after))
+        fix = Fix(before, after, repair.verified, found.edits, check)
         fixes.setdefault((found.finding.file, found.finding.span), (found, fix))
     done = []
     for finding in report.findings:

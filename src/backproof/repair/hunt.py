@@ -110,11 +110,15 @@ class Hunt:
         """Return the seconds that are left."""
         return self.budget - (time.monotonic() - self.started)
 
+    def diagnosed(self) -> Trial:
+        """Run the program as `backproof run` does."""
+        return self._mapped(self.workshop.try_one(diagnose=True))
+
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
         self.started = time.monotonic()
         if self.report is None:
-            trial = self._mapped(self.workshop.try_one(diagnose=True))
+            trial = self.diagnosed()
         else:
             tried = self._sketch({}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
