@@ -3,7 +3,8 @@
 Each mutant of the corpus comes from a right program, which is the oracle: the repaired program is
 run by plain Python, and what it prints must equal what the right program prints, number by number.
 Where that does not hold, the updates of the first steps are compared: a fix that differs from the
-right program by a factor common to all gradients is right, too.
+right program by a factor common to all gradients is right, too. The time is that of the search
+which `backproof run` makes after the program has ended and been judged.
 
     python -m benchmarks.repair [--only SUBSTRING] [--sample N] [--part K/N] [--out FILE]
 """
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from backproof.options import RunOptions
+from backproof.repair.effect import fixed_findings
 from backproof.repair.hunt import Hunt, Repair
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Program, Workshop
@@ -77,9 +79,14 @@ def examine(mutant: Mutant, *, budget: float, steps: int, workers: int) -> dict[
         path = Path(folder) / f"{mutant.program}.py"
         path.write_text(harness.mutated_source(mutant, original), "utf-8")
         program = Program(path.name, cwd=folder)
-        with Workshop(program, RunOptions(steps=steps), workers=workers, timeout=30) as workshop:
-            repair = Hunt(workshop, budget=budget).repair()
+        with Workshop(program, RunOptions(steps=steps), workers=workers, timeout=60) as workshop:
+            report = Hunt(workshop).diagnosed().report
+            hunt = Hunt(workshop, budget=budget, report=report, brief=True)
+            before = os.times()
+            repair = hunt.repair()
+            after = os.times()
             row |= summary(repair, mutant)
+            row["cpu_seconds"] = round(sum(after[:4]) - sum(before[:4]), 2)
             if repair.verified and repair.fixed is not None:
                 fixed = repair.files[str(path.resolve())]
                 row["oracle"] = _oracle(path, fixed, original, workshop, repair)
@@ -89,7 +96,8 @@ def examine(mutant: Mutant, *, budget: float, steps: int, workers: int) -> dict[
 def summary(repair: Repair, mutant: Mutant) -> dict[str, Any]:
     """Return what a search has come to."""
     report = repair.report
-    line = next((f.statement.line for f in repair.found), None)
+    moved = next((f for f in fixed_findings(repair) if f.fix is not None), None)
+    line = None if moved is None else moved.span.line
     return {
         "detected": (report is not None and report.gradient.status == "wrong")
         or bool(report and any(f.severity == "error" for f in report.findings)),
@@ -121,9 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="mutants whose key holds this text")
     parser.add_argument("--sample", type=int, help="so many, stratified by program")
     parser.add_argument("--part", default="1/1", help="one part of several: 2/3")
-    parser.add_argument("--budget", type=float, default=20.0, help="seconds for a mutant")
+    parser.add_argument("--budget", type=float, default=5.0, help="seconds for a mutant")
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}

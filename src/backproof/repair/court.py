@@ -12,6 +12,8 @@ from backproof.repair.workshop import Files, Workshop
 
 #: Judged steps of a candidate's run.
 JUDGED = 4
+#: Candidates that are tried again under every cost that the program may have.
+MOST_AGAIN = 3
 
 
 class Court:
@@ -49,11 +51,21 @@ class Court:
 
         Which of two it is does not depend on which run ended first.
         """
+        cost = anchor(self.before)
+        found = self._first(candidates, cost)
+        if found is None and cost is not None and self.left() > 0:
+            # Under the one cost that fits the program as it is some steps may not be judged.
+            found = self._first(candidates[:MOST_AGAIN], None)
+        return found
+
+    def _first(
+        self, candidates: Sequence[Candidate], cost: str | None
+    ) -> tuple[Candidate, Judgement] | None:
         own = any(step.own_cost for step in self.before.steps)
         edits = [tuple((c.path, e) for e in c.edits) for c in candidates]
         waiting = ((i, e) for i, e in enumerate(edits) if self.left() > 0)
         results = self.workshop.try_all(
-            waiting, self.base, judged=self.judged, strict=True, own=own, cost=anchor(self.before)
+            waiting, self.base, judged=self.judged, strict=True, own=own, cost=cost
         )
         known: dict[int, Judgement] = {}
         with closing(results):  # type: ignore[type-var]

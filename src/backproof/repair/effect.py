@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from textwrap import dedent
 
 from backproof.finding import Finding, Fix, Related, Report
 from backproof.repair.hunt import Found, Repair
 from backproof.repair.trial import Trial
-from backproof.source import Edit, Span
+from backproof.source import SourceFile, Span
 
 _ACCURACY = re.compile(
     r"acc(?:uracy)?\w*\W{0,4}(?:on \w+ )?\W{0,4}(\d+(?:\.\d+)?)\s*(%?)", re.IGNORECASE
@@ -88,21 +89,24 @@ def witnessed(repair: Repair) -> str:
 
 
 def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
-    """Return the findings of the first run with their fixes; where an edit elsewhere is what
-    makes the gradients right, the finding moves there."""  # fmt: skip
+    """Return the findings of the first run with their fixes.
+
+    Where an edit elsewhere is what makes the gradients right, the finding moves there: the edit is
+    better evidence than the blame. Where one edit makes all gradients right, the findings that
+    only named other values with the same error are no faults of their own.
+    """
     report = repair.report
     if report is None:
         return ()
     check = witnessed(repair) if repair.verified else ""
-    fixes: dict[Span, tuple[Found, Fix]] = {}
+    fixes: dict[tuple[str, Span], tuple[Found, Fix]] = {}
     for found in repair.found:
-        fix = Fix(
-            found.before.strip("\n"), found.after.strip("\n"), repair.verified, found.edits, check
-        )
-        fixes.setdefault(found.finding.span, (found, fix))
+        before, after = (dedent(text).strip("\n") for text in (found.before, found.after))
+        fix = Fix(before, after, repair.verified, found.edits, check)
+        fixes.setdefault((found.finding.file, found.finding.span), (found, fix))
     done = []
     for finding in report.findings:
-        entry = fixes.get(finding.span)
+        entry = fixes.get((finding.file, finding.span))
         if entry is None or entry[0].finding.code != finding.code:
             done.append(finding)
             continue
@@ -111,37 +115,39 @@ def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
 
 
 def _moved(finding: Finding, found: Found, report: Report) -> Finding:
-    """Return a finding at the line of its fix."""
+    """Return a finding at the place of its fix, with the cause that the edit shows."""
     path, edit = found.edits[0]
     fix = finding.fix
-    if (
-        len(found.edits) != 1
-        or fix is None
-        or not fix.verified
-        or edit.span.line == finding.span.line
-    ):
+    if len(found.edits) != 1 or fix is None or not fix.verified:
         return finding
-    if finding.code not in ("BP101", "BP102") or finding.span.contains(edit.span):
+    if finding.code not in ("BP101", "BP102"):
         return finding
     text = report.sources.get(path)
-    if text is None or not edit.text:
+    if text is None:
         return finding
-    expression = _slice(text, edit)
+    file = SourceFile(path, text)
+    old, new = " ".join(file.slice(edit.span).split()), " ".join(edit.text.split())
+    stays = path == finding.file and (
+        edit.span.line == finding.span.line or finding.span.contains(edit.span)
+    )
+    vague = any(words in finding.message for words in _VAGUE)
+    if (stays and not vague) or not old or not new or max(len(old), len(new)) > 80:
+        return finding
     head = finding.title.split(":")[0]
-    new = " ".join(edit.text.split())
-    old = " ".join(expression.split())
-    if not old or len(old) > 80 or len(new) > 80:
-        return finding
-    before = Related(finding.span, "consequence", finding.expression, finding.file)
-    return replace(
-        finding, file=path, span=edit.span, expression=expression,
+    changed = replace(
+        finding, cause=found.cause or finding.cause, label="",
         title=f"{head}: `{old}` stands where `{new}` is meant",
-        message=f"use `{new}` in place of `{old}`", related=(before, *finding.related),
+        message=f"use `{new}` in place of `{old}`",
+    )  # fmt: skip
+    if stays:
+        return changed
+    before = Related(finding.span, "consequence", finding.expression, finding.file)
+    related = [r for r in finding.related if r.span.line != edit.span.line or r.file != path]
+    return replace(
+        changed, file=path, span=edit.span, expression=file.slice(edit.span),
+        related=(before, *related),
     )  # fmt: skip
 
 
-def _slice(text: str, edit: Edit) -> str:
-    from backproof.source import SourceFile
-
-    span: Span = edit.span
-    return SourceFile("", text).slice(span)
+#: What a diagnosis says that knows no edit.
+_VAGUE = ("is not what the chain rule", "is not the derivative", "does not use its own gradient")

@@ -18,7 +18,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
 from backproof.checks.state import ascending
 from backproof.roles import Level, Parameter, vector
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
@@ -78,6 +78,8 @@ class Expected:
     place: tuple[int, int]
     wanted: tuple[Wanted, ...]
     anchored: bool
+    suspects: frozenset[tuple[str, int]] = frozenset()
+    """Lines of the backward pass that every wrong gradient depends on, and no right one."""
 
 
 def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
@@ -104,7 +106,29 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
             one = replace(one, options=(2 * one.old - one.author,))
         wanted.append(one)
     place = loop.span.start
-    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
+    suspects = _suspects(evidence, fit) if fit is not None and anchored else frozenset()
+    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, suspects)
+
+
+def _suspects(evidence: StepEvidence, fit: Fit) -> frozenset[tuple[str, int]]:
+    """Find the lines that one fault can be on: what feeds a right gradient is right itself."""
+    tape = evidence.tape
+    new = {n for p in evidence.params for n in p.new}
+    stop = new if fit.hypothesis.after else None
+    forward = tape.ancestors([fit.hypothesis.node], stop=stop)
+    chains = tape.chains()
+    hits: dict[tuple[str, int], set[int]] = {}
+    for index, parameter in enumerate(evidence.params):
+        for node in tape.ancestors(parameter.new) - forward:
+            operation = tape.producer(node)
+            if operation is None:
+                continue
+            sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
+            for site in sites:
+                hits.setdefault((site.file.path, site.statement.line), set()).add(index)
+    wrong = set(fit.wrong)
+    right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}
+    return frozenset(line for line, those in hits.items() if wrong <= those and not those & right)
 
 
 def _refitted(evidence: StepEvidence, base: Run, anchored: bool) -> list[Fit]:
@@ -302,5 +326,3 @@ def is_usable(wanted: Expected) -> bool:
     return not wanted.anchored or any(
         w.options and not any(agrees(w, w.author, o) for o in w.options) for w in wanted.wanted
     )
-
-

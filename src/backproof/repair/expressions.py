@@ -27,6 +27,10 @@ RELATED = (
 )  # fmt: skip
 
 
+#: Names of gradients that come from the next time step, or along a shortcut.
+_PASSED_ON = re.compile(r"next|future|skip|short|resid|carr|later", re.IGNORECASE)
+
+
 def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """Yield the edits of an expression, of the whole and of its parts."""
     skipped: set[ast.AST] = set()
@@ -59,7 +63,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             continue
         grouped = text if is_atomic(text) or _is_product(node) else f"({text})"
         far = 0.0 if node is root else 0.15
-        for size in sizes(code):
+        for size in sizes(code, code.function_of(node)):
             yield node, f"{grouped} / {size}", "missing-factor", 1.0 + far
             yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
@@ -70,7 +74,8 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
         for atom in atoms:
             yield node, f"{grouped} * {atom}", "missing-factor", 1.5 + far
-            yield node, f"{text} + {atom}", "missing-term", 1.6 + far
+            price = 1.0 if _PASSED_ON.search(atom) else 1.6
+            yield node, f"{text} + {atom}", "missing-term", price + far
             yield node, f"{text} - {atom}", "missing-term", 1.9 + far
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
@@ -95,16 +100,18 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
         kind = type(node.op)
         put = code.put
 
-        def joined(sign: str, a: str = left, b: str = right) -> str:
-            return put(node, f"{a} {sign} {b}")
+        def joined(sign: str, a: str = "", b: str = "") -> str:
+            return put(node, f"{a or left} {sign} {b or right}")
 
         if kind in (ast.Add, ast.Sub):
+            left, right = _term(code, node.left), _term(code, node.right)
             yield node, joined("-" if kind is ast.Add else "+"), "wrong-sign", 0.9
             yield node, put(node, f"{right} - {left}"), "wrong-sign", 1.0
-            yield node, joined("*"), "wrong-operand", 1.8
+            product = joined("*", bracketed(code, node.left), bracketed(code, node.right))
+            yield node, product, "wrong-operand", 1.8
             yield node, put(node, left), "extra-term", 1.2
             yield node, put(node, right), "extra-term", 1.3
-            yield node, put(node, f"-{right}"), "extra-term", 1.6
+            yield node, put(node, f"-{bracketed(code, node.right)}"), "extra-term", 1.6
         elif kind in (ast.Mult, ast.Div):
             other = ast.Div if kind is ast.Mult else ast.Mult
             yield node, joined(OPERATORS[other]), "extra-factor", 1.3
@@ -135,6 +142,14 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
     elif isinstance(node, ast.IfExp):
         yield node, code.put(node, bracketed(code, node.body)), "wrong-operand", 1.0
         yield node, code.put(node, bracketed(code, node.orelse)), "wrong-operand", 1.0
+
+
+def _term(code: Code, node: ast.expr) -> str:
+    """Return a node's text as a term of a sum: products and powers need no brackets."""
+    tight = isinstance(node, ast.BinOp) and isinstance(
+        node.op, ast.Mult | ast.Div | ast.MatMult | ast.Pow
+    )
+    return code.text(node) if tight and "\n" not in code.text(node) else bracketed(code, node)
 
 
 def _matrix_pairs(left: str, right: str) -> list[tuple[str, str]]:

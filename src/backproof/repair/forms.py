@@ -79,8 +79,9 @@ def _exchanges(code: Code, root: ast.expr) -> Iterator[Change]:
         price = likeness(one, other)
         if price > 1.0 or one in other or other in one:
             continue
-        pattern = re.compile(rf"(?<![\w.])(?:{re.escape(one)}|{re.escape(other)})(?!\w)")
-        swapped = pattern.sub(lambda m, a=one, b=other: b if m[0] == a else a, text)
+        pattern = re.compile(rf"(?<![\w.])({re.escape(one)}|{re.escape(other)})(?!\w)")
+        partner = {one: other, other: one}
+        swapped = "".join(partner.get(part, part) for part in pattern.split(text))
         yield root, swapped, "wrong-operand", price + 0.15
 
 
@@ -103,7 +104,7 @@ def _stacks(code: Code, node: ast.AST) -> Iterator[Change]:
 
 
 def _branches(code: Code, node: ast.AST, atoms: list[str]) -> Iterator[Change]:
-    """``np.where(mask, g, 0.0)`` where the other branch has a slope: ``np.where(mask, g, a * g)``."""
+    """The other branch has a slope: ``np.where(mask, g, a * g)`` for ``np.where(mask, g, 0.0)``."""
     if not isinstance(node, ast.Call) or len(node.args) != 3:
         return
     if code.text(node.func).rpartition(".")[2] != "where":

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from backproof.finding import Finding
-from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
+from backproof.repair.candidate import (
+    Candidate,
+    Code,
+    Statement,
+    header_end,
+    targets_of,
+    value_of,
+)
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.names import atoms
@@ -18,18 +25,25 @@ from backproof.source import Edit
 #: What each statement further away costs.
 FAR = 0.12
 NEAR = 14
+MOST_SUSPECTS = 16
+#: What it is worth that a statement can be at fault by what depends on it.
+SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
-def neighbourhood(code: Code, findings: list[Finding], formed: dict[str, int]) -> list[Statement]:
+def neighbourhood(
+    code: Code, findings: list[Finding], formed: dict[str, int], suspects: Collection[int] = ()
+) -> list[Statement]:
     """Return the statements that a fault may lie in, the blamed first.
 
     Parameters
     ----------
     formed : dict of parameter to line
         Where wrong gradients are formed.
+    suspects : collection of lines
+        What all wrong gradients depend on, and no right one.
     """
     queue: list[Statement] = []
 
@@ -75,7 +89,15 @@ def neighbourhood(code: Code, findings: list[Finding], formed: dict[str, int]) -
         for related in finding.related:
             if related.file == code.file.path and related.role == "consequence":
                 add(code.statement_at(related.span.line, related.span.column))
-    return queue[:NEAR]
+    blamed_lines = {s.lineno for s in blamed}
+    ideal = [s for s in map(code.statement_at, sorted(suspects, reverse=True)) if s is not None]
+    if not ideal:
+        return queue[:NEAR]
+    # The lines that can be at fault by what depends on them, those near to the blame first.
+    near = {id(s): i for i, s in enumerate(queue)}
+    ideal.sort(key=lambda s: near.get(id(s), NEAR + min(abs(s.lineno - b) for b in blamed_lines)
+                                      if blamed_lines else NEAR))  # fmt: skip
+    return list(dict.fromkeys([*queue[:1], *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
 
 
 def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
@@ -89,8 +111,9 @@ def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
 
 
 def propose(
-    code: Code, findings: list[Finding], untrained: list[str], formed: dict[str, int]
-) -> Iterator[Candidate]:
+    code: Code, findings: list[Finding], untrained: list[str], formed: dict[str, int],
+    suspects: Collection[int] = (),
+) -> Iterator[Candidate]:  # fmt: skip
     """Yield candidates, each with its price.
 
     Parameters
@@ -99,17 +122,26 @@ def propose(
         Where wrong gradients are formed.
     untrained : list of str
         Parameters that the program does not update.
+    suspects : collection of lines
+        What all wrong gradients depend on, and no right one.
     """
-    for distance, statement in enumerate(neighbourhood(code, findings, formed)):
+    for distance, statement in enumerate(neighbourhood(code, findings, formed, suspects)):
+        lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
+        bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
         first = findings[0] if findings else None
         for candidate in _of_statement(code, statement, findings, distance):
-            price = candidate.price + FAR * distance
+            price = candidate.price + FAR * distance - bonus
             if first is not None and distance <= 8:
                 if candidate.cause == first.cause:
                     price -= 0.35 if distance == 0 else 0.15
                 price -= named(code, first, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
     yield from missing_updates(code, untrained)
+
+
+def suspected(lines: range, suspects: Collection[int]) -> bool:
+    """Whether a statement is one of the suspects."""
+    return any(line in lines for line in suspects)
 
 
 def named(code: Code, finding: Finding, candidate: Candidate) -> float:

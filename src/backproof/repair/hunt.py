@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from backproof.finding import Finding, Report
@@ -37,6 +38,8 @@ class Found:
     trial: Trial
     statement: Span
     complete: bool
+    cause: str = ""
+    """The slug of the slip that the edits undo."""
 
 
 @dataclass(slots=True)
@@ -107,11 +110,15 @@ class Hunt:
         """Return the seconds that are left."""
         return self.budget - (time.monotonic() - self.started)
 
+    def diagnosed(self) -> Trial:
+        """Run the program as `backproof run` does."""
+        return self._mapped(self.workshop.try_one(diagnose=True))
+
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
         self.started = time.monotonic()
         if self.report is None:
-            trial = self._mapped(self.workshop.try_one(diagnose=True))
+            trial = self.diagnosed()
         else:
             tried = self._sketch({}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
@@ -149,14 +156,17 @@ class Hunt:
                 return
             candidate, judgement = best
             edits = tuple((candidate.path, e) for e in candidate.edits)
-            repair.found.append(
-                self._found(trial.report, findings[0], candidate, judgement, repair)
-            )
+            repair.found.append(self._found(findings, candidate, judgement, repair))
             repair.files = self.workshop.edited(edits, repair.files)
             if judgement.complete:
                 fixed = judgement.trial if self.brief else self.workshop.try_one(repair.files)
                 repair.fixed = fixed = self._mapped(fixed)
                 status = fixed.report.gradient.status if fixed.report is not None else ""
+                if self.brief and status != "verified":
+                    # Where only some steps compute the cost, the others need the known costs.
+                    fixed = self._mapped(self.workshop.try_one(repair.files, judged=JUDGED))
+                    repair.fixed = fixed
+                    status = fixed.report.gradient.status if fixed.report is not None else ""
                 if judge(fixed, repair.original).complete and status == "verified":
                     repair.verified = True
                     if not self.brief:
@@ -176,10 +186,16 @@ class Hunt:
         """Return the best candidate for a program's faults, if any makes progress."""
         assert trial.report is not None
         self.shapes = {p.gradient: p.name for p in trial.report.gradient.parameters}
-        candidates = sorted(self._candidates(trial.report, findings), key=lambda c: c.price)
         sketch = trial
-        if trial.loop is None and not base:
+        if trial.expected is None and (base or self.report is None):
             sketch = self._sketch(base, trial.report)
+        known = sketch.expected
+        suspects = frozenset() if known is None else frozenset(
+            (self.workshop.original_of(path), line) for path, line in known.suspects
+        )  # fmt: skip
+        candidates = sorted(
+            self._candidates(trial.report, findings, suspects), key=lambda c: c.price
+        )
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes)
         court = Court(self.workshop, base, trial, self.left)
         start = 0
@@ -213,8 +229,11 @@ class Hunt:
                 return candidate, judgement
         return None
 
-    def _candidates(self, report: Report, findings: list[Finding]) -> Iterator[Candidate]:
-        """Propose edits in every file that the findings name."""
+    def _candidates(
+        self, report: Report, findings: list[Finding],
+        suspects: Collection[tuple[str, int]] = (),
+    ) -> Iterator[Candidate]:  # fmt: skip
+        """Propose edits in every file that the findings name, or that suspects are in."""
         paths: list[str] = []
         for finding in findings:
             paths += [finding.file, *(r.file for r in finding.related)]
@@ -223,7 +242,11 @@ class Hunt:
             for name in f.evidence.get("parameters", ())
         ]  # fmt: skip
         formed = {p.name: p.line for p in report.gradient.parameters if p.status == "wrong"}
-        for path in dict.fromkeys(paths):
+        real = {os.path.realpath(path): path for path in report.sources}
+        lines: dict[str, list[int]] = {}
+        for path, line in suspects:
+            lines.setdefault(real.get(os.path.realpath(path), path), []).append(line)
+        for path in dict.fromkeys([*paths, *lines]):
             text = report.sources.get(path)
             if text is None:
                 continue
@@ -232,13 +255,13 @@ class Hunt:
             except (SyntaxError, ValueError):
                 continue
             own = [f for f in findings if f.file == path or any(r.file == path for r in f.related)]
-            yield from propose(code, own, untrained, formed)
+            yield from propose(code, own, untrained, formed, lines.get(path, ()))
 
     def _found(
-        self, report: Report, finding: Finding, candidate: Candidate, judgement: Judgement,
-        repair: Repair,
-    ) -> Found:  # fmt: skip
+        self, findings: list[Finding], candidate: Candidate, judgement: Judgement, repair: Repair
+    ) -> Found:
         """Word one repair: the line as it was and as it is."""
+        finding = _nearest(findings, candidate)
         name, cell = document(candidate.path)
         data = repair.files.get(name) or self.workshop.read(name)
         before = source_of(candidate.path, data, cell)
@@ -247,7 +270,7 @@ class Hunt:
         after = source_of(candidate.path, files[name], cell)
         old, new = _changed_lines(before.lines, after.lines)
         return Found(finding, edits, old, new, judgement.trial, candidate.statement,
-                     judgement.complete)  # fmt: skip
+                     judgement.complete, candidate.cause)  # fmt: skip
 
     def _mapped(self, trial: Trial) -> Trial:
         """Return a trial whose report names the user's files instead of the copy's."""
@@ -278,6 +301,13 @@ class Hunt:
         return all(
             known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps
         )  # fmt: skip
+
+
+def _nearest(findings: list[Finding], candidate: Candidate) -> Finding:
+    """Return the finding that an edit is for: the one at its statement, else the first."""
+    lines = range(candidate.statement.line, candidate.statement.end_line + 1)
+    at = [f for f in findings if f.file == candidate.path and f.span.line in lines]
+    return (at or findings)[0]
 
 
 def faults(report: Report) -> list[Finding]:

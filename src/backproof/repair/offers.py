@@ -21,8 +21,11 @@ def functions(code: Code) -> list[str]:
     return [s.name for s in code.tree.body if isinstance(s, ast.FunctionDef)]
 
 
-def sizes(code: Code) -> list[str]:
-    """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``."""
+def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
+    """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``.
+
+    With `around`, a function, the lengths of its arguments, too.
+    """
     found: dict[str, int] = {}
     for node in ast.walk(code.tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
@@ -33,7 +36,11 @@ def sizes(code: Code) -> list[str]:
             text = code.text(node)
             if "\n" not in text and re.fullmatch(r"len\(.*\)|.*\.shape\[0\]", text):
                 found.setdefault(text, 0)
-    return sorted(found, key=lambda text: -found[text])[:8]
+    names = sorted(found, key=lambda text: -found[text])[:8]
+    if isinstance(around, ast.FunctionDef):
+        given = [a.arg for a in around.args.args if a.arg != "self"][:4]
+        names += [f"len({name})" for name in given if f"len({name})" not in names]
+    return names
 
 
 def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:

@@ -26,8 +26,8 @@ from backproof.names import Names
 from backproof.repair.expect import Expected, Wanted, agrees, verdict
 from backproof.repair.guard import Guard
 from backproof.repair.trial import Job, redirect, seed
-from backproof.roles import vector
 from backproof.report.place import document
+from backproof.roles import vector
 from backproof.source import SourceFile
 
 HOOK = "backproof_iteration"
@@ -98,7 +98,7 @@ class Check:
     def _read(self, wanted: Expected) -> list[Any] | None:
         places = Places(self.files, self.passing)
         if not self.choices:
-            self.choices = [places.of(one) for one in wanted.wanted]
+            self.choices = [places.choices(one) for one in wanted.wanted]
         elif not self.paths:
             self.paths = [
                 places.chosen(one, choices)
@@ -125,7 +125,7 @@ class Places(Names):
         if self.paths.get(id(value)) == path:
             self.found[path] = value
 
-    def of(self, wanted: Wanted) -> list[list[str]]:
+    def choices(self, wanted: Wanted) -> list[list[str]]:
         """Return where the pieces of a parameter may be: at the known paths, else by value."""
         rows: list[list[str]] = []
         at = 0
@@ -316,7 +316,7 @@ def _watch(loop: Loop) -> None:
     else:
         call = ast.parse(f"{HOOK}() is None", mode="eval").body
         place = loop.generators[0].iter
-        loop.generators[0].ifs.insert(0, call)  # type: ignore[arg-type]
+        loop.generators[0].ifs.insert(0, call)
     for node in ast.walk(call):
         ast.copy_location(node, place)
 

@@ -76,7 +76,7 @@ def ask(request: Request, around: Surroundings) -> Answer | None:
         )  # fmt: skip
         try:
             data, _ = process.communicate(pickle.dumps(request), request.seconds + GRACE)
-            return pickle.loads(data) if data else None  # type: ignore[no-any-return]
+            return pickle.loads(data) if data else None
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -1,4 +1,4 @@
-"""The process as it was before the program could change it: a search for fixes starts from there."""
+"""The process as it was before the program could change it: where a search for fixes starts."""
 
 from __future__ import annotations
 

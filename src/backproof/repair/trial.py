@@ -254,7 +254,9 @@ class Watch:
         done = enough is not None and len(self.steps) >= enough
         if self.job.seek and len(self.steps) < MOST_SOUGHT:
             seen = any(s.wrong or s.ascends for s in self.telling)
-            done = seen and (done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW))
+            done = seen and (
+                done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW)
+            )
         tells = step.own_cost or not self.job.own
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun

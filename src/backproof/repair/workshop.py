@@ -130,7 +130,9 @@ class Workshop:
         timeout: float, **how: Any,
     ) -> Iterator[tuple[Any, Rehearsed]]:  # fmt: skip
         """Yield (key, outcome) for each edited program run plain (see `rehearsal`)."""
-        pool = Pool(self.workers, timeout, rehearse, lost=lambda t, why: Rehearsed("failed", True, t))
+        pool = Pool(
+            self.workers, timeout, rehearse, lost=lambda t, why: Rehearsed("failed", True, t)
+        )
         yield from self._all(pool, candidates, base, **how)
 
     def try_all(
