@@ -8,7 +8,7 @@ from typing import Any
 
 from backproof.trace.recorder import TRACKED, Event, LoopInstance
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates, read_in
+from backproof.updates import Carries, Update, chained, find_updates, is_shared, read_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,14 @@ def repeated_updates(
     a, b, c = tape.boundaries
     before = find_updates(tape, a, b, later=read_in(tape, b, c))
     after = find_updates(tape, b, c, sites=sites_of(tape, before)) if before else []
-    return tape, chained(before, after)
+    kept = chained(before, after)
+    carries = Carries(tape, a, b)
+    for update in after:
+        # `w = b = 0.0` are one object before the first iteration; afterwards they are told apart.
+        sources = carries.carry.get(update.old, {}) if update.old in carries.merged else {}
+        if update not in kept and any(is_shared(tape.nodes[s].obj) for s in sources):
+            kept.append(update)
+    return tape, kept
 
 
 def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:

@@ -218,7 +218,14 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
     come last, since the derivative ``1 - a`` looks the same.
     """
-    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    # Neurons of numbers that one statement updates count as one: an output has its own weights.
+    kinds: dict[object, int] = {}
+    bits = {}
+    for parameter in params:
+        for update in parameter.updates:
+            scalar = np.ndim(tape.nodes[update.old].obj) == 0
+            kind = update.sites(tape) if scalar else update.old
+            bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
     depends = dependence(tape, bits, 0, len(tape.operations))
     counts = {node: mask.bit_count() for node, mask in depends.items()}
     feeding = tape.ancestors([n for p in params for n in p.new])

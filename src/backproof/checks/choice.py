@@ -19,6 +19,10 @@ from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
 
+#: Entries up to which a scale must be plausible to say something.
+FEW = 12
+
+
 def is_full(fit: Fit) -> bool:
     """Whether a cost explains every gradient."""
     return bool(fit.chosen) and not fit.wrong
@@ -31,6 +35,8 @@ def best_fit(fits: Sequence[Fit]) -> Fit | None:
         key=lambda f: (
             len(f.chosen),
             sum(m.fits for m in f.matches),
+            # A single number is a multiple of any other: only such scales say something.
+            is_plausible(f.scale) or sum(m.size for m in f.matches) > FEW,
             f.hypothesis.own,
             not f.hypothesis.registered,
             is_plausible(f.scale),

@@ -13,6 +13,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.calm import calmed
 from backproof.checks.choice import (
+    FEW,
     accept_decay,
     accept_own_rates,
     at_kinks,
@@ -215,7 +216,8 @@ def judge_step(
     if best is not None and not (best.chosen or best.anchored or best.hypothesis.exact):
         best = None
     near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
-    if best is not None and best.wrong and not (is_plausible(best.scale) or near_one):
+    few = best is not None and sum(m.size for m in best.matches) <= FEW
+    if best is not None and (best.wrong or few) and not (is_plausible(best.scale) or near_one):
         best = None  # a cost that fits some gradients by chance accuses none
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
