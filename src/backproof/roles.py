@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from backproof.calculus.adjoint import is_differentiable
 from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import (
     ADD,

@@ -14,8 +14,8 @@ from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search, from_edit
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
-from backproof.checks.reach import Reach
 from backproof.checks.pairs import judge_pairs
+from backproof.checks.reach import Reach
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory

@@ -295,9 +295,7 @@ class Blame:
         carrying: set[int] = set()
         for operation in suspects:
             if any(n in carrying or (n in trusted and n not in self.forward and
-                   not self._is_constant(n)) for n in operation.inputs):
-                carrying.add(operation.out)
-            elif operation.index in self._starts:
+                   not self._is_constant(n)) for n in operation.inputs) or operation.index in self._starts:
                 carrying.add(operation.out)
         sound = {o.out for o in suspects if o.out in self.right and self._in_order(o)}
         tried: set[int] = set()

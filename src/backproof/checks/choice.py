@@ -18,7 +18,6 @@ from backproof.checks.match import (
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
-
 #: Entries up to which a scale must be plausible to say something.
 FEW = 12
 

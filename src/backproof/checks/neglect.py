@@ -16,8 +16,8 @@ from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import Place, statement_of
-from backproof.checks.sharing import Samples
 from backproof.checks.selection import selecting
+from backproof.checks.sharing import Samples
 from backproof.checks.siblings import Family
 from backproof.roles import Parameter, parameters, vector
 from backproof.trace.appended import is_appended

@@ -16,8 +16,8 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.merge import merged
-from backproof.names import Names
 from backproof.hypotheses import Hypothesis
+from backproof.names import Names
 from backproof.trace import primitives
 from backproof.trace.appended import append, site_like
 from backproof.trace.optimisers import Evaluation

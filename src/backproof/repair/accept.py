@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backproof.history import CONTRADICTED
 from backproof.checks.match import is_plausible
+from backproof.history import CONTRADICTED
 from backproof.repair.trial import JudgedStep, Trial
 
 #: Relative difference of two costs (or scales) that counts as none.
