@@ -97,6 +97,9 @@ class Names:
         if type(rows) is list and all(type(r) is list for r in rows):
             if len({len(r) for r in rows}) == 1 and not any(type(x) is list for x in rows[0]):
                 return matrix
+        holder = self._objects.get(row)
+        if type(rows) is list and type(holder) is not list and type(holder) is not dict:
+            return matrix  # objects of one number each, in a list of their own
         return row
 
     def of(self, tape: Tape, updates: Sequence[Update]) -> str:

@@ -194,6 +194,8 @@ class Descent:
     ) -> tuple[int, float | None, bool] | None:
         """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
         a, b = operation.args
+        if any(self._still_holds(value) for value in (a, b)):
+            return None
         parts = []
         for position, value in enumerate((a, b)):
             if type(value) is not Ref or not self._follows(value.node):
@@ -226,6 +228,15 @@ class Descent:
             if scaled is None:
                 return False
             node = scaled[0]
+        return False
+
+    def _still_holds(self, value: Any) -> bool:
+        """Whether a value holds all of what an earlier step left: no momentum, not reset."""
+        for source, factor in self.carries.of(value).items():
+            leaf = self.tape.nodes[source]
+            if factor == 1.0 and source != self.old and leaf.operation is None:
+                if np.any(np.asarray(self.tape.value(source))):
+                    return True
         return False
 
     def only_scales_old(self, node: int) -> bool:

@@ -17,7 +17,7 @@ from backproof.checks.match import author_value, is_natural
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.reach import Reach
 from backproof.checks.search import StepSearch
-from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
+from backproof.checks.state import StateFault, ascending, emptied, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.clock import Clock
 from backproof.finding import Finding, GradientReport, Related, Report
@@ -155,6 +155,8 @@ class Verdict:
                 self.cost = (title, evidence.fit.hypothesis.line)
         diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)
+        if evidence.fit is None and self.preferred and not evidence.unfaithful:
+            self._accumulated(evidence)
         if not anchored and not evidence.unfaithful and self.options.diagnose and not search:
             if self._unanchored is None or (
                 evidence.has_own_cost and not self._unanchored.has_own_cost
@@ -193,6 +195,8 @@ class Verdict:
         if names in self.blamed:
             return None
         self.blamed.add(names)
+        if self._accumulated(evidence):
+            return None
         found = free_search(evidence, patience=SEARCH)
         if found is None:
             evidence.fit = anchored(evidence)
@@ -200,6 +204,18 @@ class Verdict:
             return None
         evidence.fit = found.fit
         return found.diagnosis
+
+    def _accumulated(self, evidence: StepEvidence) -> bool:
+        """See whether all gradients fit a cost of the program's once its accumulators are empty."""
+        for fit in evidence.others:
+            meant = fit.hypothesis.own or fit.hypothesis.title in self.preferred
+            if not meant or any(match.reason for match in fit.matches):
+                continue
+            found = emptied(evidence, fit)
+            if found is not None:
+                evidence.fit = found
+                return True
+        return False
 
     def _add_state(self, evidence: StepEvidence, fault: StateFault) -> None:
         diagnosis = Diagnosis(

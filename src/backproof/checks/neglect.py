@@ -191,9 +191,9 @@ class Step:
                     if operation.site not in self.sites or source not in self.truths:
                         continue
                     delta = self.run.env[operand]
-                    if delta is None or np.any(np.asarray(delta)):
-                        continue
                     obj = self.tape.nodes[out].obj
+                    if delta is None or np.any(np.asarray(delta)) or np.ndim(obj) == 0:
+                        continue  # single numbers are zero by chance: a unit that is off
                     name = self.names.path(obj) or self.names.path(self.tape.nodes[source].obj)
                     if name is None:
                         continue

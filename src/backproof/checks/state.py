@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import rematch
+from backproof.checks.match import Fit, is_plausible, rematch
 from backproof.trace.site import Site
 from backproof.updates import Carries
 
@@ -88,24 +88,49 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
     return found
 
 
+def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
+    """Return what earlier steps left in a gradient's accumulators, with nothing in its place."""
+    tape = evidence.tape
+    carries = Carries(tape, 0, len(tape.operations))
+    olds = {n for p in evidence.params for n in p.old}
+    nodes = {n for level in evidence.params[index].levels for n in level.nodes}
+    sources = {s for n in nodes for s in carries.carry.get(n, {}) if s not in olds}
+    found: dict[int, Any] = {}
+    for s in sources:
+        value = evidence.run.env[s]
+        if tape.nodes[s].operation is None and np.any(np.asarray(value)):
+            found[s] = 0.0 if type(value) is float else np.zeros_like(value)
+    return found
+
+
+def emptied(evidence: StepEvidence, fit: Fit) -> Fit | None:
+    """Return a cost's fit with the scale that all gradients have once accumulators are empty.
+
+    None where they do not all fit then.
+    """
+    tape = evidence.tape
+    replace: dict[int, Any] = {}
+    for i in range(len(evidence.params)):
+        replace.update(accumulators(evidence, i))
+    if not replace:
+        return None
+    run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(replace), replace=replace)
+    again = rematch(run, fit)
+    if again.wrong or not again.chosen or not is_plausible(again.scale):
+        return None
+    fit.scale, fit.chosen, fit.anchored = again.scale, {}, True
+    return fit
+
+
 def not_reset(evidence: StepEvidence) -> list[StateFault]:
     """Gradients that still hold what an earlier step left in their accumulator (BP106)."""
     tape, fit = evidence.tape, evidence.fit
     assert fit is not None
-    carries = Carries(tape, 0, len(tape.operations))
-    olds = {n for p in evidence.params for n in p.old}
     grouped: dict[int, list[int]] = {}
     values: dict[int, Any] = {}
     for i in fit.wrong:
-        parameter = evidence.params[i]
-        nodes = {n for level in parameter.levels for n in level.nodes}
-        sources = {s for n in nodes for s in carries.carry.get(n, {}) if s not in olds}
-        sources = {s for s in sources if tape.nodes[s].operation is None}
-        replace = {}
-        for s in sources:
-            value = evidence.run.env[s]
-            if np.any(np.asarray(value)):
-                replace[s] = 0.0 if type(value) is float else np.zeros_like(value)
+        nodes = {n for level in evidence.params[i].levels for n in level.nodes}
+        replace = accumulators(evidence, i)
         if replace and repaired(evidence, replace, [i]):
             values.update(replace)
             for s in replace:

@@ -325,6 +325,8 @@ class Tape:
                         args = [env[a.node] if type(a) is Ref else a for a in operation.args]
                         kwargs = operation.kwargs
                     result = operation.function(*args, **kwargs)
+                    if isinstance(result, complex):
+                        raise ValueError("a root of a negative number")
                     if operation.mutates:
                         result = self._stored(operation, result, double)
                 except Exception:
