@@ -27,6 +27,8 @@ RELATED = (
 )  # fmt: skip
 
 
+#: Parts of an expression around which something may be missing.
+MOST_TERMS = 8
 #: Names of gradients that come from the next time step, or along a shortcut.
 _PASSED_ON = re.compile(r"next|future|skip|short|resid|carr|later", re.IGNORECASE)
 
@@ -274,6 +276,7 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
                 if other != index:
                     yield node, f"{base}[{other}]", "wrong-operand", 0.95
         yield node, base, "wrong-operand", 1.5
+        yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
     text = code.text(node.slice)
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):
@@ -326,16 +329,23 @@ def _orders(code: Code, node: ast.expr) -> Iterator[Change]:
 
 
 def _terms(root: ast.expr) -> list[ast.expr]:
-    """Return the terms and factors at the top of an expression, and the elements of a tuple."""
-    if isinstance(root, ast.Tuple):
-        return list(root.elts)
-    if isinstance(root, ast.Dict):
-        return list(root.values)
-    if isinstance(root, ast.BinOp):
-        return [root.left, root.right]
-    if isinstance(root, ast.Call):
-        return list(root.args)[:3]
-    return []
+    """Return the terms and factors of an expression, and what it is put together from."""
+    found: list[ast.expr] = []
+    queue = [root]
+    while queue and len(found) < MOST_TERMS:
+        node = queue.pop(0)
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Tuple | ast.List):
+            parts = node.elts
+        elif isinstance(node, ast.Dict):
+            parts = node.values
+        elif isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
+        elif isinstance(node, ast.Call):
+            parts = node.args[:4]
+        found += parts
+        queue += parts
+    return found[:MOST_TERMS]
 
 
 def _is_product(node: ast.expr) -> bool:

@@ -28,7 +28,12 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     """
     yield from _jacobians(code, root)
     yield from _exchanges(code, root)
+    yield from _everywhere(code, root, atoms)
+    if near:
+        yield from _analogues(code, root, atoms)
+        yield from _products(code, root, atoms)
     for node in ast.walk(root):
+        yield from _derivatives(code, node)
         yield from _stacks(code, node)
         yield from _branches(code, node, atoms)
         if near:
@@ -83,6 +88,114 @@ def _exchanges(code: Code, root: ast.expr) -> Iterator[Change]:
         partner = {one: other, other: one}
         swapped = "".join(partner.get(part, part) for part in pattern.split(text))
         yield root, swapped, "wrong-operand", price + 0.15
+
+
+def _everywhere(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A name that stands several times, replaced each time: ``f(a) * (1 - f(a))``."""
+    text = code.text(root)
+    for name in _names(code, root):
+        pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+        if len(pattern.findall(text)) < 2:
+            continue
+        for atom in atoms:
+            if atom != name:
+                new = pattern.sub(atom.replace("\\", ""), text)
+                yield root, new, "wrong-operand", likeness(name, atom) + 0.1
+
+
+def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
+    """The derivative of another function of the same value: ``a * (1 - a)``, ``1 - a ** 2``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        base = node.left
+        if isinstance(base, ast.BinOp) and isinstance(base.op, ast.Add | ast.Sub):
+            right = bracketed(code, base.right)
+            sign = "-" if isinstance(base.op, ast.Sub) else "+"
+            text = f"({code.text(base.left)} {sign} {right} ** {code.text(node.right)})"
+            yield node, text, "wrong-derivative", 0.95
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub | ast.Mult):
+        return
+    if isinstance(node.op, ast.Sub) and _is_one(node.left):
+        inner = node.right
+        value = bracketed(code, inner)
+        yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.95
+        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow | ast.Mult):
+            value = bracketed(code, inner.left)
+            yield node, code.put(node, f"{value} * (1 - {value})"), "wrong-derivative", 1.0
+            yield node, code.put(node, f"1 - {value}"), "wrong-derivative", 1.0
+            yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
+    for one, other in ((getattr(node, "left", None), getattr(node, "right", None)),) * isinstance(
+        node.op, ast.Mult
+    ):
+        if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub) and _is_one(other.left):
+            value = bracketed(code, other.right)
+            if one is not None and code.text(one) == code.text(other.right):
+                yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.9
+                yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
+
+
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (1, 1.0)
+
+
+def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """The missing one of several terms alike: ``ai @ Wi.T + af @ Wf.T`` without ``ao @ Wo.T``."""
+    text = code.text(root)
+    terms, queue = [], [root]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            queue += [node.left, node.right]
+        else:
+            terms.append(node)
+    known = set(atoms)
+    seen: set[str] = set()
+    for term in terms:
+        names = _names(code, term)
+        for name in names:
+            for atom in atoms:
+                pair = _one_letter(name, atom)
+                if pair is None:
+                    continue
+                old, new = pair
+                made = code.text(term)
+                for other in names:
+                    renamed = _relettered(other, old, new)
+                    if renamed in known:
+                        pattern = rf"(?<![\w.]){re.escape(other)}(?!\w)"
+                        made = re.sub(pattern, renamed, made)
+                if made not in seen and made not in text:
+                    seen.add(made)
+                    yield root, f"{text} + {made}", "missing-term", 1.0
+
+
+def _one_letter(one: str, other: str) -> tuple[str, str] | None:
+    """Return the letters in which two names differ, if it is one."""
+    if len(one) != len(other):
+        return None
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return pairs[0] if len(pairs) == 1 and all(c.isalnum() for c in pairs[0]) else None
+
+
+def _relettered(name: str, old: str, new: str) -> str:
+    """Return a name with one letter for another in its last part, in either case."""
+    for a, b in ((old, new), (old.lower(), new.lower()), (old.upper(), new.upper())):
+        at = name.rfind(a)
+        if at >= 0:
+            return name[:at] + b + name[at + 1 :]
+    return name
+
+
+def _products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A product of two values that is missing beside another (a weight that is used twice)."""
+    text = code.text(root)
+    if not isinstance(root, ast.Call | ast.BinOp) or "\n" in text or len(text) > 120:
+        return
+    form = "np.dot({0}.T, {1})" if ".dot(" in text else "{0}.T @ {1}" if "@" in text else ""
+    simple = [a for a in atoms if a.isidentifier()][:14]
+    for one in simple if form else []:
+        for other in simple:
+            if one != other:
+                yield root, f"{text} + {form.format(one, other)}", "missing-term", 1.6
 
 
 def _stacks(code: Code, node: ast.AST) -> Iterator[Change]:
