@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import likeness
-from backproof.repair.offers import bracketed, derivatives, functions, keys, penalties, sizes
+from backproof.repair.offers import (
+    STRENGTH,
+    bracketed,
+    derivatives,
+    functions,
+    keys,
+    penalties,
+    sizes,
+)
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
@@ -75,7 +83,8 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
         for atom in atoms:
-            yield node, f"{grouped} * {atom}", "missing-factor", 1.5 + far
+            price = 1.1 if STRENGTH.fullmatch(atom) else 1.5
+            yield node, f"{grouped} * {atom}", "missing-factor", price + far
             price = 1.0 if _PASSED_ON.search(atom) else 1.6
             yield node, f"{text} + {atom}", "missing-term", price + far
             yield node, f"{text} - {atom}", "missing-term", 1.9 + far

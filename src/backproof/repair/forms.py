@@ -9,13 +9,12 @@ from itertools import combinations
 
 from backproof.repair.candidate import Code
 from backproof.repair.names import likeness
-from backproof.repair.offers import bracketed
+from backproof.repair.offers import STRENGTH, bracketed
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
 
 MOST_NAMES = 7
-_STRENGTH = re.compile(r"(self\.)?\w*(slope|alpha|leak|lam|scale|beta|gamma|eps|rate|mask|keep)\w*")
 
 
 def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterator[Change]:
@@ -34,6 +33,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         yield from _products(code, root, atoms)
     for node in ast.walk(root):
         yield from _derivatives(code, node)
+        yield from _wrapped(code, node)
         yield from _stacks(code, node)
         yield from _branches(code, node, atoms)
         if near:
@@ -133,6 +133,14 @@ def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
                 yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
 
 
+def _wrapped(code: Code, node: ast.AST) -> Iterator[Change]:
+    """A derivative that wants the activation: ``dtanh(np.tanh(c))`` for ``dtanh(c)``."""
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        inner = node.args[0]
+        if isinstance(inner, ast.Name | ast.Attribute | ast.Subscript):
+            yield inner, f"np.tanh({code.text(inner)})", "wrong-derivative", 1.2
+
+
 def _is_one(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value in (1, 1.0)
 
@@ -147,12 +155,16 @@ def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]
             queue += [node.left, node.right]
         else:
             terms.append(node)
-    known = set(atoms)
+    around = code.function_of(root)
+    known = set(atoms) | {
+        code.text(node) for node in ast.walk(around)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+    }  # fmt: skip
     seen: set[str] = set()
-    for term in terms:
+    for term in terms if len(terms) > 1 else []:
         names = _names(code, term)
         for name in names:
-            for atom in atoms:
+            for atom in sorted(known):
                 pair = _one_letter(name, atom)
                 if pair is None:
                     continue
@@ -222,7 +234,7 @@ def _branches(code: Code, node: ast.AST, atoms: list[str]) -> Iterator[Change]:
         return
     if code.text(node.func).rpartition(".")[2] != "where":
         return
-    strengths = [a for a in atoms if _STRENGTH.fullmatch(a)][:8]
+    strengths = [a for a in atoms if STRENGTH.fullmatch(a)][:8]
     for own, other in ((node.args[2], node.args[1]), (node.args[1], node.args[2])):
         if isinstance(own, ast.Constant):
             text = bracketed(code, other)
