@@ -78,7 +78,9 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
         yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
-        for derivative, price in derivatives(code, atoms):
+        helper = code.function_of(root)
+        is_activation = isinstance(helper, ast.FunctionDef) and len(helper.args.args) == 1
+        for derivative, price in () if is_activation else derivatives(code, atoms):
             yield node, f"{grouped} * {derivative}", "missing-factor", price + far
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far

@@ -34,6 +34,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     for node in ast.walk(root):
         yield from _derivatives(code, node)
         yield from _wrapped(code, node)
+        yield from _factors(code, node)
         yield from _stacks(code, node)
         yield from _branches(code, node, atoms)
         if near:
@@ -134,11 +135,32 @@ def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
 
 
 def _wrapped(code: Code, node: ast.AST) -> Iterator[Change]:
-    """A derivative that wants the activation: ``dtanh(np.tanh(c))`` for ``dtanh(c)``."""
+    """A function of a value: ``dtanh(np.tanh(c))``, ``np.exp(logp) * total``, ``cos(x) ** 2``."""
+    parent = code.parents.get(node)
+    if isinstance(node, ast.Call) and isinstance(parent, ast.BinOp):
+        yield node, f"{code.text(node)} ** 2", "missing-factor", 1.2
+    product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    if product and isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        yield node, f"np.exp({code.text(node)})", "wrong-operand", 1.3
     if isinstance(node, ast.Call) and len(node.args) == 1:
         inner = node.args[0]
         if isinstance(inner, ast.Name | ast.Attribute | ast.Subscript):
             yield inner, f"np.tanh({code.text(inner)})", "wrong-derivative", 1.2
+
+
+def _factors(code: Code, node: ast.AST) -> Iterator[Change]:
+    """One factor of several alone: ``h - y`` for ``(h - y) * h * (1 - h)``."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return
+    factors: list[ast.expr] = []
+    inner: ast.expr = node
+    while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+        factors.append(inner.right)
+        inner = inner.left
+    factors.append(inner)
+    if len(factors) > 2:
+        for factor in factors:
+            yield node, code.put(node, bracketed(code, factor)), "extra-factor", 1.0
 
 
 def _is_one(node: ast.expr) -> bool:
