@@ -272,6 +272,8 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     base = code.text(node.value)
+    if base.endswith(".shape"):
+        return
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
         own, quote = node.slice.value, code.text(node.slice)[-1]
         for key in keys(code):
