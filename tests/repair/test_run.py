@@ -59,6 +59,17 @@ def test_a_verified_fix_is_exact_and_right(tmp_path: Path, end: str) -> None:
     assert repaired.splitlines() == plain(tmp_path).splitlines()
 
 
+def test_no_temporary_files_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside, folder = tmp_path / "temporary", tmp_path / "project"
+    beside.mkdir()
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(beside))
+    (folder / "train.py").write_text(WRONG)
+    _, report = run(folder, "--fix-time", "30", "train.py")
+    assert report["findings"][0]["fix"]["verified"] is True
+    assert list(beside.iterdir()) == []
+
+
 def test_no_fix_means_no_second_run(tmp_path: Path) -> None:
     note = 'open("runs.txt", "a").write("x")\n'
     (tmp_path / "train.py").write_text(WRONG.replace("rng =", note + "rng =", 1))

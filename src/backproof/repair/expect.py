@@ -106,11 +106,14 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
             one = replace(one, options=(2 * one.old - one.author,))
         wanted.append(one)
     place = loop.span.start
-    suspects = _suspects(evidence, fit) if fit is not None and anchored else frozenset()
+    wrong = set(range(len(evidence.params)))
+    if fit is not None and anchored:
+        wrong = set(fit.wrong) | up
+    suspects = _suspects(evidence, fits[0], wrong)
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, suspects)
 
 
-def _suspects(evidence: StepEvidence, fit: Fit) -> frozenset[tuple[str, int]]:
+def _suspects(evidence: StepEvidence, fit: Fit, wrong: set[int]) -> frozenset[tuple[str, int]]:
     """Find the lines that one fault can be on: what feeds a right gradient is right itself."""
     tape = evidence.tape
     new = {n for p in evidence.params for n in p.new}
@@ -126,7 +129,6 @@ def _suspects(evidence: StepEvidence, fit: Fit) -> frozenset[tuple[str, int]]:
             sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
             for site in sites:
                 hits.setdefault((site.file.path, site.statement.line), set()).add(index)
-    wrong = set(fit.wrong)
     right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}
     return frozenset(line for line, those in hits.items() if wrong <= those and not those & right)
 

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import likeness
-from backproof.repair.offers import bracketed, derivatives, functions, keys, penalties, sizes
+from backproof.repair.offers import (
+    STRENGTH,
+    bracketed,
+    derivatives,
+    functions,
+    keys,
+    penalties,
+    sizes,
+)
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
@@ -27,6 +35,8 @@ RELATED = (
 )  # fmt: skip
 
 
+#: Parts of an expression around which something may be missing.
+MOST_TERMS = 8
 #: Names of gradients that come from the next time step, or along a shortcut.
 _PASSED_ON = re.compile(r"next|future|skip|short|resid|carr|later", re.IGNORECASE)
 
@@ -68,12 +78,15 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} * {size}", "missing-factor", 1.4 + far
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
         yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
-        for derivative, price in derivatives(code, atoms):
+        helper = code.function_of(root)
+        is_activation = isinstance(helper, ast.FunctionDef) and len(helper.args.args) == 1
+        for derivative, price in () if is_activation else derivatives(code, atoms):
             yield node, f"{grouped} * {derivative}", "missing-factor", price + far
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
             yield node, f"np.sum({text}, {axis})", "wrong-axis", 1.2 + far
         for atom in atoms:
-            yield node, f"{grouped} * {atom}", "missing-factor", 1.5 + far
+            price = 1.1 if STRENGTH.fullmatch(atom) else 1.5
+            yield node, f"{grouped} * {atom}", "missing-factor", price + far
             price = 1.0 if _PASSED_ON.search(atom) else 1.6
             yield node, f"{text} + {atom}", "missing-term", price + far
             yield node, f"{text} - {atom}", "missing-term", 1.9 + far
@@ -259,6 +272,8 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     base = code.text(node.value)
+    if base.endswith(".shape"):
+        return
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
         own, quote = node.slice.value, code.text(node.slice)[-1]
         for key in keys(code):
@@ -274,6 +289,7 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
                 if other != index:
                     yield node, f"{base}[{other}]", "wrong-operand", 0.95
         yield node, base, "wrong-operand", 1.5
+        yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
     text = code.text(node.slice)
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):
@@ -326,16 +342,23 @@ def _orders(code: Code, node: ast.expr) -> Iterator[Change]:
 
 
 def _terms(root: ast.expr) -> list[ast.expr]:
-    """Return the terms and factors at the top of an expression, and the elements of a tuple."""
-    if isinstance(root, ast.Tuple):
-        return list(root.elts)
-    if isinstance(root, ast.Dict):
-        return list(root.values)
-    if isinstance(root, ast.BinOp):
-        return [root.left, root.right]
-    if isinstance(root, ast.Call):
-        return list(root.args)[:3]
-    return []
+    """Return the terms and factors of an expression, and what it is put together from."""
+    found: list[ast.expr] = []
+    queue = [root]
+    while queue and len(found) < MOST_TERMS:
+        node = queue.pop(0)
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Tuple | ast.List):
+            parts = node.elts
+        elif isinstance(node, ast.Dict):
+            parts = node.values
+        elif isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
+        elif isinstance(node, ast.Call):
+            parts = node.args[:4]
+        found += parts
+        queue += parts
+    return found[:MOST_TERMS]
 
 
 def _is_product(node: ast.expr) -> bool:

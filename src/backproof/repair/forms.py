@@ -9,13 +9,12 @@ from itertools import combinations
 
 from backproof.repair.candidate import Code
 from backproof.repair.names import likeness
-from backproof.repair.offers import bracketed
+from backproof.repair.offers import STRENGTH, bracketed
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
 
 MOST_NAMES = 7
-_STRENGTH = re.compile(r"(self\.)?\w*(slope|alpha|leak|lam|scale|beta|gamma|eps|rate|mask|keep)\w*")
 
 
 def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterator[Change]:
@@ -28,7 +27,14 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     """
     yield from _jacobians(code, root)
     yield from _exchanges(code, root)
+    yield from _everywhere(code, root, atoms)
+    if near:
+        yield from _analogues(code, root, atoms)
+        yield from _products(code, root, atoms)
     for node in ast.walk(root):
+        yield from _derivatives(code, node)
+        yield from _wrapped(code, node)
+        yield from _factors(code, node)
         yield from _stacks(code, node)
         yield from _branches(code, node, atoms)
         if near:
@@ -85,6 +91,147 @@ def _exchanges(code: Code, root: ast.expr) -> Iterator[Change]:
         yield root, swapped, "wrong-operand", price + 0.15
 
 
+def _everywhere(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A name that stands several times, replaced each time: ``f(a) * (1 - f(a))``."""
+    text = code.text(root)
+    for name in _names(code, root):
+        pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+        if len(pattern.findall(text)) < 2:
+            continue
+        for atom in atoms:
+            if atom != name:
+                new = pattern.sub(atom.replace("\\", ""), text)
+                yield root, new, "wrong-operand", likeness(name, atom) + 0.1
+
+
+def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
+    """The derivative of another function of the same value: ``a * (1 - a)``, ``1 - a ** 2``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        base = node.left
+        if isinstance(base, ast.BinOp) and isinstance(base.op, ast.Add | ast.Sub):
+            right = bracketed(code, base.right)
+            sign = "-" if isinstance(base.op, ast.Sub) else "+"
+            text = f"({code.text(base.left)} {sign} {right} ** {code.text(node.right)})"
+            yield node, text, "wrong-derivative", 0.95
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub | ast.Mult):
+        return
+    if isinstance(node.op, ast.Sub) and _is_one(node.left):
+        inner = node.right
+        value = bracketed(code, inner)
+        yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.95
+        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow | ast.Mult):
+            value = bracketed(code, inner.left)
+            yield node, code.put(node, f"{value} * (1 - {value})"), "wrong-derivative", 1.0
+            yield node, code.put(node, f"1 - {value}"), "wrong-derivative", 1.0
+            yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
+    for one, other in ((getattr(node, "left", None), getattr(node, "right", None)),) * isinstance(
+        node.op, ast.Mult
+    ):
+        if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub) and _is_one(other.left):
+            value = bracketed(code, other.right)
+            if one is not None and code.text(one) == code.text(other.right):
+                yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.9
+                yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
+
+
+def _wrapped(code: Code, node: ast.AST) -> Iterator[Change]:
+    """A function of a value: ``dtanh(np.tanh(c))``, ``np.exp(logp) * total``, ``cos(x) ** 2``."""
+    parent = code.parents.get(node)
+    if isinstance(node, ast.Call) and isinstance(parent, ast.BinOp):
+        yield node, f"{code.text(node)} ** 2", "missing-factor", 1.2
+    product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    if product and isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        yield node, f"np.exp({code.text(node)})", "wrong-operand", 1.3
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        inner = node.args[0]
+        if isinstance(inner, ast.Name | ast.Attribute | ast.Subscript):
+            yield inner, f"np.tanh({code.text(inner)})", "wrong-derivative", 1.2
+
+
+def _factors(code: Code, node: ast.AST) -> Iterator[Change]:
+    """One factor of several alone: ``h - y`` for ``(h - y) * h * (1 - h)``."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return
+    factors: list[ast.expr] = []
+    inner: ast.expr = node
+    while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+        factors.append(inner.right)
+        inner = inner.left
+    factors.append(inner)
+    if len(factors) > 2:
+        for factor in factors:
+            yield node, code.put(node, bracketed(code, factor)), "extra-factor", 1.0
+
+
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (1, 1.0)
+
+
+def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """The missing one of several terms alike: ``ai @ Wi.T + af @ Wf.T`` without ``ao @ Wo.T``."""
+    text = code.text(root)
+    terms, queue = [], [root]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            queue += [node.left, node.right]
+        else:
+            terms.append(node)
+    around = code.function_of(root)
+    known = set(atoms) | {
+        code.text(node) for node in ast.walk(around)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+    }  # fmt: skip
+    seen: set[str] = set()
+    for term in terms if len(terms) > 1 else []:
+        names = _names(code, term)
+        for name in names:
+            for atom in sorted(known):
+                pair = _one_letter(name, atom)
+                if pair is None:
+                    continue
+                old, new = pair
+                made = code.text(term)
+                for other in names:
+                    renamed = _relettered(other, old, new)
+                    if renamed in known:
+                        pattern = rf"(?<![\w.]){re.escape(other)}(?!\w)"
+                        made = re.sub(pattern, renamed, made)
+                if made not in seen and made not in text:
+                    seen.add(made)
+                    yield root, f"{text} + {made}", "missing-term", 1.0
+
+
+def _one_letter(one: str, other: str) -> tuple[str, str] | None:
+    """Return the letters in which two names differ, if it is one."""
+    if len(one) != len(other):
+        return None
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return pairs[0] if len(pairs) == 1 and all(c.isalnum() for c in pairs[0]) else None
+
+
+def _relettered(name: str, old: str, new: str) -> str:
+    """Return a name with one letter for another in its last part, in either case."""
+    for a, b in ((old, new), (old.lower(), new.lower()), (old.upper(), new.upper())):
+        at = name.rfind(a)
+        if at >= 0:
+            return name[:at] + b + name[at + 1 :]
+    return name
+
+
+def _products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A product of two values that is missing beside another (a weight that is used twice)."""
+    text = code.text(root)
+    if not isinstance(root, ast.Call | ast.BinOp) or "\n" in text or len(text) > 120:
+        return
+    form = "np.dot({0}.T, {1})" if ".dot(" in text else "{0}.T @ {1}" if "@" in text else ""
+    simple = [a for a in atoms if a.isidentifier()][:14]
+    for one in simple if form else []:
+        for other in simple:
+            if one != other:
+                yield root, f"{text} + {form.format(one, other)}", "missing-term", 1.6
+
+
 def _stacks(code: Code, node: ast.AST) -> Iterator[Change]:
     """The matrices of a stack, turned or not."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
@@ -109,7 +256,7 @@ def _branches(code: Code, node: ast.AST, atoms: list[str]) -> Iterator[Change]:
         return
     if code.text(node.func).rpartition(".")[2] != "where":
         return
-    strengths = [a for a in atoms if _STRENGTH.fullmatch(a)][:8]
+    strengths = [a for a in atoms if STRENGTH.fullmatch(a)][:8]
     for own, other in ((node.args[2], node.args[1]), (node.args[1], node.args[2])):
         if isinstance(own, ast.Constant):
             text = bracketed(code, other)

@@ -13,6 +13,8 @@ _NO_ACTIVATION = re.compile(
     r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
     r"\w*rate|eps|lam|alpha|beta|param|[WVUbB]\d?(\b|\[)|[jklmnt](\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
 )
+#: Names of factors: slopes, gains, masks, strengths.
+STRENGTH = re.compile(r"(self\.)?\w*(slope|alpha|leak|lam|scale|beta|gamma|gain|eps|mask|keep)\w*")
 _LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
 
 

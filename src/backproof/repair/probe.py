@@ -84,7 +84,8 @@ class Probe:
                     break
                 other = _evaluate(text, scope)
                 if isinstance(other, _Failure):
-                    self.status[number][index] = "raises"
+                    # What could be evaluated before is not out: a rehearsal tells more.
+                    self.status[number][index] = status or "raises"
                     continue
                 if misshapen and _form(other) == _form(wanted):
                     self.status[number][index] = "fits"

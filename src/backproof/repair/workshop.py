@@ -77,9 +77,11 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         """Remove everything."""
         for copy in self._copies:
+            root = copy.root
             copy.remove()
-            with suppress(OSError):
-                os.unlink(copy.root + ".out")
+            if root:
+                with suppress(OSError):
+                    os.unlink(root + ".out")
         with suppress(OSError):
             os.unlink(self._stdin)
 
