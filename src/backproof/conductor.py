@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from backproof.lookout import Lookout
 from backproof.trace.recorder import TRACKED, Event, LoopInstance, Recorder
 from backproof.trace.site import SITES
@@ -65,6 +67,15 @@ def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
             elif type(value) in (list, tuple):
                 stack.extend(value)
     return found
+
+
+def _is_updated_again(tape: Tape, update: Update, start: int) -> bool:
+    """Whether a scalar's old value came from the same statement in the iteration before."""
+    made = tape.producer(update.old)
+    return (
+        made is not None and made.index >= start and made.site in update.sites(tape)
+        and type(tape.nodes[update.old].obj) in (float, np.float64)
+    )  # fmt: skip
 
 
 class StopRun(BaseException):
@@ -267,6 +278,10 @@ class Conductor:
         after = find_updates(tape, b, c, sites=sites) if before else []
         kept = chained(before, after)
         if kept:
+            # A scalar that starts as a constant (`b = 0.0`) is known from its second update on.
+            known = {u.old for u in kept}
+            again = [u for u in find_updates(tape, b, c) if _is_updated_again(tape, u, a)]
+            kept += [u for u in again if u.old not in known]
             sites = frozenset(s for u in kept for s in u.sites(tape))
             count = self._begun[loop.site] - (not last)
             around = tuple(o for o in recorder.loops if o is not loop)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checks.arrival import Arrival
 from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search
+from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
-from backproof.checks.reach import Reach
 from backproof.checks.search import StepSearch
-from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
+from backproof.checks.state import StateFault, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.finding import (
     Finding,
@@ -63,7 +64,7 @@ class Verdict:
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
-        self.reach = Reach()
+        self.arrival = Arrival()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
@@ -92,13 +93,14 @@ class Verdict:
         if other is not None:
             others = {u.old for p in other.params for u in p.updates}
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
+            other.complete()
             self.take(other)
         self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
         self.take(evidence)
-        self.reach.look(evidence, updates)
+        self.arrival.look(evidence, updates)
         self.show(evidence)
 
     def show(self, evidence: StepEvidence) -> None:
@@ -161,8 +163,8 @@ class Verdict:
             self.blamed |= {evidence.params[i].name for i in wrong}
             self._add(evidence, diagnosis, tuple(wrong), ())
             return
-        for fault in () if claimed else ascending(evidence):
-            self._add_state(evidence, fault)
+        for found in () if claimed else climbing(evidence, self.findings.values()):
+            self.findings.setdefault((found.code, found.span.line), found)
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
@@ -291,11 +293,7 @@ class Verdict:
         plural = "gradients of" if len(names) > 1 else "gradient of"
         verb = "are" if len(names) > 1 else "is"
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        if diagnosis.code == "BP104":
-            title = f"the update of {shown} goes up the cost instead of down"
-        notes = (
-            () if diagnosis.code == "BP104" else tuple(_numbers(evidence, i) for i in repaired[:4])
-        )
+        notes = tuple(_numbers(evidence, i) for i in repaired[:4])
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
             for s in _consequences(evidence, operations, site)
@@ -352,7 +350,7 @@ class Verdict:
                 reason = "a step is too long to record (raise --max-events)"
         elif status == "unverified":
             reason = next((p.reason for p in parameters if p.reason), "") or ""
-        self.reach.settle(self.findings)
+        self.arrival.settle(self.findings)
         cost = self.cost or (None, None)
         gradient = GradientReport(
             status=status, cost_expression=cost[0], cost_line=cost[1],

@@ -1,0 +1,34 @@
+"""How gradients reach the parameters: the checks that look at all judged steps of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.rates import Rates
+from backproof.checks.reach import Reach
+from backproof.finding import Finding
+from backproof.updates import Update
+
+Findings = dict[tuple[str, int], Finding]
+
+
+class Arrival:
+    """Fed with every judged step of a run, asked at its end."""
+
+    def __init__(self) -> None:
+        self.reach = Reach()
+        self.rates = Rates()
+
+    def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
+        """Look at a judged step and all its updates."""
+        self.reach.look(evidence, updates)
+        self.rates.look(evidence)
+
+    def settle(self, findings: Findings) -> None:
+        """Put what was found with the findings of a run."""
+        self.reach.settle(findings)
+        lines = {line for code, line in findings if code != "BP201"}
+        for found in self.rates.findings():
+            if found.span.line not in lines:
+                findings[found.code, found.span.line] = found
