@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from backproof.checks.anchor import anchored
+from backproof.checks.arrival import Arrival
 from backproof.checks.blame import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search, from_edit
+from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
 from backproof.checks.pairs import judge_pairs
-from backproof.checks.reach import Reach
 from backproof.checks.search import StepSearch
-from backproof.checks.state import StateFault, ascending, emptied, not_reset, stale_reads
+from backproof.checks.state import StateFault, emptied, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.clock import Clock
 from backproof.finding import Finding, GradientReport, Related, Report
@@ -52,7 +53,7 @@ class Verdict:
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
-        self.reach = Reach()
+        self.arrival = Arrival()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
@@ -96,6 +97,7 @@ class Verdict:
         if other is not None:
             others = {u.old for p in other.params for u in p.updates}
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
+            other.complete()
             self.take(other)
         with self.clock.apart():
             self.training.observe(evidence)
@@ -103,7 +105,7 @@ class Verdict:
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
         self.take(evidence)
-        self.reach.look(evidence, updates)
+        self.arrival.look(evidence, updates)
         self.show(evidence)
 
     def show(self, evidence: StepEvidence) -> None:
@@ -173,8 +175,8 @@ class Verdict:
             self.blamed |= {evidence.params[i].name for i in wrong}
             self._add(evidence, diagnosis, tuple(wrong), ())
             return
-        for fault in () if claimed else ascending(evidence):
-            self._add_state(evidence, fault)
+        for found in () if claimed else climbing(evidence, self.findings.values()):
+            self.findings.setdefault((found.code, found.span.line), found)
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
@@ -337,11 +339,7 @@ class Verdict:
         plural = "gradients of" if len(names) > 1 else "gradient of"
         verb = "are" if len(names) > 1 else "is"
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        if diagnosis.code == "BP104":
-            title = f"the update of {shown} goes up the cost instead of down"
-        notes = (
-            () if diagnosis.code == "BP104" else tuple(_numbers(evidence, i) for i in repaired[:4])
-        )
+        notes = tuple(_numbers(evidence, i) for i in repaired[:4])
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
             for s in _consequences(evidence, operations, site)
@@ -400,7 +398,7 @@ class Verdict:
         """Put everything together."""
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
-        self.reach.settle(self.findings)
+        self.arrival.settle(self.findings)
         findings = self._upheld()
         parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}

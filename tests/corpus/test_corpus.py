@@ -56,7 +56,6 @@ MISSED = {
     "course_dictionaries": "the penalty is in a cost that is printed at other steps",
     "scalar_engine": "gradients that are never reset fit no cost",
     "sigmoid_twice": "the call is named instead of the operand",
-    "silent_broadcast": "a broadcast residual is the gradient of the broadcast cost",
 }
 
 TROUBLE = harness.stratified_sample(

@@ -7,7 +7,6 @@ nothing uses, an update that does nothing, neighbours in the same list that are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,47 +14,16 @@ import numpy as np
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import VACUOUS, Match, author_value, fill
-from backproof.checks.places import Place, statement_of
+from backproof.checks.places import statement_of
 from backproof.checks.selection import selecting
 from backproof.checks.sharing import Samples
 from backproof.checks.siblings import Family
+from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.roles import Parameter, parameters, vector
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation
-from backproof.updates import ADD, Carries, Update, find_updates
-
-#: A share of this many decimals tells a random number from one that an author wrote.
-DECIMALS = 4
-LARGEST_COPY = 100_000
-#: The rules, from the strongest evidence to the weakest.
-RANK = ("dropped", "zero", "replaced", "silent", "computed", "entry", "random")
-
-
-@dataclass(slots=True)
-class Untrained:
-    """One value that stays as it is, and why it should not."""
-
-    name: str
-    rule: str
-    place: Place
-    obj: Any
-    before: Any
-    related: list[tuple[Place, str]] = field(default_factory=list)
-    neighbours: list[str] = field(default_factory=list)
-    steps: set[int] = field(default_factory=set)
-    size: float = 0.0
-    """Norm of its true gradient."""
-    called: str = ""
-    """The name under which its gradient was judged, where it was."""
-
-
-def rooted(values: Any) -> Any:
-    """Return a copy of what an array holds, thinned where it is large."""
-    if not isinstance(values, np.ndarray):
-        return values
-    flat = values.reshape(-1)
-    return np.array(flat[:: max(1, flat.size // LARGEST_COPY)])
+from backproof.updates import ADD, SUBTRACT, Carries, Update, find_updates, is_shared
 
 
 class Step:
@@ -115,7 +83,14 @@ class Step:
     def untrained(self) -> Iterator[Untrained]:
         """Yield what the step should have updated, by the strongest rule first."""
         seen: set[str] = set()
-        rules = [self.zeroed, self.dropped, self.unkept, self.replaced, self.silent]
+        rules = [
+            self.zeroed,
+            self.dropped,
+            self.dropped_numbers,
+            self.unkept,
+            self.replaced,
+            self.silent,
+        ]
         if not self.fit.wrong:
             rules += [self.left_out]
         for rule in rules:
@@ -177,6 +152,23 @@ class Step:
             name = self.names.path(obj) or parameter.name
             yield self._untrained(name, "dropped", site, obj, truth)
 
+    def dropped_numbers(self) -> Iterator[Untrained]:
+        """The same for a number that is still the constant it began with (`b = 0.0`)."""
+        rates = self._rates()
+        for operation in self.tape.operations:
+            if operation.function not in ADD and operation.function not in SUBTRACT:
+                continue
+            if len(operation.inputs) != 2 or operation.out in self.forward:
+                continue
+            for leaf, step in (operation.inputs, operation.inputs[::-1]):
+                obj = self.tape.nodes[leaf].obj
+                name = self.names.path(obj)
+                if name is None or leaf not in self.truths or not is_shared(obj):
+                    continue
+                truth = self.truths[leaf]
+                if any(self._is_multiple(step, truth, rate) for rate in rates):
+                    yield self._untrained(name, "dropped", operation.where, obj, truth)
+
     def _calls(self, operation: int) -> list[int]:
         """Return the sites of the calls that an operation runs in, outermost first."""
         return [self.tape.calls[c][1] for c in self.tape.chains()[operation] if c >= 0]
@@ -225,10 +217,10 @@ class Step:
         gone = [n for n in self.truths if self.names.path(self.tape.nodes[n].obj) is None]
         if not rates or not gone:
             return
-        news = {u.new for u in self.updates}
+        carries = Carries(self.tape, 0, len(self.tape.operations))
         for operation in self.tape.operations:
             where = operation.where
-            if operation.out in news or operation.out in self.forward:
+            if operation.out in carries.merged or operation.out in self.forward:
                 continue
             value = self.run.env[operation.out]
             if not is_differentiable(value):
@@ -374,9 +366,3 @@ class Step:
 
 def _same_list(one: str, two: str) -> bool:
     return one.rpartition("[")[0] == two.rpartition("[")[0] and one[-1] == two[-1] == "]"
-
-
-def is_random(obj: Any) -> bool:
-    """Whether most entries are numbers that nobody writes by hand."""
-    values = np.asarray(obj, float).reshape(-1) * 10.0**DECIMALS
-    return bool(np.mean(np.abs(values - np.rint(values)) > 1e-6) > 0.5)

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.neglect import RANK, Step, Untrained, rooted
+from backproof.checks.neglect import Step
+from backproof.checks.untrained import RANK, Untrained, rooted
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
-from backproof.updates import Update
+from backproof.updates import Update, is_shared
 
 #: Words with which authors say that something is meant to stay as it is.
 MEANT = re.compile(
@@ -75,7 +76,11 @@ class Reach:
             span = known.place.span
             groups.setdefault((rule, known.place.file.path, *span.start), []).append(known)
         for members in groups.values():
-            if max(len(m.steps) for m in members) >= enough:
+            # A constant such as 0.0 may stand in several places in some of the steps.
+            always = members[0].rule in ("zero", "silent", "replaced") or is_shared(members[0].obj)
+            if max(len(m.steps) for m in members) >= max(
+                enough, len(self.steps) // 2 if always else 0
+            ):
                 yield _finding(members)
 
     def settle(self, findings: dict[tuple[str, int], Finding]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.checks.state import ascending
 from backproof.roles import Level, Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run
@@ -90,7 +90,9 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         return None
     base = evidence.tape.replay()
     fit = evidence.fit
-    up = set() if fit is None else {i for fault in ascending(evidence) for i in fault.repaired}
+    climbs = [] if fit is None else climbing(evidence)
+    named = {name for finding in climbs for name in finding.evidence["parameters"]}
+    up = {i for i, parameter in enumerate(evidence.params) if parameter.name in named}
     if fit is not None and not fit.wrong and not up:
         return None
     anchored = fit is not None and bool(fit.chosen)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.state import ascending
 from backproof.conductor import StopRun
 from backproof.finding import Report
 from backproof.options import RunOptions
@@ -300,7 +300,7 @@ def summary(evidence: StepEvidence) -> JudgedStep:
         own_cost=own,
         cost=None if node is None else _scalar(evidence.tape.value(node)),
         scale=fit.scale if fit is not None else 0.0,
-        ascends=bool(fit is not None and list(ascending(evidence))),
+        ascends=bool(fit is not None and climbing(evidence)),
         after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,
     )

@@ -1,0 +1,52 @@
+"""How gradients reach the parameters: the checks that look at all judged steps of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.mismatch import Mismatch
+from backproof.checks.rates import Rates
+from backproof.checks.reach import Reach
+from backproof.checks.shapes import Shapes
+from backproof.checks.vacuous import Vacuous
+from backproof.finding import Finding
+from backproof.updates import Update
+
+Findings = dict[tuple[str, int], Finding]
+
+
+class Arrival:
+    """Fed with every judged step of a run, asked at its end."""
+
+    def __init__(self) -> None:
+        self.reach = Reach()
+        self.rates = Rates()
+        self.shapes = Shapes()
+        self.mismatch = Mismatch()
+        self.vacuous = Vacuous()
+
+    def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
+        """Look at a judged step and all its updates."""
+        self.reach.look(evidence, updates)
+        self.rates.look(evidence)
+        self.shapes.look(evidence)
+        self.mismatch.look(evidence)
+        self.vacuous.look(evidence)
+
+    def settle(self, findings: Findings) -> None:
+        """Put what was found with the findings of a run."""
+        self.reach.settle(findings)
+        lines = {line for code, line in findings if code != "BP201"}
+        for found in (
+            *self.rates.findings(),
+            *self.mismatch.findings(),
+            *self.vacuous.findings(),
+        ):
+            if found.span.line not in lines:
+                findings[found.code, found.span.line] = found
+        shapes = {(f.code, f.span.line): f for f in self.shapes.findings()}
+        if shapes:  # first: it is behind whatever else is wrong
+            others = dict(findings)
+            findings.clear()
+            findings.update({**shapes, **others})

@@ -1,0 +1,227 @@
+"""Updates that go the wrong way although the gradient is right (BP104).
+
+One parameter climbs while others descend: the sign of its own update is wrong, at the place where
+it differs from the others'. All climb: one sign is wrong for all of them, that of the error term
+where several statements update, else that of the update.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.places import Place, statement_of
+from backproof.finding import Finding, Related
+from backproof.hypotheses import output_joins
+from backproof.roles import Level, Parameter
+from backproof.trace.site import SITES, Site
+from backproof.updates import SUBTRACT
+
+#: Words in the names of scalars that are meant to grow, and to fall.
+GROWS = re.compile(
+    r"likelihood|log_?lik|loglik|reward|return|score|elbo|\bll\b|objective_max", re.I
+)
+FALLS = re.compile(
+    r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
+    r"|^j$|\bj\b|total", re.I,
+)  # fmt: skip
+
+
+def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Finding]:
+    """Return what a judged step says about the direction of its updates, and `known` does not."""
+    told = {n for f in known if f.code == "BP104" for n in f.evidence["parameters"]}
+    return [f for f in _climbing(evidence) if not set(f.evidence["parameters"]) <= told]
+
+
+def _climbing(evidence: StepEvidence) -> list[Finding]:
+    fit = evidence.fit
+    assert fit is not None
+    directions: dict[int, float] = {}
+    for i, (level, s, _) in fit.chosen.items():
+        sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
+        directions[i] = sign * s
+    up = [i for i, d in directions.items() if d > 0]
+    sense = 1.0 if fit.hypothesis.registered else meant(evidence)
+    joins = fit.hypothesis.joins
+    single = len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
+    if up and len(up) < len(directions):
+        if sense < 0:
+            up = [i for i in directions if i not in up]
+        return list(_some(evidence, up, [i for i in directions if i not in up]))
+    if single or not directions:
+        return []  # under one output of one sample any cost fits, with any sign
+    if (up and sense > 0) or (not up and sense < 0):
+        return [_all(evidence, sorted(directions), rises=bool(up))]
+    return []
+
+
+def meant(evidence: StepEvidence) -> float:
+    """Return 1 where a cost is meant to fall by its names, -1 where it is meant to grow, else 0."""
+    fit, tape = evidence.fit, evidence.tape
+    assert fit is not None
+    names = [fit.hypothesis.title]
+    path = evidence.names.path(tape.nodes[fit.hypothesis.node].obj) if evidence.names else None
+    names += [path] if path else []
+    made = tape.producer(fit.hypothesis.node)
+    for call in tape.chains()[made.index] if made is not None else ():
+        if call >= 0:
+            site = SITES[tape.calls[call][1]]
+            names += [t for t in site.targets if site.is_value]
+    for name in names:
+        if FALLS.search(name):
+            return 1.0
+        if GROWS.search(name):
+            return -1.0
+    return 0.0
+
+
+# ---- one of several ----------------------------------------------------------------------------
+
+
+def _some(evidence: StepEvidence, up: list[int], down: list[int]) -> Iterator[Finding]:
+    """Report the parameters that go the other way than the rest, one finding a statement."""
+    tape = evidence.tape
+    places: dict[int, list[int]] = {}
+    for i in up:
+        places.setdefault(_turning(evidence, i, down).index, []).append(i)
+    for members in places.values():
+        site = _turning(evidence, members[0], down)
+        names = _names(evidence, members)
+        merge = tape.operations[evidence.params[members[0]].updates[-1].merges[-1][0]].where
+        related = [] if merge is site else [(statement_of(merge), "call-site", "added here")]
+        yield _finding(
+            evidence, members, Place(site.file, site.span),
+            f"the update of {names} goes up the cost instead of down",
+            "subtract the gradient" if merge is site else "turn the sign", related,
+        )  # fmt: skip
+
+
+def _turning(evidence: StepEvidence, index: int, down: list[int]) -> Site:
+    """Return where the way from a gradient to its update turns, compared with the others'."""
+    tape, parameter = evidence.tape, evidence.params[index]
+    merge = tape.operations[parameter.updates[-1].merges[-1][0]].where
+    mine = _signs(evidence, index)
+    others = [_signs(evidence, j) for j in down]
+    other = max(others, key=lambda signs: _agreement(mine, signs), default=[])
+    for k in range(len(mine)):
+        before = other[k] if k < len(other) else mine[k - 1] if k else mine[k]
+        if mine[k] != before:
+            if k == 0:
+                return merge
+            made = tape.producer(parameter.levels[k - 1].nodes[0])
+            return merge if made is None else made.where
+    return merge
+
+
+def _signs(evidence: StepEvidence, index: int) -> list[float]:
+    """Return the signs of the way down to the last level that is a multiple of the gradient."""
+    assert evidence.fit is not None
+    levels: list[Level] = evidence.params[index].levels
+    last = max((level for level, _, _ in evidence.fit.matches[index].scales), default=0)
+    return [level.sign for level in levels[: max(last, 0) + 1]]
+
+
+def _agreement(one: list[float], two: list[float]) -> int:
+    """Return how far two ways run alike."""
+    same = 0
+    for a, b in zip(one, two, strict=False):
+        if a != b:
+            break
+        same += 1
+    return same
+
+
+# ---- all of them -------------------------------------------------------------------------------
+
+
+def _all(evidence: StepEvidence, members: list[int], *, rises: bool) -> Finding:
+    """Report one wrong sign behind all updates."""
+    tape = evidence.tape
+    merges: dict[int, Site] = {}
+    for i in members:
+        site = tape.operations[evidence.params[i].updates[-1].merges[-1][0]].where
+        merges.setdefault(site.index, site)
+    sites = list(merges.values())
+    way = "up" if rises else "down"
+    called = _called(evidence)
+    join = _error_term(evidence)
+    if join is None or (len(sites) == 1 and _is_gradient(evidence)):
+        # The gradient itself is right: it is the one update that takes it the wrong way.
+        names = _names(evidence, members)
+        return _finding(
+            evidence, members, Place(sites[0].file, sites[0].span),
+            f"the update of {names} goes {way} {called} instead of {'down' if rises else 'up'}",
+            "subtract the gradient" if rises else "add the gradient",
+            [(statement_of(s), "call-site", "updated here") for s in sites[1:]],
+        )  # fmt: skip
+    place = statement_of(join)
+    return _finding(
+        evidence, members, place,
+        f"all updates go {way} {called}: the sign of the error term is the wrong one for them",
+        f"turn the sign of `{join.text}`, or of every update",
+        [(statement_of(s), "call-site", "updated here") for s in sites],
+        cause="wrong-sign",
+    )  # fmt: skip
+
+
+def _is_gradient(evidence: StepEvidence) -> bool:
+    """Whether the author computes the gradient of a cost, not its negative.
+
+    Of a likelihood, where the program has one and its gradients are those of a cost of ours.
+    """
+    fit = evidence.fit
+    assert fit is not None
+    texts = {site.file.path: site.file.text for site in SITES}.values()
+    grows = any(re.search(r"(?<!neg.)log.?likelihood", text, re.I) for text in texts)
+    return (fit.scale < 0) if fit.hypothesis.registered and grows else fit.scale > 0
+
+
+def _called(evidence: StepEvidence) -> str:
+    assert evidence.fit is not None
+    hypothesis = evidence.fit.hypothesis
+    return f"the {hypothesis.title}" if hypothesis.registered else f"`{hypothesis.title}`"
+
+
+def _error_term(evidence: StepEvidence) -> Site | None:
+    """Return the difference of output and labels from which the gradients are computed."""
+    tape = evidence.tape
+    assert evidence.fit is not None
+    forward = tape.ancestors([evidence.fit.hypothesis.node])
+    deltas = [d for p in evidence.params for u in p.updates for _, d in u.merges]
+    feeding = tape.ancestors(deltas)
+    joins = output_joins(tape, evidence.params, limit=50)
+    pairs = {(j.output, j.labels) for j in joins if j.output in forward}
+    for operation in tape.operations:
+        meets = {operation.inputs, operation.inputs[::-1]} & pairs
+        if meets and operation.function in SUBTRACT and operation.out in feeding:
+            return operation.where
+    numbers = {j.operation for j in joins if j.labels is None and j.output in forward}
+    return next(
+        (o.where for o in (tape.operations[i] for i in sorted(numbers)) if o.out in feeding), None
+    )
+
+
+def _names(evidence: StepEvidence, members: list[int]) -> str:
+    params: list[Parameter] = [evidence.params[i] for i in members]
+    return ", ".join(f"`{p.name}`" for p in params[:4]) + (" …" if len(params) > 4 else "")
+
+
+def _finding(
+    evidence: StepEvidence, members: list[int], place: Place, title: str, message: str,
+    related: list[tuple[Place, str, str]], *, cause: str = "update-direction",
+) -> Finding:  # fmt: skip
+    return Finding(
+        code="BP104", cause=cause, severity="error", title=title, message=message,
+        file=place.file.path, span=place.span, expression=place.text,
+        evidence={
+            "parameters": [evidence.params[i].name for i in members], "step": evidence.step,
+        },
+        related=tuple(
+            Related(p.span, role, p.text, p.file.path, label)
+            for p, role, label in related if p.span != place.span
+        ),
+        confidence="proven",
+    )  # fmt: skip

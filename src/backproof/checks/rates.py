@@ -1,0 +1,215 @@
+"""A step that differs from the others by a size or by the shared learning rate (BP102).
+
+Learning rates of one's own are legal: `lr_b = 10 * lr`, a literal. It is none where the update has
+no number of its own: it lacks `len(batch)` or the rate that the others have, or has it twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.places import statement_of
+from backproof.finding import Finding, Related
+from backproof.roles import Parameter
+from backproof.trace.site import Site
+from backproof.trace.tape import Ref, Tape
+from backproof.updates import DIVIDE, MULTIPLY, NEGATE, dependence, keeps
+
+#: Rates that differ by less than this are equal.
+EQUAL = 1e-6
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast one parameter follows its gradient: ``Δ = rate · gradient``, and from what numbers.
+
+    `floats` are the objects of the floats in the factor, `sizes` its integers that no literal
+    gives.
+    """
+
+    index: int
+    rate: float
+    floats: dict[int, float] = field(default_factory=dict)
+    sizes: set[int] = field(default_factory=set)
+    literal: bool = False
+
+
+class Rates:
+    """Fed with every judged step of a run, asked for findings at its end."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[Finding, int]] = {}
+        self.steps = 0
+
+    def look(self, evidence: StepEvidence) -> None:
+        """Compare the paces of a judged step."""
+        self.steps += 1
+        for name, finding in odd(evidence):
+            _, count = self.found.get(name, (finding, 0))
+            self.found[name] = (finding, count + 1)
+
+    def findings(self) -> Iterator[Finding]:
+        """Say which steps have another size than the rest, wherever they were compared."""
+        together: dict[tuple[str, int, str], list[Finding]] = {}
+        for finding, count in self.found.values():
+            if count >= min(2, self.steps):
+                key = (finding.file, finding.span.line, finding.message)
+                together.setdefault(key, []).append(finding)
+        for members in together.values():
+            names = [str(n) for f in members for n in f.evidence["parameters"]]
+            shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
+            one = f"`{names[0]}`"
+            title = members[0].title.replace(one, shown, 1)
+            evidence = {**members[0].evidence, "parameters": names}
+            yield replace(members[0], title=title, evidence=evidence)
+
+
+def odd(evidence: StepEvidence) -> Iterator[tuple[str, Finding]]:
+    """Yield the parameters of a step whose pace a lost or doubled factor explains."""
+    fit = evidence.fit
+    if fit is None or fit.wrong or len(fit.chosen) < 2:
+        return
+    olds = dict.fromkeys((n for p in evidence.params for n in p.old), 1)
+    depends = dependence(evidence.tape, olds, 0, len(evidence.tape.operations))
+    paces = [p for i in fit.chosen if (p := pace(evidence, i, depends)) is not None]
+    groups: list[list[Pace]] = []
+    for each in sorted(paces, key=lambda p: abs(p.rate)):
+        if groups and abs(each.rate / groups[-1][0].rate - 1) < EQUAL:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    if len(groups) < 2:
+        return
+    # Most are right; where it is one against one, the slow one: it is a division that is forgotten.
+    usual = max(groups, key=len)
+    for group in groups:
+        for each in group if group is not usual else ():
+            reason = explanation(each, usual[0])
+            if reason:
+                yield _report(evidence, each, usual[0], reason)
+
+
+def explanation(one: Pace, other: Pace) -> str:
+    """Say which factor makes the difference, '' where it is a rate of its own."""
+    if one.literal or set(one.floats) - set(other.floats) or one.rate * other.rate <= 0:
+        return ""
+    ratio = abs(one.rate / other.rate)
+    for size in sorted(other.sizes - one.sizes):
+        if abs(ratio / size - 1) < EQUAL:
+            return f"it lacks the division by {size} that the others have"
+        if abs(ratio * size - 1) < EQUAL:
+            return f"it lacks the factor {size} that the others have"
+    for size in sorted(one.sizes - other.sizes):
+        if abs(ratio * size - 1) < EQUAL:
+            return f"it is divided by {size}, the others are not"
+        if abs(ratio / size - 1) < EQUAL:
+            return f"it is multiplied by {size}, the others are not"
+    for key, value in other.floats.items():
+        if key not in one.floats and abs(ratio * abs(value) - 1) < EQUAL:
+            return f"it lacks the factor {value:g} that the others have"
+        if key in one.floats and abs(ratio / abs(value) - 1) < EQUAL and abs(value) != 1:
+            return f"it has the factor {value:g} twice, the others once"
+    return ""
+
+
+def pace(evidence: StepEvidence, index: int, depends: dict[int, int]) -> Pace | None:
+    """Return how fast a parameter follows its gradient; None where that is not one factor."""
+    assert evidence.fit is not None
+    parameter = evidence.params[index]
+    level, scale, _ = evidence.fit.chosen[index]
+    if level < 0 or level >= len(parameter.levels):
+        return None
+    factor = parameter.levels[level].factor
+    if factor is None or not np.isfinite(factor * scale) or not factor * scale:
+        return None
+    found = Pace(index, factor * scale)
+    _gather(evidence.tape, parameter, found, depends)
+    return found
+
+
+def _gather(tape: Tape, parameter: Parameter, found: Pace, depends: dict[int, int]) -> None:
+    """Collect the numbers of which a parameter's factor is made."""
+    for level in parameter.levels:
+        operation = tape.producer(level.nodes[0])
+        if operation is None or level.factor is None:
+            break
+        below = {n for other in parameter.levels for n in other.nodes}
+        function = operation.function
+        if keeps(operation) or not _is_scaling(function):
+            continue
+        for argument in operation.args:
+            if type(argument) is Ref and (argument.node in below or argument.node in depends):
+                continue
+            _numbers(tape, argument, operation.where, found)
+
+
+def _is_scaling(function: Any) -> bool:
+    try:
+        return function in MULTIPLY or function in DIVIDE or function in NEGATE
+    except TypeError:
+        return False
+
+
+def _numbers(tape: Tape, value: Any, where: Site, found: Pace, depth: int = 6) -> None:
+    """Collect the leaves of a scalar factor."""
+    if type(value) is not Ref:
+        counts = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if counts and abs(int(value)) > 1:
+            found.sizes.add(abs(int(value)))
+            found.literal = found.literal or _is_written(value, where)
+        return
+    obj = tape.nodes[value.node].obj
+    if np.size(obj) != 1 or depth == 0:
+        return
+    operation = tape.producer(value.node)
+    if operation is None:
+        number = float(np.asarray(obj).reshape(-1)[0])
+        if number == round(number) and abs(number) > 1:
+            found.sizes.add(abs(int(number)))
+        found.floats[id(obj)] = number
+        found.literal = found.literal or (type(obj) is float and _is_written(obj, where))
+        return
+    for argument in operation.args:
+        _numbers(tape, argument, operation.where, found, depth - 1)
+
+
+def _is_written(number: Any, where: Site) -> bool:
+    """Whether a number stands in the expression itself."""
+    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?:[eE][+-]?\d+)?", where.text)
+    return any(float(t) == abs(float(number)) for t in texts)
+
+
+def _report(evidence: StepEvidence, one: Pace, other: Pace, reason: str) -> tuple[str, Finding]:
+    tape = evidence.tape
+    parameter, beside = evidence.params[one.index], evidence.params[other.index]
+    site = tape.operations[parameter.updates[-1].merges[-1][0]].where
+    merge = tape.operations[beside.updates[-1].merges[-1][0]].where
+    place, near = statement_of(site), statement_of(merge)
+    ratio = abs(one.rate / other.rate)
+    return parameter.name, Finding(
+        code="BP102",
+        cause="missing-factor" if "lacks" in reason else "extra-factor",
+        severity="error",
+        title=f"the step of `{parameter.name}` is {ratio:.4g} times that of the others: {reason}",
+        message=f"scale it as the update of `{beside.name}` does",
+        file=place.file.path,
+        span=place.span,
+        expression=place.text,
+        evidence={
+            "parameters": [parameter.name], "ratio": ratio, "rate": abs(one.rate),
+            "rate_of_the_others": abs(other.rate), "step": evidence.step,
+        },
+        related=(Related(near.span, "definition", near.text, near.file.path, "for comparison"),)
+        if near.span != place.span else (),
+        confidence="proven",
+        notes=(
+            f"{parameter.name}: moves by {abs(one.rate):.4g} of its gradient, {beside.name} by "
+            f"{abs(other.rate):.4g} of its own",
+        ),
+    )  # fmt: skip

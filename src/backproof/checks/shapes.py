@@ -1,0 +1,113 @@
+"""Outputs and labels of the same samples that broadcast to a square: (n, 1) against (n,), BP108."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence
+from backproof.finding import Finding
+from backproof.roles import Parameter
+from backproof.trace.appended import is_appended
+from backproof.trace.tape import Operation, Tape
+from backproof.updates import SUBTRACT, dependence, keeps
+
+#: Signs in an expression that its author wants every pair: ``p[:, None] - y[None, :]``.
+MEANT = re.compile(r"None|newaxis|expand_dims|reshape|outer|keepdims|atleast")
+
+
+class Shapes:
+    """Fed with every judged step of a run, asked for findings at its end."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, Finding] = {}
+
+    def look(self, evidence: StepEvidence) -> None:
+        """Look for outputs and labels that met in a square."""
+        for operation, severity in squares(evidence.tape, evidence.params):
+            if operation.site not in self.found:
+                self.found[operation.site] = _finding(evidence, operation, severity == "warning")
+
+    def findings(self) -> Iterator[Finding]:
+        """Say where outputs and labels met; labels that were made square, only once."""
+        unsure = [f for f in self.found.values() if f.severity == "warning"]
+        yield from (f for f in self.found.values() if f.severity == "error")
+        yield from sorted(unsure, key=lambda f: f.span.line)[:1]
+
+
+def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, str]]:
+    """Yield the differences of output and labels that are squares, and how sure that is."""
+    bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    news = [n for p in params for n in p.new]
+    candidates = []
+    for operation in tape.operations:
+        if operation.function not in SUBTRACT or is_appended(operation):
+            continue
+        if len(operation.inputs) != 2 or MEANT.search(operation.where.text):
+            continue
+        output, labels = sorted(operation.inputs, key=lambda n: not depends.get(n))
+        if not depends.get(output) or depends.get(labels) or _is_parameter(tape, output, bits):
+            continue
+        shapes = {np.shape(tape.nodes[n].obj) for n in (output, labels)}
+        n = np.size(tape.nodes[output].obj)
+        if n > 1 and np.shape(tape.nodes[operation.out].obj) == (n, n):
+            if shapes in ({(n,), (n, 1)}, {(1, n), (n, 1)}):
+                candidates.append((operation, "error"))
+            elif shapes == {(n,), (n, n)} and tape.nodes[labels].operation is None and n > 2:
+                candidates.append((operation, "warning"))
+    if not candidates:
+        return
+    full = max(depends.get(o.inputs[0], 0) | depends.get(o.inputs[1], 0) for o, _ in candidates)
+    feeding = tape.ancestors(news)
+    for operation, severity in candidates:
+        mask = depends[operation.out]
+        used = operation.out in feeding or _ends_in_scalar(tape, operation.out)
+        if mask == full and mask.bit_count() * 2 >= len(bits) and used:
+            yield operation, severity
+
+
+def _is_parameter(tape: Tape, node: int, bits: dict[int, int]) -> bool:
+    """Whether a value is a parameter in some layout: centres, from which data is subtracted."""
+    while node not in bits:
+        made = tape.producer(node)
+        if made is None or not made.inputs or not (keeps(made) or len(made.inputs) == 1):
+            return False
+        node = made.inputs[0]
+    return True
+
+
+def _ends_in_scalar(tape: Tape, node: int) -> bool:
+    """Whether some number is computed of a value."""
+    return any(np.size(tape.nodes[n].obj) == 1 for n in tape.reach([node]))
+
+
+def _finding(evidence: StepEvidence, operation: Operation, unsure: bool) -> Finding:
+    tape, where = evidence.tape, operation.where
+    one, two = (np.shape(tape.nodes[n].obj) for n in operation.inputs)
+    shape = np.shape(tape.nodes[operation.out].obj)
+    n = shape[0]
+    finding = Finding(
+        code="BP108",
+        cause="broadcast",
+        severity="error",
+        title=f"shapes {one} and {two} broadcast to {shape}: every output meets every label",
+        message=f"give both the same shape, ({n},) or ({n}, 1)",
+        file=where.file.path,
+        span=where.span,
+        expression=where.text,
+        evidence={"shapes": [list(one), list(two)], "result": list(shape), "step": evidence.step},
+        confidence="proven",
+        notes=(f"{n} outputs and {n} labels give {n * n} differences, where {n} are meant",),
+        label=f"{shape}",
+    )
+    if unsure:
+        return replace(
+            finding, severity="warning", confidence="likely",
+            title=f"labels of shape {two if len(two) == 2 else one} meet {n} outputs",
+            notes=(f"{n} labels are meant: a column met a row where the labels were made",),
+        )  # fmt: skip
+    return finding
