@@ -17,7 +17,7 @@ from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import ADD, MULTIPLY, SUBTRACT, dependence, keeps
+from backproof.updates import ADD, MULTIPLY, SUBTRACT, Carries, dependence, keeps
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
@@ -91,6 +91,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     reach_new = _dependence_after(tape, bits_new)
     feeding = tape.ancestors(new)
     shared = {n for n in feeding if reach_old.get(n)} - set(bits) - new
+    carries = Carries(tape, 0, len(tape.operations))
     read = data_read(tape, feeding, set(bits) | new)
     found: list[tuple[int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
@@ -100,6 +101,8 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if is_appended(operation):
             continue
         if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+            continue
+        if out in carries.merged and _moves(tape, carries, out):
             continue
         after = reach_new.get(out, 0)
         mask = after or reach_old.get(out, 0)
@@ -131,6 +134,15 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if len(chosen) >= limit:
             break
     return chosen + sums
+
+
+def _moves(tape: Tape, carries: Carries, node: int) -> bool:
+    """Whether a scalar is an old value moved by what depends on it: no total, but a parameter."""
+    return any(
+        source in tape.ancestors([delta])
+        for source in carries.carry[node]
+        for _, delta in carries.merges(node, source)
+    )
 
 
 def is_terminal(tape: Tape, node: int) -> bool:

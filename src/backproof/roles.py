@@ -194,7 +194,7 @@ class Descent:
     ) -> tuple[int, float | None, bool] | None:
         """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
         a, b = operation.args
-        if any(self._still_holds(value) for value in (a, b)):
+        if self._still_holds(a, b) or self._still_holds(b, a):
             return None
         parts = []
         for position, value in enumerate((a, b)):
@@ -230,11 +230,15 @@ class Descent:
             node = scaled[0]
         return False
 
-    def _still_holds(self, value: Any) -> bool:
-        """Whether a value holds all of what an earlier step left: no momentum, not reset."""
+    def _still_holds(self, value: Any, other: Any) -> bool:
+        """Whether a value holds all of what an earlier step left: no momentum, not reset.
+
+        In ``m + (1 − β)·(g − m)`` the other summand takes a part of it away.
+        """
+        taken = self.tape.ancestors([other.node]) if type(other) is Ref else set()
         for source, factor in self.carries.of(value).items():
             leaf = self.tape.nodes[source]
-            if factor == 1.0 and source != self.old and leaf.operation is None:
+            if source not in taken and factor == 1.0 and source != self.old and leaf.operation is None:
                 if np.any(np.asarray(self.tape.value(source))):
                     return True
         return False

@@ -309,7 +309,9 @@ class Verdict:
             # One slip that explains all that is wrong is likelier than several.
             found = search.best(search.in_order(), wrong)
             if found is not None and set(found.repaired) >= set(wrong):
-                self._add(evidence, from_edit(search, found), wrong, ())
+                operations = search.groups.get(found.site.index, ())
+                outs = tuple(operation.index for operation in operations)
+                self._add(evidence, from_edit(search, found), wrong, outs)
                 return
         blame = Blame(evidence)
         search = StepSearch(evidence, evidence.fit, patience=SEARCH)

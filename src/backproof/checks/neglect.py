@@ -218,10 +218,13 @@ class Step:
         if not rates or not gone:
             return
         carries = Carries(self.tape, 0, len(self.tape.operations))
+        moving = self.tape.reach(n for p in self.evidence.params for n in p.old)
         for operation in self.tape.operations:
             where = operation.where
             if operation.out in carries.merged or operation.out in self.forward:
                 continue
+            if operation.out not in moving:
+                continue  # a step depends on the parameters; a rate does not
             value = self.run.env[operation.out]
             if not is_differentiable(value):
                 continue
