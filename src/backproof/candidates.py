@@ -28,9 +28,10 @@ class Candidate:
 def repeated_updates(
     log: Sequence[Event], bounds: tuple[int, int, int]
 ) -> tuple[Tape, list[Update]]:
-    """Return the tape and the updates of two iterations, ``log[first:second]`` and ``log[second:end]``.
+    """Return the tape and the updates of two iterations.
 
-    Only those of values that go from the one to the other.
+    These are ``log[first:second]`` and ``log[second:end]``; of the updates, only those of values
+    that go from the one to the other.
     """
     first, _, end = bounds
     tape = build(log, first, end, bounds)

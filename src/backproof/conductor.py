@@ -171,7 +171,8 @@ class Conductor:
 
     def finish(self, recorder: Recorder) -> None:
         """The program is over: judge what is still open."""
-        if self.site is None:
+        searching = self.site is None
+        if searching:
             for loop in reversed(recorder.loops):
                 if loop.count >= 2:
                     loop.starts.append(len(recorder.log))
@@ -199,9 +200,9 @@ class Conductor:
         self._begun[loop.site] += 1
         del loop.starts[:-3]
         waiting = self.candidate
-        if waiting is not None and loop.site == waiting.site and loop.count == 2:
-            if len(waiting.later) < MOST_ENTRIES:
-                waiting.later.append((loop.starts[-2], loop.starts[-1]))
+        entered = waiting is not None and loop.site == waiting.site and loop.count == 2
+        if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
+            waiting.later.append((loop.starts[-2], loop.starts[-1]))
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
             waiting = self.candidate

@@ -222,7 +222,8 @@ class Lookout:
                 self.finding = finding
             elif self.finding is None and not self._woken:
                 self._scan(_frames(raised.__traceback__))
-        if self.finding is None and self._woken:
+        asking = self.finding is None and bool(self._woken)
+        if asking:
             self._take(self._woken.pop().collect(PATIENCE))
             if self.finding is None and self._checkpoints:
                 older = self._checkpoints.pop()

@@ -20,7 +20,7 @@ from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, ascending, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.clock import Clock
-from backproof.finding import Finding, GradientReport, Related, Report
+from backproof.finding import Finding, GradientReport, Related, Report, Status
 from backproof.history import History
 from backproof.names import Names
 from backproof.options import RunOptions
@@ -388,6 +388,7 @@ class Verdict:
         findings = self._upheld()
         parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
+        status: Status
         if "wrong" in statuses:
             status = "wrong"
         else:

@@ -55,7 +55,7 @@ def judge_evaluation(
         return "the function does not use its argument"
     again = tape.last.get(id(evaluation.points[-1]))
     copied = None if again is None else tape.producer(again)
-    if copied is not None and again != point:
+    if again is not None and copied is not None and again != point:
         tape = as_one(tape, again, point, copied.event)
     cost = _node(tape, evaluation.cost)
     if cost is None:

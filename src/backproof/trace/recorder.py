@@ -187,7 +187,7 @@ class Recorder:
         builtins.__dict__["@bp.on"] = False
 
     def ask(self, question: Callable[..., Any], *about: Any) -> Any:
-        """Ask the policy; where it fails, the program goes on without us, and the report says so."""
+        """Ask the policy; if it fails, the program goes on without us, and the report says so."""
         try:
             return question(self, *about)
         except Exception as error:
@@ -410,7 +410,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
         return Target(site, x) if type(x) in ARRAYS else x
 
     class Shaped:
-        """Stands for an array in ``x.shape = shape``: the same memory, from now on in a new shape."""
+        """Stands for an array in ``x.shape = shape``: the same memory, from now on reshaped."""
 
         __slots__ = ("array", "site")
 
@@ -604,7 +604,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
 
     def mutate(site: int, f: Any, function: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
-            array = args[0] if args else None
+            array: Any = args[0] if args else None
             if type(array) not in ARRAYS:
                 return f(*args, **kwargs)
             old = array.copy()
@@ -640,7 +640,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     def consume(site: int, f: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
             if len(args) == 1 or f is sum:
-                first = args[0] if args else ()
+                first: Any = args[0] if args else ()
                 if type(first) in ARRAYS and first.ndim and f is not sum:
                     args = (list(rows(site, first)), *args[1:])
                 elif hasattr(first, "__next__"):
@@ -748,7 +748,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
                 recorder.ask(recorder.policy.loop_end, instance)
                 return
 
-    def walk(site: int, x: Any) -> Iterator[Any]:
+    def steps_of(site: int, x: Any) -> Iterator[Any]:
         return steps(site, iter(x))
 
     def steps(site: int, items: Iterator[Any]) -> Iterator[Any]:
@@ -758,7 +758,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
             yield item
         loop_end(site)
 
-    hooks["@bp.walk"] = walk
+    hooks["@bp.walk"] = steps_of
     hooks["@bp.loop"] = loop
     hooks["@bp.iteration"] = iteration
     hooks["@bp.loop_end"] = loop_end
