@@ -15,7 +15,9 @@ from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.lookout import Lookout
 from backproof.names import Names
-from backproof.trace.recorder import Event, LoopInstance, Recorder
+from backproof.trace.event import Event
+from backproof.trace.loops import LoopInstance
+from backproof.trace.recorder import Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates, turns

@@ -19,8 +19,8 @@ from backproof.checks.raised import explain_exception
 from backproof.finding import Finding
 from backproof.trace.alive import is_sound, namespaces_of, stack, unsound
 from backproof.trace.checkpoint import Awake, Checkpoint, fork_checkpoint, obstacle
+from backproof.trace.event import Event
 from backproof.trace.imports import is_testing
-from backproof.trace.recorder import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates

@@ -24,7 +24,7 @@ from backproof.finding import Finding, GradientReport, Related, Report, Status
 from backproof.history import History
 from backproof.names import Names
 from backproof.options import RunOptions
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Tape
 from backproof.updates import Update

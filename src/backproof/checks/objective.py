@@ -20,9 +20,9 @@ from backproof.hypotheses import Hypothesis
 from backproof.names import Names
 from backproof.trace import primitives
 from backproof.trace.appended import append, site_like
+from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation
 from backproof.trace.primitives import strided_view
-from backproof.trace.recorder import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape, build, map_refs
 from backproof.updates import keeps

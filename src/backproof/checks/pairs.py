@@ -19,7 +19,7 @@ from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.hypotheses import Hypothesis
 from backproof.names import Names
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 

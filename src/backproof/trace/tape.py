@@ -17,17 +17,8 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.event import ARRAYS, CALL, FLOW, OPAQUE, RESHAPED, SOURCE, TRACKED, Event
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import (
-    ARRAYS,
-    CALL,
-    FLOW,
-    OPAQUE,
-    RESHAPED,
-    SOURCE,
-    TRACKED,
-    Event,
-)
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
