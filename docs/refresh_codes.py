@@ -11,9 +11,9 @@ PAGE = Path(__file__).with_name("codes.md")
 HEAD = """\
 # Codes
 
-Every finding has one of these codes. `backproof explain BP101` prints the page of one. `--select` and
-`--ignore` take codes or families (`BP1`), and a comment on the line of a finding takes it out of the
-report: `# backproof: ignore[BP101]`, or `# backproof: ignore` for all.
+Every finding has one of these codes. `backproof explain BP101` prints the page of one. `--select`
+and `--ignore` take codes or families (`BP1`), and a comment on the line of a finding takes it out
+of the report: `# backproof: ignore[BP101]`, or `# backproof: ignore` for all.
 
 The severity is the usual one: a finding may be milder where the evidence is weaker, or where a
 wrong gradient explains it.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backproof.trace.recorder import TRACKED, Event, LoopInstance
+from backproof.trace.event import TRACKED, Event
+from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build
 from backproof.updates import Carries, Update, chained, find_updates, is_shared, read_in
 
@@ -28,9 +29,10 @@ class Candidate:
 def repeated_updates(
     log: Sequence[Event], bounds: tuple[int, int, int]
 ) -> tuple[Tape, list[Update]]:
-    """Return the tape and the updates of two iterations, ``log[first:second]`` and ``log[second:end]``.
+    """Return the tape and the updates of two iterations.
 
-    Only those of values that go from the one to the other.
+    These are ``log[first:second]`` and ``log[second:end]``; of the updates, only those of values
+    that go from the one to the other.
     """
     first, _, end = bounds
     tape = build(log, first, end, bounds)

@@ -15,7 +15,9 @@ from backproof.candidates import Candidate, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.lookout import Lookout
 from backproof.names import Names
-from backproof.trace.recorder import Event, LoopInstance, Recorder
+from backproof.trace.event import Event
+from backproof.trace.loops import LoopInstance
+from backproof.trace.recorder import Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates, turns
@@ -171,7 +173,8 @@ class Conductor:
 
     def finish(self, recorder: Recorder) -> None:
         """The program is over: judge what is still open."""
-        if self.site is None:
+        searching = self.site is None
+        if searching:
             for loop in reversed(recorder.loops):
                 if loop.count >= 2:
                     loop.starts.append(len(recorder.log))
@@ -199,9 +202,9 @@ class Conductor:
         self._begun[loop.site] += 1
         del loop.starts[:-3]
         waiting = self.candidate
-        if waiting is not None and loop.site == waiting.site and loop.count == 2:
-            if len(waiting.later) < MOST_ENTRIES:
-                waiting.later.append((loop.starts[-2], loop.starts[-1]))
+        entered = waiting is not None and loop.site == waiting.site and loop.count == 2
+        if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
+            waiting.later.append((loop.starts[-2], loop.starts[-1]))
         if len(loop.starts) == 3:
             self._attempt(recorder, loop)
             waiting = self.candidate

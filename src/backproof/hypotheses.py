@@ -175,9 +175,10 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
             while (made := tape.producer(leaf)) is not None and made.function in VIEWS:
                 leaf = made.inputs[0]
             obj = tape.nodes[leaf].obj
-            if tape.nodes[leaf].operation is None and leaf not in params and np.ndim(obj):
-                if operation.function not in VIEWS and is_differentiable(obj):
-                    found.add((leaf, np.shape(tape.nodes[node].obj)))
+            if tape.nodes[leaf].operation is not None or leaf in params or not np.ndim(obj):
+                continue
+            if operation.function not in VIEWS and is_differentiable(obj):
+                found.add((leaf, np.shape(tape.nodes[node].obj)))
     return found
 
 
@@ -221,7 +222,7 @@ def _title(operation: Operation) -> str:
     return where.text
 
 
-# ---- outputs, labels and registered costs ---------------------------------------------------------
+# ---- outputs, labels and registered costs ------------------------------------------------------
 
 
 def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
@@ -270,7 +271,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
 
 
 def _compares(tape: Tape, operation: Operation, value: int) -> bool:
-    """Whether an operation of single numbers is one of output and label: no rate times a gradient."""
+    """Whether an operation of single numbers joins output and label: no rate times a gradient."""
     if operation.function in SUBTRACT:
         return True
     made = tape.producer(value)

@@ -19,8 +19,8 @@ from backproof.checks.raised import explain_exception
 from backproof.finding import Finding
 from backproof.trace.alive import is_sound, namespaces_of, stack, unsound
 from backproof.trace.checkpoint import Awake, Checkpoint, fork_checkpoint, obstacle
+from backproof.trace.event import Event
 from backproof.trace.imports import is_testing
-from backproof.trace.recorder import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, find_updates
@@ -222,7 +222,8 @@ class Lookout:
                 self.finding = finding
             elif self.finding is None and not self._woken:
                 self._scan(_frames(raised.__traceback__))
-        if self.finding is None and self._woken:
+        asking = self.finding is None and bool(self._woken)
+        if asking:
             self._take(self._woken.pop().collect(PATIENCE))
             if self.finding is None and self._checkpoints:
                 older = self._checkpoints.pop()

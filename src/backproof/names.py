@@ -1,4 +1,4 @@
-"""What the user calls a value: paths such as ``self.W[1]`` found by walking the program's objects."""
+"""What the user calls a value: ``self.W[1]``, found by walking the program's objects."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ class Names:
         row, _ = self.parents.get(id(obj), (0, ""))
         matrix, _ = self.parents.get(row, (0, ""))
         rows = self._objects.get(matrix)
-        if type(rows) is list and all(type(r) is list for r in rows):
-            if len({len(r) for r in rows}) == 1 and not any(type(x) is list for x in rows[0]):
-                return matrix
-        holder = self._objects.get(row)
-        if type(rows) is list and type(holder) is not list and type(holder) is not dict:
-            return matrix  # objects of one number each, in a list of their own
-        return row
+        if type(rows) is not list:
+            return row
+        if all(type(r) is list for r in rows):
+            one_length = len({len(r) for r in rows}) == 1
+            return matrix if one_length and not any(type(x) is list for x in rows[0]) else row
+        # Objects of one number each, in a list of their own, count as one.
+        return row if type(self._objects.get(row)) in (list, dict) else matrix
 
     def of(self, tape: Tape, updates: Sequence[Update]) -> str:
         """Name a parameter: the text of its assignment, or its path where a loop updates many."""
@@ -116,7 +116,7 @@ class Names:
                 text = where.text.partition("=")[0].rstrip("+-*/ ")
         path = self.path(tape.nodes[first.new].obj)
         if len(updates) > 1:
-            holder, holder_path = self.parents.get(id(tape.nodes[first.new].obj), (0, ""))
+            _, holder_path = self.parents.get(id(tape.nodes[first.new].obj), (0, ""))
             names = {self.parents.get(id(tape.nodes[u.new].obj), (0, ""))[1] for u in updates}
             if len(names) == 1 and holder_path:
                 return holder_path

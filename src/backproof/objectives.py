@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from backproof.checks.objective import judge_evaluation
 from backproof.conductor import JUDGING_BUDGET, Conductor, StopRun
 from backproof.options import RunOptions
+from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers
-from backproof.trace.recorder import Event, Recorder
+from backproof.trace.recorder import Recorder
 from backproof.verdict import Verdict
 
 

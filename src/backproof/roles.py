@@ -101,15 +101,15 @@ class Descent:
         """Return the levels beneath one merge ``old ± δ``, outermost first."""
         index, node = merge
         operation = self.tape.operations[index]
-        factor = 1.0
+        factor: float | None = 1.0
+        sign = 1.0
         if operation.function in SUBTRACT or (
             len(operation.args) > 2 and operation.args[0] is np.subtract
         ):
             first = operation.args[0]
             if not (type(first) is Ref and first.node == node):
-                factor = -1.0
+                factor = sign = -1.0
         deep = rated = False
-        sign = factor
         found = [Level((node,), factor, deep, sign)]
         keys: tuple[Any, ...] = ()
         while len(found) < 30:
@@ -194,7 +194,7 @@ class Descent:
     ) -> tuple[int, float | None, bool] | None:
         """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
         a, b = operation.args
-        if self._still_holds(a, b) or self._still_holds(b, a):
+        if self._still_holds(a, b) or (not subtracts and self._still_holds(b, a)):
             return None
         parts = []
         for position, value in enumerate((a, b)):
@@ -298,10 +298,11 @@ class Descent:
         if operation is None:
             return False
         for arg in operation.args:
-            if type(arg) is Ref and type(self.tape.nodes[arg.node].obj) is float:
-                if self.tape.producer(arg.node) is None:
+            if type(arg) is Ref:
+                given = self.tape.producer(arg.node) is None
+                if given and type(self.tape.nodes[arg.node].obj) is float:
                     return True
-            if type(arg) is float:
+            elif type(arg) is float:
                 return True
         return False
 
@@ -356,7 +357,7 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
             key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
         groups.setdefault(key, []).append(update)
     carries = Carries(tape, 0, len(tape.operations))
-    found = []
+    found: list[Parameter] = []
     for members in groups.values():
         parameter = Parameter(name.of(tape, members), tuple(members))
         same = sum(p.name.partition(" (")[0] == parameter.name for p in found)

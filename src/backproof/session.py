@@ -73,7 +73,7 @@ def run(
             lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])
         )
     recorder = Recorder(conductor)
-    recorder.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
+    recorder.kinds.optimisers = Objectives(conductor, verdict, options).optimisers(recorder)
     times: dict[str, float] = {}
 
     def ready() -> None:

@@ -296,7 +296,9 @@ def find_updates(
                 continue
             if keeps(operation) and not operation.mutates:
                 copies.setdefault(source, []).append(operation.out)
-            elif (later and latest.get(source) in later and operation.out not in later) or (sites and source in latest and _merges_elsewhere(carries, operation, sites)):
+            elif (later and latest.get(source) in later and operation.out not in later) or (
+                sites and source in latest and _merges_elsewhere(carries, operation, sites)
+            ):
                 continue
             else:
                 latest[source] = operation.out

@@ -21,11 +21,11 @@ from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, emptied, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.clock import Clock
-from backproof.finding import Finding, GradientReport, Related, Report
+from backproof.finding import Finding, GradientReport, Related, Report, Status
 from backproof.history import History
 from backproof.names import Names
 from backproof.options import RunOptions
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Tape
 from backproof.updates import Update
@@ -404,6 +404,7 @@ class Verdict:
         findings = self._upheld()
         parameters = tuple(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
+        status: Status
         if "wrong" in statuses:
             status = "wrong"
         else:

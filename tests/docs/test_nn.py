@@ -51,5 +51,5 @@ def test_page(workplace):
 
 def test_page_names_its_test():
     named = re.findall(r"`(tests/[\w/]+\.py)`", PAGE.read_text("utf-8"))
-    assert [PAGE.parents[1] / name for name in named][0] == Path(__file__)
+    assert PAGE.parents[1] / named[0] == Path(__file__)
     assert all((PAGE.parents[1] / name).exists() for name in named)

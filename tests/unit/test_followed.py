@@ -133,5 +133,5 @@ def test_gradients_are_verified(name: str, tmp_path: Path) -> None:
 def test_shuffling_is_a_store() -> None:
     recorder = Recorder()
     for generator in (np.random.default_rng(0), np.random.RandomState(0), np.random):
-        assert recorder.kind(generator.shuffle) == "shuffle"
-        assert recorder.kind(generator.permutation) == "draw"
+        assert recorder.kinds.of(generator.shuffle) == "shuffle"
+        assert recorder.kinds.of(generator.permutation) == "draw"

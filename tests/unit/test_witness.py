@@ -52,8 +52,8 @@ TABLE[np.tanh] = lambda args, kwargs, out, g, wanted, tie: [g * (1 + out * out)]
 BROKEN_TAPE = """
 import numpy as np
 from backproof.calculus.rules import TABLE
-from backproof.trace import tape
-emit = tape._Builder.emit
+from backproof.trace import build
+emit = build._Builder.emit
 class Frozen:
     def __init__(self, out): self.out = out.copy()
     def __call__(self, x): return self.out
@@ -64,7 +64,7 @@ def broken(self, site, function, args, kwargs, obj, **more):
         function = Frozen(obj)
         TABLE[function] = lambda args, kwargs, out, g, wanted, tie: [None]
     return emit(self, site, function, args, kwargs, obj, **more)
-tape._Builder.emit = broken
+build._Builder.emit = broken
 """
 DEAF = """
 from backproof.witness import Witness

@@ -1,4 +1,4 @@
-"""The derivatives of the operations that backproof itself puts on a tape: registered costs, sums."""
+"""The derivatives of what backproof itself puts on a tape: registered costs, sums."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def _cost(cost: RegisteredCost, args: tuple[Any, ...], g: Any, wanted: Sequence[
 
 def _total(args: tuple[Any, ...], g: Any, wanted: Sequence[Path]) -> Pulled:
     return [
-        as_cotangent(np.full(np.shape(args[path[0]]), float(g)), args[path[0]])  # type: ignore[index]
-        for path in wanted
+        as_cotangent(np.full(np.shape(args[path[0]]), float(g)), args[path[0]]) for path in wanted
     ]
 
 

@@ -18,8 +18,8 @@ from backproof.checks.dependence import Dependence, dependence
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
+from backproof.trace.event import SOURCE, Event
 from backproof.trace.primitives import owner_of
-from backproof.trace.recorder import SOURCE, Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Ref, Tape
 

@@ -1,4 +1,4 @@
-"""Finds out which cost is meant where no gradient is right under any: by what the backward pass makes.
+"""Finds out which cost is meant where no gradient is right under any: by the backward pass.
 
 Where `P - Y` is, up to a plausible factor, what the program's own cost gives for the logits, the
 backward pass is meant for this cost, however wrong all gradients are that come of it.

@@ -52,7 +52,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cotangents of one size: their forward nodes, whether each is only a part, directions, norms."""
+    """Cotangents of one size: forward nodes, whether each is only a part, directions, norms."""
 
     nodes: np.ndarray[Any, Any]
     part: np.ndarray[Any, Any]
@@ -230,10 +230,11 @@ class Blame:
             value = self._in_role(node, role)
             if value is not None:
                 known = edited.get(operation.index, operation)
-                args, kwargs = (
-                    map_refs(part, lambda ref, n=node, v=value: v if ref.node == n else ref)
-                    for part in (list(known.args), known.kwargs)
-                )
+
+                def meant(ref: Ref, node: int = node, value: Any = value) -> Any:
+                    return value if ref.node == node else ref
+
+                args, kwargs = (map_refs(part, meant) for part in (list(known.args), known.kwargs))
                 edited[operation.index] = replace(
                     known, args=tuple(args), kwargs=kwargs, nested=True
                 )
@@ -294,8 +295,14 @@ class Blame:
         suspects = [o for o in self.tape.operations if o.out in nodes]
         carrying: set[int] = set()
         for operation in suspects:
-            if any(n in carrying or (n in trusted and n not in self.forward and
-                   not self._is_constant(n)) for n in operation.inputs) or operation.index in self._starts:
+            if (
+                any(
+                    n in carrying
+                    or (n in trusted and n not in self.forward and not self._is_constant(n))
+                    for n in operation.inputs
+                )
+                or operation.index in self._starts
+            ):
                 carrying.add(operation.out)
         sound = {o.out for o in suspects if o.out in self.right and self._in_order(o)}
         tried: set[int] = set()
@@ -350,9 +357,9 @@ class Blame:
             if out in self.accounted and out not in self.right and out in self.feeding:
                 users = [self.tape.operations[i] for i in self.tape.users[out]]
                 users = [u for u in users if u.out in self.feeding]
-                if users and not any(u.function in SUMMING for u in users):
-                    if self._cotangent_of(run, out, part=True) is not None:
-                        self.doubted.add(out)  # a part, used as if it were all
+                summed = not users or any(u.function in SUMMING for u in users)
+                if not summed and self._cotangent_of(run, out, part=True) is not None:
+                    self.doubted.add(out)  # a part, used as if it were all
 
     def _check_sums(self, run: Run) -> None:
         """Doubt sums that serve as cotangents and are none, and the summands that do not belong.
@@ -437,9 +444,8 @@ class Blame:
                 best = best or fault
         for site, group in groups.items():
             truth = {node: value for node, (_, value) in group.items()}
-            indices = tuple(
-                sorted(self.tape.nodes[n].operation for n in truth)  # type: ignore[type-var]
-            )
+            makers = [self.tape.nodes[n].operation for n in truth]
+            indices = tuple(sorted(i for i in makers if i is not None))
             repaired = tuple(sorted({i for i, _ in group.values()}))
             if best is None or len(repaired) > len(best.repaired):
                 best = Fault(site, indices, truth, repaired, kind="gradient")
@@ -515,10 +521,10 @@ class Blame:
         if table is None:
             return None
         if np.size(value) == 1:
-            x = float(np.asarray(value).reshape(-1)[0]) / self.scale
-            signed = table.norms * table.units[:, 0]
-            near = np.flatnonzero((np.abs(signed - x) <= 1e-9 * abs(x)) & (table.part == part))
-            return (int(table.nodes[near[0]]), self.scale) if x and near.size else None
+            number = float(np.asarray(value).reshape(-1)[0]) / self.scale
+            gaps = np.abs(table.norms * table.units[:, 0] - number)
+            near = np.flatnonzero((gaps <= 1e-9 * abs(number)) & (table.part == part))
+            return (int(table.nodes[near[0]]), self.scale) if number and near.size else None
         best: tuple[int, float] | None = None
         distance = np.inf
         for x in (np.asarray(value, float).reshape(-1), *transposed(value)):
@@ -561,8 +567,9 @@ class Blame:
                 continue
             yield self._spread(operations, role, value)
             if len(operations) > 1 and role in meant:
+                node, s = meant[role]
                 for sense in (-1, 1):
-                    yield self._marched(operations, *meant[role], sense)
+                    yield self._marched(operations, node, s, sense)
 
     def _marched(
         self, operations: Sequence[Operation], node: int, s: float, sense: int

@@ -430,8 +430,10 @@ class Diagnoser:
         if operation is None or np.size(self.run.env[node]) == 1 < np.size(needed):
             return None  # a rate, or a number
         if node in self.blame.forward:
-            return self.finding("BP101", "wrong-derivative",
-                                f"`{self.text(node)}` is not the derivative that belongs here")  # fmt: skip
+            return self.finding(
+                "BP101", "wrong-derivative",
+                f"`{self.text(node)}` is not the derivative that belongs here",
+            )  # fmt: skip
         source = operation.where
         inside = source.file is where.file and where.span.contains(source.span)
         other = self._other_place(node, needed, known)
@@ -534,9 +536,9 @@ def _mentions(text: str, number: float) -> bool:
 def _operand_site(where: Site, used: str) -> Site | None:
     """The call among the operands of an expression that takes `used` as an argument."""
     for site in SITES:
-        if site.file is where.file and site.kind in ("call", "method"):
-            if where.span.contains(site.span) and used in site.operands:
-                return site
+        called = site.file is where.file and site.kind in ("call", "method")
+        if called and where.span.contains(site.span) and used in site.operands:
+            return site
     return None
 
 
@@ -560,7 +562,8 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     edit, cause = found.edit, found.edit.cause
     if edit.cause == "mutated-value":
         return Diagnosis(
-            "BP105", "mutated-value", found.site, f"`{edit.found}` was changed before it is read here",
+            "BP105", "mutated-value", found.site,
+            f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
     if cause in LOCAL_CAUSES and search.is_local(found.site.index) and found.site.kind == "binop":

@@ -21,7 +21,7 @@ from backproof.updates import ADD, DIVIDE, MULTIPLY, SUBTRACT
 
 MATRIX_PRODUCTS = {operator.matmul, np.matmul, np.dot}
 POWERS = {operator.pow, np.power}
-COMPARISONS = {
+COMPARISONS: dict[Any, tuple[Callable[..., Any], ...]] = {
     operator.gt: (operator.lt, operator.ge), operator.lt: (operator.gt, operator.le),
     operator.ge: (operator.le, operator.gt), operator.le: (operator.ge, operator.lt),
     np.greater: (np.less, np.greater_equal), np.less: (np.greater, np.less_equal),
@@ -153,9 +153,9 @@ def _operators(operation: Operation, scope: Scope) -> Iterator[Edit]:
                    computing(operator.add), 2.5)  # fmt: skip
         yield Edit("wrong-operand", f"`{text}` should be a difference", f"use `-` in `{text}`",
                    computing(operator.sub), 2.5)  # fmt: skip
-    for other in COMPARISONS.get(function, ()) if _hashable(function) else ():
+    for turned in COMPARISONS.get(function, ()) if _hashable(function) else ():
         yield Edit("wrong-derivative", f"the comparison `{text}` is the wrong way round",
-                   f"turn `{text}` round", computing(other), 1.8)  # fmt: skip
+                   f"turn `{text}` round", computing(turned), 1.8)  # fmt: skip
     if is_in(function, UNARY):
         for unary in UNARY:
             if unary is not function:
@@ -406,8 +406,10 @@ def _operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
                 cause = "mutated-value" if scope.is_version(arg.node, node) else "wrong-operand"
                 if used == right:
                     right = f"{right} of another layer or step"
-                yield Edit(cause, f"`{used}` stands where `{right}` is meant",
-                           f"use `{right}` in place of `{used}`", change, price, used, right)  # fmt: skip
+                yield Edit(
+                    cause, f"`{used}` stands where `{right}` is meant",
+                    f"use `{right}` in place of `{used}`", change, price, used, right,
+                )  # fmt: skip
 
 
 def _inserted(operation: Operation, scope: Scope) -> Iterator[Edit]:

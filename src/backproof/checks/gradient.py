@@ -108,8 +108,8 @@ def jittered(
             value = np.asarray(tape.value(n), dtype=float)
             spread = float(np.std(value)) if value.size > 1 else abs(float(value.reshape(-1)[0]))
             size = amplitude * (spread if spread > 1e-8 else 0.5)
-            moved = value + size * draws[n]
-            values[n] = float(moved) if type(tape.value(n)) is float else moved
+            changed = value + size * draws[n]
+            values[n] = float(changed) if type(tape.value(n)) is float else changed
             if isinstance(tape.value(n), np.matrix):
                 values[n] = np.asmatrix(values[n])
         if amplitude == 0.0:
@@ -177,9 +177,9 @@ def judge_step(
         hypothesis.held = held
         if late(started):
             break
-        if add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0:
-            if not any(f.wrong and f.chosen for f in fits):
-                break
+        full = add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0
+        if full and not any(f.wrong and f.chosen for f in fits):
+            break
     best = best_fit(fits)
     if not exact and (best is None or not is_full(best)):
         for fit in fits:
@@ -200,11 +200,11 @@ def judge_step(
             if add(fits, tape, run, hypothesis, params):
                 break
         best = best_fit(fits)
-    if not exact and (best is None or not is_full(best)):
-        if not any(fit.hypothesis.own for fit in fits):
-            for fit in fits:
-                accept_decay(fit, run)
-            best = best_fit(fits)
+    unsettled = not exact and (best is None or not is_full(best))
+    if unsettled and not any(fit.hypothesis.own for fit in fits):
+        for fit in fits:
+            accept_decay(fit, run)
+        best = best_fit(fits)
     if calm is None:
         best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:

@@ -19,8 +19,8 @@ from backproof.checks.places import Birthplaces, Place, place_of, statement_of
 from backproof.checks.raised import place_of_error, value_at
 from backproof.finding import Finding
 from backproof.trace import primitives
+from backproof.trace.event import OPAQUE, SOURCE, Event
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import OPAQUE, SOURCE, Event
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape, map_refs
 from backproof.updates import Update

@@ -183,8 +183,8 @@ def ignored_label(record: Record, first: Observation) -> Finding | None:
             "label",
             {"labels": [float(v) for v in values], "ignored": ignored, "share": share},
             severity="error", confidence="proven",
-            notes=["whatever the outputs of these samples are (moved by ±1 … ±10,000), the cost stays "
-                   "as it is"],
+            notes=["whatever the outputs of these samples are (moved by ±1 … ±10,000), the cost "
+                   "stays as it is"],
         )  # fmt: skip
     return None
 

@@ -54,8 +54,8 @@ def _with(tape: Tape, operations: list[Operation], same: dict[int, int]) -> Tape
     new.calls, new.undo = tape.calls, tape.undo
     new._changed, new._values = tape._changed, tape._values
     made = {operation.out: operation.index for operation in operations}
-    for node in new.nodes:
-        node.operation = made.get(node.index)
+    for value in new.nodes:
+        value.operation = made.get(value.index)
     new.last = {key: same.get(node, node) for key, node in tape.last.items()}
     for node, places in tape.flows.items():
         new.flows.setdefault(same.get(node, node), []).extend(places)

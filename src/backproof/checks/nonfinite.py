@@ -30,8 +30,8 @@ from backproof.finding import Finding, Fix, Related
 from backproof.names import Names
 from backproof.trace import primitives
 from backproof.trace.alive import is_sound
+from backproof.trace.event import Event
 from backproof.trace.primitives import Method
-from backproof.trace.recorder import Event
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape, build
 from backproof.updates import Update

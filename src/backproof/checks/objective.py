@@ -20,9 +20,9 @@ from backproof.hypotheses import Hypothesis
 from backproof.names import Names
 from backproof.trace import primitives
 from backproof.trace.appended import append, site_like
+from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation
 from backproof.trace.primitives import strided_view
-from backproof.trace.recorder import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape, build, map_refs
 from backproof.updates import keeps
@@ -55,7 +55,7 @@ def judge_evaluation(
         return "the function does not use its argument"
     again = tape.last.get(id(evaluation.points[-1]))
     copied = None if again is None else tape.producer(again)
-    if copied is not None and again != point:
+    if again is not None and copied is not None and again != point:
         tape = as_one(tape, again, point, copied.event)
     cost = _node(tape, evaluation.cost)
     if cost is None:

@@ -1,8 +1,9 @@
-"""Judges programs that update nothing: layer functions with a little driver, a cost and its gradient.
+"""Judges programs that update nothing: layer functions and a driver, a cost and its gradient.
 
-What a program calls `dW`, `W_grad`, `grads["dW1"]` or `grad_x` is taken for the gradient of what it
-calls `W`, `W1`, `x`: of the cost that it computes beside them, or, where there is none, of an output
-whose own gradient (`dout`) the program was given. Only what the names and the shapes say is claimed.
+What a program calls `dW`, `W_grad`, `grads["dW1"]` or `grad_x` is taken for the gradient of what
+it calls `W`, `W1`, `x`: of the cost that it computes beside them, or, where there is none, of an
+output whose own gradient (`dout`) the program was given. Only what the names and the shapes say is
+claimed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.hypotheses import Hypothesis
 from backproof.names import Names
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 
@@ -109,10 +110,10 @@ def _hypotheses(
     values = {claim.value for claim in pairs}
     for stem, nodes in named.items():
         for node in reversed(nodes):
-            if np.size(tape.nodes[node].obj) == 1 and _COST.search(stem.lower()):
-                if values & tape.ancestors([node]):
-                    yield Hypothesis(stem, node, line=_line(tape, node), own=True, exact=True)
-                    break
+            is_cost = np.size(tape.nodes[node].obj) == 1 and _COST.search(stem.lower())
+            if is_cost and values & tape.ancestors([node]):
+                yield Hypothesis(stem, node, line=_line(tape, node), own=True, exact=True)
+                break
     for stem, nodes in named.items():
         match = _GRADIENT.match(stem)
         given = [n for n in nodes if not tape.ancestors([n]) & values]

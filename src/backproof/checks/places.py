@@ -17,7 +17,7 @@ import numpy as np
 
 from backproof.source import SourceFile, Span
 from backproof.trace import primitives
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.site import SITES, Site
 
 #: Names that authors give to a step size.

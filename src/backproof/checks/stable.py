@@ -70,8 +70,8 @@ def stable_form(
         if ones.any():
             notes.append(
                 f"the sigmoid rounds to exactly 1 for {int(ones.sum())} of {A.size} samples "
-                f"(Z > {_threshold(tape.value(a_node))}; the smallest is {float(Z[ones].min()):.4g}): "
-                "`(1 - Y) / (1 - A)` is 1/0 there, or 0/0"
+                f"(Z > {_threshold(tape.value(a_node))}; the smallest is "
+                f"{float(Z[ones].min()):.4g}): `(1 - Y) / (1 - A)` is 1/0 there, or 0/0"
             )
         if np.isnan(D).any():
             notes.append(

@@ -94,7 +94,11 @@ def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
     carries = Carries(tape, 0, len(tape.operations))
     olds = {n for p in evidence.params for n in p.old}
     nodes = {n for level in evidence.params[index].levels for n in level.nodes}
-    sources = {s for n in nodes for s in carries.carry.get(n, {}) if s not in olds}
+    sources = {
+        s for n in nodes for s, factor in carries.carry.get(n, {}).items()
+        if s not in olds and factor == 1.0
+        and not any(s in tape.ancestors([delta]) for _, delta in carries.merges(n, s))
+    }  # fmt: skip
     found: dict[int, Any] = {}
     for s in sources:
         value = evidence.run.env[s]

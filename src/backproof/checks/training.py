@@ -27,7 +27,7 @@ from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, statement_of
 from backproof.finding import Finding
-from backproof.trace.recorder import Event
+from backproof.trace.event import Event
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.trace.recorder import OPAQUE, Event, Recorder
+from backproof.trace.event import OPAQUE, Event
+from backproof.trace.recorder import Recorder
 
 #: Parameters that take the cost and the gradient, by the optimiser's name.
 ROLES: dict[str, tuple[str, str]] = {

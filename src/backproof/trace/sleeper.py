@@ -35,8 +35,9 @@ from backproof.trace.checkpoint import (
     mute,
     own_positions,
 )
+from backproof.trace.loops import LoopInstance
 from backproof.trace.memory import Place
-from backproof.trace.recorder import LoopInstance, Recorder, _hooks
+from backproof.trace.recorder import Recorder
 from backproof.trace.site import SITES
 
 #: CPU seconds that one evaluation may take.
@@ -224,8 +225,7 @@ class _Server:
         mute()
         recorder = self.recorder
         recorder.policy = _UntilTheCost(self.site)
-        recorder.log = _Trail(question, self.formulas.get(question.formula), out)
-        recorder._hooks = _hooks(recorder)
+        recorder.write_to(_Trail(question, self.formulas.get(question.formula), out))
         recorder.start()
 
 

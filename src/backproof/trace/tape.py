@@ -1,85 +1,26 @@
 """The tape: a step's events as pure operations on values in single assignment form.
 
-`build` reads the recorder's log. An object keeps its value until a store changes the memory that
-it refers to; then every array over this memory gets a new value (`patch_view` for the owner,
-`strided_view` for its other views, made when they are next read). Whatever is read without having
-been made within the log is a leaf.
+`build` makes it of the recorder's log; it can be looked through, and computed again (`replay`).
 """
 
 from __future__ import annotations
 
 import bisect
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from backproof.trace import primitives
-from backproof.trace.primitives import Method
-from backproof.trace.recorder import (
-    ARRAYS,
-    CALL,
-    FLOW,
-    OPAQUE,
-    RESHAPED,
-    SOURCE,
-    TRACKED,
-    Event,
-)
+from backproof.trace.build import fill
+from backproof.trace.chains import call_chains
+from backproof.trace.event import ARRAYS, TRACKED, Event
+from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
 from backproof.trace.site import SITES, Site
 
-__all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs"]
-
-
-#: Functions whose result takes only its shape and dtype from the first argument.
-SHAPE_ONLY = {np.ones_like, np.zeros_like, np.empty_like, np.full_like}
-
-
-class Ref:
-    """Stands for a node inside the arguments of an operation."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: int) -> None:
-        self.node = node
-
-    def __repr__(self) -> str:
-        return f"%{self.node}"
-
-
-@dataclass(slots=True)
-class Operation:
-    """One pure operation: ``out = function(*args, **kwargs)``."""
-
-    index: int
-    event: int
-    site: int
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    out: int
-    inputs: tuple[int, ...]
-    mutates: bool = False
-    nested: bool = False
-
-    @property
-    def where(self) -> Site:
-        """The site in the user's source."""
-        return SITES[self.site]
-
-
-@dataclass(slots=True)
-class Node:
-    """One value: a leaf, or the result of an operation."""
-
-    index: int
-    operation: int | None
-    obj: Any
-    event: int
-    kind: str
-    """'leaf' (alive before), 'draw' (random or file), 'opaque' or 'op'."""
+__all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs", "refs_in"]
 
 
 @dataclass(slots=True)
@@ -94,26 +35,6 @@ class Run:
     env: list[Any]
     flipped: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
-
-
-def map_refs(value: Any, convert: Callable[[Ref], Any]) -> Any:
-    """Copy a tree of arguments with every `Ref` converted."""
-    kind = type(value)
-    if kind is Ref:
-        return convert(value)
-    if kind is list:
-        return [map_refs(item, convert) for item in value]
-    if kind is tuple:
-        return tuple([map_refs(item, convert) for item in value])
-    if kind is dict:
-        return {key: map_refs(item, convert) for key, item in value.items()}
-    if kind is slice:
-        return slice(
-            map_refs(value.start, convert),
-            map_refs(value.stop, convert),
-            map_refs(value.step, convert),
-        )
-    return value
 
 
 class Tape:
@@ -149,17 +70,7 @@ class Tape:
         decorator) belongs to the innermost call known.
         """
         if self._chains is None:
-            calls = iter(enumerate(self.calls))
-            upcoming = next(calls, None)
-            frames = [_Frame(-1, "")]
-            self._chains = []
-            for operation in self.operations:
-                while upcoming is not None and upcoming[1][0] < operation.event:
-                    _enter(frames, SITES[upcoming[1][1]].function)
-                    frames[-1].begun.append((upcoming[0], upcoming[1][2]))
-                    upcoming = next(calls, None)
-                _enter(frames, operation.where.function)
-                self._chains.append(tuple(frame.call for frame in frames[1:]))
+            self._chains = call_chains(self.operations, self.calls)
         return self._chains
 
     def called_from(self, operation: Operation) -> Site | None:
@@ -382,6 +293,21 @@ class Tape:
         return different
 
 
+def build(log: Sequence[Event], start: int, stop: int, boundaries: Sequence[int] = ()) -> Tape:
+    """Build the tape of the events ``log[start:stop]``.
+
+    Parameters
+    ----------
+    log : sequence of Event
+        The recorder's log; the objects in it are shared, not copied.
+    boundaries : sequence of int
+        Log positions at which iterations begin; `Tape.boundaries` gives the operation indices.
+    """
+    tape = Tape()
+    fill(tape, log, start, stop, boundaries)
+    return tape
+
+
 def agrees(a: Any, b: Any) -> bool:
     """Whether a replayed value equals the recorded one, up to the rounding of the BLAS."""
     if type(a) is float and type(b) is float:
@@ -402,310 +328,3 @@ def as_double(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f":
         return value if value.dtype.itemsize == 8 else value.astype(np.float64)
     return value
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A call that runs, and the calls begun in it: their arguments come before their bodies."""
-
-    call: int
-    name: str
-    begun: list[tuple[int, str]] = field(default_factory=list)
-
-
-def _enter(frames: list[_Frame], function: str) -> None:
-    """Leave or enter calls so that code of a function runs on top."""
-    name = function.rpartition(".")[2]
-    for depth in range(len(frames) - 1, -1, -1):
-        frame = frames[depth]
-        for position in range(len(frame.begun) - 1, -1, -1):
-            call, callee = frame.begun[position]
-            if callee == name:
-                del frame.begun[position:]
-                frames[depth + 1 :] = [_Frame(call, name)]
-                return
-        if frame.name == name:
-            del frames[depth + 1 :]
-            return
-    if name == "<module>":
-        del frames[1:]
-
-
-# ---- building ----------------------------------------------------------------------------------
-
-
-class _Builder:
-    def __init__(self, log: Sequence[Event], start: int, stop: int) -> None:
-        self.log = log
-        self.start = start
-        self.stop = stop
-        self.tape = Tape()
-        self.known: dict[int, tuple[int, int]] = {}
-        self.owners: dict[int, list[Any]] = {}
-        """id(owner) -> [owner, current node, version]."""
-        self.event = start
-
-    def leaf(self, obj: Any, kind: str = "leaf") -> int:
-        nodes = self.tape.nodes
-        nodes.append(Node(len(nodes), None, obj, self.event if kind != "leaf" else -1, kind))
-        return len(nodes) - 1
-
-    def emit(
-        self, site: int, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], obj: Any,
-        *, mutates: bool = False,
-    ) -> int:  # fmt: skip
-        inputs: dict[int, None] = {}
-        nested = False
-        for a in args:
-            kind = type(a)
-            if kind is Ref:
-                inputs[a.node] = None
-            elif kind is list or kind is tuple or kind is slice or kind is dict:
-                before = len(inputs)
-                collect(a, inputs)
-                nested = nested or len(inputs) > before or contains_ref(a)
-        for a in kwargs.values():
-            if type(a) is Ref or contains_ref(a):
-                nested = True
-                collect(a, inputs)
-        if type(function) is not Method and _hashable(function) and function in SHAPE_ONLY and args:
-            nested = nested or type(args[0]) is Ref
-            inputs = {a.node: None for a in args[1:] if type(a) is Ref}
-        tape = self.tape
-        out = len(tape.nodes)
-        index = len(tape.operations)
-        tape.operations.append(
-            Operation(index, self.event, site, function, args, kwargs, out, tuple(inputs),
-                      mutates, nested)
-        )  # fmt: skip
-        tape.nodes.append(Node(out, index, obj, self.event, "op"))
-        return out
-
-    def tree(self, value: Any) -> Any:
-        """Replace tracked values by references."""
-        kind = type(value)
-        if kind in TRACKED and kind is not np.bool_:
-            return Ref(self.ref(value))
-        if kind is list:
-            return [self.tree(item) for item in value]
-        if kind is tuple:
-            entry = self.known.get(id(value))
-            if entry is not None:
-                return Ref(entry[0])
-            return tuple([self.tree(item) for item in value])
-        if kind is dict:
-            return {key: self.tree(item) for key, item in value.items()}
-        if kind is slice:
-            return slice(self.tree(value.start), self.tree(value.stop), self.tree(value.step))
-        return value
-
-    def ref(self, obj: Any) -> int:
-        """Return the node of an object's present value."""
-        entry = self.known.get(id(obj))
-        if type(obj) not in ARRAYS:
-            if entry is not None:
-                return entry[0]
-            node = self.leaf(obj)
-            self.known[id(obj)] = (node, 0)
-            return node
-        if entry is not None:
-            holder = self.owners.get(entry[1])
-            if holder is None:
-                return entry[0]
-            stamp = self.stamps[id(obj)]
-            if stamp == holder[2]:
-                return entry[0]
-        owner = primitives.owner_of(obj)
-        holder = self.owner(owner)
-        if obj is owner:
-            node = holder[1]
-        else:
-            node = self.view(obj, owner, holder)
-        self.known[id(obj)] = (node, id(owner))
-        self.stamps[id(obj)] = holder[2]
-        return node
-
-    stamps: dict[int, int]
-
-    def owner(self, owner: Any) -> list[Any]:
-        holder = self.owners.get(id(owner))
-        if holder is None:
-            entry = self.known.get(id(owner))
-            node = entry[0] if entry is not None else self.leaf(owner)
-            holder = self.owners[id(owner)] = [owner, node, 0]
-            self.known[id(owner)] = (node, id(owner))
-            self.stamps[id(owner)] = 0
-        return holder
-
-    def view(self, obj: Any, owner: Any, holder: list[Any]) -> int:
-        args = (Ref(holder[1]), *primitives.view_spec(owner, obj))
-        return self.emit(self.site, primitives.strided_view, args, {}, obj)
-
-    def bind(self, obj: Any, node: int) -> None:
-        """Give an object the value of a node (its own memory holds this value now)."""
-        if type(obj) in ARRAYS:
-            owner = primitives.owner_of(obj)
-            if obj is owner:
-                holder = self.owners.get(id(obj))
-                if holder is None:
-                    holder = self.owners[id(obj)] = [obj, node, 0]
-                else:
-                    holder[1] = node
-            else:
-                holder = self.owner(owner)
-            self.known[id(obj)] = (node, id(owner))
-            self.stamps[id(obj)] = holder[2]
-        else:
-            self.known[id(obj)] = (node, 0)
-
-    def store(self, array: Any, node: int) -> None:
-        """The memory of `array` now holds `node`: everything else over it is out of date."""
-        owner = primitives.owner_of(array)
-        holder = self.owner(owner)
-        if array is owner:
-            holder[1] = node
-        else:
-            spec = primitives.view_spec(owner, array)
-            args = (Ref(holder[1]), *spec, Ref(node))
-            holder[1] = self.emit(self.site, primitives.patch_view, args, {}, owner)
-        holder[2] += 1
-        self.known[id(owner)] = (holder[1], id(owner))
-        self.stamps[id(owner)] = holder[2]
-        if array is not owner:
-            self.stamps[id(array)] = -1  # read again through its owner, so that it has one history
-
-    site = 0
-
-    def run(self, boundaries: Sequence[int]) -> Tape:
-        self.stamps = {}
-        tape = self.tape
-        marks = iter(sorted(boundaries))
-        mark = next(marks, None)
-        for position in range(self.start, self.stop):
-            while mark is not None and position >= mark:
-                tape.boundaries.append(len(tape.operations))
-                mark = next(marks, None)
-            self.event = position
-            self.add(self.log[position])
-        while mark is not None:
-            tape.boundaries.append(len(tape.operations))
-            mark = next(marks, None)
-        tape.last = {key: node for key, (node, _) in self.known.items()}
-        for key, holder in self.owners.items():
-            tape.last[key] = holder[1]
-        return tape
-
-    def add(self, event: Event) -> None:
-        site, function, args, kwargs, out, undo = event
-        self.site = site
-        if function is SOURCE:
-            self.tape.draws[self.event] = site
-        if undo is None:
-            if function is CALL:
-                self.tape.calls.append((self.event, site, args[0]))
-                return
-            if function is FLOW:
-                self.tape.flows.setdefault(self.ref(out), []).append((self.event, site))
-                return
-            if function is SOURCE:
-                self.bind(out, self.leaf(out, "draw"))
-                return
-            if function is RESHAPED:
-                before = self.ref(out)
-                self.tape.nodes[before].obj = args[0]
-                self.bind(out, self.emit(site, np.reshape, (Ref(before), out.shape), {}, out))
-                return
-            refs = self.tree(args)
-            if type(out) is np.bool_ or type(out) is bool:
-                # There are two of each, shared by all: a truth value has no identity.
-                self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
-                return
-            if id(out) in self.known:
-                return  # it exists: float(x), max(0, x), or made by instrumented code below
-            if function is OPAQUE:
-                node = self.opaque(site, refs, kwargs, out)
-            else:
-                node = self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
-            self.bind(out, node)
-            return
-        array, key, old = undo
-        self.event -= 1  # views of what was there before the store
-        before = self.ref(array)
-        refs = self.tree(args)
-        read = self.tree(kwargs) if kwargs else {}
-        self.event += 1
-        owner = primitives.owner_of(array)
-        self.tape.undo.append((self.event, owner, array, key, old))
-        self.tape._changed.add(id(owner))
-        if function is SOURCE:
-            node = self.leaf(array, "draw")
-        elif function is OPAQUE:
-            node = self.opaque(site, (Ref(before), *refs), kwargs, array)
-        else:
-            node = self.emit(site, function, refs, read, array, mutates=True)
-        self.store(array, node)
-
-    def opaque(self, site: int, refs: Any, kwargs: Any, out: Any) -> int:
-        """A value that depends on its arguments in an unknown way: an operation that fails."""
-        tree = self.tree(kwargs) if kwargs else {}
-        return self.emit(site, primitives.Opaque(out), refs, tree, out)
-
-
-def _hashable(function: Any) -> bool:
-    return getattr(type(function), "__hash__", None) is not None
-
-
-def collect(value: Any, found: dict[int, None]) -> None:
-    """Gather the nodes referred to anywhere inside a tree of arguments."""
-    kind = type(value)
-    if kind is Ref:
-        found[value.node] = None
-    elif kind is list or kind is tuple:
-        for item in value:
-            collect(item, found)
-    elif kind is dict:
-        for item in value.values():
-            collect(item, found)
-    elif kind is slice:
-        for item in (value.start, value.stop, value.step):
-            collect(item, found)
-
-
-def contains_ref(value: Any) -> bool:
-    """Whether a tree of arguments refers to any node."""
-    found: dict[int, None] = {}
-    collect(value, found)
-    return bool(found)
-
-
-def build(log: Sequence[Event], start: int, stop: int, boundaries: Sequence[int] = ()) -> Tape:
-    """Build the tape of the events ``log[start:stop]``.
-
-    Parameters
-    ----------
-    log : sequence of Event
-        The recorder's log; the objects in it are shared, not copied.
-    boundaries : sequence of int
-        Log positions at which iterations begin; `Tape.boundaries` gives the operation indices.
-    """
-    tape = _Builder(log, start, stop).run(boundaries)
-    for position in range(stop, len(log)):
-        undo = log[position][5]
-        if undo is not None:
-            array, key, old = undo
-            owner = primitives.owner_of(array)
-            tape.undo.append((position, owner, array, key, old))
-            tape._changed.add(id(owner))
-    return tape
-
-
-def refs_in(args: Any) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """Yield ``(path, node)`` for every reference inside a tree of arguments."""
-    stack: list[tuple[tuple[Any, ...], Any]] = [((i,), a) for i, a in enumerate(args)]
-    while stack:
-        path, value = stack.pop()
-        kind = type(value)
-        if kind is Ref:
-            yield path, value.node
-        elif kind is list or kind is tuple:
-            stack.extend([((*path, i), item) for i, item in enumerate(value)])

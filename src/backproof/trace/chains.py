@@ -1,0 +1,57 @@
+"""Which calls of instrumented code each operation runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from backproof.trace.operations import Operation
+from backproof.trace.site import SITES
+
+
+def call_chains(
+    operations: Sequence[Operation], calls: Sequence[tuple[int, int, str]]
+) -> list[tuple[int, ...]]:
+    """Return for each operation the indices of the calls that it runs in, outermost first.
+
+    The calls are (event, site, callee's name), in order of time.
+    """
+    following = iter(enumerate(calls))
+    upcoming = next(following, None)
+    frames = [_Frame(-1, "")]
+    chains: list[tuple[int, ...]] = []
+    for operation in operations:
+        while upcoming is not None and upcoming[1][0] < operation.event:
+            _enter(frames, SITES[upcoming[1][1]].function)
+            frames[-1].begun.append((upcoming[0], upcoming[1][2]))
+            upcoming = next(following, None)
+        _enter(frames, operation.where.function)
+        chains.append(tuple(frame.call for frame in frames[1:]))
+    return chains
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A call that runs, and the calls begun in it: their arguments come before their bodies."""
+
+    call: int
+    name: str
+    begun: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _enter(frames: list[_Frame], function: str) -> None:
+    """Leave or enter calls so that code of a function runs on top."""
+    name = function.rpartition(".")[2]
+    for depth in range(len(frames) - 1, -1, -1):
+        frame = frames[depth]
+        for position in range(len(frame.begun) - 1, -1, -1):
+            call, callee = frame.begun[position]
+            if callee == name:
+                del frame.begun[position:]
+                frames[depth + 1 :] = [_Frame(call, name)]
+                return
+        if frame.name == name:
+            del frames[depth + 1 :]
+            return
+    if name == "<module>":
+        del frames[1:]

@@ -1,0 +1,70 @@
+"""What is recorded: events, and the types of value that are followed.
+
+An event is a plain tuple ``(site, function, args, kwargs, out, undo)``:
+
+- ``function`` is pure: the operator, NumPy callable, `Method` or primitive that gives ``out``;
+  `SOURCE` marks a value that comes from outside (a random draw, a file), `OPAQUE` one that
+  depends on its arguments in a way we do not know.
+- ``undo`` is None, or ``(array, key, old)`` when ``out`` is ``array`` changed in place: ``old`` is
+  a copy of the region ``array[key]`` as it was. The new content is ``function(*args)``.
+
+The log keeps every object alive, so an ``id`` stands for one value for as long as the log lives.
+Nothing is interpreted here: `tape.build` does that, for the few steps that are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Event = tuple[int, Any, tuple[Any, ...], dict[str, Any] | None, Any, tuple[Any, Any, Any] | None]
+#: Appends an event to the log.
+Append = Callable[[Event], None]
+
+
+class _Marker:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+SOURCE = _Marker("source")
+#: A call of instrumented code begins: what follows happens inside it.
+CALL = _Marker("call")
+#: A statement passes a value on as it is: ``dZ = dA``, ``return grad``.
+FLOW = _Marker("flow")
+#: An array was given another shape in place; the argument is a view of it as it was.
+RESHAPED = _Marker("reshaped")
+OPAQUE = _Marker("opaque")
+
+ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
+SCALARS: frozenset[type] = frozenset(
+    {float} | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
+)
+TRACKED: frozenset[type] = ARRAYS | SCALARS
+
+
+def freeze(value: Any) -> Any:
+    """Copy lists (nested), so that later changes of them do not reach the log."""
+    kind = type(value)
+    if kind is list:
+        return [freeze(item) if type(item) in (list, tuple) else item for item in value]
+    if kind is tuple:
+        for item in value:
+            if type(item) in (list, tuple):
+                return tuple(freeze(item) for item in value)
+    return value
+
+
+def keep_key(key: Any) -> Any:
+    """Copy an index whose arrays or lists may change later."""
+    kind = type(key)
+    if kind in ARRAYS:
+        return key
+    if kind is list:
+        return list(key)
+    return key

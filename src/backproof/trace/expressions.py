@@ -1,0 +1,111 @@
+"""Hooks of expressions: operators, comparisons, subscripts, attributes and iteration."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from backproof.trace.event import ARRAYS, FLOW, OPAQUE, TRACKED, Append, freeze, keep_key
+from backproof.trace.joining import JOINERS, joined
+from backproof.trace.primitives import Attribute
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "floordiv": operator.floordiv, "mod": operator.mod, "pow": operator.pow,
+    "matmul": operator.matmul, "and": operator.and_, "or": operator.or_, "xor": operator.xor,
+}  # fmt: skip
+COMPARISONS: dict[str, Callable[..., Any]] = {
+    "lt": operator.lt, "le": operator.le, "gt": operator.gt,
+    "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
+UNARY: dict[str, Callable[..., Any]] = {
+    "neg": operator.neg, "pos": operator.pos, "invert": operator.invert,
+}  # fmt: skip
+
+
+def operator_hooks(append: Append) -> dict[str, Any]:
+    """Make the hooks of ``a + b``, ``a < b`` and ``-a``."""
+    tracked = TRACKED
+    hooks: dict[str, Any] = {}
+
+    def binary(function: Callable[..., Any]) -> Callable[..., Any]:
+        def hook(site: int, a: Any, b: Any) -> Any:
+            out = function(a, b)
+            if type(out) in tracked:
+                append((site, function, (a, b), None, out, None))
+            return out
+
+        return hook
+
+    def comparison(function: Callable[..., Any]) -> Callable[..., Any]:
+        def hook(site: int, a: Any, b: Any) -> Any:
+            out = function(a, b)
+            if type(out) in tracked or type(a) in tracked or type(b) in tracked:
+                append((site, function, (a, b), None, out, None))
+            return out
+
+        return hook
+
+    def unary(function: Callable[..., Any]) -> Callable[..., Any]:
+        def hook(site: int, a: Any) -> Any:
+            out = function(a)
+            if type(out) in tracked:
+                append((site, function, (a,), None, out, None))
+            return out
+
+        return hook
+
+    for name, function in OPERATORS.items():
+        hooks["@bp." + name] = binary(function)
+    for name, function in COMPARISONS.items():
+        hooks["@bp." + name] = comparison(function)
+    for name, function in UNARY.items():
+        hooks["@bp." + name] = unary(function)
+    return hooks
+
+
+def read_hooks(append: Append) -> dict[str, Any]:
+    """Make the hooks of ``x[key]``, ``x.name``, iteration, unpacking, and ``dZ = dA``."""
+    tracked = TRACKED
+
+    def getitem(site: int, x: Any, key: Any) -> Any:
+        out = x[key]
+        if type(x) in ARRAYS:
+            append((site, operator.getitem, (x, keep_key(key)), None, out, None))
+        elif type(x) in JOINERS and type(out) in ARRAYS:
+            function, args = joined(x, key) or (OPAQUE, (freeze(key),))
+            append((site, function, args, None, out, None))
+        return out
+
+    def attr(site: int, x: Any, name: str) -> Any:
+        out = getattr(x, name)
+        if type(x) in ARRAYS and type(out) in tracked:
+            append((site, Attribute(name), (x,), None, out, None))
+        return out
+
+    def rows(site: int, x: Any) -> Iterator[Any]:
+        for i in range(len(x)):
+            row = x[i]
+            append((site, operator.getitem, (x, i), None, row, None))
+            yield row
+
+    def iterate(site: int, x: Any) -> Any:
+        if type(x) in ARRAYS and x.ndim:
+            return rows(site, x)
+        return x
+
+    def unpack(site: int, x: Any) -> Any:
+        if type(x) in ARRAYS and x.ndim:
+            return list(rows(site, x))
+        return x
+
+    def flow(site: int, x: Any) -> Any:
+        if type(x) in tracked:
+            append((site, FLOW, (x,), None, x, None))
+        return x
+
+    return {
+        "@bp.getitem": getitem, "@bp.attr": attr,
+        "@bp.iter": iterate, "@bp.unpack": unpack, "@bp.flow": flow,
+    }  # fmt: skip

@@ -1,0 +1,129 @@
+"""The policy of calls: how a call of a function, method, class or ufunc is recorded."""
+
+from __future__ import annotations
+
+import functools
+import random
+import types
+from typing import Any
+
+import numpy as np
+
+from backproof.trace import primitives
+from backproof.trace.event import OPAQUE, SOURCE, TRACKED
+
+#: NumPy functions that change their first argument, and the pure function of the new content.
+MUTATING_FUNCTIONS: dict[Any, Any] = {
+    np.copyto: primitives.overwrite,
+    np.put: primitives.Mutated(np.put),
+    np.place: primitives.Mutated(np.place),
+    np.putmask: primitives.Mutated(np.putmask),
+    np.fill_diagonal: primitives.Mutated(np.fill_diagonal),
+    np.put_along_axis: primitives.Mutated(np.put_along_axis),
+    random.shuffle: SOURCE,
+}
+MUTATING_METHODS: dict[str, Any] = {
+    "fill": primitives.overwrite,
+    "sort": np.sort,
+    "put": primitives.Mutated(np.put),
+    "partition": np.partition,
+    "itemset": OPAQUE,
+    "resize": OPAQUE,
+}
+#: Builtins that walk through their argument: arrays are handed over row by row, as recorded views.
+WALKING = {zip, enumerate, map, filter, iter, reversed}
+#: Builtins that use up an iterator: it is listed first, so that the elements are on the tape.
+CONSUMING = {sum, min, max, list, tuple, sorted, set}
+#: Callables that look at the frame of their caller, or that have nothing to record.
+DIRECT: set[Any] = {
+    print, isinstance, len, range, id, type, getattr, setattr, hasattr, repr, str, int, bool, dict,
+    open, callable, issubclass, hash, format, chr, ord, super, locals, globals, vars, dir, eval,
+    exec, input, any, all, next, delattr, bytes, bytearray, frozenset, slice, ascii, bin, hex,
+    np.seterr, np.errstate, np.set_printoptions, np.random.seed, random.seed,
+    np.shape, np.ndim, np.size, np.can_cast, np.result_type, np.array_equal, np.allclose,
+    np.isscalar, np.save, np.savez, np.savetxt, np.dtype,
+}  # fmt: skip
+#: Results hold whatever the memory held: their content is not a function of the arguments.
+UNSET = {np.empty, np.empty_like}
+DRAWS = (np.random.RandomState, np.random.Generator, random.Random)
+FRAME_SENSITIVE = {"logging", "warnings", "inspect", "sys", "typing", "collections", "traceback"}
+
+_TRACKED = tuple(TRACKED)
+
+
+class Kinds:
+    """Says for each callable of the program how its calls are recorded, and remembers it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, str] = {}
+        self.optimisers: Any = ()
+        """Holds the optimisers that are watched, and gives for each what is called in its place."""
+
+    def of(self, f: Any) -> str:
+        """Say how a call of `f` is recorded: 'direct', 'pure', 'draw', 'walk', 'external' …"""
+        try:
+            known = self._known.get(f)
+        except TypeError:
+            return "external"
+        if known is None:
+            known = self._classify(f)
+            if len(self._known) > 20_000:
+                self._known.clear()
+            self._known[f] = known
+        return known
+
+    def _classify(self, f: Any) -> str:
+        if f in DIRECT:
+            return "direct"
+        if f in self.optimisers:
+            return "optimiser"
+        if f in WALKING:
+            return "walk"
+        if f in CONSUMING:
+            return "consume"
+        if f in MUTATING_FUNCTIONS:
+            return "mutate"
+        if f in UNSET:
+            return "draw"
+        owner = getattr(f, "__self__", None)
+        if isinstance(owner, DRAWS):  # before the next line: NumPy's are bound methods since 2.0
+            return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
+        if isinstance(f, types.MethodType):
+            f = f.__func__
+        if isinstance(f, functools.partial):
+            return "direct" if self.of(f.func) == "direct" else "external"
+        if isinstance(f, types.FunctionType):
+            if "@bp.on" in f.__code__.co_names or "@bp.call" in f.__code__.co_names:
+                return "direct"
+            root = (f.__module__ or "").partition(".")[0]
+            if root in FRAME_SENSITIVE or root == "matplotlib":
+                return "direct"
+            if (f.__module__ or "").startswith("numpy.random"):
+                return "draw"
+            return "pure" if root in ("numpy", "scipy", "math") else "external"
+        if isinstance(f, type):
+            if f in TRACKED or f is float:
+                return "pure"
+            return "direct"
+        if isinstance(f, np.ufunc):
+            return "pure"
+        owner = getattr(f, "__self__", None)
+        if isinstance(owner, np.ufunc):
+            return "at" if f.__name__ == "at" else "pure"
+        if isinstance(owner, types.ModuleType) or owner is None:
+            module = getattr(f, "__module__", None) or getattr(owner, "__name__", "")
+            root = str(module).partition(".")[0]
+            if str(module).startswith("numpy.random"):
+                return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
+            if root in ("numpy", "math", "scipy", "builtins", "_operator"):
+                return "pure"
+            if root in ("time", "os", "posix", "sys", "json", "gc"):
+                return "direct"
+            if f is functools.reduce:
+                return "direct"
+            return "external"
+        if isinstance(owner, _TRACKED):
+            return "bound"
+        if isinstance(owner, (list, dict, str, set, tuple, bytes)):
+            return "direct"
+        return "external"
