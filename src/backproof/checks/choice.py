@@ -27,6 +27,15 @@ def is_full(fit: Fit) -> bool:
     return bool(fit.chosen) and not fit.wrong
 
 
+def convinces(fit: Fit) -> bool:
+    """Whether a cost explains every gradient, and not by chance.
+
+    Few numbers of one sample are a multiple of any cost's gradient, by a factor that no program has.
+    """
+    few = sum(match.size for match in fit.matches) <= FEW
+    return is_full(fit) and (not few or is_plausible(fit.scale))
+
+
 def best_fit(fits: Sequence[Fit]) -> Fit | None:
     """Return the hypothesis under which most gradients are right (the program's own cost first)."""
     return max(

@@ -19,8 +19,8 @@ from backproof.checks.choice import (
     at_kinks,
     best_fit,
     contradicted,
+    convinces,
     has_penalty,
-    is_full,
 )
 from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.hypotheses import Hypothesis, program_costs, registry
@@ -181,17 +181,17 @@ def judge_step(
         if full and not any(f.wrong and f.chosen for f in fits):
             break
     best = best_fit(fits)
-    if not exact and (best is None or not is_full(best)):
+    if not exact and (best is None or not convinces(best)):
         for fit in fits:
             if fit.hypothesis.own and not has_penalty(tape, run, fit):
                 accept_decay(fit, run)
         best = best_fit(fits)
-    calm = None if best is not None and is_full(best) else _calm_fit(fits, tape, run, params)
+    calm = None if best is not None and convinces(best) else _calm_fit(fits, tape, run, params)
     if calm is not None:
         # In place of its strained fit: a registered cost would fit a scalar parameter by chance.
         fits.insert(0, calm[0])
         best, evidence.run = calm
-    if best is None or not is_full(best):
+    if best is None or not convinces(best):
         known.sort(key=lambda h: h.title not in preferred)
         for hypothesis in known:
             hypothesis.held = held
@@ -200,7 +200,7 @@ def judge_step(
             if add(fits, tape, run, hypothesis, params):
                 break
         best = best_fit(fits)
-    unsettled = not exact and (best is None or not is_full(best))
+    unsettled = not exact and (best is None or not convinces(best))
     if unsettled and not any(fit.hypothesis.own for fit in fits):
         for fit in fits:
             accept_decay(fit, run)
@@ -271,7 +271,7 @@ def add(
     if fit is None or all(m.vacuous or m.reason for m in fit.matches):
         return False
     fits.append(fit)
-    return not fit.wrong and bool(fit.chosen)
+    return convinces(fit)
 
 
 def decisive(evidence: StepEvidence, index: int) -> tuple[np.ndarray[Any, Any], float] | None:
