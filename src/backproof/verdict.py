@@ -89,6 +89,7 @@ class Verdict:
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         self.training.look(tape, updates, step)
         if not updates:
+            self.arrival.idle(tape, Names({site.file.path for site in SITES}))
             return
         evidence = self._evidence(tape, updates, step)
         other = self._other_cost(evidence, updates)

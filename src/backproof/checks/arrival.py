@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.idle import unmoved
 from backproof.checks.mismatch import Mismatch
 from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
 from backproof.checks.shapes import Shapes
 from backproof.checks.vacuous import Vacuous
 from backproof.finding import Finding
+from backproof.trace.tape import Tape
 from backproof.updates import Update
 
 Findings = dict[tuple[str, int], Finding]
@@ -25,6 +28,7 @@ class Arrival:
         self.shapes = Shapes()
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
+        self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
         """Look at a judged step and all its updates."""
@@ -34,11 +38,16 @@ class Arrival:
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
 
+    def idle(self, tape: Tape, names: Any) -> None:
+        """Look at a recording in which nothing is updated."""
+        self.unmoved = self.unmoved or unmoved(tape, names)
+
     def settle(self, findings: Findings) -> None:
         """Put what was found with the findings of a run."""
         self.reach.settle(findings)
         lines = {line for code, line in findings if code != "BP201"}
         for found in (
+            *(self.unmoved if not self.reach.steps else ()),
             *self.rates.findings(),
             *self.mismatch.findings(),
             *self.vacuous.findings(),
