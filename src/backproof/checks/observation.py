@@ -272,10 +272,13 @@ def _cost(
     part = Slice(tape, run, start, [hypothesis.node])
     rename = dict(zip(old, start, strict=True))
 
+    # A registered cost is a sum; the mean compares with a cost that the program prints.
+    count = sum(np.size(run.env[j.output]) for j in hypothesis.joins) or 1
+
     def value(theta: Any) -> float:
         given = {rename[n]: v for n, v in packing.unpack(theta).items()}
         (out,) = part(given)
-        return float(np.ravel(out)[0]) if out is not None else np.nan
+        return float(np.ravel(out)[0]) / count if out is not None else np.nan
 
     return value
 
