@@ -16,8 +16,8 @@ from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
-from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import ADD, MULTIPLY, SUBTRACT, Carries, dependence, keeps
+from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
+from backproof.updates import ADD, MULTIPLY, NEGATE, SUBTRACT, Carries, dependence, keeps
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
@@ -29,12 +29,13 @@ MOST_JOINS = 4
 class Join:
     """A place where data first meets a value of all parameters: ``A - Y``, ``Y / A``.
 
-    `labels` is the node of the data, or the number itself where it is an int of Python's.
+    `labels` is the node of the data; where there is none, `given` holds them: an int of Python's, or
+    the one-hot rows of class indices (``P[range(n), y] -= 1``).
     """
 
     output: int
     labels: int | None
-    number: float
+    given: Any
     operation: int
 
 
@@ -265,9 +266,35 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             number = [a for a in operation.args if type(a) is int]
             if number:
                 numbers.append(Join(values[0], None, float(number[0]), operation.index))
+        marked = _marked(tape, operation, values)
+        if marked is not None:
+            found.append(marked)
         if len(found) >= limit:
             break
     return [*found, *numbers][:limit]
+
+
+def _marked(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:
+    """Return the join where the entries of the classes lose one: ``P[range(n), y] -= 1``."""
+    if operation.function not in ADD and operation.function not in SUBTRACT:
+        return None
+    if not any(type(a) in (int, float) and a == 1 for a in operation.args):
+        return None
+    picked = tape.producer(values[0])
+    if picked is None or picked.function is not operator.getitem or not picked.inputs:
+        return None
+    output = picked.inputs[0]
+    made = tape.producer(output)
+    if made is not None and made.function in NEGATE:
+        output = made.inputs[0]
+    classes = np.zeros(np.shape(tape.nodes[output].obj))
+    key = map_refs(picked.args[1], lambda ref: tape.value(ref.node))
+    try:
+        classes[key] = 1.0
+    except (IndexError, TypeError, ValueError):
+        return None
+    whole = np.count_nonzero(classes) == classes.size
+    return None if classes.ndim == 0 or whole else Join(output, None, classes, operation.index)
 
 
 def _compares(tape: Tape, operation: Operation, value: int) -> bool:
@@ -302,7 +329,7 @@ def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:
         args = tuple(
             a
             for j in joins
-            for a in (Ref(j.output), j.number if j.labels is None else Ref(j.labels))
+            for a in (Ref(j.output), j.given if j.labels is None else Ref(j.labels))
         )
         values = [tape.value(a.node) if type(a) is Ref else a for a in args]
         for cost in COSTS:
