@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from backproof.checks.gradient import StepEvidence
 from backproof.conductor import Conductor, StopRun
 from backproof.finding import Report
@@ -105,13 +107,14 @@ def run(
     verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     clock.analysis += time.perf_counter() - searched
     ended = time.perf_counter()
-    report = verdict.report(
-        target=target,
-        steps=conductor.steps,
-        outcome=outcome,
-        too_long=conductor.too_long,
-        sources={site.file.path: site.file.text for site in SITES},
-    )
+    with np.errstate(all="ignore"):
+        report = verdict.report(
+            target=target,
+            steps=conductor.steps,
+            outcome=outcome,
+            too_long=conductor.too_long,
+            sources={site.file.path: site.file.text for site in SITES},
+        )
     ready_at = times.get("ready", ended)
     report.timing.update(
         startup_s=ready_at - started,
