@@ -39,6 +39,8 @@ def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Find
 def _climbing(evidence: StepEvidence) -> list[Finding]:
     fit = evidence.fit
     assert fit is not None
+    if fit.hypothesis.registered and fit.wrong:
+        return []  # a cost that explains only some gradients may be none of the program's
     directions: dict[int, float] = {}
     for i, (level, s, _) in fit.chosen.items():
         sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
