@@ -17,7 +17,16 @@ from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
-from backproof.updates import ADD, MULTIPLY, NEGATE, SUBTRACT, Carries, dependence, keeps
+from backproof.updates import (
+    ADD,
+    MULTIPLY,
+    NEGATE,
+    SUBTRACT,
+    Carries,
+    dependence,
+    is_shared,
+    keeps,
+)
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
@@ -119,7 +128,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             )
         found.append((bin(mask).count("1"), out, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
-    found.sort(key=lambda item: (-item[0], -item[1]))
+    found.sort(key=lambda item: (not item[2].own, -item[0], -item[1]))
     chosen: list[Hypothesis] = []
     sums: list[Hypothesis] = []
     seen: dict[int, int] = {}
@@ -142,6 +151,7 @@ def _moves(tape: Tape, carries: Carries, node: int) -> bool:
     return any(
         source in tape.ancestors([delta])
         for source in carries.carry[node]
+        if not is_shared(tape.nodes[source].obj)
         for _, delta in carries.merges(node, source)
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from backproof.checks.match import (
     TOLERANCE,
     Fit,
+    Match,
     author_value,
     common_scale,
     compare,
@@ -63,7 +64,10 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
     for fit in fits:
         if not fit.hypothesis.own or is_full(fit) or not has_penalty(tape, run, fit):
             continue
-        if not fit.wrong or not all(fit.matches[i].penalties for i in fit.wrong):
+        pairs = [(s, lam) for i in fit.wrong for _, s, lam in fit.matches[i].penalties]
+        if not pairs or not all(
+            fit.matches[i].penalties or _is_alike(fit.matches[i], run, pairs) for i in fit.wrong
+        ):
             continue
         if not fit.chosen:
             scales = {s for i in fit.wrong for _, s, _ in fit.matches[i].penalties}
@@ -75,12 +79,25 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
     return None
 
 
+def _is_alike(match: Match, run: Run, pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether a gradient of few entries differs from the truth by a penalty that others show."""
+    parameter, truth = match.parameter, match.truth
+    own = author_value(run, parameter, 0) if parameter.levels else None
+    if own is None or truth is None or own.size != truth.size:
+        return False
+    w = vector(run.env[n] for n in parameter.old)
+    return any(
+        np.linalg.norm(own - s * (truth + lam * w)) <= TOLERANCE * np.linalg.norm(own)
+        for s, lam in pairs
+    )
+
+
 def _shared(fit: Fit, scales: set[float]) -> float | None:
     """Return the scale, nearest to one, that the penalised gradients of all parameters have."""
     for s in sorted(scales, key=lambda s: abs(np.log(abs(s)))):
         if s > 0 and all(
             any(abs(other / s - 1) < 1e-4 for _, other, _ in fit.matches[i].penalties)
-            for i in fit.wrong
+            for i in fit.wrong if fit.matches[i].penalties
         ):
             return s
     return None

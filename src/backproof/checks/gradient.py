@@ -171,7 +171,7 @@ def judge_step(
     exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
-    hypotheses.sort(key=lambda h: h.title not in preferred)
+    hypotheses.sort(key=lambda h: (not h.own, h.title not in preferred))
     fits: list[Fit] = []
     for hypothesis in hypotheses:
         hypothesis.held = held
