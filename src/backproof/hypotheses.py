@@ -38,7 +38,7 @@ MOST_JOINS = 4
 class Join:
     """A place where data first meets a value of all parameters: ``A - Y``, ``Y / A``.
 
-    `labels` is the node of the data; where there is none, `given` holds them: an int of Python's, or
+    `labels` is the node of the data. Where there is none, `given` holds them: an int, or
     the one-hot rows of class indices (``P[range(n), y] -= 1``).
     """
 

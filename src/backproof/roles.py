@@ -238,9 +238,10 @@ class Descent:
         taken = self.tape.ancestors([other.node]) if type(other) is Ref else set()
         for source, factor in self.carries.of(value).items():
             leaf = self.tape.nodes[source]
-            if source not in taken and factor == 1.0 and source != self.old and leaf.operation is None:
-                if np.any(np.asarray(self.tape.value(source))):
-                    return True
+            if source in taken or source == self.old or leaf.operation is not None:
+                continue
+            if factor == 1.0 and np.any(np.asarray(self.tape.value(source))):
+                return True
         return False
 
     def only_scales_old(self, node: int) -> bool:

@@ -53,9 +53,6 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
 # Examples whose fault backproof does not name yet: the README's limits say which kinds these are.
 MISSED = {
     "batch_norm": "the line is that of the gradient, not of the missing term",
-    "course_dictionaries": "the penalty is in a cost that is printed at other steps",
-    "scalar_engine": "gradients that are never reset fit no cost",
-    "sigmoid_twice": "the call is named instead of the operand",
 }
 
 TROUBLE = harness.stratified_sample(

@@ -31,7 +31,7 @@ def is_full(fit: Fit) -> bool:
 def convinces(fit: Fit) -> bool:
     """Whether a cost explains every gradient, and not by chance.
 
-    Few numbers of one sample are a multiple of any cost's gradient, by a factor that no program has.
+    Few numbers of one sample are a multiple of any gradient, by a factor that no program has.
     """
     few = sum(match.size for match in fit.matches) <= FEW
     return is_full(fit) and (not few or is_plausible(fit.scale))
@@ -97,7 +97,8 @@ def _shared(fit: Fit, scales: set[float]) -> float | None:
     for s in sorted(scales, key=lambda s: abs(np.log(abs(s)))):
         if s > 0 and all(
             any(abs(other / s - 1) < 1e-4 for _, other, _ in fit.matches[i].penalties)
-            for i in fit.wrong if fit.matches[i].penalties
+            for i in fit.wrong
+            if fit.matches[i].penalties
         ):
             return s
     return None

@@ -139,6 +139,9 @@ def compare(
     fit = Fit(hypothesis, [], run=point, adjoint=bar)
     for parameter in params:
         fit.matches.append(_match(tape, run, parameter, bar, blocked, hypothesis.after))
+    if hypothesis.exact:
+        for match in fit.matches:  # what the program hands over, not a part of it
+            match.nearest = (min(match.nearest[0], 0), 1.0, match.nearest[2])
     common_scale(fit)
     return fit
 

@@ -74,7 +74,11 @@ def _complete(trial: Trial) -> bool:
 def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
     titles = {s.cost_title for s in before.steps}
-    known = {(s.step, s.cost_title): s.cost for s in before.steps if s.step == 0 and not s.after}
+    # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
+    first = min((s.step for s in before.steps), default=0)
+    known = {
+        (s.step, s.cost_title): s.cost for s in before.steps if s.step == first <= 1 and not s.after
+    }  # fmt: skip
     for step in trial.telling:
         # One step may be judged several times, and its parameters go by other names in between.
         olds = [s for s in before.steps if s.step == step.step] or [before.steps[0]]
