@@ -35,7 +35,8 @@ def judge_pairs(log: Sequence[Event]) -> StepEvidence | None:
     if not 0 < len(log) <= MOST_EVENTS:
         return None
     tape = build(log, 0, len(log))
-    named = _named(tape)
+    paths = Names({site.file.path for site in SITES})
+    named = _named(tape, paths)
     pairs = list(_pairs(tape, named))
     if not pairs:
         return None
@@ -53,7 +54,7 @@ def judge_pairs(log: Sequence[Event]) -> StepEvidence | None:
         updates = as_updates(tape, claims)
         if not updates:
             continue
-        names = ClaimNames(Names({site.file.path for site in SITES}), claims)
+        names = ClaimNames(paths, claims)
         moved = [c.value for c in claims if tape.nodes[c.value].operation is None]
         found = judge_step(tape, updates, 0, names, given=[hypothesis], moved=moved)
         if found.fit is None or not (found.fit.chosen or _is_test(tape, hypothesis.seed)):
@@ -71,13 +72,15 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _named(tape: Tape) -> dict[str, list[int]]:
+def _named(tape: Tape, paths: Names) -> dict[str, list[int]]:
     """Return the values of a log by the last word of what the program calls them."""
     found: dict[str, list[int]] = {}
     for node in tape.nodes:
         if is_differentiable(node.obj):
-            for name in called(tape, node.index)[:4]:
-                found.setdefault(_stem(name), []).append(node.index)
+            names = called(tape, node.index)[:4]
+            path = paths.path(node.obj)
+            for stem in dict.fromkeys(_stem(n) for n in (*names, *([path] if path else ()))):
+                found.setdefault(stem, []).append(node.index)
     return found
 
 
