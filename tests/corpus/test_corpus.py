@@ -66,7 +66,7 @@ TROUBLE = harness.stratified_sample(
 DETECTED = 0.6
 RIGHT_LINE = 0.4
 RIGHT_CAUSE = 0.3
-RIGHT_TROUBLE = 0.85
+RIGHT_TROUBLE = 0.8
 
 
 def name_of(item: Path | Mutant) -> str:

@@ -23,6 +23,10 @@ LOSS = re.compile(r"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective", re.I
 METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
 
 
+#: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
+NEAR = 0.02
+
+
 class Mismatch:
     """Fed with every judged step of a run, asked for findings at its end."""
 
@@ -67,7 +71,9 @@ def is_reported(tape: Tape, fit: Fit) -> bool:
 
 def explains_some(fit: Fit) -> bool:
     """Whether any gradient of several entries is a multiple of the one under a cost."""
-    return any(m.fits or m.penalties or m.reason for m in fit.matches if m.size > 1)
+    return any(
+        m.fits or m.penalties or m.reason or m.nearest[2] < NEAR for m in fit.matches if m.size > 1
+    )
 
 
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:

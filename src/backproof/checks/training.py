@@ -146,7 +146,8 @@ class TrainingHistory:
             self._failed(error)
             found = []
         self.seconds += time.process_time() - begun
-        return triage(findings, found)
+        # Among equals the order is that of triage: what stands earlier explains the rest.
+        return sorted(triage(findings, found), key=lambda f: SEVERITIES.index(f.severity))
 
     def _found(self, steps: int, nonfinite: Finding | None) -> list[Finding]:
         record = self.record
@@ -187,6 +188,9 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     ]  # fmt: skip
 
 
+SEVERITIES = ("error", "warning", "note")
+
+
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
     """Sort findings: errors first, then gradients before numbers.
 
@@ -197,8 +201,7 @@ def in_order(findings: Sequence[Finding]) -> list[Finding]:
             replace(f, severity="warning") if f.code == "BP201" and f.severity == "error" else f
             for f in findings
         ]
-    ranks = ("error", "warning", "note")
-    return sorted(findings, key=lambda f: (ranks.index(f.severity), f.code[:3]))
+    return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.code[:3]))
 
 
 def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Finding]:
