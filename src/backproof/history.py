@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from backproof.finding import ParameterVerdict, Status
@@ -67,3 +69,26 @@ class History:
             reason=reason if status == "unverified" else "",
             witness=None if status == "unverified" else self.witness or None,
         )
+
+
+#: A subscript that is no literal: ``params[k]``, ``p["W" + str(l)]``.
+_VARIABLE = re.compile(r"""\[(?!\s*(?:-?\d+|'[^']*'|"[^"]*")\s*\])""")
+
+
+def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, ...]:
+    """Leave out parameters that are known by their place as well: `p[n]` beside ``p['W1']``.
+
+    The first steps are judged when the values that they made are gone; they are named by the
+    statement that updates them. Nothing is left out whose verdict would be lost.
+    """
+    everything = tuple(parameters)
+    groups: dict[tuple[int, str], list[ParameterVerdict]] = {}
+    for p in everything:
+        groups.setdefault((p.line, re.split(r"[.\[]", p.name)[0]), []).append(p)
+    dropped: set[str] = set()
+    for members in groups.values():
+        loose = [p for p in members if _VARIABLE.search(p.name)]
+        exact = [p for p in members if not _VARIABLE.search(p.name)]
+        if len(loose) <= len(exact) and {p.status for p in loose} <= {p.status for p in exact}:
+            dropped.update(p.name for p in loose)
+    return tuple(p for p in everything if p.name not in dropped)

@@ -22,7 +22,7 @@ from backproof.checks.state import StateFault, emptied, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
 from backproof.clock import Clock
 from backproof.finding import Finding, GradientReport, Related, Report, Status
-from backproof.history import History
+from backproof.history import History, distinct
 from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.event import Event
@@ -46,7 +46,6 @@ class Verdict:
         self.findings: dict[tuple[str, int], Finding] = {}
         self.warnings: list[str] = []
         self.cost: tuple[str, int] | None = None
-        self.cost_note = ""
         self.preferred: list[str] = []
         self.judged = 0
         self._unanchored: StepEvidence | None = None
@@ -403,7 +402,7 @@ class Verdict:
             self.take(self._unanchored, search=True)
         self.arrival.settle(self.findings)
         findings = self._upheld()
-        parameters = tuple(h.verdict() for h in self.histories.values())
+        parameters = distinct(h.verdict() for h in self.histories.values())
         statuses = {p.status for p in parameters}
         status: Status
         if "wrong" in statuses:
