@@ -59,7 +59,8 @@ class Scope:
         if node not in self._texts:
             operation = self.tape.producer(node)
             if operation is None:
-                text = self.name(node) or "the data"
+                value = self.tape.nodes[node].obj
+                text = self.name(node) or (f"{value:g}" if type(value) is float else "the data")
             else:
                 where = operation.where
                 text = where.targets[0] if where.targets and where.is_value else where.text

@@ -75,9 +75,9 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
     titles = {s.cost_title for s in before.steps}
     # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
-    first = min((s.step for s in before.steps), default=0)
+    first = 0 if before.loop is not None else 1
     known = {
-        (s.step, s.cost_title): s.cost for s in before.steps if s.step == first <= 1 and not s.after
+        (s.step, s.cost_title): s.cost for s in before.steps if s.step == first and not s.after
     }  # fmt: skip
     for step in trial.telling:
         # One step may be judged several times, and its parameters go by other names in between.
@@ -125,7 +125,12 @@ def _frozen(new: JudgedStep, old: JudgedStep) -> bool:
 
 
 def _scaled(trial: Trial, before: Trial) -> bool:
-    """Whether the gradients are those of the cost itself, or scaled as the right ones were."""
+    """Whether the gradients are those of the cost itself, or scaled as the right ones were.
+
+    Of updates that went up the scale says nothing.
+    """
+    if any(step.ascends for step in before.telling):
+        return True
     rights = [s for s in before.telling if len(s.wrong) < len(s.verdicts) and s.scale]
     for step in trial.telling:
         old = next(

@@ -260,24 +260,26 @@ def _placed(
     return placed if at == truth.size else None
 
 
-def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool]],
+def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, int]],
             paths: dict[str, tuple[str, ...]]) -> Expected | None:  # fmt: skip
     """Return the expectation of the first wrong step, if nothing before it is wrong or unknown.
 
     Parameters
     ----------
-    judged : sequence of (step, is wrong)
+    judged : sequence of (step, is wrong, number of parameters)
+        A parameter that starts as the integer 0 is none in the first step: nothing is known of it.
     paths : dict of parameter to paths
         Those of the last step: what it has replaced by then is found nowhere for an earlier one.
     """
-    wrong = [step for step, is_wrong in judged if is_wrong]
+    wrong = [step for step, is_wrong, _ in judged if is_wrong]
     if not wrong:
         return None
     first = min(wrong)
-    if not set(range(first)) <= {step for step, _ in judged}:
-        return None
     one = next((e for e in found if e is not None and e.step == first), None)
     if one is None:
+        return None
+    known = {step for step, _, count in judged if count >= len(one.wanted)}
+    if not set(range(first)) <= known:
         return None
     wanted = tuple(
         replace(w, paths=paths[w.name]) if len(paths.get(w.name, ())) == len(w.paths) else w

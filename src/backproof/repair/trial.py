@@ -268,7 +268,7 @@ class Watch:
 
     def expected(self) -> Expected | None:
         """Return what the parameters should come to in the first wrong step, if that is known."""
-        judged = [(s.step, bool(s.wrong) or s.ascends) for s in self.steps]
+        judged = [(s.step, bool(s.wrong) or s.ascends, len(s.verdicts)) for s in self.steps]
         return settled(self._expected, judged, self._paths)
 
     def _expect(self, evidence: StepEvidence, loop: Site | None) -> None:
