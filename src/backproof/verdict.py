@@ -11,7 +11,7 @@ import numpy as np
 
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
-from backproof.checks.blame import Blame
+from backproof.checks.blame.earliest import Blame
 from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search, from_edit
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step

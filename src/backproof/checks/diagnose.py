@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.blame import Blame, Fault
+from backproof.checks.blame.earliest import Blame
+from backproof.checks.blame.fault import Fault
+from backproof.checks.blame.inputs import Inputs
 from backproof.checks.edits import is_in, short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_natural, proportion
@@ -58,7 +60,7 @@ class Diagnoser:
         self.search = search
         self.fault = fault
         self.tape = blame.tape
-        self.run = blame.run
+        self.run = blame.replays.run
         self.operation = self._representative()
         self.author = self.run.env[self.operation.out]
         self.truth = fault.truth.get(self.operation.out)
@@ -98,7 +100,7 @@ class Diagnoser:
 
     def _at_input(self) -> Diagnosis | None:
         """A cotangent is passed on where a factor of it is missing."""
-        fault = self.blame.meant_input(set(self.fault.repaired))
+        fault = Inputs(self.blame.replays, self.blame.trust).meant(set(self.fault.repaired))
         if fault is None:
             return None
         site = SITES[fault.site]
@@ -113,7 +115,7 @@ class Diagnoser:
         return self.finding(
             "BP101", "missing-factor",
             f"`{short(target)}` lacks a factor: it is the gradient of "
-            f"`{short(self.text(self.blame.right[fault.detail['input']][0]))}`",
+            f"`{short(self.text(self.blame.trust.right[fault.detail['input']][0]))}`",
             "multiply by the derivative of what the forward pass does there", site=site,
         )  # fmt: skip
 
@@ -141,7 +143,7 @@ class Diagnoser:
     def _ignores_incoming(self) -> Diagnosis | None:
         """A backward value that does not depend on the gradient that came in."""
         operation = self.operation
-        if operation.out in self.blame.right or self.blame.backward_inputs(operation):
+        if operation.out in self.blame.trust.right or self.blame.trust.reads_cotangent(operation):
             return None
         if not self.search.is_local(operation.site):
             return None
@@ -159,7 +161,9 @@ class Diagnoser:
         """Whether a local value is multiplied by one that carries the error: a derivative."""
         for index in self.tape.users[node]:
             user = self.tape.operations[index]
-            others = [n for n in user.inputs if n != node and n not in self.blame.forward]
+            others = [
+                n for n in user.inputs if n != node and n not in self.blame.cotangents.forward
+            ]
             if self.tape.ancestors(others) & self.search.errors:
                 return True
         return False
@@ -217,7 +221,9 @@ class Diagnoser:
         text = self.operation.where.text
         statement = _statement_text(self.operation.where)
         extra = (s > 1 and _mentions(statement, s)) or (s < 1 and _mentions(statement, 1 / s))
-        code = "BP102" if len(self.fault.repaired) < len(self.blame.fit.matches) else "BP101"
+        code = (
+            "BP102" if len(self.fault.repaired) < len(self.blame.replays.fit.matches) else "BP101"
+        )
         sign = ", with the sign reversed" if s < 0 else ""
         size = (
             f"{abs(s):.6g} times too large" if abs(s) > 1 else f"{1 / abs(s):.6g} times too small"
@@ -349,21 +355,21 @@ class Diagnoser:
 
     def _partial(self) -> Diagnosis | None:
         """The value is what one use of the forward value sends back; another use is missing."""
-        if self.fault.truth and self.operation.out in self.blame.right:
+        if self.fault.truth and self.operation.out in self.blame.trust.right:
             return None
         truth_node = self._truth_node()
         if truth_node is None:
             return None
         users = [
             self.tape.operations[i] for i in self.tape.users[truth_node]
-            if self.tape.operations[i].out in self.blame.bar
+            if self.tape.operations[i].out in self.blame.cotangents.of
         ]  # fmt: skip
         if len(users) < 2:
             return None
-        parts = dict(self.blame.parts.get(truth_node, ()))
+        parts = dict(self.blame.cotangents.parts.get(truth_node, ()))
         for user in users:
             part = parts.get(user.index)
-            whole = self.blame.bar[truth_node]
+            whole = self.blame.cotangents.of[truth_node]
             if part is None:
                 continue
             scale = self._scale_to(whole)
@@ -381,7 +387,7 @@ class Diagnoser:
         if self.truth is None:
             return None
         flat = np.asarray(self.truth, float).reshape(-1)
-        for node, g in self.blame.bar.items():
+        for node, g in self.blame.cotangents.of.items():
             if np.size(g) == flat.size:
                 s, error = proportion(flat, np.asarray(g, float).reshape(-1))
                 if s and error < EXACT:
@@ -403,7 +409,7 @@ class Diagnoser:
         if len(pair) != 2:
             return None
         for delta, local in (pair, pair[::-1]):
-            if local.node in self.blame.right or not self._is_local(local.node):
+            if local.node in self.blame.trust.right or not self._is_local(local.node):
                 continue
             a = self.run.env[delta.node]
             with np.errstate(all="ignore"):
@@ -416,20 +422,20 @@ class Diagnoser:
 
     def _is_backward(self, node: int) -> bool:
         """Whether a value carries the error (it depends on the labels or the cost's derivative)."""
-        return node in self.blame.right or node not in self.blame.forward
+        return node in self.blame.trust.right or node not in self.blame.cotangents.forward
 
     def _is_local(self, node: int) -> bool:
         """Whether a value is computed from forward values alone."""
-        if node in self.blame.forward:
+        if node in self.blame.cotangents.forward:
             return True
-        return not any(n in self.blame.right for n in self.tape.ancestors([node]))
+        return not any(n in self.blame.trust.right for n in self.tape.ancestors([node]))
 
     def _in_local(self, node: int, needed: Any, known: Any) -> Diagnosis | None:
         operation = self.tape.producer(node)
         where = self.operation.where
         if operation is None or np.size(self.run.env[node]) == 1 < np.size(needed):
             return None  # a rate, or a number
-        if node in self.blame.forward:
+        if node in self.blame.cotangents.forward:
             return self.finding(
                 "BP101", "wrong-derivative",
                 f"`{self.text(node)}` is not the derivative that belongs here",
@@ -453,7 +459,7 @@ class Diagnoser:
 
     def _other_place(self, node: int, needed: Any, known: Any) -> tuple[str, str] | None:
         """Evaluate the local derivative at other forward values; return (used, right) names."""
-        stop = {n for n in self.blame.forward if n != node}
+        stop = {n for n in self.blame.cotangents.forward if n != node}
         inputs = [
             n for n in self.tape.ancestors([node], stop=stop)
             if n in stop and is_differentiable(self.run.env[n]) and np.ndim(self.run.env[n])
@@ -462,7 +468,7 @@ class Diagnoser:
         if len(inputs) != 1:
             return None
         used = inputs[0]
-        for other in self.blame.bar:
+        for other in self.blame.cotangents.of:
             if other == used or np.shape(self.run.env[other]) != np.shape(needed):
                 continue
             dirty = self.tape.reach([used]) & self.tape.ancestors([node])
@@ -483,9 +489,11 @@ class Diagnoser:
             return None
         if np.ndim(self.truth) == 0 or not self.operation.inputs:
             return None
-        known = [self.blame.right[n] for n in self.operation.inputs if n in self.blame.right]
-        if self.operation.out in self.blame.right:
-            node, _ = self.blame.right[self.operation.out]
+        known = [
+            self.blame.trust.right[n] for n in self.operation.inputs if n in self.blame.trust.right
+        ]
+        if self.operation.out in self.blame.trust.right:
+            node, _ = self.blame.trust.right[self.operation.out]
             operation = self._next_forward(node)
             if operation is not None:
                 return self.finding(
