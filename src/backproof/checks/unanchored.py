@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.edits import is_in
+from backproof.checks.edits.edit import is_in
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_natural
 from backproof.checks.search import StepSearch
