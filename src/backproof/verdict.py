@@ -11,8 +11,9 @@ import numpy as np
 
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
-from backproof.checks.blame import Blame
-from backproof.checks.diagnose import Diagnoser, Diagnosis, free_search, from_edit
+from backproof.checks.blame.earliest import Blame
+from backproof.checks.cause.attempts import diagnose
+from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence, confirmed, judge_step
 from backproof.checks.match import author_value, is_natural
@@ -20,6 +21,7 @@ from backproof.checks.pairs import judge_pairs
 from backproof.checks.search import StepSearch
 from backproof.checks.state import StateFault, emptied, not_reset, stale_reads
 from backproof.checks.training import TrainingHistory
+from backproof.checks.unanchored import free_search
 from backproof.clock import Clock
 from backproof.finding import Finding, GradientReport, Related, Report, Status
 from backproof.history import History, distinct
@@ -316,7 +318,7 @@ class Verdict:
         blame = Blame(evidence)
         search = StepSearch(evidence, evidence.fit, patience=SEARCH)
         for fault in blame.faults():
-            diagnosis = Diagnoser(blame, fault, search).diagnose()
+            diagnosis = diagnose(blame, fault, search)
             self._add(evidence, diagnosis, fault.repaired, fault.operations)
 
     def _add(

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.edits import Edit, edits_of, is_transpose
+from backproof.checks.edits.edit import Edit, is_transpose
+from backproof.checks.edits.kinds import edits_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scope import Scope

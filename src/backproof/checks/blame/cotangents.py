@@ -1,0 +1,164 @@
+"""The true cotangents of the forward values, and which of them a backward value is.
+
+A value of the author's backward pass is recognised by its direction: it is some cotangent times a
+scale, transposed perhaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import adjoints, is_differentiable
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import TOLERANCE, Fit
+from backproof.trace.tape import Run, Tape
+
+MOST_NODES = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cotangents of one size: forward nodes, whether each is only a part, directions, norms."""
+
+    nodes: np.ndarray[Any, Any]
+    part: np.ndarray[Any, Any]
+    units: np.ndarray[Any, Any]
+    norms: np.ndarray[Any, Any]
+
+
+class Cotangents:
+    """Cotangents of the forward values of one judged step.
+
+    Attributes
+    ----------
+    forward : set of int
+        Nodes of the forward pass that the author differentiates.
+    of : dict
+        The cotangent of each.
+    parts : dict
+        What comes back to a forward value through each of its uses, where it has several.
+    families : dict
+        The nodes that one site made, in the order of time: one for each layer or time step.
+    """
+
+    def __init__(self, evidence: StepEvidence) -> None:
+        assert evidence.fit is not None
+        self.evidence = evidence
+        self.tape: Tape = evidence.tape
+        self.fit: Fit = evidence.fit
+        self.scale = self.fit.scale
+        hypothesis = self.fit.hypothesis
+        target = hypothesis.node
+        forward = self.tape.ancestors([target])
+        if hypothesis.after:
+            new = {n for p in evidence.params for n in p.new}
+            forward = self.tape.ancestors([target], stop=new)
+            forward |= self._mirror()
+        self.forward = forward
+        self.of = self._cotangents()
+        self.parts = self._parts()
+        self.tables = self._tables()
+        self.families: dict[int, list[int]] = {}
+        for node in sorted(self.of):
+            self.families.setdefault(self.site_of(node), []).append(node)
+
+    def _mirror(self) -> set[int]:
+        """Forward values of the training pass, where the cost has a pass of its own."""
+        new = [n for p in self.evidence.params for n in p.old]
+        return self.tape.ancestors(new)
+
+    def _cotangents(self) -> dict[int, np.ndarray[Any, Any]]:
+        """Cotangents of the values of the forward pass that the author differentiates."""
+        assert self.fit.adjoint is not None
+        found: dict[int, np.ndarray[Any, Any]] = {}
+        for node, g in self.fit.adjoint.of.items():
+            if node in self.forward and not isinstance(g, list):
+                found[node] = g
+        return found
+
+    def _parts(self) -> dict[int, list[tuple[int, Any]]]:
+        assert self.fit.run is not None
+        seeds = self.fit.hypothesis.seeds(self.fit.run)
+        found: dict[int, list[tuple[int, Any]]] = {}
+        if seeds is not None and len(self.of) < MOST_NODES:
+            adjoints(self.tape, self.fit.run, seeds, parts=found)
+        return {
+            node: uses for node, uses in found.items()
+            if len(uses) > 1 and node in self.forward and not isinstance(uses[0][1], list)
+        }  # fmt: skip
+
+    def _tables(self) -> dict[int, Table]:
+        """Forward cotangents and their parts by size."""
+        rows: dict[int, list[tuple[int, bool, np.ndarray[Any, Any]]]] = {}
+        whole = [(node, False, g) for node, g in self.of.items()]
+        partial = [(node, True, g) for node, uses in self.parts.items() for _, g in uses]
+        for node, part, g in (*whole, *partial):
+            flat = np.asarray(g, float).reshape(-1)
+            if flat.size and np.all(np.isfinite(flat)) and np.any(flat):
+                rows.setdefault(flat.size, []).append((node, part, flat))
+        tables = {}
+        for size, found in rows.items():
+            stacked = np.stack([g for _, _, g in found])
+            norms = np.linalg.norm(stacked, axis=1)
+            tables[size] = Table(
+                np.array([node for node, _, _ in found]),
+                np.array([part for _, part, _ in found]),
+                stacked / norms[:, None], norms,
+            )  # fmt: skip
+        return tables
+
+    def site_of(self, node: int) -> int:
+        """The site that made a forward value: the same in every layer or time step."""
+        operation = self.tape.producer(node)
+        return -1 if operation is None else operation.site
+
+    def matched(self, run: Run) -> dict[int, tuple[int, float]]:
+        """Find the backward values that are a multiple of some forward value's cotangent."""
+        found: dict[int, tuple[int, float]] = {}
+        for operation in self.tape.operations:
+            if operation.out not in self.forward:
+                known = self.recognised(run, operation.out)
+                if known is not None:
+                    found[operation.out] = known
+        return found
+
+    def recognised(self, run: Run, out: int, *, part: bool = False) -> tuple[int, float] | None:
+        """Return (forward node, scale) of the cotangent that a value is a multiple of.
+
+        With `part`, of what comes back through one use of a forward value.
+        """
+        value = run.env[out]
+        if not is_differentiable(value):
+            return None
+        table = self.tables.get(np.size(value))
+        if table is None:
+            return None
+        if np.size(value) == 1:
+            number = float(np.asarray(value).reshape(-1)[0]) / self.scale
+            gaps = np.abs(table.norms * table.units[:, 0] - number)
+            near = np.flatnonzero((gaps <= 1e-9 * abs(number)) & (table.part == part))
+            return (int(table.nodes[near[0]]), self.scale) if number and near.size else None
+        best: tuple[int, float] | None = None
+        distance = np.inf
+        for x in (np.asarray(value, float).reshape(-1), *_transposed(value)):
+            norm = float(np.linalg.norm(x))
+            if not norm or not np.isfinite(norm):
+                return None
+            cosine = table.units @ (x / norm)
+            alike = (np.abs(np.abs(cosine) - 1) < TOLERANCE) & (table.part == part)
+            for i in np.flatnonzero(alike & (cosine * self.scale > 0)):
+                gap = float(np.linalg.norm(x / norm - np.sign(cosine[i]) * table.units[i]))
+                s = float(np.sign(cosine[i])) * norm / float(table.norms[i])
+                apart = abs(float(np.log(s / self.scale)))
+                if gap <= TOLERANCE and apart < distance - 1e-9:
+                    best, distance = (int(table.nodes[i]), s), apart
+        return best
+
+
+def _transposed(value: Any) -> list[np.ndarray[Any, Any]]:
+    """Return a matrix's transpose as a vector, where that differs."""
+    x = np.asarray(value, dtype=float)
+    return [x.T.reshape(-1)] if x.ndim == 2 and min(x.shape) > 1 else []

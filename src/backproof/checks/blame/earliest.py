@@ -1,0 +1,96 @@
+"""Searches the earliest expressions whose true values repair the wrong gradients."""
+
+from __future__ import annotations
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.blame.cotangents import Cotangents
+from backproof.checks.blame.fault import Fault
+from backproof.checks.blame.gradients import at_gradient, level_nodes
+from backproof.checks.blame.proposals import Proposals
+from backproof.checks.blame.replays import Replays
+from backproof.checks.blame.trust import Trust
+from backproof.checks.blame.way import common_way
+from backproof.checks.gradient import StepEvidence
+from backproof.trace.tape import Operation
+
+#: Executions of a site above which it is not searched.
+MOST_INSTANCES = 3_000
+#: Seconds for the search in one step.
+PATIENCE = 3.0
+
+
+class Blame:
+    """Searches the faults behind the wrong gradients of one step.
+
+    Attributes
+    ----------
+    trust : Trust
+        What is known of the backward values where the last fault is searched: all but it repaired.
+    """
+
+    trust: Trust
+
+    def __init__(self, evidence: StepEvidence, *, patience: float = PATIENCE) -> None:
+        self.evidence = evidence
+        self.tape = evidence.tape
+        self.replays = Replays(evidence, patience=patience)
+        self.cotangents = Cotangents(evidence)
+
+    def faults(self) -> list[Fault]:
+        """Return the faults, earliest first; each repairs gradients that no earlier one does."""
+        assert self.evidence.fit is not None
+        wrong = set(self.evidence.fit.wrong)
+        found: list[Fault] = []
+        while wrong and len(found) < 4:
+            fault = self._first(wrong)
+            if fault is None:
+                break
+            found.append(fault)
+            self.replays.kept.update(fault.truth)
+            wrong -= set(fault.repaired)
+        return found
+
+    def _first(self, wrong: set[int]) -> Fault | None:
+        """The earliest fault, once those before are repaired."""
+        self.replays.restart()
+        run = self.replays.start
+        forward = self.cotangents.forward
+        feeding = self.tape.ancestors(level_nodes(self.evidence.params, wrong)) - forward
+        for parameter in self.evidence.params:
+            shallow = [level for level in parameter.levels if not level.deep]
+            feeding -= {n for level in shallow[:-1] for n in level.nodes}
+        groups: dict[int, list[Operation]] = {}
+        for operation in self.tape.operations:
+            if operation.out in feeding and is_differentiable(run.env[operation.out]):
+                groups.setdefault(operation.site, []).append(operation)
+        self.trust = trust = Trust(self.cotangents, run, feeding)
+        proposals = Proposals(self.replays, trust)
+        order = {
+            site: next((o.index for o in g if idle or not trust.in_order(o)), None)
+            for site, g in groups.items()
+            for idle in (all(trust.is_idle(o) for o in g),)
+        }
+        suspects = [groups[s] for s in sorted(groups, key=lambda s: order[s] or 0) if order[s]]
+        trusted = [g for site, g in groups.items() if order[site] is None]
+        best: Fault | None = None
+        late_ones = [[o for o in g if o.index >= (order[g[0].site] or 0)] for g in suspects]
+        # The first executions may be right for one value, and be taken for another's cotangent.
+        whole = [g for g, later in zip(suspects, late_ones, strict=True) if len(g) > len(later)]
+        for faulty in (*late_ones, *reversed(trusted), *whole):
+            operations = groups[faulty[0].site]
+            if len(operations) > MOST_INSTANCES or self.replays.late():
+                continue
+            for truth in proposals.of(faulty):
+                repaired = self.replays.repaired(truth, wrong)
+                if repaired and (best is None or len(repaired) > len(best.repaired)):
+                    outs = tuple(o.index for o in operations)
+                    best = Fault(operations[0].site, outs, truth, tuple(repaired))
+                if best is not None and len(best.repaired) == len(wrong):
+                    return best
+        common = common_way(self.evidence, trust, wrong)
+        if common is not None and (best is None or len(best.repaired) < len(common.repaired)):
+            return common
+        last = at_gradient(self.evidence, self.replays, forward, wrong)
+        if best is None or (last is not None and len(last.repaired) > len(best.repaired)):
+            return last
+        return best

@@ -1,0 +1,89 @@
+"""The author's gradients: the nodes that hold them, and the fault in their own expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.blame.fault import Fault
+from backproof.checks.blame.replays import Replays, shaped
+from backproof.checks.gradient import StepEvidence
+from backproof.roles import Parameter
+
+
+def sink(parameter: Parameter) -> tuple[int, ...]:
+    """The nodes of a parameter's gradient, as far down as no size divides it."""
+    shallow = [level for level in parameter.levels if not level.deep]
+    if shallow:
+        return shallow[-1].nodes
+    return tuple(d for u in parameter.updates for _, d in u.merges)
+
+
+def level_nodes(params: Sequence[Parameter], wrong: Iterable[int]) -> list[int]:
+    """Return the nodes at which the search for what feeds the wrong gradients starts."""
+    nodes: list[int] = []
+    for i in wrong:
+        parameter = params[i]
+        if parameter.levels:
+            nodes.extend(parameter.levels[0].nodes)
+        else:
+            nodes.extend(d for u in parameter.updates for _, d in u.merges)
+    return nodes
+
+
+def at_gradient(
+    evidence: StepEvidence, replays: Replays, forward: set[int], wrong: set[int]
+) -> Fault | None:
+    """The gradients' own expressions: replacing these always helps, so they come last."""
+    best: Fault | None = None
+    groups: dict[int, dict[int, tuple[int, Any]]] = {}
+    for i in sorted(wrong):
+        parameter = evidence.params[i]
+        shallow = [lv for lv in parameter.levels if not lv.deep]
+        for level in reversed(shallow):
+            truth = None if level.keys else _as_level(evidence, i, level.nodes)
+            operation = evidence.tape.producer(level.nodes[0])
+            if truth is None or operation is None or level.nodes[0] in forward:
+                continue
+            if replays.repaired(truth, {i}):
+                group = groups.setdefault(operation.site, {})
+                for node, value in truth.items():
+                    group[node] = (i, value)
+                break
+        else:
+            merge = parameter.updates[0].merges[-1][0]
+            operation = evidence.tape.operations[merge]
+            fault = Fault(operation.site, (merge,), {}, (i,), kind="update")
+            best = best or fault
+    for site, group in groups.items():
+        truth = {node: value for node, (_, value) in group.items()}
+        makers = [evidence.tape.nodes[n].operation for n in truth]
+        indices = tuple(sorted(i for i in makers if i is not None))
+        repaired = tuple(sorted({i for i, _ in group.values()}))
+        if best is None or len(repaired) > len(best.repaired):
+            best = Fault(site, indices, truth, repaired, kind="gradient")
+    return best
+
+
+def _as_level(evidence: StepEvidence, index: int, nodes: Sequence[int]) -> dict[int, Any] | None:
+    """The true gradient in the layout of the author's nodes."""
+    assert evidence.fit is not None
+    parameter = evidence.params[index]
+    truth = evidence.fit.matches[index].truth
+    if truth is None:
+        return None
+    whole = evidence.fit.scale * truth
+    if len(nodes) == len(parameter.old) > 1:
+        return {n: shaped(whole[k : k + 1], evidence.run.env[n]) for k, n in enumerate(nodes)}
+    if len(nodes) != 1:
+        return None
+    like = evidence.run.env[nodes[0]]
+    if parameter.rows is not None and np.size(like) == len(parameter.rows):
+        return {nodes[0]: shaped(whole[parameter.rows], like)}
+    shape = np.shape(evidence.run.env[parameter.old[0]])
+    part = whole.reshape(shape)
+    if np.shape(like) != shape and np.shape(like) == shape[::-1]:
+        part = part.T
+    return {nodes[0]: float(part) if type(like) is float and part.size == 1 else part}

@@ -1,0 +1,197 @@
+"""What the values of a site should have been: cotangents near those that they are made of.
+
+The first execution of a site suggests them, and each is carried over to the later executions: by
+its role, or by counting layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.blame.cotangents import Cotangents
+from backproof.checks.blame.replays import Replays, shaped
+from backproof.checks.blame.trust import Trust
+from backproof.trace.tape import Operation, Ref, Run
+from backproof.updates import ADD, SUBTRACT
+
+#: Executions of a site above which they are not gone through one after another.
+MOST_SEQUENTIAL = 64
+MOST_RANKS = 10
+NEAR = 7
+
+
+class Proposals:
+    """Proposes true values for the sites of one step."""
+
+    def __init__(self, replays: Replays, trust: Trust) -> None:
+        self.replays = replays
+        self.trust = trust
+        self.cotangents: Cotangents = trust.cotangents
+        self.tape = replays.tape
+        self.meant: dict[Any, tuple[int, float]] = {}
+        """Role -> (forward node, scale) of the whole cotangents among the last partners."""
+
+    def of(self, operations: Sequence[Operation]) -> Iterable[dict[int, Any]]:
+        """Yield what the values of a site should have been, most plausible first.
+
+        A proposal must first help near its first execution: some value made from it becomes a
+        cotangent. Then the executions are gone through in time order, each with the earlier ones
+        already right, so that what reaches the next one (a layer, a time step) is right too.
+        """
+        first = operations[0]
+        author = self.replays.start.env[first.out]
+        self.meant = {}
+        partners = self._partners(first, self.replays.start, len(operations))
+        meant = dict(self.meant)
+        for role, partner in partners.items():
+            value = shaped(partner, author)
+            if self.replays.late():
+                return
+            if _same(author, value):
+                continue
+            if len(operations) > 1 and not self._helps(operations, value):
+                continue
+            yield self._spread(operations, role, value)
+            if len(operations) > 1 and role in meant:
+                node, s = meant[role]
+                for sense in (-1, 1):
+                    yield self._marched(operations, node, s, sense)
+
+    def _marched(
+        self, operations: Sequence[Operation], node: int, s: float, sense: int
+    ) -> dict[int, Any]:
+        """Carry a proposal over by counting: the next execution means the next layer's value."""
+        family = self.cotangents.families[self.cotangents.site_of(node)]
+        place = family.index(node)
+        truth: dict[int, Any] = {}
+        for number, operation in enumerate(operations):
+            position = place + sense * number
+            if not 0 <= position < len(family):
+                break
+            value = s * np.asarray(self.cotangents.of[family[position]])
+            author = self.replays.start.env[operation.out]
+            if np.size(value) != np.size(author):
+                break
+            truth[operation.out] = shaped(value, author)
+        return truth
+
+    def _helps(self, operations: Sequence[Operation], value: Any) -> bool:
+        """Whether a value for the first execution makes something before the second one right."""
+        first, second = operations[0], operations[1]
+        reached = self.tape.reach([first.out])
+        run = self.replays.replayed({first.out: value}, until=second.index)
+        checked = 0
+        for operation in self.tape.operations[first.index + 1 : second.index + 1]:
+            out = operation.out
+            if out in reached and out in self.trust.feeding and out not in self.trust.right:
+                if self.cotangents.recognised(run, out) is not None:
+                    return True
+                checked += 1
+                if checked > 30:
+                    return False
+        return not checked
+
+    def _spread(self, operations: Sequence[Operation], role: Any, value: Any) -> dict[int, Any]:
+        """Carry a proposal for the first execution of a site over to the later ones."""
+        truth = {operations[0].out: value}
+        sequential = len(operations) <= MOST_SEQUENTIAL
+        for operation in operations[1:]:
+            present = (
+                self.replays.replayed(truth, until=operation.index)
+                if sequential
+                else self.replays.start
+            )
+            partners = self._partners(operation, present, len(operations))
+            if role in partners:
+                truth[operation.out] = shaped(partners[role], present.env[operation.out])
+        return truth
+
+    def _partners(self, operation: Operation, run: Run, executions: int) -> dict[Any, Any]:
+        """Values that an operation may be meant to give, most plausible first, by their role.
+
+        Cotangents of forward values near those whose cotangents it is made of; the parts of them
+        that come back through one use; for a sum, such a part in place of one operand.
+        """
+        size = np.size(run.env[operation.out])
+        known = self.trust.nearest_right(operation, run)
+        found: dict[Any, Any] = {}
+        parts: dict[Any, Any] = {}
+        for start, s in known:
+            ranks: dict[int, int] = {}
+            for node in self._upstream(start):
+                if node not in self.cotangents.of:
+                    continue
+                made = self.cotangents.site_of(node)
+                rank = ranks[made] = ranks.get(made, -1) + 1
+                if np.size(self.cotangents.of[node]) != size:
+                    continue
+                value = s * np.asarray(self.cotangents.of[node])
+                self.meant[_enter(found, ("whole", made, rank), value)] = (node, s)
+                for user, part in self.cotangents.parts.get(node, ()):
+                    role = ("part", made, rank, self.tape.operations[user].site)
+                    _enter(parts, role, s * np.asarray(part))
+        if not found and executions <= MOST_SEQUENTIAL:
+            shape = np.shape(run.env[operation.out])
+            scales = list(dict.fromkeys([self.replays.scale, *self._scales()]))[:3]
+            for node, g in self.cotangents.of.items():
+                if np.shape(g) == shape and self.tape.nodes[node].kind == "op":
+                    for s in scales:
+                        _enter(found, ("any", self.cotangents.site_of(node), s), s * np.asarray(g))
+        values = dict([*list(found.items())[:MOST_RANKS], *list(parts.items())[:MOST_RANKS]])
+        if operation.function in ADD or operation.function in SUBTRACT:
+            values.update(self._sums(operation, run, parts))
+        return values
+
+    def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> dict[Any, Any]:
+        """Keep one operand of a sum and put a part in place of the other."""
+        values = {}
+        for position, arg in enumerate(operation.args):
+            if type(arg) is not Ref:
+                continue
+            kept = run.env[arg.node]
+            for role, part in parts.items():
+                if np.size(kept) == np.size(part):
+                    values["sum", position, role] = np.asarray(kept) + part.reshape(np.shape(kept))
+        return values
+
+    def _scales(self) -> list[float]:
+        scales: dict[float, int] = {}
+        for _, s in self.trust.right.values():
+            key = float(f"{s:.6g}")
+            scales[key] = scales.get(key, 0) + 1
+        return sorted(scales, key=lambda k: -scales[k])
+
+    def _upstream(self, node: int) -> list[int]:
+        """Values that `node` was computed from, breadth first, a few operations up."""
+        seen = {node: 0}
+        order = [node]
+        for n in order:
+            if seen[n] >= NEAR:
+                continue
+            operation = self.tape.producer(n)
+            if operation is None:
+                continue
+            for parent in operation.inputs:
+                if parent not in seen:
+                    seen[parent] = seen[n] + 1
+                    order.append(parent)
+        return order
+
+
+def _enter(values: dict[Any, Any], role: Any, value: Any) -> Any:
+    """Add a value under its role, or under the next free one, and return that."""
+    count = 0
+    while (*role, count) in values:
+        count += 1
+    if count < 3:
+        values[(*role, count)] = value
+    return (*role, count)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values are equal to rounding."""
+    x, y = np.asarray(a, float), np.asarray(b, float)
+    return x.shape == y.shape and bool(np.linalg.norm(x - y) <= 1e-9 * (np.linalg.norm(y) or 1.0))

@@ -1,0 +1,39 @@
+"""The explanations of a fault, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backproof.checks.blame.earliest import Blame
+from backproof.checks.blame.fault import Fault
+from backproof.checks.cause.blamed import Blamed
+from backproof.checks.cause.derivatives import wrong_derivative
+from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.edited import argument, at_input, edited_here, edited_near
+from backproof.checks.cause.factors import elementwise_factor, ignores_incoming, sign_or_factor
+from backproof.checks.cause.stale import stale
+from backproof.checks.cause.terms import missing_term
+from backproof.checks.search import StepSearch
+
+ATTEMPTS: tuple[Callable[[Blamed], Diagnosis | None], ...] = (
+    stale, edited_here, at_input, edited_near,
+    ignores_incoming,
+    sign_or_factor, missing_term, argument, wrong_derivative,
+    elementwise_factor,
+)  # fmt: skip
+
+
+def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
+    """Return the first explanation that makes the expression exact."""
+    blamed = Blamed(blame, fault, search)
+    text = blamed.operation.where.text
+    if fault.kind == "update":
+        # The update takes a gradient that belongs to another parameter.
+        return blamed.finding("BP101", "wrong-operand", f"`{text}` does not use its own gradient")
+    for attempt in ATTEMPTS:
+        found = attempt(blamed)
+        if found is not None:
+            return found
+    return blamed.finding(
+        "BP101", "wrong-operand", f"`{text}` is not what the chain rule gives here"
+    )

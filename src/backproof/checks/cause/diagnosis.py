@@ -1,0 +1,43 @@
+"""The answer: why a value is wrong, where exactly, and what to write there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from backproof.checks.search import Found, StepSearch
+from backproof.trace.site import Site
+
+#: What makes a derivative wrong where the edited expression is one.
+LOCAL_CAUSES = {"extra-term", "missing-term", "extra-factor", "missing-factor", "wrong-sign"}
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Why a site's value is wrong, and where exactly."""
+
+    code: str
+    cause: str
+    site: Site
+    reason: str
+    help: str = ""
+    overwrite: Site | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def from_edit(search: StepSearch, found: Found) -> Diagnosis:
+    """Word the diagnosis that an edit is."""
+    edit, cause = found.edit, found.edit.cause
+    if edit.cause == "mutated-value":
+        return Diagnosis(
+            "BP105", "mutated-value", found.site,
+            f"`{edit.found}` was changed before it is read here",
+            f"use the value that `{edit.found}` had in the forward pass (a copy)",
+        )  # fmt: skip
+    if cause in LOCAL_CAUSES and search.is_local(found.site.index) and found.site.kind == "binop":
+        cause = "wrong-derivative"
+    return Diagnosis(
+        "BP101", "missing-term" if cause == "extra-term" else cause, found.site, edit.reason,
+        edit.help,
+        evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""A term is missing: a penalty's, another value's, or what comes back through another use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.cause.blamed import EXACT, Blamed
+from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.match import proportion
+
+MOST_ALTERNATIVES = 400
+
+
+def missing_term(blamed: Blamed) -> Diagnosis | None:
+    """What lacks to the truth is a multiple of a parameter, or a value of the step."""
+    if blamed.truth is None or np.shape(blamed.truth) != np.shape(blamed.author):
+        return None
+    difference = np.asarray(blamed.truth, float) - np.asarray(blamed.author, float)
+    flat = difference.reshape(-1)
+    if flat.size < 2:
+        return None
+    for parameter in blamed.evidence.params:
+        for old in parameter.old:
+            value = np.asarray(blamed.run.env[old], float).reshape(-1)
+            if value.size == flat.size:
+                s, error = proportion(flat, value)
+                if error < 1e-5:
+                    return blamed.finding(
+                        "BP101", "missing-term",
+                        f"the penalty's term {s:.6g}·`{parameter.name}` is missing",
+                        f"add {s:.6g} * {parameter.name}",
+                    )  # fmt: skip
+    for node in _candidates(blamed, np.shape(blamed.truth)):
+        value = np.asarray(blamed.run.env[node], float).reshape(-1)
+        s, error = proportion(flat, value)
+        if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in blamed.operation.inputs:
+            name = blamed.text(node)
+            if s > 0:
+                return blamed.finding("BP101", "missing-term", f"the term `{name}` is missing",
+                                      f"add `{name}`")  # fmt: skip
+    return _partial(blamed)
+
+
+def _candidates(blamed: Blamed, shape: tuple[int, ...]) -> Iterator[int]:
+    """Values of the step of a shape, latest first."""
+    count = 0
+    for node in reversed(blamed.tape.nodes):
+        value = blamed.run.env[node.index]
+        if is_differentiable(value) and np.shape(value) == shape:
+            yield node.index
+            count += 1
+            if count >= MOST_ALTERNATIVES:
+                return
+
+
+def _partial(blamed: Blamed) -> Diagnosis | None:
+    """The value is what one use of the forward value sends back; another use is missing."""
+    if blamed.fault.truth and blamed.operation.out in blamed.right:
+        return None
+    truth_node = _truth_node(blamed)
+    if truth_node is None:
+        return None
+    users = [
+        blamed.tape.operations[i] for i in blamed.tape.users[truth_node]
+        if blamed.tape.operations[i].out in blamed.cotangents.of
+    ]  # fmt: skip
+    if len(users) < 2:
+        return None
+    parts = dict(blamed.cotangents.parts.get(truth_node, ()))
+    for user in users:
+        part = parts.get(user.index)
+        whole = blamed.cotangents.of[truth_node]
+        if part is None:
+            continue
+        scale = _scale_to(blamed, whole)
+        if blamed.equal(np.asarray(blamed.author), scale * np.asarray(part)):
+            others = [u for u in users if u is not user]
+            return blamed.finding(
+                "BP101", "missing-term",
+                f"`{blamed.text(truth_node)}` is also used on line "
+                f"{others[0].where.span.line}; the gradient through that use is missing",
+                f"add the gradient that comes back through `{others[0].where.text}`",
+            )  # fmt: skip
+    return None
+
+
+def _truth_node(blamed: Blamed) -> int | None:
+    """The forward value whose cotangent is meant."""
+    if blamed.truth is None:
+        return None
+    flat = np.asarray(blamed.truth, float).reshape(-1)
+    for node, g in blamed.cotangents.of.items():
+        if np.size(g) == flat.size:
+            s, error = proportion(flat, np.asarray(g, float).reshape(-1))
+            if s and error < EXACT:
+                return node
+    return None
+
+
+def _scale_to(blamed: Blamed, whole: Any) -> float:
+    s, _ = proportion(
+        np.asarray(blamed.truth, float).reshape(-1), np.asarray(whole, float).reshape(-1)
+    )
+    return s

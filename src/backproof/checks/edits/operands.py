@@ -1,0 +1,90 @@
+"""Another operand: a number for one that is written down, a value for one that is named."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.edits.edit import LARGE, Edit, is_in, short
+from backproof.checks.edits.operators import COMPARISONS
+from backproof.checks.scope import Scope
+from backproof.trace.tape import Operation, Ref
+from backproof.updates import ADD, SUBTRACT
+
+POWERS = {operator.pow, np.power}
+
+
+def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """Another number in place of one that is written down."""
+    function = operation.function
+    text = short(operation.where.text)
+    for i, arg in enumerate(operation.args):
+        if type(arg) not in (int, float):
+            continue
+        others: tuple[Any, ...] = (2 * arg, 0.5 * arg, *scope.constants)
+        price = 1.4
+        if is_in(function, POWERS):
+            others, price = (2, 3, 1, -1, 0.5, -0.5, -1.5, -2), 1.2
+        elif is_in(function, ADD) or is_in(function, SUBTRACT):
+            others = (1, 0, 2, 0.5)
+        elif function is operator.getitem and type(arg) is int:
+            others, price = (arg + 1, arg - 1), 2.2
+        for other in others:
+            if other == arg:
+                continue
+
+            def change(
+                operation: Operation, _: int, position: int = i, own: Any = arg, number: Any = other
+            ) -> Operation | None:
+                args = list(operation.args)
+                if len(args) <= position or type(args[position]) is not type(own):
+                    return None
+                args[position] = number
+                return replace(operation, args=tuple(args))
+
+            yield Edit("wrong-operand" if function is operator.getitem else "wrong-derivative",
+                       f"`{arg:g}` stands in `{text}` where `{other:g}` is meant",
+                       f"use `{other:g}` in place of `{arg:g}`", change, price)  # fmt: skip
+
+
+def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """Another value of the same shape in place of one operand."""
+    if scope.size(operation.out) > LARGE:
+        return
+    for i, arg in enumerate(operation.args):
+        if type(arg) is not Ref or not is_differentiable(scope.run.env[arg.node]):
+            continue
+        used = scope.text(arg.node)
+        for node in scope.alternatives(arg.node, operation.index):
+            right = scope.text(node)
+            price = 1.0 if scope.is_named(node) else 3.0
+            if is_in(operation.function, COMPARISONS):
+                price += 1.0  # yes or no: much fits by chance
+            for sense in scope.senses(node):
+
+                def change(
+                    execution: Operation, _: int, position: int = i, own: int = arg.node,
+                    other: int = node, sense: int = sense,
+                ) -> Operation | None:  # fmt: skip
+                    there = execution.args[position] if position < len(execution.args) else None
+                    if type(there) is not Ref:
+                        return None
+                    found = scope.counterpart(own, other, there.node, sense)
+                    if found is None or scope.made_after(found, execution.index):
+                        return None
+                    args = list(execution.args)
+                    args[position] = Ref(found)
+                    return replace(execution, args=tuple(args), inputs=(*execution.inputs, found))
+
+                cause = "mutated-value" if scope.is_version(arg.node, node) else "wrong-operand"
+                if used == right:
+                    right = f"{right} of another layer or step"
+                yield Edit(
+                    cause, f"`{used}` stands where `{right}` is meant",
+                    f"use `{right}` in place of `{used}`", change, price, used, right,
+                )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Where no gradient fits a cost: one edit that makes all of them fit shows which cost is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.edits.edit import is_in
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, is_natural
+from backproof.checks.search import StepSearch
+from backproof.roles import Parameter
+from backproof.trace.tape import Tape
+from backproof.updates import SUBTRACT
+
+#: Costs tried where no gradient fits any.
+MOST_COSTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Unanchored:
+    """A cost of the program under which one edit makes all gradients right."""
+
+    fit: Fit
+    diagnosis: Diagnosis
+
+
+def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None:
+    """Search the edit that makes all gradients fit a cost of the program, where none does.
+
+    One parameter that is right under a cost shows which cost is meant. Where there is none, one
+    edit that makes all gradients exact at once shows it too; nothing less does.
+    """
+    fits = [
+        f for f in evidence.others
+        if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
+        and not _is_progress(evidence.tape, f.hypothesis.node, evidence.params)
+    ]  # fmt: skip
+    own = [f for f in fits if not f.hypothesis.registered]
+    if not own and len(evidence.params) > 1:
+        own = fits  # the program has no cost: one of those that networks usually have
+    fits = own[:MOST_COSTS]
+    for fit in fits:
+        fit.chosen = {}
+        search = StepSearch(evidence, fit, patience=patience / len(fits))
+        if not search.shares_the_forward_pass():
+            continue
+        wrong = fit.wrong
+        found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
+        if found is None or len(found.repaired) < len(wrong) or not is_natural(found.scale):
+            continue
+        fit.scale = found.scale
+        return Unanchored(fit, from_edit(search, found))
+    return None
+
+
+def _is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:
+    """Whether a scalar compares a cost with an earlier one: ``abs(previous - current)``."""
+    values = {n for p in params for n in (*p.old, *p.new)}
+    while node is not None:
+        operation = tape.producer(node)
+        if operation is None:
+            return False
+        if is_in(operation.function, SUBTRACT):
+            return not all(tape.ancestors([n]) & values for n in operation.inputs)
+        if len(operation.inputs) != 1:
+            return False
+        node = operation.inputs[0]
+    return False
