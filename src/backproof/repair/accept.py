@@ -10,6 +10,8 @@ from backproof.repair.trial import JudgedStep, Trial
 
 #: Relative difference of two costs (or scales) that counts as none.
 SAME = 1e-6
+#: An epsilon in the logarithm of the cost moves the scale of an exact gradient by less than this.
+NEAR_ONE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
     complete = trial.verified and _complete(trial) and all(
-        is_plausible(step.scale) for step in trial.telling if step.own_cost
+        is_plausible(step.scale) or abs(step.scale - 1) < NEAR_ONE
+        for step in trial.telling if step.own_cost
     )  # fmt: skip
     if complete:
         return Judgement(True, _scaled(trial, before), True, gain, trial)

@@ -159,6 +159,27 @@ class Code:
         return lead + text + tail
 
 
+    def computed(self, statement: Statement, node: ast.expr | None = None, text: str = "") -> str:
+        """Return what a statement computes, `text` in place of `node`; empty if that says nothing.
+
+        Of a call that stands alone these are its arguments: to evaluate the call would be to do it.
+        """
+        root = value_of(statement)
+        if root is None or isinstance(statement, ast.For | ast.While | ast.If):
+            return ""
+        parts = [root]
+        if isinstance(statement, ast.Expr):
+            call = root if isinstance(root, ast.Call) else None
+            parts = [] if call is None else [*call.args, *(k.value for k in call.keywords)]
+        shown = []
+        for part in parts:
+            inside = node is not None and self.span(part).contains(self.span(node))
+            shown.append(self.within(part, node, text) if inside and node else self.text(part))
+        if node is not None and shown == [self.text(part) for part in parts]:
+            return ""
+        return shown[0] if parts == [root] else "".join(f"({part}), " for part in shown)
+
+
 def header_end(node: Statement, span: Span) -> int:
     """Return the last line of a statement, or of its header if it has a body."""
     body = getattr(node, "body", None)

@@ -67,7 +67,8 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """Yield what may be missing around an expression: a factor, a term, a sum, a derivative."""
-    for node in (root, *_terms(root)):
+    stands_alone = isinstance(code.parents.get(root), ast.Expr)
+    for node in (*([] if stands_alone else [root]), *_terms(root)):
         text = code.text(node)
         if len(text) > 300 or isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict):
             continue
@@ -128,8 +129,8 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
         elif kind in (ast.Mult, ast.Div):
             other = ast.Div if kind is ast.Mult else ast.Mult
             yield node, joined(OPERATORS[other]), "extra-factor", 1.3
-            yield node, put(node, left), "extra-factor", 1.1
-            yield node, put(node, right), "extra-factor", 1.1
+            yield node, put(node, code.text(node.left)), "extra-factor", 1.1
+            yield node, put(node, code.text(node.right)), "extra-factor", 1.1
             for sign in ("+", "-"):
                 yield node, joined(sign), "wrong-operand", 1.8
             if kind is ast.Mult:
@@ -143,7 +144,7 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             for a, b in _matrix_pairs(left, right)[1:]:
                 yield node, joined("@", a, b), "missing-transpose", 1.0
         elif kind is ast.Pow:
-            yield node, put(node, left), "extra-factor", 1.1
+            yield node, put(node, code.text(node.left)), "extra-factor", 1.1
         for child in (node.left, node.right):
             yield child, f"({code.text(child)}) ** 2", "missing-factor", 1.8
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
@@ -309,8 +310,9 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
         others = (own + 1, own - 1, 2 * own, 0, 1, 2)
     else:
         others = (2 * own, own / 2, 0.0, 1.0, 0.5, 2.0, -own)
+    is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
     for other in dict.fromkeys(others):
-        if other != own:
+        if other != own and not (is_factor and other == 1):  # who means 1 writes no factor
             text = f"{other:g}" if type(own) is int else repr(float(other))
             yield node, text, "wrong-derivative", 1.1
 

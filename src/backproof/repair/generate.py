@@ -184,7 +184,8 @@ def _of_statement(
         own = code.text(root)
         near = distance < 3
         proposals = [changes(code, root, values), forms(code, root, values, near=near)]
-        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) and distance < 8:
+        stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
+        if stored and distance < 8:
             proposals.append(wholes(code, root, values))
         for proposal in proposals:
             for node, text, cause, price in proposal:
@@ -195,9 +196,8 @@ def _of_statement(
                     continue
                 seen.add(whole)
                 price += _outside(code, findings, node, distance)
-                evaluated = "" if isinstance(statement, ast.For | ast.While | ast.If) else whole
                 yield Candidate(code.file.path, (Edit(code.span(node), text),), price, cause, span,
-                                evaluated)  # fmt: skip
+                                code.computed(statement, node, text))  # fmt: skip
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
             yield from _of_index(code, statement, target.slice, atoms(code, statement))

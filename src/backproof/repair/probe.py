@@ -91,7 +91,7 @@ class Probe:
                     self.status[number][index] = "fits"
                 elif not isinstance(value, _Failure) and _form(other) != _form(value):
                     self.status[number][index] = "shape"
-                elif status not in ("shape", "fits"):
+                elif status not in ("shape", "fits") and not _is_blank(value, other):
                     same = not isinstance(value, _Failure) and _same(value, other)
                     self.status[number][index] = "same" if same and status != "new" else "new"
                 self.prints[number][index] += (_print(other),)
@@ -117,6 +117,14 @@ def _form(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic | float | int):
         return np.shape(value)
     return type(value).__name__
+
+
+def _is_blank(one: Any, other: Any) -> bool:
+    """Whether two values say nothing, since both are zero: a penalty on weights that start as 0."""
+    try:
+        return not np.any(one) and not np.any(other)
+    except Exception:
+        return False
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -176,7 +184,7 @@ def sieve(
         if verdict in ("raises", "same"):
             continue
         key = (number, repr(prints[number][index]))
-        if verdict and key in seen:
+        if verdict and key in seen:  # what was zero throughout is known by nothing
             continue
         seen.add(key)
         extra = {"shape": 0.6, "": 0.3, "fits": -1.0}.get(verdict, 0.0)

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from backproof.repair.candidate import Candidate, Code, targets_of, value_of
+from backproof.repair.candidate import Candidate, Code, targets_of
 from backproof.repair.expect import Expected, is_usable
 from backproof.repair.patch import CannotPatch
 from backproof.repair.probe import NAME, Probe, sieve
@@ -29,6 +29,8 @@ UNSCREENED = 12
 #: Seconds that a rehearsal may take, and how many times as long as that of the program itself.
 PATIENCE, SLOWER = 0.7, 4.0
 MOST_DOUBTFUL = 12
+#: Judged steps of a probed run without a training loop: weights that start as 0 are moved by then.
+PROBED = 2
 
 
 class Screen:
@@ -174,7 +176,7 @@ class Screen:
         if self.left() <= 0:
             return None
         try:
-            return self.workshop.try_one(self.base, edits, judged=1, probe=probe).gathered
+            return self.workshop.try_one(self.base, edits, judged=PROBED, probe=probe).gathered
         except CannotPatch:
             return None
 
@@ -184,16 +186,16 @@ class Screen:
         data = self.base.get(name) or self.workshop.read(name)
         code = Code.of(source_of(path, data, cell))
         statement = code.statement_at(span.line, span.column)
-        value = None if statement is None else value_of(statement)
+        value = "" if statement is None else code.computed(statement)
         target = ""
-        if statement is not None and value is not None:
+        if statement is not None and value:
             targets = targets_of(statement)
             if len(targets) == 1:
                 text = code.text(targets[0])
                 target = self.shapes.get(text, "") or (
                     text if isinstance(statement, ast.AugAssign) else ""
                 )
-        return ("None" if value is None else code.text(value)), target
+        return value or "None", target
 
 
 def source_of(path: str, data: bytes, cell: int | None) -> SourceFile:
