@@ -9,18 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, keeps
+from backproof.carries import Carries, dependence
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import (
-    ADD,
-    DIVIDE,
-    MULTIPLY,
-    NEGATE,
-    SUBTRACT,
-    Carries,
-    Update,
-    dependence,
-    keeps,
-)
+from backproof.updates import Update
 
 CLIPPING = {np.clip, np.minimum, np.maximum, np.nan_to_num}
 ROOTS = {np.sqrt, operator.pow, np.power, np.linalg.norm}

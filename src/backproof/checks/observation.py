@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import DIVIDE, MULTIPLY
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.carries import Carries
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
@@ -25,7 +27,6 @@ from backproof.hypotheses import Hypothesis
 from backproof.roles import ROOTS, Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
-from backproof.updates import DIVIDE, MULTIPLY, Carries
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
