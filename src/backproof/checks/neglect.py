@@ -21,7 +21,8 @@ from backproof.checks.selection import selecting
 from backproof.checks.sharing import Samples
 from backproof.checks.siblings import Family
 from backproof.checks.untrained import Untrained, is_random, rooted
-from backproof.roles import Parameter, parameters, vector
+from backproof.grouping import parameters
+from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation

@@ -23,8 +23,9 @@ from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
+from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
-from backproof.roles import ROOTS, Parameter, vector
+from backproof.roles import Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
 
