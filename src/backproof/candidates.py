@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.carries import Carries
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build
-from backproof.updates import Carries, Update, chained, find_updates, is_shared, read_in
+from backproof.updates import Update, chained, find_updates, is_shared, read_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
 """Decides which iterations of which loop are recorded, and hands recorded steps to a judge.
 
-While *searching*, everything is recorded. As soon as two iterations in a row of some loop change
-the same parameter, this loop is the training loop: its iterations are the steps. From then on only
-scheduled steps are recorded; in between the program runs its own plain code.
+While the training loop is searched, everything is recorded. Once it is found its iterations are the
+steps, and only scheduled steps are recorded; in between the program runs its own plain code.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backproof.candidates import Candidate, readings, repeated_updates, sites_of
+from backproof.candidates import readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.lookout import Lookout
+from backproof.loop_search import Found, LoopSearch
 from backproof.names import Names
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
@@ -31,18 +30,14 @@ SCHEDULE = (
 #: Times that the loop is entered again after which its first step is recorded: another training
 #: may have another cost.
 ENTERED_AGAIN = (1, 2, 3, 4)
-MOST_ENTRIES = 4
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
 JUDGING_BUDGET = 2.5
 #: CPU seconds that are left for it in any case when the loop is entered again.
 RESERVE = 1.0
-MOST_BYTES = 120_000_000
 #: Times that events without updates are looked through for gradients.
 MOST_LOGS = 8
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
-#: Events that a recognised loop waits for the loop around it to show whether it updates more.
-PATIENCE = 20_000
 
 
 class StopRun(BaseException):
@@ -83,44 +78,43 @@ class Conductor:
         """Called with events in which nothing is updated."""
         self.unclaimed = 0
         self.steps = 0
-        self.too_long = False
+        self._abandoned = False
         self.recording_step = False
         self._budget = JUDGING_BUDGET
         self.scheduled = set(SCHEDULE)
         self._running: LoopInstance | None = None
         self._entered = -1
-        self.attempts: dict[int, int] = {}
-        self.analysed = 0
-        self.recorded = 0
-        self._weighed = 0
-        self._bytes = 0
         self._open = False
-        self.candidate: Candidate | None = None
-        self._begun: Counter[int] = Counter()
-        """Iterations of each loop that have begun, while the training loop is searched."""
+        self.search = LoopSearch(self.clock, max_events=max_events)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
         self._places: set[str] = set()
         """Where the program keeps its parameters."""
 
+    @property
+    def too_long(self) -> bool:
+        """Whether a step had more events than are judged."""
+        return self._abandoned or self.search.too_long
+
     # ---- called by the recorder ----------------------------------------------------------------
 
     def outermost(self, recorder: Recorder) -> None:
         """A loop begins outside any other: what came before cannot be part of a step."""
-        if self.candidate is not None:
-            self._lock(recorder, self.candidate)
+        if self.search.candidate is not None:
+            self._lock(recorder, Found(self.search.candidate))
         elif self.site is None and len(recorder.loops) == 1:
             self._without_updates(recorder)
-            self.recorded += len(recorder.log)
             self.lookout.before(recorder.log)
-            recorder.log.clear()
-            self._weighed = self._bytes = 0
+            self.search.outermost(recorder)
 
     def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
         """An iteration begins; returns whether its instrumented copy runs."""
         if self.site is None:
-            return self._searching(recorder, loop)
+            found = self.search.iteration(recorder, loop)
+            if found is None:
+                return True
+            self._lock(recorder, found)
         if loop.site != self.site:
             if recorder.recording:
                 if self.recording_step and len(recorder.log) > self.max_events:
@@ -161,8 +155,7 @@ class Conductor:
         """A loop is over."""
         if self.site is None:
             if loop.count >= 2:
-                loop.starts.append(len(recorder.log))
-                self._attempt(recorder, loop, last=True)
+                self._last_attempt(recorder, loop)
             return
         if loop.site == self.site:
             self._finish_step(recorder)
@@ -177,12 +170,11 @@ class Conductor:
         if searching:
             for loop in reversed(recorder.loops):
                 if loop.count >= 2:
-                    loop.starts.append(len(recorder.log))
-                    self._attempt(recorder, loop, last=True)
+                    self._last_attempt(recorder, loop)
                 if self.site is not None:
                     break
-            if self.site is None and self.candidate is not None:
-                self._lock(recorder, self.candidate)
+            if self.site is None and self.search.candidate is not None:
+                self._lock(recorder, Found(self.search.candidate))
             if self.site is None and recorder.log:
                 self._single(recorder)
         recorder.close()
@@ -193,127 +185,44 @@ class Conductor:
             self.lookout.hunt(recorder.log, self.steps, self._sites)
         self.lookout.leave()
 
-    # ---- searching -----------------------------------------------------------------------------
+    # ---- the training loop is found ------------------------------------------------------------
 
-    def _searching(self, recorder: Recorder, loop: LoopInstance) -> bool:
-        log = recorder.log
-        loop.starts.append(len(log))
-        loop.count += 1
-        self._begun[loop.site] += 1
-        del loop.starts[:-3]
-        waiting = self.candidate
-        entered = waiting is not None and loop.site == waiting.site and loop.count == 2
-        if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
-            waiting.later.append((loop.starts[-2], loop.starts[-1]))
-        if len(loop.starts) == 3:
-            self._attempt(recorder, loop)
-            waiting = self.candidate
-            if waiting is not None and loop is waiting.around[-1]:
-                # The loop around it had its chance and changes no parameter from turn to turn.
-                self._lock(recorder, waiting)
-            if self.site is not None:
-                return self.iteration(recorder, loop)
-        if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
-            self._lock(recorder, waiting, running=loop.site == waiting.site)
-            return self.iteration(recorder, loop)
-        if len(log) > self.max_events or self._heavy(log):
-            if waiting is not None:
-                self._lock(recorder, waiting, running=loop.site == waiting.site)
-                return self.iteration(recorder, loop)
-            self._drop(recorder, loop)
-        return True
-
-    def _heavy(self, log: list[Any]) -> bool:
-        for event in log[self._weighed :]:
-            held = event[4] if event[5] is None else event[5][2]
-            self._bytes += getattr(held, "nbytes", 0)
-        self._weighed = len(log)
-        return self._bytes > MOST_BYTES
-
-    def _drop(self, recorder: Recorder, loop: LoopInstance) -> None:
-        """Forget all but the last iteration of the innermost running loop."""
-        position = loop.starts[-2] if len(loop.starts) > 1 else loop.starts[-1]
-        if len(recorder.log) - position > self.max_events:
-            position = loop.starts[-1]
-            self.too_long = True
-        self.recorded += position
-        recorder.trim(position)
-        for other in recorder.loops:
-            if other is not loop:
-                other.starts = [s for s in other.starts if s > 0]
-        self._weighed = self._bytes = 0
-        loop.starts = [s for s in loop.starts if s >= 0]
-
-    def _attempt(self, recorder: Recorder, loop: LoopInstance, *, last: bool = False) -> None:
-        """See whether the last two iterations of a loop change the same parameter."""
-        if len(loop.starts) < 3 or (self.candidate and loop.site == self.candidate.site):
-            return
-        first, second, end = loop.starts[-3:]
-        size = end - first
-        seen = self.attempts.get(loop.site, 0)
-        if end == second or (size * (1 + seen) > 20_000 + 2 * (self.recorded + len(recorder.log))):
-            return
-        if seen > 6 and not last and loop.count & (loop.count - 1):
-            return
-        self.attempts[loop.site] = seen + 1
-        with self.clock.analysing():
-            tape, kept = repeated_updates(recorder.log, (first, second, end))
-        if kept:
-            sites = sites_of(tape, kept)
-            count = self._begun[loop.site] - (not last)
-            around = tuple(o for o in recorder.loops if o is not loop)
-            found = Candidate(loop.site, (first, second, end), sites, count, around)
-            self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
-
-    def _consider(
-        self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]
-    ) -> None:
-        """Choose between a loop and one inside it that changes parameters as well.
-
-        The inner loop's iterations are the steps, unless the outer updates parameters that it does
-        not.
-        """
-        inner = self.candidate
-        if inner is None:
-            self.candidate = found
-            if not found.around:
-                self._lock(recorder, found, running=self._begun[found.site] > found.count)
-        elif loop in inner.around:
-            # What the inner loop runs as well is no parameter more: over two batches, a velocity
-            # changes by what depends on itself.
-            first, _, end = inner.bounds
-            within = inner.sites.union(event[0] for event in recorder.log[first:end])
-            more = bool(updates) and not found.sites <= within
-            self._lock(recorder, found if more else inner)
-
-    def _catch_up(self, found: Candidate, running: bool) -> None:
+    def _catch_up(self, found: Found) -> None:
         """Count the steps done while the candidate waited, and judge some of the next ones.
 
-        `running` where one of its iterations has just begun: `iteration` counts that.
+        An iteration that has just begun is counted by `iteration`.
         """
-        self.steps = max(found.count, self._begun[found.site] - running)
-        if self.steps > found.count:
+        self.steps = self.search.done(found)
+        if self.steps > found.candidate.count:
             soon = range(self.steps, self.steps + 20)
             self.scheduled.update(soon[:2])
             self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
 
-    def _lock(self, recorder: Recorder, found: Candidate, *, running: bool = False) -> None:
+    def _last_attempt(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """Look at the last iterations of a loop that is over."""
+        loop.starts.append(len(recorder.log))
+        found = self.search.attempt(recorder, loop, last=True)
+        if found is not None:
+            self._lock(recorder, found)
+
+    def _lock(self, recorder: Recorder, found: Found) -> None:
         """The training loop is known: judge the two iterations that show it."""
-        first, second, end = found.bounds
-        self.site, self._sites = found.site, found.sites
-        self.steps = found.count
+        loop = found.candidate
+        first, second, end = loop.bounds
+        self.site, self._sites = loop.site, loop.sites
+        self.steps = loop.count
         with self.clock.analysing():
             self.lookout.before(recorder.log[:first])
             self._judge(recorder, second, end, self.steps - 1)
             self._judge(recorder, first, second, self.steps - 2, following=end)
-            for start, stop in found.later:
+            for start, stop in loop.later:
                 self._judge(recorder, start, stop, self.steps)
-        self._entered += len(found.later)
+        self._entered += len(loop.later)
         recorder.log.clear()
-        if found is self.candidate:
-            self._catch_up(found, running)
-        self.candidate = None
-        if all(loop.site != found.site for loop in recorder.loops):
+        if loop is self.search.candidate:
+            self._catch_up(found)
+        self.search.candidate = None
+        if all(running.site != loop.site for running in recorder.loops):
             recorder.arm()
 
     def _without_updates(self, recorder: Recorder) -> None:
@@ -439,7 +348,7 @@ class Conductor:
         if self.lookout.hunting:
             self.lookout.leave()
         self.witness.end()
-        self.too_long = True
+        self._abandoned = True
         self.recording_step = False
         recorder.log.clear()
         recorder.stop()

@@ -10,23 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, keeps
 from backproof.calculus.adjoint import is_differentiable
+from backproof.carries import Carries, dependence
 from backproof.costs import COSTS, pairs, total
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
-from backproof.updates import (
-    ADD,
-    MULTIPLY,
-    NEGATE,
-    SUBTRACT,
-    Carries,
-    dependence,
-    is_shared,
-    keeps,
-)
+from backproof.updates import is_shared
 
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000

@@ -9,45 +9,15 @@ because it only feeds another location's update.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from backproof.arithmetic import keeps
+from backproof.carries import SMALLEST, Carries, dependence
 from backproof.trace import primitives
-from backproof.trace.primitives import Attribute, Method, strided_view
+from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape
-
-ADD = {operator.add, np.add}
-SUBTRACT = {operator.sub, np.subtract}
-MULTIPLY = {operator.mul, np.multiply}
-DIVIDE = {operator.truediv, np.divide, np.true_divide}
-NEGATE = {operator.neg, np.negative}
-SAME_FUNCTIONS = {
-    np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
-    np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,
-    np.float64, np.float32, strided_view, np.clip, np.nan_to_num,
-}  # fmt: skip
-SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "clip",
-                "item", "view"}  # fmt: skip
-SMALLEST, LARGEST = 0.3, 1.2
-MOST_SOURCES = 4
-
-Merges = dict[int, tuple[tuple[int, int], ...]]
-
-
-def keeps(operation: Operation) -> bool:
-    """Whether an operation hands on its first argument, perhaps in another layout or clipped."""
-    function = operation.function
-    if isinstance(function, Method):
-        return function.name in SAME_METHODS
-    if isinstance(function, Attribute):
-        return function.name in ("T", "mT", "A", "A1", "flat")
-    try:
-        return function in SAME_FUNCTIONS
-    except TypeError:
-        return False
 
 
 @dataclass(slots=True)
@@ -72,178 +42,9 @@ class Update:
         return frozenset(tape.operations[index].site for index, _ in self.merges)
 
 
-def _number(tape: Tape, value: Any) -> float | None:
-    """Return the recorded value of a scalar argument, else None."""
-    if type(value) is Ref:
-        value = tape.nodes[value.node].obj
-    if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool):
-        return float(value) if np.isrealobj(value) else None
-    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
-        return float(value.item())
-    return None
-
-
-def _is_float(tape: Tape, node: int) -> bool:
-    obj = tape.nodes[node].obj
-    if isinstance(obj, (np.ndarray, np.generic)):
-        return obj.dtype.kind == "f"
-    return type(obj) is float
-
-
 def is_shared(value: Any) -> bool:
     """Whether a float may be one constant object in several places (``b = c = total = 0.0``)."""
     return type(value) is float and value == round(value, 3)
-
-
-class Carries:
-    """For each node of an iteration the old values that it holds additively, with their factors."""
-
-    def __init__(self, tape: Tape, start: int, stop: int, *, moving: Container[int] = ()) -> None:
-        self.tape = tape
-        self.start, self.stop = start, stop
-        self.moving = moving
-        """Nodes that depend on updated values: these are no factors of a decay or a momentum."""
-        self.factors: set[int] = set()
-        """Nodes that scaled an old value."""
-        self.carry: dict[int, dict[int, float]] = {}
-        self.links: dict[int, tuple[tuple[int, ...], Merges]] = {}
-        """node -> (the values that it holds on, source -> merges made here)."""
-        self.merged: set[int] = set()
-        """Nodes that some merge led to."""
-        for operation in tape.operations[start:stop]:
-            self._add(operation)
-
-    def of(self, value: Any) -> dict[int, float]:
-        """Return {source: factor} of an argument; an old value is its own source."""
-        if type(value) is not Ref:
-            return {}
-        node = value.node
-        index = self.tape.nodes[node].operation
-        if index is None or index < self.start:
-            return {node: 1.0} if _is_float(self.tape, node) else {}
-        return self.carry.get(node, {})
-
-    def _add(self, operation: Operation) -> None:
-        function, args = operation.function, operation.args
-        if isinstance(function, (Method, Attribute)) or len(args) != 2 or operation.kwargs:
-            self._add_other(operation)
-            return
-        a, b = args
-        result: dict[int, float] = {}
-        try:
-            additive = function in ADD or function in SUBTRACT
-        except TypeError:
-            return
-        if additive:
-            sign = -1.0 if function in SUBTRACT else 1.0
-            left, right = self.of(a), self.of(b)
-            shape = np.shape(self.tape.nodes[operation.out].obj)
-            if left and self._shape(a) != shape:
-                left = {}
-            if right and self._shape(b) != shape:
-                right = {}
-            result = dict(left)
-            for source, factor in right.items():
-                result[source] = result.get(source, 0.0) + sign * factor
-            merges: Merges = {}
-            if type(b) is Ref:
-                merges = dict.fromkeys(left, ((operation.index, b.node),))
-            if type(a) is Ref:
-                for source in right:
-                    merges[source] = (*merges.get(source, ()), (operation.index, a.node))
-            self._keep(operation, result, merges)
-        elif function in MULTIPLY or function in DIVIDE:
-            for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
-                carried = self.of(x) if allowed else {}
-                fixed = type(y) is not Ref or y.node not in self.moving
-                number = _number(self.tape, y) if carried and fixed else None
-                if number and self._shape(x) == np.shape(self.tape.nodes[operation.out].obj):
-                    factor = 1.0 / number if function in DIVIDE else number
-                    scaled = {s: c * factor for s, c in carried.items()}
-                    if self._within(scaled):
-                        if type(y) is Ref:
-                            self.factors.add(y.node)
-                        self._keep(operation, scaled)
-                        return
-        else:
-            self._add_other(operation)
-
-    def _add_other(self, operation: Operation) -> None:
-        function, args = operation.function, operation.args
-        if not args:
-            return
-        first = args[0]
-        if function is operator.getitem or keeps(operation):
-            carried = self.of(first)
-            if carried:
-                self._keep(operation, carried)
-        elif function is primitives.set_item or function is primitives.patch_view:
-            value = args[-1]
-            old, new = self.of(first), self.of(value)
-            shared = {s: c for s, c in old.items() if s in new}
-            if shared:
-                self._keep(operation, shared)
-            elif new and self._covers(operation):
-                self._keep(operation, new)
-        elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
-            carried = self.of(args[1])
-            if carried and len(args) > 3 and type(args[3]) is Ref:
-                merge = (operation.index, args[3].node)
-                self._keep(operation, carried, dict.fromkeys(carried, (merge,)))
-        elif function in NEGATE and not isinstance(function, (Method, Attribute)):
-            carried = {s: -c for s, c in self.of(first).items()}
-            if carried:
-                self._keep(operation, carried)
-        elif operation.mutates and function is primitives.overwrite:
-            carried = self.of(args[1])
-            if carried:
-                self._keep(operation, carried)
-        elif len(args) == 2 and (function in ADD or function in SUBTRACT):
-            stripped = Operation(
-                operation.index, operation.event, operation.site, function, args, {},
-                operation.out, operation.inputs,
-            )  # fmt: skip
-            self._add(stripped)
-
-    def _covers(self, operation: Operation) -> bool:
-        """Whether a store replaces the whole array (``W[:] = …``)."""
-        key = operation.args[1]
-        full = key is Ellipsis or (isinstance(key, slice) and key == slice(None))
-        if isinstance(key, tuple):
-            full = all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
-        return operation.function is primitives.set_item and full
-
-    def _shape(self, value: Any) -> tuple[int, ...]:
-        return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()
-
-    def merges(self, node: int, source: int) -> tuple[tuple[int, int], ...]:
-        """Return the merges on the way from a source to a node, in order of time."""
-        found: set[tuple[int, int]] = set()
-        stack, seen = [node], {node}
-        while stack:
-            parents, merges = self.links.get(stack.pop(), ((), {}))
-            found.update(merges.get(source, ()))
-            for parent in parents:
-                if parent not in seen and source in self.carry.get(parent, {}):
-                    seen.add(parent)
-                    stack.append(parent)
-        return tuple(sorted(found))
-
-    def _within(self, carried: dict[int, float]) -> bool:
-        return any(SMALLEST <= abs(c) <= LARGEST for c in carried.values())
-
-    def _keep(
-        self, operation: Operation, carried: dict[int, float], merges: Merges | None = None
-    ) -> None:
-        kept = {s: c for s, c in carried.items() if SMALLEST <= abs(c) <= LARGEST}
-        if kept and len(kept) <= MOST_SOURCES:
-            self.carry[operation.out] = kept
-            self.links[operation.out] = (operation.inputs, merges or {})
-            for parent in operation.inputs:
-                if parent in self.merged:
-                    self.merged.add(operation.out)
-            if merges:
-                self.merged.add(operation.out)
 
 
 def read_in(tape: Tape, start: int, stop: int) -> set[int]:
@@ -410,18 +211,6 @@ def _views(tape: Tape, bits: dict[int, int], start: int) -> dict[int, int]:
 def _is_old(tape: Tape, node: int, start: int) -> bool:
     index = tape.nodes[node].operation
     return index is None or index < start
-
-
-def dependence(tape: Tape, bits: dict[int, int], start: int, stop: int) -> dict[int, int]:
-    """Return for each node the union of the `bits` of the nodes that it depends on."""
-    depends = dict(bits)
-    for operation in tape.operations[start:stop]:
-        mask = 0
-        for node in operation.inputs:
-            mask |= depends.get(node, 0)
-        if mask:
-            depends[operation.out] = mask | depends.get(operation.out, 0)
-    return depends
 
 
 def chained(first: Iterable[Update], second: Iterable[Update]) -> list[Update]:

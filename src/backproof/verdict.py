@@ -7,34 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
-from backproof.checks.blame.earliest import Blame
-from backproof.checks.cause.attempts import diagnose
-from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.direction import climbing
-from backproof.checks.gradient import StepEvidence, confirmed, judge_step
-from backproof.checks.match import author_value, is_natural
+from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.match import is_natural
 from backproof.checks.pairs import judge_pairs
-from backproof.checks.search import StepSearch
-from backproof.checks.state import StateFault, emptied, not_reset, stale_reads
+from backproof.checks.state import emptied
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search
+from backproof.chronicle import Chronicle
 from backproof.clock import Clock
-from backproof.finding import Finding, GradientReport, Related, Report, Status
-from backproof.history import History, distinct
+from backproof.finding import Finding, GradientReport, Report, Status
 from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.event import Event
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 from backproof.witness import Witness
-
-#: CPU seconds for the search of an edit, for all faults of a step.
-SEARCH = 3.0
 
 
 class Verdict:
@@ -44,7 +37,7 @@ class Verdict:
         self.options = options
         self.clock = Clock()
         self.witness = Witness()
-        self.histories: dict[str, History] = {}
+        self.chronicle = Chronicle()
         self.findings: dict[tuple[str, int], Finding] = {}
         self.warnings: list[str] = []
         self.cost: tuple[str, int] | None = None
@@ -170,12 +163,16 @@ class Verdict:
         elif search:
             diagnosis = self._without_anchor(evidence)
         said = self.witness.ask(evidence)
-        wrong = [i for i in range(len(evidence.params)) if self._note(evidence, i, said.get(i))]
+        absent = evidence.fit is None and self._cost_is_absent(evidence)
+        wrong = [
+            i for i in range(len(evidence.params))
+            if self.chronicle.note(evidence, i, said.get(i), absent=absent)
+        ]  # fmt: skip
         if evidence.fit is None:
             return
         if diagnosis is not None:
             self.blamed |= {evidence.params[i].name for i in wrong}
-            self._add(evidence, diagnosis, tuple(wrong), ())
+            self._add(evidence, Accusation(diagnosis, tuple(wrong)))
             return
         for found in () if claimed else climbing(evidence, self.findings.values()):
             self.findings.setdefault((found.code, found.span.line), found)
@@ -183,15 +180,8 @@ class Verdict:
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
             with self.clock.apart():
-                self._explain(evidence, set(wrong))
-
-    def _explain(self, evidence: StepEvidence, wrong: set[int]) -> None:
-        """Find the faults behind the wrong gradients of a step."""
-        for fault in (*stale_reads(evidence), *not_reset(evidence)):
-            wrong -= set(fault.repaired)
-            self._add_state(evidence, fault)
-        if wrong:
-            self._blame(evidence)
+                for accusation in accusations(evidence, set(wrong)):
+                    self._add(evidence, accusation)
 
     def _without_anchor(self, evidence: StepEvidence) -> Diagnosis | None:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
@@ -221,155 +211,18 @@ class Verdict:
                 return True
         return False
 
-    def _add_state(self, evidence: StepEvidence, fault: StateFault) -> None:
-        diagnosis = Diagnosis(
-            fault.code, fault.cause, fault.site, fault.reason, fault.help, fault.overwrite
-        )
-        self._add(evidence, diagnosis, fault.repaired, ())
-
-    def _note(self, evidence: StepEvidence, index: int, said: bool | None) -> bool:
-        """Add one parameter of one step to its history; returns whether it is proven wrong.
-
-        `said` is what the program's own differences say about the adjoint, if anything.
-        """
-        parameter = evidence.params[index]
-        status, reason = evidence.status(index)
-        history = self.histories.setdefault(parameter.name, History(parameter.name))
-        fit = evidence.fit
-        error = None
-        if fit is not None and status in ("verified", "wrong"):
-            match = fit.matches[index]
-            if reason != "zero":
-                agrees, _ = confirmed(evidence, index)
-                if not agrees:
-                    status, reason = "unverified", "differences and the adjoint disagree"
-                history.hear(said, agrees)
-                if history.contradicted:
-                    status = "unverified"
-            level, s, error = fit.chosen.get(index, match.nearest)
-            if status == "wrong":
-                own = author_value(evidence.run, parameter, level)
-                if own is not None and match.truth is not None and own.size == match.truth.size:
-                    norm = float(np.linalg.norm(match.truth)) or 1.0
-                    error = float(np.linalg.norm(own / fit.scale - match.truth)) / norm
-            if history.scale is None or status == "wrong":
-                history.scale = abs(s) if np.isfinite(s) and s else None
-            self._describe(evidence, index, level, history)
-        else:
-            self._describe(evidence, index, -1, history)
-        if fit is None and self._cost_is_absent(evidence):
-            history.reason = history.reason or reason
-        elif reason == "zero":
-            history.reason = history.reason or "the gradient is zero in every judged step"
-        else:
-            history.statuses.append(status)
-            if error is not None and np.isfinite(error):
-                history.errors.append(float(error))
-            if reason:
-                history.reason = reason
-        return status == "wrong"
-
     def _cost_is_absent(self, evidence: StepEvidence) -> bool:
         """Whether a cost that fitted another step is not computed in this one."""
         known = set(self.preferred)
         return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
 
-    def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
-        """Name the gradient and its line."""
-        parameter = evidence.params[index]
-        tape = evidence.tape
-        if history.line and history.gradient:
-            return
-        node = None
-        levels = [lv for lv in parameter.levels if not lv.deep]
-        named = [lv for lv in levels if _named(tape, lv.nodes[0])]
-        if named:
-            node = named[-1].nodes[0]
-        elif levels:
-            node = levels[-1].nodes[0]
-        if node is None:
-            node = parameter.updates[0].merges[-1][1]
-        operation = tape.producer(node)
-        if operation is None:
-            return
-        where = operation.where
-        path = evidence.names.path(tape.nodes[node].obj)
-        text = where.targets[0] if where.targets and where.is_value else ""
-        text = text or where.text
-        if operation.mutates and text.endswith("]"):
-            text = text[: text.rindex("[")]
-        shared = path is not None and ("." in path or "[" in path) and "(" not in path
-        history.gradient = path if shared and path else text
-        history.line = where.span.line
-
-    def _blame(self, evidence: StepEvidence) -> None:
-        """Find the expressions behind the wrong gradients of a step."""
-        assert evidence.fit is not None
-        search = StepSearch(evidence, evidence.fit, patience=SEARCH)
-        wrong = tuple(evidence.fit.wrong)
-        if len(wrong) > 1:
-            # One slip that explains all that is wrong is likelier than several.
-            found = search.best(search.in_order(), wrong)
-            if found is not None and set(found.repaired) >= set(wrong):
-                operations = search.groups.get(found.site.index, ())
-                outs = tuple(operation.index for operation in operations)
-                self._add(evidence, from_edit(search, found), wrong, outs)
-                return
-        blame = Blame(evidence)
-        search = StepSearch(evidence, evidence.fit, patience=SEARCH)
-        for fault in blame.faults():
-            diagnosis = diagnose(blame, fault, search)
-            self._add(evidence, diagnosis, fault.repaired, fault.operations)
-
-    def _add(
-        self, evidence: StepEvidence, diagnosis: Diagnosis, repaired: tuple[int, ...],
-        operations: tuple[int, ...],
-    ) -> None:  # fmt: skip
+    def _add(self, evidence: StepEvidence, accusation: Accusation) -> None:
         """Keep a finding, unless one at the same line is there already."""
+        diagnosis = accusation.diagnosis
         line = diagnosis.site.span.line
         if any(line == known for _, known in self.findings):
             return
-        self.findings[diagnosis.code, line] = self._finding(
-            evidence, repaired, operations, diagnosis
-        )
-
-    def _finding(
-        self, evidence: StepEvidence, repaired: tuple[int, ...], operations: tuple[int, ...],
-        diagnosis: Diagnosis,
-    ) -> Finding:  # fmt: skip
-        site = diagnosis.site
-        names = [evidence.params[i].name for i in repaired]
-        shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
-        plural = "gradients of" if len(names) > 1 else "gradient of"
-        verb = "are" if len(names) > 1 else "is"
-        title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        notes = tuple(_numbers(evidence, i) for i in repaired[:4])
-        related = [
-            Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
-            for s in _consequences(evidence, operations, site)
-        ]
-        if diagnosis.overwrite is not None:
-            o = diagnosis.overwrite
-            related.insert(0, Related(o.span, "overwrite", o.text, o.file.path))
-        return Finding(
-            code=diagnosis.code,
-            cause=diagnosis.cause,
-            severity="error",
-            title=title,
-            message=diagnosis.help or diagnosis.reason,
-            file=site.file.path,
-            span=site.span,
-            expression=site.text,
-            evidence={
-                "parameters": names,
-                "step": evidence.step,
-                **diagnosis.evidence,
-            },
-            related=tuple(related),
-            fix=None,
-            confidence="proven",
-            notes=notes,
-        )
+        self.findings[diagnosis.code, line] = accusation.finding(evidence)
 
     def add_nonfinite(self, finding: Finding | None) -> None:
         """Add what was found about non-finite values; wrong gradients come first (triage)."""
@@ -378,21 +231,6 @@ class Verdict:
         if any(f.severity == "error" for f in self.findings.values()):
             finding = replace(finding, severity="warning")
         self.findings.setdefault((finding.code, finding.span.line), finding)
-
-    def _upheld(self) -> list[Finding]:
-        """Return the findings, without accusations that the program itself has contradicted.
-
-        What a step before the first copy called by another name is known by its line.
-        """
-        lines = {h.line for h in self.histories.values() if h.contradicted} - {0}
-        for history in self.histories.values():
-            if history.line in lines and history.witness != "program":
-                history.contradicted = True
-        contradicted = {h.name for h in self.histories.values() if h.contradicted}
-        return [
-            f for f in self.findings.values()
-            if not (named := set(f.evidence.get("parameters", ()))) or named - contradicted
-        ]  # fmt: skip
 
     # ---- the end -------------------------------------------------------------------------------
 
@@ -403,8 +241,8 @@ class Verdict:
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
         self.arrival.settle(self.findings)
-        findings = self._upheld()
-        parameters = distinct(h.verdict() for h in self.histories.values())
+        findings = self.chronicle.upheld(self.findings.values())
+        parameters = self.chronicle.verdicts()
         statuses = {p.status for p in parameters}
         status: Status
         if "wrong" in statuses:
@@ -434,47 +272,3 @@ class Verdict:
             sources=sources,
             warnings=(*outcome.warnings, *self.warnings, *self.witness.failures),
         )
-
-
-def _named(tape: Tape, node: int) -> bool:
-    operation = tape.producer(node)
-    if operation is None:
-        return False
-    where = operation.where
-    return bool(where.targets) and where.is_value
-
-
-def _numbers(evidence: StepEvidence, index: int) -> str:
-    """Say how wrong a gradient is, with its worst entry."""
-    fit = evidence.fit
-    assert fit is not None
-    parameter, match = evidence.params[index], fit.matches[index]
-    own = author_value(evidence.run, parameter, match.nearest[0])
-    if own is None or match.truth is None or own.shape != match.truth.shape:
-        return f"{parameter.name}: the shape differs from the true gradient's"
-    own = own / fit.scale
-    gap = np.abs(own - match.truth)
-    worst = int(np.argmax(gap))
-    shape = np.shape(evidence.run.env[parameter.old[0]]) if len(parameter.old) == 1 else gap.shape
-    place = ",".join(str(int(i)) for i in np.unravel_index(worst, shape)) if shape else ""
-    error = float(np.linalg.norm(own - match.truth)) / (float(np.linalg.norm(match.truth)) or 1.0)
-    entry = f", worst [{place}]" if place else ""
-    return (
-        f"{parameter.name}: relative error {error:.2g} over {gap.size} entries{entry}: "
-        f"yours {own[worst]:.4g}, true {match.truth[worst]:.4g} (float64, step {evidence.step})"
-    )
-
-
-def _consequences(evidence: StepEvidence, operations: tuple[int, ...], site: Site) -> list[Site]:
-    """Statements that only inherit the error."""
-    tape = evidence.tape
-    outs = [tape.operations[i].out for i in operations]
-    reached = tape.reach(outs)
-    lines: dict[int, Site] = {}
-    for operation in tape.operations:
-        where = operation.where
-        if operation.out in reached and where.is_value and where.targets:
-            line = where.span.line
-            if line != site.span.line and where.file is site.file and line not in lines:
-                lines[line] = where
-    return list(lines.values())[:6]

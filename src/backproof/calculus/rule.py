@@ -234,3 +234,14 @@ def kept(value: Any, shape: tuple[int, ...], axis: Any) -> Any:
 def count(shape: tuple[int, ...], axis: Any) -> int:
     """Return the number of elements that a reduction over `axis` joins."""
     return math.prod(shape[i] for i in axes_of(axis, len(shape)))
+
+
+def no_keywords(kwargs: dict[str, Any]) -> None:
+    """Raise `NoRule` where a keyword of a ufunc changes what is computed."""
+    for name, value in kwargs.items():
+        if name == "where" and value is not True:
+            raise NoRule("keyword where=")
+        if name in ("dtype", "sig", "signature") and value is not None and not is_float(value):
+            raise NoRule(f"keyword {name}=")
+        if name not in ("where", "dtype", "out", "casting", "order", "subok", "sig", "signature"):
+            raise NoRule(f"keyword {name}=")

@@ -1,9 +1,10 @@
 """The derivative of every operation that can stand on a tape: `pullback`.
 
-The rules themselves are tables, by idea: `rules_elementwise`, `rules_linear`, `rules_shape`,
-`rules_reduce`, `rules_index`, `rules_builtin`, and those of SciPy, which are looked up only once a
-program has imported it. What no table knows goes to HIPS autograd, then, for few elements, to
-differences; what remains raises `NoRule`. A wrong rule is worse than none.
+The rules themselves are tables, by idea: `rules_elementwise` (with `rules_pairs`, of two operands),
+`rules_linear`, `rules_shape`, `rules_reduce`, `rules_index`, `rules_builtin`, and those of SciPy,
+which are looked up only once a program has imported it. What no table knows goes to HIPS autograd,
+then, for few elements, to differences; what remains raises `NoRule`. A wrong rule is worse than
+none.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _at_rule(
     add: ``x̄ = g``, ``v̄ = g[index]``. The others on indices that do not repeat go through the
     elementwise rule; with repeated indices only add and subtract have one.
     """
-    from backproof.calculus.rules_elementwise import PULLS, pair_rule
+    from backproof.calculus.rules_pairs import PULLS, pair_rule
 
     ufunc, x, index = args[:3]
     g = np.asarray(g, dtype=float)

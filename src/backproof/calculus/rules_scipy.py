@@ -13,7 +13,8 @@ import numpy as np
 
 from backproof.calculus import rules_linalg, rules_signal
 from backproof.calculus.rule import Call, NoRule, Rule, axes_of, chain, double, kept, named
-from backproof.calculus.rules_elementwise import Pull2, pair_rule, slope_rule
+from backproof.calculus.rules_elementwise import slope_rule
+from backproof.calculus.rules_pairs import Pull2, pair_rule
 
 
 def _special(name: str) -> Any:
@@ -86,7 +87,7 @@ def _quotient(g: Any, x: Any, y: Any) -> Any:
     return chain(g, np.where(zero, 0.0, x / np.where(zero, 1.0, y)))
 
 
-#: name in `scipy.special` -> the two cotangents (see `rules_elementwise.PULLS`).
+#: name in `scipy.special` -> the two cotangents (see `rules_pairs.PULLS`).
 SPECIAL_PAIRS: dict[str, Pull2] = {
     "xlogy": (_xlogy_x, lambda g, x, y, out, tie: _quotient(g, x, y)),
     "xlog1py": (

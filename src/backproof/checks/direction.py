@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from backproof.arithmetic import SUBTRACT
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding, Related
 from backproof.hypotheses import output_joins
 from backproof.roles import Level, Parameter
 from backproof.trace.site import SITES, Site
-from backproof.updates import SUBTRACT
 
 #: Words in the names of scalars that are meant to grow, and to fall.
 GROWS = re.compile(

@@ -23,8 +23,9 @@ from backproof.checks.choice import (
     has_penalty,
 )
 from backproof.checks.match import Fit, author_value, compare, is_plausible
+from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, program_costs, registry
-from backproof.roles import Parameter, parameters, vector
+from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_shared
 

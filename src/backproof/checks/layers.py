@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, keeps
 from backproof.calculus.slices import Slice
 from backproof.roles import Parameter
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.updates import ADD, keeps
 
 PRODUCTS = {np.dot, np.matmul, operator.matmul, Method("dot")}
 #: Elementwise operations that are not NumPy ufuncs.

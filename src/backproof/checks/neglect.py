@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, SUBTRACT
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
+from backproof.carries import Carries
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import statement_of
@@ -19,11 +21,12 @@ from backproof.checks.selection import selecting
 from backproof.checks.sharing import Samples
 from backproof.checks.siblings import Family
 from backproof.checks.untrained import Untrained, is_random, rooted
-from backproof.roles import Parameter, parameters, vector
+from backproof.grouping import parameters
+from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation
-from backproof.updates import ADD, SUBTRACT, Carries, Update, find_updates, is_shared
+from backproof.updates import Update, find_updates, is_shared
 
 
 class Step:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -25,7 +26,6 @@ from backproof.trace.optimisers import Evaluation
 from backproof.trace.primitives import strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape, build, map_refs
-from backproof.updates import keeps
 
 #: Functions that put the entries of several arrays together, each entry unchanged.
 JOINING = {

@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import DIVIDE, MULTIPLY
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.carries import Carries
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
+from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
-from backproof.roles import ROOTS, Parameter, vector
+from backproof.roles import Parameter, vector
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
-from backproof.updates import DIVIDE, MULTIPLY, Carries
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, keeps
+from backproof.carries import dependence
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
 from backproof.finding import Finding, Related
 from backproof.roles import Parameter
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Tape
-from backproof.updates import DIVIDE, MULTIPLY, NEGATE, dependence, keeps
 
 #: Rates that differ by less than this are equal.
 EQUAL = 1e-6

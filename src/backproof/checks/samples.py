@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.slices import Slice, StepMap
+from backproof.carries import dependence
 from backproof.checks.layers import Layer
 from backproof.checks.origin import name_of
 from backproof.hypotheses import output_joins
@@ -21,7 +22,6 @@ from backproof.roles import Parameter
 from backproof.trace import primitives
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Run, Tape
-from backproof.updates import dependence
 
 #: Samples that are looked at.
 MOST_SAMPLES = 5_000

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.arithmetic import SUBTRACT, keeps
+from backproof.carries import dependence
 from backproof.checks.gradient import StepEvidence
 from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.appended import is_appended
 from backproof.trace.tape import Operation, Tape
-from backproof.updates import SUBTRACT, dependence, keeps
 
 #: Signs in an expression that its author wants every pair: ``p[:, None] - y[None, :]``.
 MEANT = re.compile(r"None|newaxis|expand_dims|reshape|outer|keepdims|atleast")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import keeps
 from backproof.calculus.adjoint import adjoints
 from backproof.checks.gradient import StepEvidence
 from backproof.hypotheses import VIEWS, Join, output_joins
-from backproof.updates import keeps
 
 
 class Samples:

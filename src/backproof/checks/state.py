@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.carries import Carries
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_plausible, rematch
 from backproof.trace.site import Site
-from backproof.updates import Carries
 
 
 @dataclass(slots=True)

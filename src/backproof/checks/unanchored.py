@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backproof.arithmetic import SUBTRACT
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.edits.edit import is_in
 from backproof.checks.gradient import StepEvidence
@@ -12,7 +13,6 @@ from backproof.checks.match import Fit, is_natural
 from backproof.checks.search import StepSearch
 from backproof.roles import Parameter
 from backproof.trace.tape import Tape
-from backproof.updates import SUBTRACT
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4

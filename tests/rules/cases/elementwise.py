@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus import rules_elementwise as E
+from backproof.calculus import rules_pairs
 from backproof.calculus.rules_math import SCALAR_PAIRS, SCALAR_SLOPES
 from tests.rules.cases import apart, case, normal, unit
 
@@ -38,7 +39,7 @@ for f in E.SLOPES:
     case(f, float(x[0, 0]))
     case(f, np.float64(x[0, 0]))
     case(f, [float(x[0, 0]), x[0, 1]])
-for f in E.PULLS:
+for f in rules_pairs.PULLS:
     for x_shape, y_shape in SHAPES:
         x, y = separate(x_shape, y_shape)
         y = np.ones(y_shape, int) if f is np.ldexp else y

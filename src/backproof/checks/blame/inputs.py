@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, MULTIPLY
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.proposals import MOST_RANKS, MOST_SEQUENTIAL
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.blame.trust import Trust
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, map_refs
-from backproof.updates import ADD, MULTIPLY
 
 
 class Inputs:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, SUBTRACT
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.blame.trust import Trust
 from backproof.trace.tape import Operation, Ref, Run
-from backproof.updates import ADD, SUBTRACT
 
 #: Executions of a site above which they are not gone through one after another.
 MOST_SEQUENTIAL = 64

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import operator
 
+from backproof.arithmetic import ADD, SUBTRACT
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.trace.primitives import patch_view, set_item, strided_view
 from backproof.trace.tape import Operation, Run, Tape
-from backproof.updates import ADD, SUBTRACT
 
 #: Operations that only put values together.
 SUMMING = {*ADD, *SUBTRACT, set_item, patch_view, strided_view, operator.getitem}

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import MULTIPLY
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.edits.edit import is_in, short
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref
-from backproof.updates import MULTIPLY
 
 
 def wrong_derivative(blamed: Blamed) -> Diagnosis | None:

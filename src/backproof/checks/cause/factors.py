@@ -8,7 +8,7 @@ from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.edits.edit import short
 from backproof.checks.match import proportion
-from backproof.roles import recorded_sizes
+from backproof.grouping import recorded_sizes
 from backproof.trace.site import SITES, Site
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
 from backproof.checks.edits.edit import LARGE, Edit, around, computing, is_in, short
 from backproof.checks.scope import Scope
 from backproof.trace.primitives import Method, set_item
 from backproof.trace.tape import Operation, Ref
-from backproof.updates import ADD, DIVIDE, MULTIPLY, SUBTRACT
 
 MATRIX_PRODUCTS = {operator.matmul, np.matmul, np.dot}
 COMPARISONS: dict[Any, tuple[Callable[..., Any], ...]] = {

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
 from backproof.checks.edits.edit import LARGE, Edit, computing, is_in, short
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
-from backproof.updates import ADD, DIVIDE, MULTIPLY, SUBTRACT
 
 
 def without_a_part(operation: Operation, scope: Scope) -> Iterator[Edit]:

@@ -1,0 +1,36 @@
+"""Which operations add, multiply or negate, and which hand on a value as it is."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+from backproof.trace.primitives import Attribute, Method, strided_view
+from backproof.trace.tape import Operation
+
+ADD = {operator.add, np.add}
+SUBTRACT = {operator.sub, np.subtract}
+MULTIPLY = {operator.mul, np.multiply}
+DIVIDE = {operator.truediv, np.divide, np.true_divide}
+NEGATE = {operator.neg, np.negative}
+SAME_FUNCTIONS = {
+    np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
+    np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,
+    np.float64, np.float32, strided_view, np.clip, np.nan_to_num,
+}  # fmt: skip
+SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "clip",
+                "item", "view"}  # fmt: skip
+
+
+def keeps(operation: Operation) -> bool:
+    """Whether an operation hands on its first argument, perhaps in another layout or clipped."""
+    function = operation.function
+    if isinstance(function, Method):
+        return function.name in SAME_METHODS
+    if isinstance(function, Attribute):
+        return function.name in ("T", "mT", "A", "A1", "flat")
+    try:
+        return function in SAME_FUNCTIONS
+    except TypeError:
+        return False

@@ -1,0 +1,136 @@
+"""The accusation that some expression makes gradients wrong: searched for, and worded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.checks.blame.earliest import Blame
+from backproof.checks.cause.attempts import diagnose
+from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
+from backproof.checks.search import StepSearch
+from backproof.checks.state import not_reset, stale_reads
+from backproof.finding import Finding, Related
+from backproof.trace.site import Site
+
+#: CPU seconds for the search of an edit, for all faults of a step.
+SEARCH = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """A diagnosis, the parameters whose gradients it explains, and the operations blamed."""
+
+    diagnosis: Diagnosis
+    repaired: tuple[int, ...]
+    operations: tuple[int, ...] = ()
+
+    def finding(self, evidence: StepEvidence) -> Finding:
+        """Word the finding, with the figures of the gradients and what inherits the error."""
+        diagnosis = self.diagnosis
+        site = diagnosis.site
+        names = [evidence.params[i].name for i in self.repaired]
+        shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
+        plural = "gradients of" if len(names) > 1 else "gradient of"
+        verb = "are" if len(names) > 1 else "is"
+        title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
+        notes = tuple(_numbers(evidence, i) for i in self.repaired[:4])
+        related = [
+            Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
+            for s in _consequences(evidence, self.operations, site)
+        ]
+        if diagnosis.overwrite is not None:
+            o = diagnosis.overwrite
+            related.insert(0, Related(o.span, "overwrite", o.text, o.file.path))
+        return Finding(
+            code=diagnosis.code,
+            cause=diagnosis.cause,
+            severity="error",
+            title=title,
+            message=diagnosis.help or diagnosis.reason,
+            file=site.file.path,
+            span=site.span,
+            expression=site.text,
+            evidence={
+                "parameters": names,
+                "step": evidence.step,
+                **diagnosis.evidence,
+            },
+            related=tuple(related),
+            fix=None,
+            confidence="proven",
+            notes=notes,
+        )
+
+
+def accusations(evidence: StepEvidence, wrong: set[int]) -> Iterator[Accusation]:
+    """Find the faults behind the wrong gradients of a step."""
+    wrong = set(wrong)
+    for fault in (*stale_reads(evidence), *not_reset(evidence)):
+        wrong -= set(fault.repaired)
+        diagnosis = Diagnosis(
+            fault.code, fault.cause, fault.site, fault.reason, fault.help, fault.overwrite
+        )
+        yield Accusation(diagnosis, fault.repaired)
+    if wrong:
+        yield from _blamed(evidence)
+
+
+def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
+    """Find the expressions behind the wrong gradients of a step."""
+    assert evidence.fit is not None
+    search = StepSearch(evidence, evidence.fit, patience=SEARCH)
+    wrong = tuple(evidence.fit.wrong)
+    if len(wrong) > 1:
+        # One slip that explains all that is wrong is likelier than several.
+        found = search.best(search.in_order(), wrong)
+        if found is not None and set(found.repaired) >= set(wrong):
+            operations = search.groups.get(found.site.index, ())
+            outs = tuple(operation.index for operation in operations)
+            yield Accusation(from_edit(search, found), wrong, outs)
+            return
+    blame = Blame(evidence)
+    search = StepSearch(evidence, evidence.fit, patience=SEARCH)
+    for fault in blame.faults():
+        diagnosis = diagnose(blame, fault, search)
+        yield Accusation(diagnosis, fault.repaired, fault.operations)
+
+
+def _numbers(evidence: StepEvidence, index: int) -> str:
+    """Say how wrong a gradient is, with its worst entry."""
+    fit = evidence.fit
+    assert fit is not None
+    parameter, match = evidence.params[index], fit.matches[index]
+    own = author_value(evidence.run, parameter, match.nearest[0])
+    if own is None or match.truth is None or own.shape != match.truth.shape:
+        return f"{parameter.name}: the shape differs from the true gradient's"
+    own = own / fit.scale
+    gap = np.abs(own - match.truth)
+    worst = int(np.argmax(gap))
+    shape = np.shape(evidence.run.env[parameter.old[0]]) if len(parameter.old) == 1 else gap.shape
+    place = ",".join(str(int(i)) for i in np.unravel_index(worst, shape)) if shape else ""
+    error = float(np.linalg.norm(own - match.truth)) / (float(np.linalg.norm(match.truth)) or 1.0)
+    entry = f", worst [{place}]" if place else ""
+    return (
+        f"{parameter.name}: relative error {error:.2g} over {gap.size} entries{entry}: "
+        f"yours {own[worst]:.4g}, true {match.truth[worst]:.4g} (float64, step {evidence.step})"
+    )
+
+
+def _consequences(evidence: StepEvidence, operations: tuple[int, ...], site: Site) -> list[Site]:
+    """Statements that only inherit the error."""
+    tape = evidence.tape
+    outs = [tape.operations[i].out for i in operations]
+    reached = tape.reach(outs)
+    lines: dict[int, Site] = {}
+    for operation in tape.operations:
+        where = operation.where
+        if operation.out in reached and where.is_value and where.targets:
+            line = where.span.line
+            if line != site.span.line and where.file is site.file and line not in lines:
+                lines[line] = where
+    return list(lines.values())[:6]

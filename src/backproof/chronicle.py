@@ -1,0 +1,118 @@
+"""What the judged steps say of each parameter, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from backproof.checks.gradient import StepEvidence, confirmed
+from backproof.checks.match import author_value
+from backproof.finding import Finding, ParameterVerdict
+from backproof.history import History, distinct
+from backproof.trace.tape import Tape
+
+
+class Chronicle:
+    """The histories of a run's parameters, by name."""
+
+    def __init__(self) -> None:
+        self.histories: dict[str, History] = {}
+
+    def note(self, evidence: StepEvidence, index: int, said: bool | None, *, absent: bool) -> bool:
+        """Add one parameter of one step to its history; returns whether it is proven wrong.
+
+        `said` is what the program's own differences say about the adjoint, if anything;
+        `absent` says that no cost fits, and one that fitted another step is not computed in this.
+        """
+        parameter = evidence.params[index]
+        status, reason = evidence.status(index)
+        history = self.histories.setdefault(parameter.name, History(parameter.name))
+        fit = evidence.fit
+        error = None
+        if fit is not None and status in ("verified", "wrong"):
+            match = fit.matches[index]
+            if reason != "zero":
+                agrees, _ = confirmed(evidence, index)
+                if not agrees:
+                    status, reason = "unverified", "differences and the adjoint disagree"
+                history.hear(said, agrees)
+                if history.contradicted:
+                    status = "unverified"
+            level, s, error = fit.chosen.get(index, match.nearest)
+            if status == "wrong":
+                own = author_value(evidence.run, parameter, level)
+                if own is not None and match.truth is not None and own.size == match.truth.size:
+                    norm = float(np.linalg.norm(match.truth)) or 1.0
+                    error = float(np.linalg.norm(own / fit.scale - match.truth)) / norm
+            if history.scale is None or status == "wrong":
+                history.scale = abs(s) if np.isfinite(s) and s else None
+            self._describe(evidence, index, level, history)
+        else:
+            self._describe(evidence, index, -1, history)
+        if absent:
+            history.reason = history.reason or reason
+        elif reason == "zero":
+            history.reason = history.reason or "the gradient is zero in every judged step"
+        else:
+            history.statuses.append(status)
+            if error is not None and np.isfinite(error):
+                history.errors.append(float(error))
+            if reason:
+                history.reason = reason
+        return status == "wrong"
+
+    def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
+        """Name the gradient and its line."""
+        parameter = evidence.params[index]
+        tape = evidence.tape
+        if history.line and history.gradient:
+            return
+        node = None
+        levels = [lv for lv in parameter.levels if not lv.deep]
+        named = [lv for lv in levels if _named(tape, lv.nodes[0])]
+        if named:
+            node = named[-1].nodes[0]
+        elif levels:
+            node = levels[-1].nodes[0]
+        if node is None:
+            node = parameter.updates[0].merges[-1][1]
+        operation = tape.producer(node)
+        if operation is None:
+            return
+        where = operation.where
+        path = evidence.names.path(tape.nodes[node].obj)
+        text = where.targets[0] if where.targets and where.is_value else ""
+        text = text or where.text
+        if operation.mutates and text.endswith("]"):
+            text = text[: text.rindex("[")]
+        shared = path is not None and ("." in path or "[" in path) and "(" not in path
+        history.gradient = path if shared and path else text
+        history.line = where.span.line
+
+    def upheld(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return the findings, without accusations that the program itself has contradicted.
+
+        What a step before the first copy called by another name is known by its line.
+        """
+        lines = {h.line for h in self.histories.values() if h.contradicted} - {0}
+        for history in self.histories.values():
+            if history.line in lines and history.witness != "program":
+                history.contradicted = True
+        contradicted = {h.name for h in self.histories.values() if h.contradicted}
+        return [
+            f for f in findings
+            if not (named := set(f.evidence.get("parameters", ()))) or named - contradicted
+        ]  # fmt: skip
+
+    def verdicts(self) -> tuple[ParameterVerdict, ...]:
+        """Return the verdict over all steps on each parameter."""
+        return distinct(h.verdict() for h in self.histories.values())
+
+
+def _named(tape: Tape, node: int) -> bool:
+    operation = tape.producer(node)
+    if operation is None:
+        return False
+    where = operation.where
+    return bool(where.targets) and where.is_value

@@ -1,0 +1,263 @@
+"""From a parameter's change back to its gradient: through rate, optimiser and clipping."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, keeps
+from backproof.carries import Carries, dependence
+from backproof.roles import Level
+from backproof.trace.tape import Operation, Ref, Tape
+from backproof.updates import Update
+
+CLIPPING = {np.clip, np.minimum, np.maximum, np.nan_to_num}
+ROOTS = {np.sqrt, operator.pow, np.power, np.linalg.norm}
+
+
+class Descent:
+    """Walks from a parameter's change back through rate, optimiser and clipping."""
+
+    def __init__(self, tape: Tape, update: Update, sizes: set[float]) -> None:
+        self.tape = tape
+        self.old = update.old
+        self.sizes = sizes
+        self.depends = dependence(tape, {update.old: 1}, 0, len(tape.operations))
+        self.carries = Carries(tape, 0, len(tape.operations))
+
+    def levels(self, merge: tuple[int, int]) -> list[Level]:
+        """Return the levels beneath one merge ``old ± δ``, outermost first."""
+        index, node = merge
+        operation = self.tape.operations[index]
+        factor: float | None = 1.0
+        sign = 1.0
+        if operation.function in SUBTRACT or (
+            len(operation.args) > 2 and operation.args[0] is np.subtract
+        ):
+            first = operation.args[0]
+            if not (type(first) is Ref and first.node == node):
+                factor = sign = -1.0
+        deep = rated = False
+        found = [Level((node,), factor, deep, sign)]
+        keys: tuple[Any, ...] = ()
+        while len(found) < 30:
+            part = self._part_of(node)
+            if part is not None:
+                node, key = part
+                keys = (key, *keys)
+                found.append(Level((node,), factor, deep, sign, keys))
+                continue
+            step = self._below(node)
+            if step is None:
+                return found
+            node, scale, size = step
+            if size and not rated and self._is_rate(found[-1].nodes[0]):
+                size = False  # the outermost float is the learning rate, whatever its value
+            rated = rated or scale not in (None, 1.0, -1.0)
+            factor = None if factor is None or scale is None else factor * scale
+            sign = -sign if scale is not None and scale < 0 else sign
+            deep = deep or size
+            found.append(Level((node,), factor, deep, sign, keys))
+        return found
+
+    def _part_of(self, node: int) -> tuple[int, Any] | None:
+        """Return the whole and the key where a value is a fixed part of it: ``step[:4]``."""
+        operation = self.tape.producer(node)
+        if operation is None or operation.function is not operator.getitem:
+            return None
+        whole = operation.args[0]
+        if type(whole) is not Ref or len(operation.inputs) != 1:
+            return None
+        made = self.tape.producer(whole.node)
+        if not isinstance(self.tape.nodes[whole.node].obj, np.ndarray) or made is None:
+            return None
+        return whole.node, operation.args[1]
+
+    def _below(self, node: int) -> tuple[int, float | None, bool] | None:
+        """Return (node beneath, its scalar factor or None, whether that is a size)."""
+        operation = self.tape.producer(node)
+        if operation is None or not operation.args:
+            return None
+        function, args = operation.function, operation.args
+        if keeps(operation) and type(args[0]) is Ref:
+            plain = not (function in CLIPPING if _hashable(function) else False)
+            return args[0].node, 1.0 if plain else None, False
+        if not _hashable(function):
+            return None
+        if function in NEGATE and type(args[0]) is Ref:
+            return args[0].node, -1.0, False
+        if function in CLIPPING:
+            inner = [a.node for a in args if type(a) is Ref and self._follows(a.node)]
+            return (inner[0], None, False) if len(inner) == 1 else None
+        if len(args) != 2:
+            return None
+        if function in MULTIPLY or function in DIVIDE:
+            return self._scaled(operation, function in DIVIDE)
+        if function in ADD or function in SUBTRACT:
+            return self._summed(operation, function in SUBTRACT)
+        return None
+
+    def _scaled(self, operation: Operation, divides: bool) -> tuple[int, float | None, bool] | None:
+        a, b = operation.args
+        shape = np.shape(self.tape.nodes[operation.out].obj)
+        pairs = [(a, b)] if divides else [(a, b), (b, a)]
+        best: tuple[int, float | None, bool] | None = None
+        for value, scale in pairs:
+            if type(value) is not Ref or np.shape(self.tape.nodes[value.node].obj) != shape:
+                continue
+            if not self._follows(value.node):
+                continue
+            scalar = self._constant(scale)
+            if scalar is not None:
+                number = 1.0 / scalar if divides and scalar else scalar
+                return value.node, number, self._is_size(scalar)
+            if (divides and self._is_root(scale)) or (
+                type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape
+            ):
+                best = (value.node, None, False)
+        return best
+
+    def _summed(
+        self, operation: Operation, subtracts: bool
+    ) -> tuple[int, float | None, bool] | None:
+        """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
+        a, b = operation.args
+        if self._still_holds(a, b) or (not subtracts and self._still_holds(b, a)):
+            return None
+        parts = []
+        for position, value in enumerate((a, b)):
+            if type(value) is not Ref or not self._follows(value.node):
+                continue
+            if self.old in self.carries.of(value) or self.only_scales_old(value.node):
+                continue
+            parts.append((value.node, -1.0 if subtracts and position else 1.0))
+        other = len([v for v in (a, b) if type(v) is Ref])
+        if len(parts) == 1 and other == 2:
+            node, sign = parts[0]
+            return node, sign, False
+        for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
+            if self._gathers(gathered, node):
+                return node, None, False
+        return None
+
+    def _gathers(self, node: int, gradient: int) -> bool:
+        """Whether a value is ``μ·v`` of a velocity ``v = … + g`` (Nesterov's ``g + μ·v``)."""
+        for _ in range(3):
+            operation = self.tape.producer(node)
+            if operation is None or len(operation.args) != 2:
+                return False
+            if not _hashable(operation.function):
+                return False
+            if operation.function in ADD:
+                return gradient in operation.inputs
+            if operation.function not in MULTIPLY:
+                return False
+            scaled = self._scaled(operation, False)
+            if scaled is None:
+                return False
+            node = scaled[0]
+        return False
+
+    def _still_holds(self, value: Any, other: Any) -> bool:
+        """Whether a value holds all of what an earlier step left: no momentum, not reset.
+
+        In ``m + (1 − β)·(g − m)`` the other summand takes a part of it away.
+        """
+        taken = self.tape.ancestors([other.node]) if type(other) is Ref else set()
+        for source, factor in self.carries.of(value).items():
+            leaf = self.tape.nodes[source]
+            if source in taken or source == self.old or leaf.operation is not None:
+                continue
+            if factor == 1.0 and np.any(np.asarray(self.tape.value(source))):
+                return True
+        return False
+
+    def only_scales_old(self, node: int) -> bool:
+        """Whether a value is ``λ·W`` (or W) of the old value alone."""
+        for _ in range(6):
+            if node == self.old:
+                return True
+            operation = self.tape.producer(node)
+            if operation is None:
+                return False
+            if keeps(operation) and type(operation.args[0]) is Ref:
+                node = operation.args[0].node
+                continue
+            if not _hashable(operation.function):
+                return False
+            if operation.function in MULTIPLY or operation.function in DIVIDE:
+                inner = [
+                    v.node for v in operation.args
+                    if type(v) is Ref and self.depends.get(v.node)
+                ]  # fmt: skip
+                if len(inner) == 1:
+                    node = inner[0]
+                    continue
+            return False
+        return False
+
+    def _follows(self, node: int) -> bool:
+        return bool(self.depends.get(node))
+
+    def _constant(self, value: Any) -> float | None:
+        """Return a scalar factor that does not depend on the parameter."""
+        if type(value) is Ref:
+            if self.depends.get(value.node):
+                return None
+            value = self.tape.nodes[value.node].obj
+        if isinstance(value, np.ndarray) and value.size != 1:
+            return None
+        if isinstance(value, (int, float, np.generic, np.ndarray)):
+            try:
+                return float(value)
+            except (TypeError, ValueError):
+                return None
+        return None
+
+    def _is_size(self, scalar: float) -> bool:
+        size = abs(scalar)
+        if size and size < 1:
+            size = 1 / size
+            return any(abs(size - s) < 1e-9 * s for s in self.sizes if s > 2)
+        return size >= 2 and size in self.sizes
+
+    def _is_rate(self, node: int) -> bool:
+        """Whether a product's scalar is a float that the step does not compute."""
+        operation = self.tape.producer(node)
+        if operation is None:
+            return False
+        for arg in operation.args:
+            if type(arg) is Ref:
+                given = self.tape.producer(arg.node) is None
+                if given and type(self.tape.nodes[arg.node].obj) is float:
+                    return True
+            elif type(arg) is float:
+                return True
+        return False
+
+    def _is_root(self, value: Any) -> bool:
+        """Whether a divisor is an optimiser's ``sqrt(v) + ε``."""
+        if type(value) is not Ref:
+            return False
+        stack, seen = [value.node], 0
+        while stack and seen < 8:
+            seen += 1
+            operation = self.tape.producer(stack.pop())
+            if operation is None:
+                continue
+            if _hashable(operation.function) and operation.function in ROOTS:
+                return True
+            if not isinstance(operation.function, np.ufunc | type(operator.add)):
+                continue
+            stack.extend(operation.inputs)
+        return False
+
+
+def _hashable(function: Any) -> bool:
+    try:
+        hash(function)
+    except TypeError:
+        return False
+    return True

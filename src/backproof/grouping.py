@@ -1,0 +1,90 @@
+"""A step's updates grouped into parameters, each with the levels on the way to its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import SUBTRACT
+from backproof.carries import Carries
+from backproof.descent import Descent
+from backproof.roles import Level, Parameter
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+
+def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Parameter]:
+    """Group a step's updates into parameters and find the levels of each.
+
+    Scalars that the same statement updates form one parameter; arrays stand alone.
+    """
+    sizes = recorded_sizes(tape)
+    groups: dict[Any, list[Update]] = {}
+    for update in updates:
+        shape = np.shape(tape.nodes[update.old].obj)
+        key: Any = update.old
+        if shape == ():
+            key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
+        groups.setdefault(key, []).append(update)
+    carries = Carries(tape, 0, len(tape.operations))
+    found: list[Parameter] = []
+    for members in groups.values():
+        parameter = Parameter(name.of(tape, members), tuple(members))
+        same = sum(p.name.partition(" (")[0] == parameter.name for p in found)
+        if same:
+            parameter.name += f" ({same + 1})"
+        parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
+        if len(members) == 1:
+            parameter.levels = _levels(tape, members[0], sizes)
+        elif all(len(u.merges) == 1 for u in members):
+            parameter.levels = _shared_levels(tape, members, sizes)
+        found.append(parameter)
+    return found
+
+
+def recorded_sizes(tape: Tape) -> set[float]:
+    """Return the lengths of the axes of all arrays of a step, and small constants."""
+    sizes: set[float] = set()
+    for node in tape.nodes:
+        shape = np.shape(node.obj) if isinstance(node.obj, np.ndarray) else ()
+        sizes.update(float(n) for n in shape if n > 1)
+        if len(shape) == 2:
+            sizes.add(float(shape[0] * shape[1]))
+    return sizes
+
+
+def _levels(tape: Tape, update: Update, sizes: set[float]) -> list[Level]:
+    """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``)."""
+    descent = Descent(tape, update, sizes)
+    merges = update.merges
+    if len(merges) > 1:
+        merges = tuple(m for m in merges if not descent.only_scales_old(m[1]))
+    return descent.levels(merges[0]) if len(merges) == 1 else []
+
+
+def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> list[Level]:
+    """Levels of a group of scalars: those that every member has."""
+    first = members[:400]
+    if len(members) > len(first):
+        sign = _sign(tape, members[0])
+        return [Level(tuple(u.merges[0][1] for u in members), sign, sign=sign)]
+    descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
+    shared: list[Level] = []
+    for row in zip(*descents, strict=False):
+        if any(level.keys for level in row):
+            break
+        factors = {level.factor for level in row}
+        if len(factors) != 1:
+            break
+        shared.append(
+            Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep,
+                  row[0].sign)
+        )  # fmt: skip
+    return shared
+
+
+def _sign(tape: Tape, update: Update) -> float:
+    operation = tape.operations[update.merges[0][0]]
+    return -1.0 if operation.function in SUBTRACT else 1.0

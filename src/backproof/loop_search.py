@@ -1,0 +1,152 @@
+"""Searches the training loop, while everything is recorded.
+
+As soon as two iterations in a row of some loop change the same parameter, it is a candidate. It
+waits for the loops around it to show whether they update more; then it is found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backproof.candidates import Candidate, repeated_updates, sites_of
+from backproof.clock import Clock
+from backproof.trace.loops import LoopInstance
+from backproof.trace.recorder import Recorder
+from backproof.updates import Update
+
+MOST_ENTRIES = 4
+MOST_BYTES = 120_000_000
+#: Events that a recognised loop waits for the loop around it to show whether it updates more.
+PATIENCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The training loop; `running` where one of its iterations has just begun."""
+
+    candidate: Candidate
+    running: bool = False
+
+
+class LoopSearch:
+    """The search for the training loop of one run."""
+
+    def __init__(self, clock: Clock, *, max_events: int) -> None:
+        self.clock = clock
+        self.max_events = max_events
+        self.candidate: Candidate | None = None
+        self.too_long = False
+        self.attempts: dict[int, int] = {}
+        self.recorded = 0
+        """Events recorded and forgotten again."""
+        self._weighed = 0
+        self._bytes = 0
+        self._begun: Counter[int] = Counter()
+        """Iterations of each loop that have begun."""
+
+    def iteration(self, recorder: Recorder, loop: LoopInstance) -> Found | None:
+        """Take note of an iteration that begins; returns the training loop if that is clear now."""
+        log = recorder.log
+        loop.starts.append(len(log))
+        loop.count += 1
+        self._begun[loop.site] += 1
+        del loop.starts[:-3]
+        waiting = self.candidate
+        entered = waiting is not None and loop.site == waiting.site and loop.count == 2
+        if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
+            waiting.later.append((loop.starts[-2], loop.starts[-1]))
+        if len(loop.starts) == 3:
+            found = self.attempt(recorder, loop)
+            if found is not None:
+                return found
+            waiting = self.candidate
+            if waiting is not None and loop is waiting.around[-1]:
+                # The loop around it had its chance and changes no parameter from turn to turn.
+                return Found(waiting)
+        if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
+            return Found(waiting, running=loop.site == waiting.site)
+        if len(log) > self.max_events or self._heavy(log):
+            if waiting is not None:
+                return Found(waiting, running=loop.site == waiting.site)
+            self._drop(recorder, loop)
+        return None
+
+    def outermost(self, recorder: Recorder) -> None:
+        """Forget what came before a loop outside any other: it cannot be part of a step."""
+        self.recorded += len(recorder.log)
+        recorder.log.clear()
+        self._weighed = self._bytes = 0
+
+    def attempt(
+        self, recorder: Recorder, loop: LoopInstance, *, last: bool = False
+    ) -> Found | None:
+        """See whether the last two iterations of a loop change the same parameter."""
+        if len(loop.starts) < 3 or (self.candidate and loop.site == self.candidate.site):
+            return None
+        first, second, end = loop.starts[-3:]
+        size = end - first
+        seen = self.attempts.get(loop.site, 0)
+        if end == second or (size * (1 + seen) > 20_000 + 2 * (self.recorded + len(recorder.log))):
+            return None
+        if seen > 6 and not last and loop.count & (loop.count - 1):
+            return None
+        self.attempts[loop.site] = seen + 1
+        with self.clock.analysing():
+            tape, kept = repeated_updates(recorder.log, (first, second, end))
+        if not kept:
+            return None
+        sites = sites_of(tape, kept)
+        count = self._begun[loop.site] - (not last)
+        around = tuple(o for o in recorder.loops if o is not loop)
+        found = Candidate(loop.site, (first, second, end), sites, count, around)
+        return self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
+
+    def _consider(
+        self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]
+    ) -> Found | None:
+        """Choose between a loop and one inside it that changes parameters as well.
+
+        The inner loop's iterations are the steps, unless the outer updates parameters that it does
+        not.
+        """
+        inner = self.candidate
+        if inner is None:
+            self.candidate = found
+            if not found.around:
+                return Found(found, running=self._begun[found.site] > found.count)
+        elif loop in inner.around:
+            # What the inner loop runs as well is no parameter more: over two batches, a velocity
+            # changes by what depends on itself.
+            first, _, end = inner.bounds
+            within = inner.sites.union(event[0] for event in recorder.log[first:end])
+            more = bool(updates) and not found.sites <= within
+            return Found(found if more else inner)
+        return None
+
+    def done(self, found: Found) -> int:
+        """Return the steps of the training loop that are done: more came while it waited."""
+        return max(found.candidate.count, self._begun[found.candidate.site] - found.running)
+
+    def _heavy(self, log: list[Any]) -> bool:
+        for event in log[self._weighed :]:
+            held = event[4] if event[5] is None else event[5][2]
+            self._bytes += getattr(held, "nbytes", 0)
+        self._weighed = len(log)
+        return self._bytes > MOST_BYTES
+
+    def _drop(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """Forget all but the last iteration of the innermost running loop."""
+        position = loop.starts[-2] if len(loop.starts) > 1 else loop.starts[-1]
+        if len(recorder.log) - position > self.max_events:
+            position = loop.starts[-1]
+            self.too_long = True
+        self.recorded += position
+        recorder.trim(position)
+        for other in recorder.loops:
+            if other is not loop:
+                other.starts = [s for s in other.starts if s > 0]
+        self._weighed = self._bytes = 0
+        loop.starts = [s for s in loop.starts if s >= 0]
