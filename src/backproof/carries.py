@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Container
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -168,6 +169,17 @@ class Carries:
                     self.merged.add(operation.out)
             if merges:
                 self.merged.add(operation.out)
+
+
+_WHOLE: WeakKeyDictionary[Tape, Carries] = WeakKeyDictionary()
+
+
+def carries_of(tape: Tape) -> Carries:
+    """Return what the values of all of a tape hold of those before it."""
+    known = _WHOLE.get(tape)
+    if known is None:
+        known = _WHOLE[tape] = Carries(tape, 0, len(tape.operations))
+    return known
 
 
 def dependence(tape: Tape, bits: dict[int, int], start: int, stop: int) -> dict[int, int]:

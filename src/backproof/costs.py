@@ -50,6 +50,22 @@ def total(*values: Any) -> float:
     return float(sum(float(np.ravel(v)[0]) for v in values))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedTotal:
+    """``Σ w·cost`` over the costs of a program that are trained together."""
+
+    weights: tuple[float, ...]
+
+    @property
+    def __name__(self) -> str:
+        """What messages call the operation."""
+        return "weighted total"
+
+    def __call__(self, *values: Any) -> float:
+        """Return the weighted sum of scalars."""
+        return float(sum(w * float(np.ravel(v)[0]) for w, v in zip(self.weights, values, strict=True)))
+
+
 def pairs(values: Sequence[Any]) -> list[tuple[Array, Array]]:
     """Return outputs and labels as float64 arrays."""
     arrays = [np.asarray(v, dtype=float) for v in values]

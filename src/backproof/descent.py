@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, keeps
-from backproof.carries import Carries, dependence
+from backproof.carries import carries_of
 from backproof.roles import Level
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
@@ -18,14 +18,23 @@ ROOTS = {np.sqrt, operator.pow, np.power, np.linalg.norm}
 
 
 class Descent:
-    """Walks from a parameter's change back through rate, optimiser and clipping."""
+    """Walks from a parameter's change back through rate, optimiser and clipping.
 
-    def __init__(self, tape: Tape, update: Update, sizes: set[float]) -> None:
+    Parameters
+    ----------
+    depends : dict of node to mask
+        The old values that each node depends on; the parameter's own is `bit`.
+    """
+
+    def __init__(
+        self, tape: Tape, update: Update, sizes: set[float], depends: dict[int, int], bit: int
+    ) -> None:
         self.tape = tape
         self.old = update.old
         self.sizes = sizes
-        self.depends = dependence(tape, {update.old: 1}, 0, len(tape.operations))
-        self.carries = Carries(tape, 0, len(tape.operations))
+        self.depends = depends
+        self.bit = bit
+        self.carries = carries_of(tape)
 
     def levels(self, merge: tuple[int, int]) -> list[Level]:
         """Return the levels beneath one merge ``old ± δ``, outermost first."""
@@ -190,7 +199,7 @@ class Descent:
             if operation.function in MULTIPLY or operation.function in DIVIDE:
                 inner = [
                     v.node for v in operation.args
-                    if type(v) is Ref and self.depends.get(v.node)
+                    if type(v) is Ref and self._follows(v.node)
                 ]  # fmt: skip
                 if len(inner) == 1:
                     node = inner[0]
@@ -199,12 +208,12 @@ class Descent:
         return False
 
     def _follows(self, node: int) -> bool:
-        return bool(self.depends.get(node))
+        return bool(self.depends.get(node, 0) & self.bit)
 
     def _constant(self, value: Any) -> float | None:
         """Return a scalar factor that does not depend on the parameter."""
         if type(value) is Ref:
-            if self.depends.get(value.node):
+            if self._follows(value.node):
                 return None
             value = self.tape.nodes[value.node].obj
         if isinstance(value, np.ndarray) and value.size != 1:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import SUBTRACT
-from backproof.carries import Carries
+from backproof.carries import carries_of, dependence
 from backproof.descent import Descent
 from backproof.roles import Level, Parameter
 from backproof.trace.tape import Tape
@@ -28,7 +28,13 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         if shape == ():
             key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
         groups.setdefault(key, []).append(update)
-    carries = Carries(tape, 0, len(tape.operations))
+    carries = carries_of(tape)
+    bits = {update.old: 1 << number for number, update in enumerate(updates)}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+
+    def descent(update: Update) -> Descent:
+        return Descent(tape, update, sizes, depends, bits[update.old])
+
     found: list[Parameter] = []
     for members in groups.values():
         parameter = Parameter(name.of(tape, members), tuple(members))
@@ -37,9 +43,9 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
             parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
         if len(members) == 1:
-            parameter.levels = _levels(tape, members[0], sizes)
+            parameter.levels = _levels(members[0], descent)
         elif all(len(u.merges) == 1 for u in members):
-            parameter.levels = _shared_levels(tape, members, sizes)
+            parameter.levels = _shared_levels(tape, members, descent)
         found.append(parameter)
     return found
 
@@ -55,22 +61,24 @@ def recorded_sizes(tape: Tape) -> set[float]:
     return sizes
 
 
-def _levels(tape: Tape, update: Update, sizes: set[float]) -> list[Level]:
+def _levels(update: Update, descent: Callable[[Update], Descent]) -> list[Level]:
     """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``)."""
-    descent = Descent(tape, update, sizes)
+    way = descent(update)
     merges = update.merges
     if len(merges) > 1:
-        merges = tuple(m for m in merges if not descent.only_scales_old(m[1]))
-    return descent.levels(merges[0]) if len(merges) == 1 else []
+        merges = tuple(m for m in merges if not way.only_scales_old(m[1]))
+    return way.levels(merges[0]) if len(merges) == 1 else []
 
 
-def _shared_levels(tape: Tape, members: Sequence[Update], sizes: set[float]) -> list[Level]:
+def _shared_levels(
+    tape: Tape, members: Sequence[Update], descent: Callable[[Update], Descent]
+) -> list[Level]:
     """Levels of a group of scalars: those that every member has."""
     first = members[:400]
     if len(members) > len(first):
         sign = _sign(tape, members[0])
         return [Level(tuple(u.merges[0][1] for u in members), sign, sign=sign)]
-    descents = [Descent(tape, u, sizes).levels(u.merges[0]) for u in first]
+    descents = [descent(u).levels(u.merges[0]) for u in first]
     shared: list[Level] = []
     for row in zip(*descents, strict=False):
         if any(level.keys for level in row):

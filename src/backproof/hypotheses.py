@@ -12,7 +12,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, keeps
 from backproof.calculus.adjoint import is_differentiable
-from backproof.carries import Carries, dependence
+from backproof.carries import Carries, carries_of, dependence
 from backproof.costs import COSTS, pairs, total
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
@@ -94,8 +94,10 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     reach_new = _dependence_after(tape, bits_new)
     feeding = tape.ancestors(new)
     shared = {n for n in feeding if reach_old.get(n)} - set(bits) - new
-    carries = Carries(tape, 0, len(tape.operations))
+    carries = carries_of(tape)
     read = data_read(tape, feeding, set(bits) | new)
+    fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
+    """Statements that accumulate gradients: a constant's gradient, which feeds nothing, is no cost."""
     found: list[tuple[int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
@@ -105,7 +107,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             continue
         if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
             continue
-        if out in carries.merged and _moves(tape, carries, out):
+        if operation.site in fed or (out in carries.merged and _moves(tape, carries, out)):
             continue
         after = reach_new.get(out, 0)
         mask = after or reach_old.get(out, 0)
@@ -247,6 +249,9 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     counts = {node: mask.bit_count() for node, mask in depends.items()}
     feeding = tape.ancestors([n for p in params for n in p.new])
     full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
+    heads = _heads(tape, depends, full)
+    if heads:
+        return heads[:limit]
     found: list[Join] = []
     numbers: list[Join] = []
     seen: set[tuple[int, int]] = set()
@@ -275,6 +280,43 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         if len(found) >= limit:
             break
     return [*found, *numbers][:limit]
+
+
+def _heads(tape: Tape, depends: dict[int, int], full: int) -> list[Join]:
+    """Return the joins of outputs that depend on some parameters each, and together on all.
+
+    None where an output depends on all of them: then there is one head, and what meets data before
+    it (a normalisation, a mask) is no output.
+    """
+    found: list[tuple[int, Join]] = []
+    below: set[int] = set()
+    for operation in tape.operations:
+        if is_appended(operation):
+            break
+        if any(n in below for n in operation.inputs):
+            below.add(operation.out)
+            continue
+        values = [n for n in operation.inputs if depends.get(n, 0)]
+        if not values:
+            continue
+        mask = depends[values[0]]
+        join = _marked(tape, operation, values)
+        if join is None and operation.function in SUBTRACT:
+            labels = next((n for n in operation.inputs if not depends.get(n)), None)
+            if labels is not None and np.ndim(tape.nodes[labels].obj) and _fits(
+                tape, values[0], labels
+            ):
+                join = Join(values[0], labels, 0.0, operation.index)
+        if join is not None:
+            if mask.bit_count() == full:
+                return []
+            found.append((mask, join))
+            below.add(operation.out)
+    masks = {mask for mask, _ in found}
+    together = 0
+    for mask in masks:
+        together |= mask
+    return [join for _, join in found] if together.bit_count() == full and len(masks) > 1 else []
 
 
 def _marked(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:

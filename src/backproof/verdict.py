@@ -115,6 +115,7 @@ class Verdict:
         return judge_step(
             tape, updates, step, names,
             preferred=self.preferred, cost_name=self.options.cost, held=held,
+            trained=self.chronicle.histories,
         )  # fmt: skip
 
     def _other_cost(self, evidence: StepEvidence, updates: list[Update]) -> StepEvidence | None:

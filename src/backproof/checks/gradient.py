@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from backproof.checks.choice import (
     convinces,
     has_penalty,
 )
+from backproof.checks.heads import weighted_sum
 from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, program_costs, registry
@@ -136,6 +137,7 @@ def judge_step(
     given: Sequence[Hypothesis] | None = None,
     moved: Sequence[int] = (),
     held: frozenset[int] = frozenset(),
+    trained: Collection[str] = (),
 ) -> StepEvidence:
     """Judge one recorded step.
 
@@ -153,14 +155,18 @@ def judge_step(
         Leaves to jitter besides the parameters.
     held : frozenset of int
         Nodes that no cost varies through: what the updates of another cost made.
+    trained : collection of str
+        The parameters of other steps: none of them is a cost, even where it starts as the number 0.
     """
-    started = time.process_time()
-    updates = [u for u in updates if not is_shared(tape.nodes[u.old].obj)]
+    # What starts as the number 0 is no parameter in the first step, but no cost either.
+    unborn = {u.new for u in updates if is_shared(tape.nodes[u.old].obj)}
+    updates = [u for u in updates if u.new not in unborn]
     params = parameters(tape, updates, names)
     if not params:
         reason = "no parameter is updated"
         return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
     hypotheses = program_costs(tape, params) if given is None else list(given)
+    hypotheses = [h for h in hypotheses if h.title not in trained and h.node not in unborn]
     known = registry(tape, params) if given is None and cost_name is None else []
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
@@ -174,6 +180,7 @@ def judge_step(
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
     hypotheses.sort(key=lambda h: (not h.own, h.title not in preferred))
     fits: list[Fit] = []
+    started = time.process_time()
     for hypothesis in hypotheses:
         hypothesis.held = held
         if late(started):
@@ -206,6 +213,11 @@ def judge_step(
         for fit in fits:
             accept_decay(fit, run)
         best = best_fit(fits)
+    if not exact and (best is None or not convinces(best)):
+        together = weighted_sum(fits, tape, run, params)
+        if together is not None and (best is None or len(together.chosen) > len(best.chosen)):
+            fits.append(together)
+            best = together
     if calm is None:
         best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:
@@ -216,6 +228,8 @@ def judge_step(
         accept_own_rates(best, tape, params)
     if best is not None and not (best.chosen or best.anchored or best.hypothesis.exact):
         best = None
+    if best is not None and best.wrong and best.hypothesis.registered and _hangs_by_a_number(best):
+        best = None
     near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
     few = best is not None and sum(m.size for m in best.matches) <= FEW
     if best is not None and (best.wrong or few) and not (is_plausible(best.scale) or near_one):
@@ -223,6 +237,11 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def _hangs_by_a_number(fit: Fit) -> bool:
+    """Whether all that is right under a cost is a single number: one is a multiple of any other."""
+    return bool(fit.chosen) and sum(fit.matches[i].size for i in fit.chosen) == 1
 
 
 def late(started: float) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, SUBTRACT
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
-from backproof.carries import Carries
+from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import statement_of
@@ -178,7 +178,7 @@ class Step:
 
     def silent(self) -> Iterator[Untrained]:
         """Updates whose Δ is zero and does not come from the backward pass."""
-        carries = Carries(self.tape, 0, len(self.tape.operations))
+        carries = carries_of(self.tape)
         for out, (_, merges) in carries.links.items():
             for source, pairs in merges.items():
                 for index, operand in pairs:
@@ -220,7 +220,7 @@ class Step:
         gone = [n for n in self.truths if self.names.path(self.tape.nodes[n].obj) is None]
         if not rates or not gone:
             return
-        carries = Carries(self.tape, 0, len(self.tape.operations))
+        carries = carries_of(self.tape)
         moving = self.tape.reach(n for p in self.evidence.params for n in p.old)
         for operation in self.tape.operations:
             where = operation.where

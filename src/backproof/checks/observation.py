@@ -17,7 +17,7 @@ from backproof.arithmetic import DIVIDE, MULTIPLY
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
-from backproof.carries import Carries
+from backproof.carries import carries_of
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
@@ -229,7 +229,7 @@ def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
 
 def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
     """Return (β, stateless): the factor of a first moment that the change carries, if any."""
-    carries = Carries(tape, 0, len(tape.operations))
+    carries = carries_of(tape)
     olds = {n for p in params for n in p.old}
     shapes = {np.shape(tape.nodes[n].obj) for n in olds} - {()}
     deltas = [delta for p in params for u in p.updates for _, delta in u.merges]

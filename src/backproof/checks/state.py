@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.carries import Carries
+from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_plausible, rematch
 from backproof.trace.site import Site
@@ -91,7 +91,7 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
 def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
     """Return what earlier steps left in a gradient's accumulators, with nothing in its place."""
     tape = evidence.tape
-    carries = Carries(tape, 0, len(tape.operations))
+    carries = carries_of(tape)
     olds = {n for p in evidence.params for n in p.old}
     nodes = {n for level in evidence.params[index].levels for n in level.nodes}
     sources = {

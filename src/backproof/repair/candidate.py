@@ -159,25 +159,36 @@ class Code:
         return lead + text + tail
 
 
-    def computed(self, statement: Statement, node: ast.expr | None = None, text: str = "") -> str:
-        """Return what a statement computes, `text` in place of `node`; empty if that says nothing.
+    def parts(self, statement: Statement) -> list[ast.expr]:
+        """Return the expressions whose values are what a statement computes.
 
         Of a call that stands alone these are its arguments: to evaluate the call would be to do it.
         """
         root = value_of(statement)
         if root is None or isinstance(statement, ast.For | ast.While | ast.If):
-            return ""
-        parts = [root]
-        if isinstance(statement, ast.Expr):
-            call = root if isinstance(root, ast.Call) else None
-            parts = [] if call is None else [*call.args, *(k.value for k in call.keywords)]
-        shown = []
-        for part in parts:
-            inside = node is not None and self.span(part).contains(self.span(node))
-            shown.append(self.within(part, node, text) if inside and node else self.text(part))
-        if node is not None and shown == [self.text(part) for part in parts]:
-            return ""
-        return shown[0] if parts == [root] else "".join(f"({part}), " for part in shown)
+            return []
+        if not isinstance(statement, ast.Expr):
+            return [root]
+        return [*root.args, *(k.value for k in root.keywords)] if isinstance(root, ast.Call) else []
+
+    def computed(self, statement: Statement, node: ast.expr | None = None, text: str = "") -> str:
+        """Return what a statement computes, `text` in place of `node`; empty if that says nothing.
+
+        The values of a call that stands alone are those of a tuple.
+        """
+        parts = self.parts(statement)
+        own = shown = [self.text(part) for part in parts]
+        if node is not None:
+            place = self.span(node)
+            shown = [
+                self.within(part, node, text) if self.span(part).contains(place) else old
+                for part, old in zip(parts, own, strict=True)
+            ]
+            if shown == own:
+                return ""
+        if not isinstance(statement, ast.Expr):
+            return "".join(shown)
+        return "".join(f"({part}), " for part in shown)
 
 
 def header_end(node: Statement, span: Span) -> int:

@@ -198,6 +198,10 @@ class Hunt:
         )
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes)
         court = Court(self.workshop, base, trial, self.left)
+        for promising in screen.meeting(candidates):
+            whole = court.first(promising)
+            if whole is not None and whole[1].scaled:
+                return whole
         start = 0
         for size in STAGES:
             stage = candidates[start : start + size]

@@ -11,6 +11,7 @@ import builtins
 import itertools
 import time
 import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,25 +27,47 @@ ITERATIONS = 4
 PATIENCE = 0.25
 #: CPU seconds for all evaluations.
 MOST_PATIENCE = 1.0
+#: Executions of a statement in which a value is looked for that should have been another, and
+#: those of them in which all is evaluated.
+SEARCHED, MET = 200, 3
+#: Relative difference of values that are meant to be equal.
+EQUAL = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about one statement.
+
+    Attributes
+    ----------
+    own : str
+        The text of its value.
+    target : str
+        The text of something that has the shape that it should have; or nothing.
+    others : list of str
+        The texts that may take its place.
+    meant : tuple of (part, value, value meant)
+        What it came to in the first wrong step, and what it should have come to (NaN: anything).
+        The part is the position in a tuple, or -1 for all of the value.
+    """
+
+    own: str
+    target: str
+    others: list[str]
+    meant: tuple[tuple[int, Any, Any], ...] = ()
 
 
 class Probe:
-    """Called by the probed program with a statement's number and its variables.
+    """Called by the probed program with a statement's number and its variables."""
 
-    Parameters
-    ----------
-    texts : list of (own, target, others)
-        For each statement the text of its value, of something that has the shape it should have
-        (or nothing), and of those that may take its place.
-    """
-
-    def __init__(self, texts: list[tuple[str, str, list[str]]]) -> None:
-        self.texts = texts
-        self.counts = [0] * len(texts)
-        self.calls = [0] * len(texts)
-        self.spent = [0.0] * len(texts)
-        self.status: list[list[str]] = [[""] * len(others) for *_, others in texts]
-        self.prints: list[list[Any]] = [[() for _ in others] for *_, others in texts]
+    def __init__(self, questions: list[Question]) -> None:
+        self.questions = questions
+        self.counts = [0] * len(questions)
+        self.calls = [0] * len(questions)
+        self.spent = [0.0] * len(questions)
+        self.met = [0] * len(questions)
+        self.status: list[list[str]] = [[""] * len(q.others) for q in questions]
+        self.prints: list[list[Any]] = [[() for _ in q.others] for q in questions]
 
     def install(self) -> None:
         """Make the probe known to the program."""
@@ -61,41 +84,87 @@ class Probe:
 
     def __call__(self, number: int, around: dict[str, Any], inside: dict[str, Any]) -> None:
         """Evaluate the texts of one statement."""
+        question = self.questions[number]
         call = self.calls[number]
         self.calls[number] += 1
-        if call not in EXECUTIONS or self.spent[number] > PATIENCE:
+        asked = call in EXECUTIONS
+        if question.meant:
+            asked = call < SEARCHED and self.counts[number] < MET
+        if not asked or self.spent[number] > PATIENCE:
             return
-        self.counts[number] += 1
         started = time.process_time()
-        own, target, others = self.texts[number]
         scope = {**around, **inside}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            value = _evaluate(own, scope)
-            wanted = _evaluate(target, scope) if target else _Failure()
-            misshapen = not isinstance(wanted, _Failure) and (
-                isinstance(value, _Failure) or _form(value) != _form(wanted)
-            )
-            for index, text in enumerate(others):
-                status = self.status[number][index]
-                if status == "raises":
-                    continue
-                if time.process_time() - started > PATIENCE:
-                    break
-                other = _evaluate(text, scope)
-                if isinstance(other, _Failure):
-                    # What could be evaluated before is not out: a rehearsal tells more.
-                    self.status[number][index] = status or "raises"
-                    continue
-                if misshapen and _form(other) == _form(wanted):
-                    self.status[number][index] = "fits"
-                elif not isinstance(value, _Failure) and _form(other) != _form(value):
-                    self.status[number][index] = "shape"
-                elif status not in ("shape", "fits") and not _is_blank(value, other):
-                    same = not isinstance(value, _Failure) and _same(value, other)
-                    self.status[number][index] = "same" if same and status != "new" else "new"
-                self.prints[number][index] += (_print(other),)
+            value = _evaluate(question.own, scope)
+            if question.meant:
+                self._meet(number, value, scope)
+            else:
+                self._compare(number, value, scope, started)
         self.spent[number] += time.process_time() - started
+
+    def _meet(self, number: int, value: Any, scope: dict[str, Any]) -> None:
+        """Find the texts that give what the statement should have come to in this execution."""
+        question, status = self.questions[number], self.status[number]
+        part, wanted = next(
+            ((k, v) for k, own, v in question.meant if _is_near(_part(value, k), own)), (-1, None)
+        )
+        if wanted is None:
+            return
+        self.counts[number] += 1
+        for index, text in enumerate(question.others):
+            if status[index] != "misses":
+                met = _is_near(_part(_evaluate(text, scope), part), wanted)
+                status[index] = "meets" if met else "misses"
+
+    def _compare(self, number: int, value: Any, scope: dict[str, Any], started: float) -> None:
+        """Compare the values of the texts with the statement's own."""
+        self.counts[number] += 1
+        question, known = self.questions[number], self.status[number]
+        wanted = _evaluate(question.target, scope) if question.target else _Failure()
+        misshapen = not isinstance(wanted, _Failure) and (
+            isinstance(value, _Failure) or _form(value) != _form(wanted)
+        )
+        for index, text in enumerate(question.others):
+            status = known[index]
+            if status == "raises":
+                continue
+            if time.process_time() - started > PATIENCE:
+                break
+            other = _evaluate(text, scope)
+            if isinstance(other, _Failure):
+                # What could be evaluated before is not out: a rehearsal tells more.
+                known[index] = status or "raises"
+                continue
+            if misshapen and _form(other) == _form(wanted):
+                known[index] = "fits"
+            elif not isinstance(value, _Failure) and _form(other) != _form(value):
+                known[index] = "shape"
+            elif status not in ("shape", "fits") and not _is_blank(value, other):
+                same = not isinstance(value, _Failure) and _same(value, other)
+                known[index] = "same" if same and status != "new" else "new"
+            self.prints[number][index] += (_print(other),)
+
+
+def _part(value: Any, position: int) -> Any:
+    """Return a part of a tuple, or all of a value."""
+    if position < 0:
+        return value
+    return value[position] if isinstance(value, tuple) and position < len(value) else None
+
+
+def _is_near(value: Any, wanted: Any) -> bool:
+    """Whether a value is the one wanted to rounding, wherever that is a number."""
+    try:
+        x = np.asarray(value, float)
+    except (TypeError, ValueError):
+        return False
+    if x.shape != wanted.shape or not x.size:
+        return False
+    single = getattr(value, "dtype", None) in (np.float32, np.float16)
+    known = ~np.isnan(wanted)
+    gap = np.linalg.norm((x - wanted)[known])
+    return bool(gap <= (1e-4 if single else EQUAL) * np.linalg.norm(wanted[known]))
 
 
 class _Failure:
@@ -158,22 +227,20 @@ _NUMBERS = itertools.count()
 
 def sieve(
     candidates: list[Candidate], counts: list[int], status: list[list[str]],
-    prints: list[list[Any]], places: list[tuple[int, int] | None],
+    prints: list[list[Any]], places: dict[int, tuple[int, int]],
 ) -> list[Candidate]:  # fmt: skip
     """Return the candidates worth a trial, cheapest first; equal values once.
 
     Parameters
     ----------
-    places : list of (statement, index) or None
-        Where each candidate was probed; None where it could not be.
+    places : dict of position to (statement, index)
+        Where candidates were probed, as far as they could be.
     """
-    from dataclasses import replace
-
     kept: list[Candidate] = []
     seen: set[Any] = set()
     order = sorted(range(len(candidates)), key=lambda i: candidates[i].price)
     for i in order:
-        candidate, place = candidates[i], places[i]
+        candidate, place = candidates[i], places.get(i)
         if place is None:
             kept.append(candidate)
             continue

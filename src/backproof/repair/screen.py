@@ -7,7 +7,7 @@ they lead to: the edited program runs plain through the first wrong step (`rehea
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from backproof.repair.candidate import Candidate, Code, targets_of
 from backproof.repair.expect import Expected, is_usable
 from backproof.repair.patch import CannotPatch
-from backproof.repair.probe import NAME, Probe, sieve
+from backproof.repair.probe import NAME, Probe, Question, sieve
 from backproof.repair.rehearsal import Rehearsed, number_of
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
@@ -57,6 +57,11 @@ class Screen:
         self.loop: tuple[str, int] | None = None
         self.expected: Expected | None = None
         self.patience = 30.0
+        self.meant = {
+            (workshop.original_of(path), span): pairs
+            for (path, span), pairs in sketch.meant.items()
+        }
+        self._codes: dict[str, Code] = {}
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
         self._prepare(sketch)
@@ -102,7 +107,10 @@ class Screen:
 
     def passing(self, stage: list[Candidate]) -> Iterator[list[Candidate]]:
         """Yield the candidates that are worth a trial, a few at a time, the likeliest first."""
-        queue = self.sifted(stage)
+        yield from self._rehearsed(self.sifted(stage))
+
+    def _rehearsed(self, queue: list[Candidate]) -> Iterator[list[Candidate]]:
+        """Yield those that lead to the right parameters, the likeliest first."""
         if self.expected is None:
             for start in range(0, len(queue), UNSCREENED):
                 yield queue[start : start + UNSCREENED]
@@ -126,6 +134,22 @@ class Screen:
             if self.left() <= 0:
                 return
 
+    def meeting(self, candidates: list[Candidate]) -> Iterator[list[Candidate]]:
+        """Yield those whose value is what the true gradients ask for (see `meant`)."""
+        wishes = {key: self._meant(*key) for key in {(c.path, c.statement) for c in candidates}}
+        asked = [c for c in candidates if c.value and wishes[c.path, c.statement]]
+        if not asked:
+            return
+        questions, places = self._questions(asked, wishes)
+        gathered = self._gathered(questions)
+        if gathered is not None:
+            status = gathered[1]
+            found = [
+                c for c, (number, index) in zip(asked, places.values(), strict=True)
+                if status[number][index] == "meets"
+            ]  # fmt: skip
+            yield from self._rehearsed(found)
+
     def doubtful(self) -> Iterator[list[Candidate]]:
         """Yield what a rehearsal cannot tell: edits of one fault of several, or of the cost."""
         if self._partly:
@@ -137,32 +161,40 @@ class Screen:
 
     def sifted(self, candidates: list[Candidate]) -> list[Candidate]:
         """Leave out what the values in the program show to be no candidate."""
-        groups: dict[tuple[str, Span], list[str]] = {}
-        places: list[tuple[int, int] | None] = []
-        for candidate in candidates:
-            if not candidate.value:
-                places.append(None)
-                continue
-            key = (candidate.path, candidate.statement)
-            texts = groups.setdefault(key, [])
-            places.append((list(groups).index(key), len(texts)))
-            texts.append(candidate.value)
-        if not groups:
-            return sorted(candidates, key=lambda c: c.price)
-        own = [self._own_value(path, span) for path, span in groups]
-        probe = Probe([(*o, others) for o, others in zip(own, groups.values(), strict=True)])
-        edits = tuple(
-            (path, Edit(_point(span), f"{NAME}({number}, globals(), locals()); "))
-            for number, (path, span) in enumerate(groups)
-        )
-        gathered = self._gathered(probe, edits)
+        questions, places = self._questions(candidates)
+        gathered = self._gathered(questions) if questions else None
         if gathered is None or not any(gathered[0]):
             return sorted(candidates, key=lambda c: c.price)
         counts, status, prints = gathered
         return sieve(candidates, counts, status, prints, places)
 
-    def _gathered(self, probe: Probe, edits: Edits) -> Any:
-        """Run the program with the probe, plain where its training loop is known."""
+    def _questions(
+        self, candidates: list[Candidate],
+        meant: Mapping[tuple[str, Span], tuple[tuple[int, Any, Any], ...]] | None = None,
+    ) -> tuple[dict[tuple[str, Span], Question], dict[int, tuple[int, int]]]:
+        """Return a question for each statement, and where each candidate is asked about."""
+        questions: dict[tuple[str, Span], Question] = {}
+        numbers: dict[tuple[str, Span], int] = {}
+        places: dict[int, tuple[int, int]] = {}
+        for position, candidate in enumerate(candidates):
+            if not candidate.value:
+                continue
+            key = (candidate.path, candidate.statement)
+            if key not in questions:
+                questions[key] = Question(*self._own_value(*key), [], (meant or {}).get(key, ()))
+                numbers[key] = len(numbers)
+            others = questions[key].others
+            places[position] = (numbers[key], len(others))
+            others.append(candidate.value)
+        return questions, places
+
+    def _gathered(self, questions: dict[tuple[str, Span], Question]) -> Any:
+        """Run the program with a probe, plain where its training loop is known."""
+        probe = Probe(list(questions.values()))
+        edits = tuple(
+            (path, Edit(_point(span), f"{NAME}({number}, globals(), locals()); "))
+            for number, (path, span) in enumerate(questions)
+        )
         if self.loop is not None:
             place = Expected(0, self.loop[0], (0, 0), (), False)
             results = self.workshop.rehearse_all(
@@ -180,11 +212,17 @@ class Screen:
         except CannotPatch:
             return None
 
+    def _code(self, path: str) -> Code:
+        """Return a file of the program as it is before any candidate's edit."""
+        if path not in self._codes:
+            name, cell = document(path)
+            data = self.base.get(name) or self.workshop.read(name)
+            self._codes[path] = Code.of(source_of(path, data, cell))
+        return self._codes[path]
+
     def _own_value(self, path: str, span: Span) -> tuple[str, str]:
         """Return the text of a statement's value, and of what has the shape it should have."""
-        name, cell = document(path)
-        data = self.base.get(name) or self.workshop.read(name)
-        code = Code.of(source_of(path, data, cell))
+        code = self._code(path)
         statement = code.statement_at(span.line, span.column)
         value = "" if statement is None else code.computed(statement)
         target = ""
@@ -196,6 +234,21 @@ class Screen:
                     text if isinstance(statement, ast.AugAssign) else ""
                 )
         return value or "None", target
+
+    def _meant(self, path: str, span: Span) -> tuple[tuple[int, Any, Any], ...]:
+        """Return what a statement came to and should have come to, part by part."""
+        if not self.meant:
+            return ()
+        code = self._code(path)
+        statement = code.statement_at(span.line, span.column)
+        if statement is None:
+            return ()
+        whole = not isinstance(statement, ast.Expr)
+        return tuple(
+            (-1 if whole else number, own, truth)
+            for number, part in enumerate(code.parts(statement))
+            for own, truth in self.meant.get((path, code.span(part)), ())
+        )
 
 
 def source_of(path: str, data: bytes, cell: int | None) -> SourceFile:

@@ -19,6 +19,7 @@ from backproof.finding import Report
 from backproof.options import RunOptions
 from backproof.repair.expect import Expected, expected, settled
 from backproof.repair.guard import Guard
+from backproof.repair.meant import Meant, meant
 from backproof.trace.site import Site
 
 #: Characters of the program's output that are kept.
@@ -139,6 +140,8 @@ class Trial:
     expected: Expected | None = None
     loop: tuple[str, tuple[int, int]] | None = None
     """File of the training loop, and line and column where it begins."""
+    meant: Meant = field(default_factory=dict)
+    """What expressions should have come to in the first wrong step."""
 
     @property
     def telling(self) -> tuple[JudgedStep, ...]:
@@ -191,6 +194,7 @@ def perform(job: Job) -> Trial:
         tuple(watch.steps), report, printed, guard.changed, guard.refused,
         time.perf_counter() - started, failure,
         None if job.probe is None else job.probe.gathered, watch.expected(), watch.loop,
+        watch.meant or {},
     )  # fmt: skip
 
 
@@ -232,6 +236,7 @@ class Watch:
         self.steps: list[JudgedStep] = []
         self.started = time.process_time()
         self.loop: tuple[str, tuple[int, int]] | None = None
+        self.meant: Meant | None = None
         self._expected: list[Expected | None] = []
         self._paths: dict[str, tuple[str, ...]] = {}
 
@@ -276,12 +281,14 @@ class Watch:
             names, nodes = evidence.names, evidence.tape.nodes
             for p in evidence.params:
                 self._paths[p.name] = tuple(names.path(nodes[n].obj) or "" for n in p.new)
-        if len(self._expected) < 4:
-            try:
+        try:
+            if len(self._expected) < 4:
                 self._expected.append(expected(evidence, loop))
-            except Exception:
-                if os.environ.get("BACKPROOF_TESTING"):
-                    raise
+            if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
+                self.meant = meant(evidence)
+        except Exception:
+            if os.environ.get("BACKPROOF_TESTING"):
+                raise
 
 
 def summary(evidence: StepEvidence) -> JudgedStep:

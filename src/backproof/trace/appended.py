@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace.site import SITES
-from backproof.trace.tape import Node, Operation, Ref, Tape
+from backproof.trace.tape import Node, Operation, Ref, Run, Tape
 
 
 def append(tape: Tape, function: Any, args: tuple[Any, ...], site: int) -> int:
@@ -27,6 +27,16 @@ def append(tape: Tape, function: Any, args: tuple[Any, ...], site: int) -> int:
     tape._users = tape._chains = None
     tape._values[node] = out
     return node
+
+
+def evaluate(tape: Tape, run: Run, node: int) -> None:
+    """Give a run that was made before an operation of ours its value."""
+    tape.complete(run)
+    operation = tape.producer(node)
+    assert operation is not None
+    values = [run.env[a.node] if type(a) is Ref else a for a in operation.args]
+    with np.errstate(all="ignore"):
+        run.env[node] = operation.function(*values)
 
 
 def site_like(index: int) -> int:

@@ -1,0 +1,81 @@
+"""Finds the weights of two costs that are trained together, where no single one explains all.
+
+Each head of a network has parameters that the other head's cost does not reach: from these comes
+the weight of its cost. The parameters below both are judged under the weighted sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backproof.checks.match import VACUOUS, Fit, compare, is_plausible
+from backproof.costs import WeightedTotal
+from backproof.hypotheses import Hypothesis
+from backproof.roles import Parameter
+from backproof.trace.appended import append, evaluate, site_like
+from backproof.trace.tape import Ref, Run, Tape
+
+
+def weighted_sum(
+    fits: Sequence[Fit], tape: Tape, run: Run, params: Sequence[Parameter]
+) -> Fit | None:
+    """Return the comparison with a weighted sum of two costs; None where there are no two heads."""
+    heads: dict[frozenset[int], list[Fit]] = {}
+    for fit in fits:
+        if any(m.reason for m in fit.matches) or fit.hypothesis.after:
+            continue
+        out_of_reach = frozenset(
+            i for i, m in enumerate(fit.matches)
+            if m.truth is not None and np.max(np.abs(m.truth), initial=0.0) <= VACUOUS
+        )
+        if out_of_reach and len(out_of_reach) < len(params):
+            heads.setdefault(out_of_reach, []).append(fit)
+    for one, mine in heads.items():
+        for other, theirs in heads.items():
+            if one >= other or one & other or min(one) > min(other):
+                continue
+            first, second = _weighed(mine, other), _weighed(theirs, one)
+            if first is not None and second is not None:
+                return _judged(first, second, tape, run, params)
+    return None
+
+
+def _weighed(fits: Sequence[Fit], alone: frozenset[int]) -> tuple[Fit, float] | None:
+    """Return the cost, and its weight, that explains most of the parameters that it has alone."""
+    best: tuple[tuple[int, bool, bool, float], Fit, float] | None = None
+    for fit in fits:
+        offers = [
+            (s, i) for i in alone for level, s, _ in fit.matches[i].scales
+            if level < 0 or not fit.matches[i].parameter.levels[level].deep
+        ]  # fmt: skip
+        for s, _ in offers:
+            explained = {i for other, i in offers if abs(other / s - 1) < 1e-5}
+            entries = sum(fit.matches[i].size for i in explained)
+            key = (entries, fit.hypothesis.own, is_plausible(s), -abs(float(np.log(abs(s)))))
+            if is_plausible(s) and entries > 1 and (best is None or key > best[0]):
+                best = key, fit, s
+    return None if best is None else best[1:]
+
+
+def _judged(
+    first: tuple[Fit, float], second: tuple[Fit, float], tape: Tape, run: Run,
+    params: Sequence[Parameter],
+) -> Fit | None:  # fmt: skip
+    """Judge all gradients under the weighted sum of two costs."""
+    (one, w1), (two, w2) = first, second
+    a, b = one.hypothesis, two.hypothesis
+    made = tape.producer(a.node)
+    node = append(
+        tape, WeightedTotal((w1, w2)), (Ref(a.node), Ref(b.node)),
+        site_like(made.site if made is not None else 0),
+    )  # fmt: skip
+    evaluate(tape, run, node)
+    title = " + ".join(
+        h.title if w == 1 else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2))
+    )
+    hypothesis = Hypothesis(
+        title, node, (*a.joins, *b.joins), line=a.line, own=a.own and b.own, held=a.held
+    )
+    return compare(tape, run, hypothesis, params)

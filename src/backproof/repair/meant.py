@@ -1,0 +1,128 @@
+"""What the expressions of the backward pass should have come to in the first wrong step.
+
+Blame by replacement finds a value and what it should have been. Replayed with that in its place,
+the step shows what each later expression should have come to; taken back through products and
+sums, what an operand should have been. An edit that gives such a value is tried before all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.blame.earliest import Blame
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import compare
+from backproof.source import Span
+from backproof.trace.site import Site
+from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
+
+Array = np.ndarray[Any, Any]
+#: For each expression (file, place) what it came to, and what it should have come to; NaN where
+#: any value will do.
+Meant = dict[tuple[str, Span], list[tuple[Array, Array]]]
+
+#: CPU seconds for the search of the fault at the program's own values.
+PATIENCE = 1.0
+#: Executions of an expression that are kept, and entries of all together.
+MOST_EXECUTIONS = 6
+MOST_ENTRIES = 500_000
+#: How far back through products and sums an operand is solved for.
+DEEPEST = 4
+
+
+def meant(evidence: StepEvidence) -> Meant:
+    """Return what the expressions behind a step's wrong gradients should have come to.
+
+    At the very values of the program, which an edited program has, too.
+    """
+    assert evidence.fit is not None
+    base = evidence.tape.replay()
+    fit = compare(evidence.tape, base, evidence.fit.hypothesis, evidence.params)
+    if fit is None or not fit.wrong or not fit.chosen:
+        return {}
+    blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE)
+    truths: dict[int, Any] = {}
+    for fault in blame.faults():
+        truths.update(fault.truth)
+    if not truths:
+        return {}
+    right = blame.replays.replayed({})
+    tape, found = evidence.tape, Collection(base)
+    for node, truth in truths.items():
+        for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
+            found.add(operation, value)
+    for node in sorted(tape.reach(truths)):
+        producer = tape.producer(node)
+        if producer is not None:
+            found.add(producer, right.env[node])
+    return found.values
+
+
+class Collection:
+    """Gathers what expressions should have come to, while there is room."""
+
+    def __init__(self, base: Run) -> None:
+        self.base = base
+        self.values: Meant = {}
+        self.entries = 0
+
+    def add(self, operation: Operation, truth: Any) -> None:
+        """Add one execution of an expression, unless it came to what it should."""
+        author = self.base.env[operation.out]
+        if author is None or not is_differentiable(author) or not is_differentiable(truth):
+            return
+        own, meant = np.asarray(author, float), np.asarray(truth, float)
+        if own.shape != meant.shape or self.entries + own.size > MOST_ENTRIES:
+            return
+        with np.errstate(all="ignore"):
+            if not np.any(np.abs(own - meant) > 1e-9 * np.abs(meant)):
+                return
+        site: Site = operation.where
+        known = self.values.setdefault((site.file.path, site.span), [])
+        if len(known) < MOST_EXECUTIONS:
+            known.append((own.copy(), meant))
+            self.entries += own.size
+
+
+def _operands(
+    tape: Tape, base: Run, forward: set[int], node: int, truth: Any
+) -> Iterator[tuple[Operation, Array]]:
+    """Yield what made a value, and the operands of its products and sums, each solved for."""
+    queue: list[tuple[int, Array, int]] = [(node, np.asarray(truth, float), 0)]
+    for one, wanted, depth in queue:
+        operation = tape.producer(one)
+        if operation is None or one in forward:
+            continue
+        yield operation, wanted
+        if len(operation.args) != 2 or depth >= DEEPEST:
+            continue
+        for position, arg in enumerate(operation.args):
+            solved = _solved(operation, position, wanted, base)
+            if type(arg) is Ref and solved is not None:
+                if solved.shape == np.shape(base.env[arg.node]):
+                    queue.append((arg.node, solved, depth + 1))
+
+
+def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Array | None:
+    """Return what an operand must be for an operation to give a value; None where that is open."""
+    other = operation.args[1 - position]
+    value = base.env[other.node] if type(other) is Ref else other
+    if not is_differentiable(value) and type(value) is not int:
+        return None
+    function, x = operation.function, np.asarray(value, float)
+    with np.errstate(all="ignore"):
+        if function in MULTIPLY:
+            return np.where(x != 0, wanted / x, np.nan)
+        if function in DIVIDE:
+            return wanted * x if position == 0 else np.where(wanted != 0, x / wanted, np.nan)
+        if function in ADD:
+            return wanted - x
+        if function in SUBTRACT:
+            return wanted + x if position == 0 else x - wanted
+    return None
