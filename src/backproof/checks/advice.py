@@ -1,4 +1,4 @@
-"""Builds the findings of the training checks: one place, one measurement, one root cause."""
+"""Builds findings: one place, one measurement, one root cause."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from backproof.trace.site import Site
 def advise(
     code: str, cause: str, place: Place, title: str, message: str, evidence: dict[str, Any],
     *, severity: Severity = "warning", notes: Sequence[str] = (),
-    related: Sequence[tuple[Place, str]] = (),
+    related: Sequence[tuple[Place, str] | tuple[Place, str, str]] = (), label: str = "",
     confidence: Literal["proven", "likely", "possible"] = "likely",
 ) -> Finding:  # fmt: skip
-    """Return a finding at a place."""
+    """Return a finding at a place; related places come with their role and perhaps a label."""
     return Finding(
         code=code, cause=cause, severity=severity, title=title, message=message,
         file=place.file.path, span=place.span, expression=place.text, evidence=evidence,
         related=tuple(
-            Related(p.span, role, p.text, p.file.path)
-            for p, role in related if p.span != place.span
+            Related(p.span, role, p.text, p.file.path, *beside)
+            for p, role, *beside in related if p.span != place.span
         ),
-        confidence=confidence, notes=tuple(notes),
+        confidence=confidence, notes=tuple(notes), label=label,
     )  # fmt: skip
 
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from backproof.arithmetic import SUBTRACT
+from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
-from backproof.finding import Finding, Related
+from backproof.finding import Finding
 from backproof.hypotheses import output_joins
 from backproof.roles import Level, Parameter
 from backproof.trace.site import SITES, Site
@@ -215,15 +216,8 @@ def _finding(
     evidence: StepEvidence, members: list[int], place: Place, title: str, message: str,
     related: list[tuple[Place, str, str]], *, cause: str = "update-direction",
 ) -> Finding:  # fmt: skip
-    return Finding(
-        code="BP104", cause=cause, severity="error", title=title, message=message,
-        file=place.file.path, span=place.span, expression=place.text,
-        evidence={
-            "parameters": [evidence.params[i].name for i in members], "step": evidence.step,
-        },
-        related=tuple(
-            Related(p.span, role, p.text, p.file.path, label)
-            for p, role, label in related if p.span != place.span
-        ),
-        confidence="proven",
+    names = [evidence.params[i].name for i in members]
+    return advise(
+        "BP104", cause, place, title, message, {"parameters": names, "step": evidence.step},
+        severity="error", confidence="proven", related=related,
     )  # fmt: skip

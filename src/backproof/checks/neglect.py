@@ -15,10 +15,10 @@ from backproof.arithmetic import ADD, SUBTRACT
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import statement_of
 from backproof.checks.selection import selecting
-from backproof.checks.sharing import Samples
 from backproof.checks.siblings import Family
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
@@ -290,11 +290,11 @@ class Step:
 
     def left_out(self) -> Iterator[Untrained]:
         """Values beside trained ones that no update mentions."""
-        samples = Samples(self.evidence)
+        leaves = Leaves(self.evidence)
         for node, truth in self.truths.items():
             obj = self.tape.nodes[node].obj
             path = self.names.path(obj)
-            if path is None or samples.is_label(node):
+            if path is None or leaves.is_label(node):
                 continue
             twins = self.family.twins(path)
             near = twins or self.family.partners(path) or self.family.company(path)
@@ -303,7 +303,7 @@ class Step:
             rule = None
             if type(obj) is float and any(_same_list(path, p) for p in twins):
                 rule = "entry"
-            elif (twins or samples.shared(node)) and self._is_computed(truth):
+            elif (twins or leaves.shared(node)) and self._is_computed(truth):
                 rule = "computed"
             if rule is None and twins and is_random(obj):
                 rule = "random"

@@ -15,9 +15,10 @@ import numpy as np
 
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, keeps
 from backproof.carries import dependence
+from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
-from backproof.finding import Finding, Related
+from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref, Tape
@@ -191,24 +192,17 @@ def _report(evidence: StepEvidence, one: Pace, other: Pace, reason: str) -> tupl
     parameter, beside = evidence.params[one.index], evidence.params[other.index]
     site = tape.operations[parameter.updates[-1].merges[-1][0]].where
     merge = tape.operations[beside.updates[-1].merges[-1][0]].where
-    place, near = statement_of(site), statement_of(merge)
     ratio = abs(one.rate / other.rate)
-    return parameter.name, Finding(
-        code="BP102",
-        cause="missing-factor" if "lacks" in reason else "extra-factor",
-        severity="error",
-        title=f"the step of `{parameter.name}` is {ratio:.4g} times that of the others: {reason}",
-        message=f"scale it as the update of `{beside.name}` does",
-        file=place.file.path,
-        span=place.span,
-        expression=place.text,
-        evidence={
+    return parameter.name, advise(
+        "BP102", "missing-factor" if "lacks" in reason else "extra-factor", statement_of(site),
+        f"the step of `{parameter.name}` is {ratio:.4g} times that of the others: {reason}",
+        f"scale it as the update of `{beside.name}` does",
+        {
             "parameters": [parameter.name], "ratio": ratio, "rate": abs(one.rate),
             "rate_of_the_others": abs(other.rate), "step": evidence.step,
         },
-        related=(Related(near.span, "definition", near.text, near.file.path, "for comparison"),)
-        if near.span != place.span else (),
-        confidence="proven",
+        severity="error", confidence="proven",
+        related=[(statement_of(merge), "definition", "for comparison")],
         notes=(
             f"{parameter.name}: moves by {abs(one.rate):.4g} of its gradient, {beside.name} by "
             f"{abs(other.rate):.4g} of its own",

@@ -10,7 +10,9 @@ import numpy as np
 
 from backproof.arithmetic import SUBTRACT, keeps
 from backproof.carries import dependence
+from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.places import place_of
 from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.appended import is_appended
@@ -91,20 +93,15 @@ def _finding(evidence: StepEvidence, operation: Operation, unsure: bool) -> Find
     one, two = (np.shape(tape.nodes[n].obj) for n in operation.inputs)
     shape = np.shape(tape.nodes[operation.out].obj)
     n = shape[0]
-    finding = Finding(
-        code="BP108",
-        cause="broadcast",
-        severity="error",
-        title=f"shapes {one} and {two} broadcast to {shape}: every output meets every label",
-        message=f"give both the same shape, ({n},) or ({n}, 1)",
-        file=where.file.path,
-        span=where.span,
-        expression=where.text,
-        evidence={"shapes": [list(one), list(two)], "result": list(shape), "step": evidence.step},
-        confidence="proven",
+    finding = advise(
+        "BP108", "broadcast", place_of(where),
+        f"shapes {one} and {two} broadcast to {shape}: every output meets every label",
+        f"give both the same shape, ({n},) or ({n}, 1)",
+        {"shapes": [list(one), list(two)], "result": list(shape), "step": evidence.step},
+        severity="error", confidence="proven",
         notes=(f"{n} outputs and {n} labels give {n * n} differences, where {n} are meant",),
         label=f"{shape}",
-    )
+    )  # fmt: skip
     if unsure:
         return replace(
             finding, severity="warning", confidence="likely",

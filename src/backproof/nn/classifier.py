@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from backproof.nn import onnx, settings, storage, validation
+from backproof.nn import fitted, onnx, settings, storage, validation
 from backproof.nn.choice import chosen, split
 from backproof.nn.engine import Samples, State, choose
 from backproof.nn.inference import logits
@@ -288,7 +288,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_rng"):
             self._rng = self._generator()
         state = State.start(parameters, self.optimizer, self._rng)
-        self._recall(state)
+        fitted.recall(self, state)
         X = validation.cast(X, dtype, type(self).__name__)
         samples = chosen(X, y, weight, dtype)
         self._train(samples, None, state, history, epochs=1, first_epoch=len(history.costs))
@@ -327,37 +327,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 run(engine, watch)
             finally:
                 # After a divergence or an interrupt, the weights reached are there to be used.
-                self._keep(watch)
-
-    def _keep(self, watch: Watch) -> None:
-        state, history = watch.state, watch.history
-        parameters = state.parameters
-        if watch.best is not None:
-            parameters.flat[...] = watch.best
-        self.coefs_ = parameters.W
-        self.intercepts_ = parameters.b
-        self.loss_curve_ = history.costs
-        self.loss_ = history.costs[-1] if history.costs else state.first_cost
-        self.gradient_norms_ = np.concatenate([np.empty((0, len(parameters.W))), *history.norms])
-        self.validation_scores_ = history.scores
-        self.best_validation_score_ = max(history.scores) if history.scores else None
-        self.learning_rate_ = history.learning_rate
-        self.n_iter_ = len(history.costs)
-        self._optimizer_state = {
-            "optimizer": watch.plan.optimizer,
-            "first_moment": state.first_moment,
-            "second_moment": state.second_moment,
-            "steps": state.steps,
-        }
-
-    def _recall(self, state: State) -> None:
-        """Go on with the moments of the last call, where they are of this optimiser."""
-        kept = getattr(self, "_optimizer_state", None)
-        if kept is None or kept["optimizer"] != self.optimizer:
-            return
-        state.first_moment = np.array(kept["first_moment"])
-        state.second_moment = np.array(kept["second_moment"])
-        state.steps = state.good_steps = int(kept["steps"])
+                fitted.keep(self, watch)
 
     # ---- prediction ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Tells data from parameters: a row of the inputs meets one sample, a parameter meets them all."""
+"""What a leaf of a step is: labels, data of one sample, or a parameter that meets them all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from backproof.checks.gradient import StepEvidence
 from backproof.hypotheses import VIEWS, Join, output_joins
 
 
-class Samples:
-    """The samples of a judged step, as far as its outputs and labels show them."""
+class Leaves:
+    """The leaves of a judged step, as far as its outputs and labels tell them apart."""
 
     def __init__(self, evidence: StepEvidence) -> None:
         self.evidence = evidence
