@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -257,11 +258,16 @@ class Descent:
             if operation is None:
                 continue
             if _hashable(operation.function) and operation.function in ROOTS:
-                return True
+                return not _is_whole(operation.args[1:2])
             if not isinstance(operation.function, np.ufunc | type(operator.add)):
                 continue
             stack.extend(operation.inputs)
         return False
+
+
+def _is_whole(exponent: Sequence[Any]) -> bool:
+    """Whether a power is no root: ``s ** 2``."""
+    return len(exponent) == 1 and type(exponent[0]) in (int, float) and abs(exponent[0]) >= 1
 
 
 def _hashable(function: Any) -> bool:

@@ -107,7 +107,10 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             continue
         if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
             continue
-        if operation.site in fed or (out in carries.merged and _moves(tape, carries, out)):
+        users = {tape.operations[index].site for index in tape.users[out]}
+        if not fed.isdisjoint({operation.site, *users}):
+            continue
+        if out in carries.merged and _moves(tape, carries, out):
             continue
         after = reach_new.get(out, 0)
         mask = after or reach_old.get(out, 0)

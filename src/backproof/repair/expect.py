@@ -53,6 +53,8 @@ class Wanted:
     options: tuple[Array, ...]
     truths: tuple[Array, ...]
     precision: float
+    together: Array | None = None
+    """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -107,6 +109,8 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         if index in up and fit is not None and index not in fit.wrong:
             one = replace(one, options=(2 * one.old - one.author,))
         wanted.append(one)
+    if anchored and fit is not None:
+        wanted = _together(evidence, base, fits[0], wanted)
     place = loop.span.start
     wrong = set(range(len(evidence.params)))
     if fit is not None and anchored:
@@ -172,6 +176,32 @@ def _wanted(
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
                   3e-6 if single else 1e-9)  # fmt: skip
+
+
+def _together(
+    evidence: StepEvidence, base: Run, fit: Fit, wanted: Sequence[Wanted]
+) -> list[Wanted]:
+    """Add what each parameter comes to where all wrong gradients are right at once."""
+    assert evidence.fit is not None
+    placed: dict[int, Any] = {}
+    for index in evidence.fit.wrong:
+        parameter, truth = evidence.params[index], fit.matches[index].truth
+        levels = _places(evidence, parameter)[0]
+        values = None
+        if levels and truth is not None:
+            values = _placed(base, parameter, levels[-1].nodes, fit.scale * truth)
+        if values is None:
+            return list(wanted)
+        placed.update(values)
+    tape = evidence.tape
+    run = tape.replay(base=base, dirty=tape.reach(placed), replace=placed)
+    found = []
+    for parameter, one in zip(evidence.params, wanted, strict=True):
+        values = [run.env[n] for n in parameter.new]
+        joint = None if any(v is None for v in values) else vector(values)
+        usable = joint is not None and joint.shape == one.author.shape and np.all(np.isfinite(joint))
+        found.append(replace(one, together=joint) if usable else one)
+    return found
 
 
 def _options(
@@ -304,6 +334,8 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     if all(agrees(w, v, w.author) for w, v in rows):
         return "unchanged"
     if wanted.anchored:
+        if all(w.together is not None and agrees(w, v, w.together) for w, v in rows):
+            return "right"
         right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]
         spoiled = any(not r and not w.options for (w, _), r in zip(rows, right, strict=True))
         gained = any(r and w.options for (w, _), r in zip(rows, right, strict=True))

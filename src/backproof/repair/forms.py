@@ -10,6 +10,7 @@ from itertools import combinations
 from backproof.repair.candidate import Code
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed
+from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
@@ -37,10 +38,15 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         yield from _factors(code, node)
         yield from _stacks(code, node)
         yield from _branches(code, node, atoms)
+        yield from _slopes_in_products(code, node)
+        yield from _complements(code, node)
         if near:
             yield from _known(code, root, node, atoms)
     if near:
         yield from _reduced(code, root, atoms)
+        for node in ast.walk(root):
+            yield from _own_slopes(code, root, node)
+        yield from _of_helper(code, root)
 
 
 def _names(code: Code, root: ast.expr) -> list[str]:
@@ -161,6 +167,79 @@ def _factors(code: Code, node: ast.AST) -> Iterator[Change]:
     if len(factors) > 2:
         for factor in factors:
             yield node, code.put(node, bracketed(code, factor)), "extra-factor", 1.0
+
+
+def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
+    """Another derivative among the factors of a product: ``e * a * (1 - a)``, ``e * (1 - a ** 2)``.
+
+    The factors of ``W.T @ e * a * (1 - a)`` are no expression of their own.
+    """
+    parent = code.parents.get(node)
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult) and parent.left is node:
+        return
+    factors: list[ast.expr] = []
+    inner: ast.expr = node
+    while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+        factors.insert(0, inner.right)
+        inner = inner.left
+    factors.insert(0, inner)
+    texts = [code.text(factor) for factor in factors]
+    bare = [text[1:-1] if text.startswith("(") and text.endswith(")") else text for text in texts]
+    for i, factor in enumerate(factors):
+        for j, other in enumerate(factors):
+            if i == j or not (isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub)):
+                continue
+            if not _is_one(other.left) or code.text(other.right) != bare[i]:
+                continue
+            value = bracketed(code, factor)
+            rest = [t for k, t in enumerate(texts) if k not in (i, j)]
+            for slope in (f"(1 - {value} ** 2)", f"({value} > 0)", f"(1 - {value})", value, ""):
+                joined = " * ".join([*rest, *([slope] if slope else [])])
+                if joined:
+                    yield node, code.put(node, joined), "wrong-derivative", 0.95
+    if len(factors) > 2:
+        for i in range(len(factors)):
+            joined = " * ".join(t for k, t in enumerate(texts) if k != i)
+            yield node, code.put(node, joined), "extra-factor", 1.05
+
+
+def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
+    """``1 - z`` in place of ``z``: a gate's other side."""
+    parent = code.parents.get(node)
+    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(parent, ast.BinOp):
+        if isinstance(parent.op, ast.Mult) and isinstance(node.ctx, ast.Load):
+            yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
+
+
+def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:
+    """The derivative of a function that the forward pass applies, in place of a factor."""
+    parent = code.parents.get(node)
+    is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    is_argument = isinstance(parent, ast.Call) and node in parent.args
+    if not isinstance(node, ast.expr) or not (is_factor or is_argument or node is root):
+        return
+    if isinstance(node, ast.Constant):
+        return
+    for _, derivative in forward_slopes(code):
+        yield node, code.put(node, derivative), "wrong-derivative", 1.2
+
+
+def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
+    """What a helper for a derivative should return: that of the function beside it."""
+    around = code.function_of(root)
+    if not isinstance(around, ast.FunctionDef) or not isinstance(code.parents[root], ast.Return):
+        return
+    given = [a.arg for a in around.args.args if a.arg != "self"]
+    for name, (argument, returned) in helpers(code).items():
+        if name == around.name or not given:
+            continue
+        try:
+            derivative = slope(code, returned, argument)
+        except NotDifferentiable:
+            continue
+        yield root, renamed(derivative, argument, given[0]), "wrong-derivative", 1.0
 
 
 def _is_one(node: ast.expr) -> bool:

@@ -18,7 +18,7 @@ from backproof.repair.candidate import (
 )
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
-from backproof.repair.names import atoms
+from backproof.repair.names import atoms, enclosing
 from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
 from backproof.source import Edit
 
@@ -180,6 +180,8 @@ def _of_statement(
     span = code.span(statement)
     if root is not None:
         values = atoms(code, statement)
+        # A function is not given what its body does not name yet: that cannot be evaluated there.
+        unseen = [re.compile(rf"(?<![\w.]){re.escape(n)}(?!\w)") for n in enclosing(code, statement)]
         seen: set[str] = set()
         own = code.text(root)
         near = distance < 3
@@ -196,8 +198,12 @@ def _of_statement(
                     continue
                 seen.add(whole)
                 price += _outside(code, findings, node, distance)
-                yield Candidate(code.file.path, (Edit(code.span(node), text),), price, cause, span,
-                                code.computed(statement, node, text))  # fmt: skip
+                value = code.computed(statement, node, text)
+                if any(name.search(text) for name in unseen):
+                    value = ""
+                yield Candidate(
+                    code.file.path, (Edit(code.span(node), text),), price, cause, span, value
+                )
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
             yield from _of_index(code, statement, target.slice, atoms(code, statement))

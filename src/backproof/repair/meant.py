@@ -116,6 +116,8 @@ def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Ar
     if not is_differentiable(value) and type(value) is not int:
         return None
     function, x = operation.function, np.asarray(value, float)
+    if isinstance(value, np.matrix) or not _spreads(x.shape, wanted.shape):
+        return None
     with np.errstate(all="ignore"):
         if function in MULTIPLY:
             return np.where(x != 0, wanted / x, np.nan)
@@ -126,3 +128,9 @@ def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Ar
         if function in SUBTRACT:
             return wanted + x if position == 0 else x - wanted
     return None
+
+
+def _spreads(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another shape as it is."""
+    pairs = zip(shape[::-1], to[::-1], strict=False)
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in pairs)

@@ -19,7 +19,7 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     """
     around = code.function_of(statement)
     family = code.class_of(statement)
-    near = _loads(code, around)
+    near = [*_loads(code, around), *enclosing(code, statement)]
     if family is not None:
         near += [t for t in _loads(code, family) if t.startswith("self.")]
     module = [
@@ -28,6 +28,17 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     ]  # fmt: skip
     found = dict.fromkeys([*near, *module])
     return [t for t in found if t not in _MODULES and t != "self"][:MOST]
+
+
+def enclosing(code: Code, statement: Statement) -> list[str]:
+    """Return what the functions around a statement's own function have names for."""
+    around = code.function_of(statement)
+    found: list[str] = []
+    outer = around
+    while outer is not code.tree and (outer := code.function_of(outer)) is not code.tree:
+        found += _loads(code, outer)
+    own = set(_loads(code, around))
+    return [name for name in found if name not in own]
 
 
 def _loads(code: Code, around: ast.AST) -> list[str]:
