@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 
@@ -32,5 +33,13 @@ def keeps(operation: Operation) -> bool:
         return function.name in ("T", "mT", "A", "A1", "flat")
     try:
         return function in SAME_FUNCTIONS
+    except TypeError:
+        return False
+
+
+def is_in(function: Any, functions: Any) -> bool:
+    """Whether a function that may not be hashable is one of some."""
+    try:
+        return function in functions
     except TypeError:
         return False

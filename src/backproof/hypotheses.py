@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, keeps
+from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.costs import COSTS, pairs, total
@@ -63,6 +63,8 @@ class Hypothesis:
     """The node whose value is the cotangent of `node`, where that is no scalar."""
     held: frozenset[int] = frozenset()
     """Nodes that the cost does not vary through: what another cost's update made."""
+    edited: Mapping[int, Operation] = field(default_factory=dict)
+    """Operations of the cost as they are meant: without an epsilon."""
 
     @property
     def registered(self) -> bool:
@@ -106,6 +108,8 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if is_appended(operation):
             continue
         if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+            continue
+        if is_in(operation.function, ROUNDING):
             continue
         users = {tape.operations[index].site for index in tape.users[out]}
         if not fed.isdisjoint({operation.site, *users}):
@@ -160,7 +164,7 @@ def is_terminal(tape: Tape, node: int) -> bool:
         user = tape.operations[index]
         if type(tape.nodes[user.out].obj) in (bool, np.bool_):
             continue
-        if keeps(user):
+        if keeps(user) or is_in(user.function, ROUNDING):
             if not is_terminal(tape, user.out):
                 return False
         elif (user.function not in ADD and user.function not in SUBTRACT) or any(
@@ -191,6 +195,8 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
     return found
 
 
+#: What a scalar is printed through.
+ROUNDING = {round, np.round, np.around}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
 #: Scalars that programs print besides their cost.

@@ -72,6 +72,8 @@ class Claim:
     slope: float
     """The cost's slope in that direction, by the adjoint."""
     stake: float
+    slack: float = 0.0
+    """By how much the program's own cost, with its epsilon, may have another slope."""
 
 
 @dataclass(slots=True)
@@ -259,13 +261,13 @@ class Dialogue:
                 continue
             noise = rounding / h
             plain = (wide[0] - wide[1]) / (2 * h)
-            if abs(plain - claim.slope) <= max(20 * noise, AGREES * claim.stake):
+            if abs(plain - claim.slope) <= max(20 * noise, AGREES * claim.stake, claim.slack):
                 return True
             near = self._costs(number, [h / 2, -h / 2], budget)
             if near is None:
                 continue
             slope, error = extrapolated(h, *wide, *near)
-            tolerance = max(20 * (error + noise), AGREES * claim.stake)
+            tolerance = max(20 * (error + noise), AGREES * claim.stake, claim.slack)
             gap = abs(slope - claim.slope)
             if gap <= tolerance <= SHARP * claim.stake:
                 return True
@@ -377,4 +379,7 @@ def _claim(
         moves[nodes.index(n)] = part.reshape(value.shape)
         offset += value.size
         size = max(size, float(np.max(np.abs(value), initial=0.0)))
-    return Claim(index, parameter.name, wrong, size, moves, float(truth @ direction), stake)
+    return Claim(
+        index, parameter.name, wrong, size, moves, float(truth @ direction), stake,
+        2 * fit.slack.get(index, 0.0),
+    )  # fmt: skip

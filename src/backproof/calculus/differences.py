@@ -42,7 +42,9 @@ def directional(
 
     def cost(t: float) -> float:
         moved = {n: _like(run.env[n], np.asarray(run.env[n], float) + t * v) for n, v in parts}
-        again = tape.replay(moved, double=True, base=run, dirty=dirty, replace=moved)
+        again = tape.replay(
+            moved, double=True, base=run, dirty=dirty, replace=moved, edited=hypothesis.edited
+        )
         value = again.env[target]
         return (
             float(np.sum(np.asarray(weight) * np.asarray(value))) if value is not None else np.nan

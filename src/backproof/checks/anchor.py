@@ -7,15 +7,22 @@ backward pass is meant for this cost, however wrong all gradients are that come 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import TOLERANCE, Fit, is_plausible
+from backproof.checks.match import TOLERANCE, Fit, Match, author_value, is_natural, is_plausible
+from backproof.trace.tape import Run
+
+if TYPE_CHECKING:
+    from backproof.checks.gradient import StepEvidence
 
 #: Entries that a value must have for its likeness to a cotangent to say anything.
 LEAST_ENTRIES = 3
+#: Entries of one gradient that must agree to show which cost is meant, and that it must have.
+LEAST_ALIKE, LEAST_MIXED = 3, 8
 
 
 def anchored(evidence: StepEvidence) -> Fit | None:
@@ -34,6 +41,41 @@ def anchored(evidence: StepEvidence) -> Fit | None:
     _, scale, fit = best
     fit.scale, fit.chosen, fit.anchored = scale, {}, True
     return fit
+
+
+def anchored_by_entries(fits: Sequence[Fit], run: Run) -> Fit | None:
+    """Return the program's own cost under which some entries of a gradient are right.
+
+    Where one statement updates all weights there is one parameter, and no other to tell which cost
+    is meant: a scalar engine, a flat vector. Entries of another layer tell it as well.
+    """
+    for fit in fits:
+        if not fit.hypothesis.own or fit.chosen or any(match.reason for match in fit.matches):
+            continue
+        for match in fit.matches:
+            scale = _shared_ratio(match, run)
+            if scale is not None:
+                fit.scale, fit.anchored = scale, True
+                return fit
+    return None
+
+
+def _shared_ratio(match: Match, run: Run) -> float | None:
+    """Return the natural ratio that many entries of a gradient have to the true ones."""
+    truth = match.truth
+    if truth is None or truth.size < LEAST_MIXED:
+        return None
+    for level in range(len(match.parameter.levels) - 1, -1, -1):
+        own = author_value(run, match.parameter, level)
+        if own is None or own.shape != truth.shape or match.parameter.levels[level].deep:
+            continue
+        known = np.abs(truth) > 1e-9 * np.max(np.abs(truth))
+        ratios = own[known] / truth[known]
+        for ratio in ratios[: 4 * LEAST_ALIKE]:
+            alike = np.abs(ratios / ratio - 1) < TOLERANCE if ratio else np.zeros(0, bool)
+            if np.count_nonzero(alike) >= max(LEAST_ALIKE, 0.1 * alike.size) and is_natural(ratio):
+                return float(ratio)
+    return None
 
 
 def _scales(evidence: StepEvidence, fit: Fit) -> Counter[float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backproof.checks.match import (
+    LEAST_EXACT,
     TOLERANCE,
     Fit,
     Match,
@@ -28,6 +29,12 @@ def is_full(fit: Fit) -> bool:
     return bool(fit.chosen) and not fit.wrong
 
 
+def is_exact(fit: Fit) -> bool:
+    """Whether gradients are exactly those of the program's own cost, and not by chance."""
+    entries = sum(fit.matches[i].size for i in fit.chosen)
+    return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and entries > LEAST_EXACT
+
+
 def convinces(fit: Fit) -> bool:
     """Whether a cost explains every gradient, and not by chance.
 
@@ -42,6 +49,8 @@ def best_fit(fits: Sequence[Fit]) -> Fit | None:
     return max(
         fits,
         key=lambda f: (
+            is_full(f),
+            is_exact(f),
             len(f.chosen),
             sum(m.fits for m in f.matches),
             # A single number is a multiple of any other: only such scales say something.

@@ -11,6 +11,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
+from backproof.checks.anchor import anchored_by_entries
 from backproof.checks.calm import calmed
 from backproof.checks.choice import (
     FEW,
@@ -22,6 +23,7 @@ from backproof.checks.choice import (
     convinces,
     has_penalty,
 )
+from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
 from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.grouping import parameters
@@ -218,6 +220,8 @@ def judge_step(
         if together is not None and (best is None or len(together.chosen) > len(best.chosen)):
             fits.append(together)
             best = together
+    if not exact and (best is None or not best.chosen):
+        best = anchored_by_entries(fits, run) or best
     if calm is None:
         best = contradicted(best, fits, tape, run) or best
     if best is not None and best.wrong:
@@ -290,6 +294,8 @@ def add(
     fit = compare(tape, run, hypothesis, params)
     if fit is None or all(m.vacuous or m.reason for m in fit.matches):
         return False
+    if not hypothesis.registered:
+        fit = without_epsilon(fit, tape, run, params) or fit
     fits.append(fit)
     return convinces(fit)
 

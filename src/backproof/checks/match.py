@@ -15,6 +15,8 @@ from backproof.trace.tape import Run, Tape
 
 #: Relative error up to which two float64 evaluations of the same formula count as equal.
 TOLERANCE = 1e-6
+#: Entries that gradients equal to those of the program's own cost must have to decide its scale.
+LEAST_EXACT = 3
 #: A gradient below this share of the largest value that it was summed from is zero to rounding.
 VACUOUS = 1e-12
 #: The level of the whole change of a parameter, weight decay included.
@@ -62,6 +64,8 @@ class Fit:
     adjoint: Adjoints | None = None
     anchored: bool = False
     """The cost is known to be meant although no gradient is right under it."""
+    slack: dict[int, float] = field(default_factory=dict)
+    """By how much the true gradients differ from those of the cost as the program computes it."""
 
     @property
     def right(self) -> list[int]:
@@ -130,6 +134,9 @@ def compare(
                 old_values[update.new] = run.env[update.old]
         dirty = tape.reach(old_values)
         point = tape.replay(double=True, base=run, dirty=dirty, replace=old_values)
+    if hypothesis.edited:
+        dirty = tape.reach(tape.operations[i].out for i in hypothesis.edited)
+        point = tape.replay(double=True, base=point, dirty=dirty, edited=hypothesis.edited)
     seeds = hypothesis.seeds(point)
     if seeds is None:
         return None
@@ -294,6 +301,11 @@ def common_scale(fit: Fit) -> None:
         key = (len(members), s > 0, -abs(float(np.log(abs(s)))))
         if key > best_key:
             best, best_key, fit.scale = members, key, s
+    if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5:
+        # What is exactly the gradient of the program's own cost is right, few as it may be.
+        exact = {i: entry for s, i, entry in offers if abs(s - 1) < 1e-5}
+        if sum(fit.matches[i].size for i in exact) > LEAST_EXACT:
+            best, fit.scale = exact, 1.0
     entries = sum(fit.matches[i].size for i in best)
     fit.chosen = best if entries > 1 or is_natural(fit.scale) else {}
 

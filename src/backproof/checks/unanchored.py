@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backproof.arithmetic import SUBTRACT
+from backproof.arithmetic import SUBTRACT, is_in
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.edits.edit import is_in
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_natural
 from backproof.checks.search import StepSearch

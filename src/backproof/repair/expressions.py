@@ -228,6 +228,23 @@ def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
         yield node, code.put(node, bracketed(code, node.args[0])), "wrong-operand", 1.5
     if name == "range":
         yield from _ranges(node, arguments)
+    yield from _as_elsewhere(code, node)
+
+
+def _as_elsewhere(code: Code, node: ast.Call) -> Iterator[Change]:
+    """An argument that other calls of the same function have, or have not: ``f(x, deriv=True)``."""
+    function, own = code.text(node.func), [code.text(a) for a in node.args]
+    keywords = [code.text(k) for k in node.keywords]
+    if not own or "\n" in code.text(node):
+        return
+    seen = {tuple([*own[1:], *keywords])}
+    for other in ast.walk(code.tree):
+        if not isinstance(other, ast.Call) or code.text(other.func) != function or not other.args:
+            continue
+        rest = tuple(code.text(a) for a in (*other.args[1:], *other.keywords))
+        if rest not in seen and len(rest) != len(own) - 1 + len(keywords):
+            seen.add(rest)
+            yield node, f"{function}({', '.join([own[0], *rest])})", "wrong-derivative", 1.0
 
 
 def _reductions(code: Code, node: ast.Call, arguments: list[str]) -> Iterator[Change]:

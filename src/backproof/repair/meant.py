@@ -8,11 +8,12 @@ sums, what an operand should have been. An edit that gives such a value is tried
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.gradient import StepEvidence
@@ -20,20 +21,36 @@ from backproof.checks.match import compare
 from backproof.source import Span
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref, Run, Tape
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
 
 Array = np.ndarray[Any, Any]
-#: For each expression (file, place) what it came to, and what it should have come to; NaN where
-#: any value will do.
-Meant = dict[tuple[str, Span], list[tuple[Array, Array]]]
+Place = tuple[str, Span]
 
 #: CPU seconds for the search of the fault at the program's own values.
 PATIENCE = 1.0
 #: Executions of an expression that are kept, and entries of all together.
 MOST_EXECUTIONS = 6
 MOST_ENTRIES = 500_000
+#: Summands of a value that are looked at: the samples of a batch, the time steps.
+MOST_SUMMANDS = 64
 #: How far back through products and sums an operand is solved for.
 DEEPEST = 4
+
+
+@dataclass(slots=True)
+class Meant:
+    """What expressions, by file and place, should have come to.
+
+    Attributes
+    ----------
+    values : dict
+        For some executions what it came to, and what it should have come to (NaN: anything).
+    sums : dict
+        Of an expression that is added up in a step: what it came to in each execution, and what
+        the sum should have been.
+    """
+
+    values: dict[Place, list[tuple[Array, Array]]] = field(default_factory=dict)
+    sums: dict[Place, tuple[list[Array], Array]] = field(default_factory=dict)
 
 
 def meant(evidence: StepEvidence) -> Meant:
@@ -45,23 +62,24 @@ def meant(evidence: StepEvidence) -> Meant:
     base = evidence.tape.replay()
     fit = compare(evidence.tape, base, evidence.fit.hypothesis, evidence.params)
     if fit is None or not fit.wrong or not fit.chosen:
-        return {}
+        return Meant()
     blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE)
     truths: dict[int, Any] = {}
     for fault in blame.faults():
         truths.update(fault.truth)
     if not truths:
-        return {}
+        return Meant()
     right = blame.replays.replayed({})
     tape, found = evidence.tape, Collection(base)
     for node, truth in truths.items():
         for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
             found.add(operation, value)
+            found.add_sum(tape, operation, value)
     for node in sorted(tape.reach(truths)):
         producer = tape.producer(node)
         if producer is not None:
             found.add(producer, right.env[node])
-    return found.values
+    return found.meant
 
 
 class Collection:
@@ -69,7 +87,7 @@ class Collection:
 
     def __init__(self, base: Run) -> None:
         self.base = base
-        self.values: Meant = {}
+        self.meant = Meant()
         self.entries = 0
 
     def add(self, operation: Operation, truth: Any) -> None:
@@ -84,10 +102,33 @@ class Collection:
             if not np.any(np.abs(own - meant) > 1e-9 * np.abs(meant)):
                 return
         site: Site = operation.where
-        known = self.values.setdefault((site.file.path, site.span), [])
+        known = self.meant.values.setdefault((site.file.path, site.span), [])
         if len(known) < MOST_EXECUTIONS:
             known.append((own.copy(), meant))
             self.entries += own.size
+
+
+    def add_sum(self, tape: Tape, operation: Operation, truth: Array) -> None:
+        """Add what is added up to a value, where one statement does it: ``dW += x.T @ d``."""
+        summands: list[Operation] = []
+        at: Operation | None = operation
+        start: Any = 0.0
+        while at is not None and at.site == operation.site and at.function in ADD:
+            first, second = at.args
+            made = tape.producer(second.node) if type(second) is Ref else None
+            if type(first) is not Ref or made is None or len(summands) >= MOST_SUMMANDS:
+                return
+            summands.append(made)
+            start = self.base.env[first.node]
+            at = tape.producer(first.node)
+        if len(summands) < 2 or len({made.site for made in summands}) > 1:
+            return
+        values = [np.asarray(self.base.env[made.out], float) for made in reversed(summands)]
+        rest = truth - np.asarray(start, float)
+        if any(value.shape != rest.shape for value in values):
+            return
+        site: Site = summands[0].where
+        self.meant.sums.setdefault((site.file.path, site.span), (values, rest))
 
 
 def _operands(

@@ -8,10 +8,14 @@ nothing is not tried.
 from __future__ import annotations
 
 import builtins
+import functools
 import itertools
+import random
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -26,10 +30,12 @@ ITERATIONS = 4
 #: CPU seconds for all evaluations of a statement.
 PATIENCE = 0.25
 #: CPU seconds for all evaluations.
-MOST_PATIENCE = 1.0
+MOST_PATIENCE = 1.5
+#: CPU seconds for a statement of which it is known what it should have come to.
+GUIDED_PATIENCE = 0.8
 #: Executions of a statement in which a value is looked for that should have been another. All is
 #: evaluated in the first only: what reaches the later ones may be wrong already.
-SEARCHED = 200
+SEARCHED = 5_000
 #: Relative difference of values that are meant to be equal.
 EQUAL = 1e-6
 
@@ -49,12 +55,20 @@ class Question:
     meant : tuple of (part, value, value meant)
         What it came to in the first wrong step, and what it should have come to (NaN: anything).
         The part is the position in a tuple, or -1 for all of the value.
+    sums : tuple of (part, values, total meant)
+        The same of what is added up in a step.
     """
 
     own: str
     target: str
     others: list[str]
     meant: tuple[tuple[int, Any, Any], ...] = ()
+    sums: tuple[tuple[int, Any, Any], ...] = ()
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether it is known what the statement should have come to."""
+        return bool(self.meant or self.sums)
 
 
 class Probe:
@@ -68,6 +82,9 @@ class Probe:
         self.met = [0] * len(questions)
         self.status: list[list[str]] = [[""] * len(q.others) for q in questions]
         self.prints: list[list[Any]] = [[() for _ in q.others] for q in questions]
+        self.totals: list[dict[int, Any]] = [{} for _ in questions]
+        """For each statement what the texts that can be added up came to, and how many times."""
+        self.added = [0] * len(questions)
 
     def install(self) -> None:
         """Make the probe known to the program."""
@@ -88,24 +105,32 @@ class Probe:
         call = self.calls[number]
         self.calls[number] += 1
         asked = call in EXECUTIONS
-        if question.meant:
-            asked = call < SEARCHED and not self.counts[number]
-        if not asked or self.spent[number] > PATIENCE:
+        patience = PATIENCE
+        if question.is_guided:
+            asked, patience = call < SEARCHED and not self.is_answered(number), GUIDED_PATIENCE
+        if not asked or self.spent[number] > patience:
             return
         started = time.process_time()
         scope = {**around, **inside}
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # What the texts do must not reach the program: neither failures nor random draws.
+        drawn = np.random.get_state(), random.getstate()
+        with suppress(Exception), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             value = _evaluate(question.own, scope)
-            if question.meant:
+            if question.is_guided:
                 self._meet(number, value, scope)
+                self._add(number, value, scope)
             else:
                 self._compare(number, value, scope, started)
+        np.random.set_state(drawn[0])
+        random.setstate(drawn[1])
         self.spent[number] += time.process_time() - started
 
     def _meet(self, number: int, value: Any, scope: dict[str, Any]) -> None:
         """Find the texts that give what the statement should have come to in this execution."""
         question, status = self.questions[number], self.status[number]
+        if self.counts[number]:
+            return
         part, wanted = next(
             ((k, v) for k, own, v in question.meant if _is_near(_part(value, k), own)), (-1, None)
         )
@@ -115,6 +140,33 @@ class Probe:
         for index, text in enumerate(question.others):
             if _is_near(_part(_evaluate(text, scope), part), wanted):
                 status[index] = "meets"
+
+    def is_answered(self, number: int) -> bool:
+        """Whether all that is known about a statement has been used."""
+        question = self.questions[number]
+        summed = not question.sums or self.added[number] >= len(question.sums[0][1])
+        return summed and bool(self.counts[number] or not question.meant)
+
+    def _add(self, number: int, value: Any, scope: dict[str, Any]) -> None:
+        """Add up the texts over the executions whose sum is known."""
+        question, totals = self.questions[number], self.totals[number]
+        for part, values, wanted in question.sums[:1]:
+            done = self.added[number]
+            if done >= len(values) or not _is_near(_part(value, part), values[done]):
+                return
+            for index, text in enumerate(question.others):
+                if done and index not in totals:
+                    continue
+                other = _part(_evaluate(text, scope), part)
+                if _form(other) == wanted.shape:
+                    totals[index] = other + totals.get(index, 0.0)
+                else:
+                    totals.pop(index, None)
+            self.added[number] = done + 1
+            if done + 1 == len(values):
+                for index, total in totals.items():
+                    if _is_near(total, wanted):
+                        self.status[number][index] = "meets"
 
     def _compare(self, number: int, value: Any, scope: dict[str, Any], started: float) -> None:
         """Compare the values of the texts with the statement's own."""
@@ -172,9 +224,14 @@ class _Failure:
 
 def _evaluate(text: str, scope: dict[str, Any]) -> Any:
     try:
-        return eval(f"(\n{text}\n)", scope)
+        return eval(_compiled(text), scope)
     except Exception:
         return _Failure()
+
+
+@functools.cache
+def _compiled(text: str) -> CodeType:
+    return compile(f"(\n{text}\n)", "<candidate>", "eval")
 
 
 def _form(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from backproof.repair.candidate import Candidate, Code, targets_of
 from backproof.repair.expect import Expected, is_usable
+from backproof.repair.meant import Meant
 from backproof.repair.patch import CannotPatch
 from backproof.repair.probe import NAME, Probe, Question, sieve
 from backproof.repair.rehearsal import Rehearsed, number_of
@@ -22,6 +23,8 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import Edit, SourceFile, Span
 
+#: What a statement should have come to, and what its executions should add up to (see `Question`).
+Wishes = tuple[tuple[tuple[int, Any, Any], ...], tuple[tuple[int, Any, Any], ...]]
 #: Candidates that are rehearsed before those that pass are tried: few at first.
 ROUND, LARGEST_ROUND = 8, 48
 #: Candidates tried at a time where nothing can be rehearsed.
@@ -57,10 +60,10 @@ class Screen:
         self.loop: tuple[str, int] | None = None
         self.expected: Expected | None = None
         self.patience = 30.0
-        self.meant = {
-            (workshop.original_of(path), span): pairs
-            for (path, span), pairs in sketch.meant.items()
-        }
+        self.meant = Meant(*(
+            {(workshop.original_of(path), span): known for (path, span), known in wishes.items()}
+            for wishes in (sketch.meant.values, sketch.meant.sums)
+        ))  # fmt: skip
         self._codes: dict[str, Code] = {}
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
@@ -136,8 +139,9 @@ class Screen:
 
     def meeting(self, candidates: list[Candidate]) -> Iterator[list[Candidate]]:
         """Yield those whose value is what the true gradients ask for (see `meant`)."""
-        wishes = {key: self._meant(*key) for key in {(c.path, c.statement) for c in candidates}}
-        asked = [c for c in candidates if c.value and wishes[c.path, c.statement]]
+        keys = {(c.path, c.statement) for c in candidates}
+        wishes = {key: found for key in keys if any(found := self._meant(*key))}
+        asked = [c for c in candidates if c.value and (c.path, c.statement) in wishes]
         if not asked:
             return
         questions, places = self._questions(asked, wishes)
@@ -170,7 +174,7 @@ class Screen:
 
     def _questions(
         self, candidates: list[Candidate],
-        meant: Mapping[tuple[str, Span], tuple[tuple[int, Any, Any], ...]] | None = None,
+        meant: Mapping[tuple[str, Span], Wishes] | None = None,
     ) -> tuple[dict[tuple[str, Span], Question], dict[int, tuple[int, int]]]:
         """Return a question for each statement, and where each candidate is asked about."""
         questions: dict[tuple[str, Span], Question] = {}
@@ -181,7 +185,7 @@ class Screen:
                 continue
             key = (candidate.path, candidate.statement)
             if key not in questions:
-                questions[key] = Question(*self._own_value(*key), [], (meant or {}).get(key, ()))
+                questions[key] = Question(*self._own_value(*key), [], *(meant or {}).get(key, ()))
                 numbers[key] = len(numbers)
             others = questions[key].others
             places[position] = (numbers[key], len(others))
@@ -235,20 +239,20 @@ class Screen:
                 )
         return value or "None", target
 
-    def _meant(self, path: str, span: Span) -> tuple[tuple[int, Any, Any], ...]:
-        """Return what a statement came to and should have come to, part by part."""
-        if not self.meant:
-            return ()
+    def _meant(self, path: str, span: Span) -> Wishes:
+        """Return what a statement should have come to, part by part, and what its sums should."""
         code = self._code(path)
         statement = code.statement_at(span.line, span.column)
         if statement is None:
-            return ()
+            return (), ()
         whole = not isinstance(statement, ast.Expr)
-        return tuple(
-            (-1 if whole else number, own, truth)
+        places = [
+            (-1 if whole else number, (path, code.span(part)))
             for number, part in enumerate(code.parts(statement))
-            for own, truth in self.meant.get((path, code.span(part)), ())
-        )
+        ]
+        values = [(n, *pair) for n, place in places for pair in self.meant.values.get(place, ())]
+        sums = [(n, *self.meant.sums[place]) for n, place in places if place in self.meant.sums]
+        return tuple(values), tuple(sums)
 
 
 def source_of(path: str, data: bytes, cell: int | None) -> SourceFile:

@@ -140,7 +140,7 @@ class Trial:
     expected: Expected | None = None
     loop: tuple[str, tuple[int, int]] | None = None
     """File of the training loop, and line and column where it begins."""
-    meant: Meant = field(default_factory=dict)
+    meant: Meant = field(default_factory=Meant)
     """What expressions should have come to in the first wrong step."""
 
     @property
@@ -194,7 +194,7 @@ def perform(job: Job) -> Trial:
         tuple(watch.steps), report, printed, guard.changed, guard.refused,
         time.perf_counter() - started, failure,
         None if job.probe is None else job.probe.gathered, watch.expected(), watch.loop,
-        watch.meant or {},
+        watch.meant or Meant(),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import random
 import types
 from typing import Any
@@ -27,6 +28,10 @@ MUTATING_METHODS: dict[str, Any] = {
     "sort": np.sort,
     "put": primitives.Mutated(np.put),
     "partition": np.partition,
+    "__iadd__": operator.add,
+    "__isub__": operator.sub,
+    "__imul__": operator.mul,
+    "__itruediv__": operator.truediv,
     "itemset": OPAQUE,
     "resize": OPAQUE,
 }

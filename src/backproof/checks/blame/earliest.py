@@ -6,6 +6,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.gradients import at_gradient, level_nodes
+from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.proposals import Proposals
 from backproof.checks.blame.replays import Replays
 from backproof.checks.blame.trust import Trust
@@ -87,6 +88,10 @@ class Blame:
                     best = Fault(operations[0].site, outs, truth, tuple(repaired))
                 if best is not None and len(best.repaired) == len(wrong):
                     return best
+        if best is None or len(best.repaired) < len(wrong):
+            exchanged = Inputs(self.replays, trust).meant(wrong)
+            if exchanged is not None:
+                return exchanged
         common = common_way(self.evidence, trust, wrong)
         if common is not None and (best is None or len(best.repaired) < len(common.repaired)):
             return common

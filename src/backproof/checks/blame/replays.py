@@ -7,6 +7,8 @@ that they have in common, as they are.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,13 @@ class Replays:
     def restart(self) -> None:
         """Replay the step with what is kept, for the search of one more fault."""
         self.start = self.replayed({}) if self.kept else self.run
+
+    def without(self, truths: Mapping[int, Any]) -> Replays:
+        """Return the same replays with a fault left as it is: for the search of its cause."""
+        other = copy(self)
+        other.kept = {node: value for node, value in self.kept.items() if node not in truths}
+        other.restart()
+        return other
 
     def replayed(self, values: dict[int, Any], until: int | None = None) -> Run:
         """Replay the step, up to an operation, with values replaced."""

@@ -30,7 +30,7 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     if fault.kind == "update":
         # The update takes a gradient that belongs to another parameter.
         return blamed.finding("BP101", "wrong-operand", f"`{text}` does not use its own gradient")
-    for attempt in ATTEMPTS:
+    for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
         found = attempt(blamed)
         if found is not None:
             return found

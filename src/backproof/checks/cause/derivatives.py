@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import MULTIPLY
+from backproof.arithmetic import MULTIPLY, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
-from backproof.checks.edits.edit import is_in, short
+from backproof.checks.edits.edit import short
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref
 

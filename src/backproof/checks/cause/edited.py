@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
@@ -20,8 +21,11 @@ def edited_here(blamed: Blamed) -> Diagnosis | None:
 
 
 def at_input(blamed: Blamed) -> Diagnosis | None:
-    """A cotangent is passed on where a factor of it is missing."""
-    fault = Inputs(blamed.replays, blamed.trust).meant(set(blamed.fault.repaired))
+    """A cotangent is passed on where a factor of it is missing, or a term."""
+    fault: Fault | None = blamed.fault
+    if blamed.fault.kind != "input":
+        replays = blamed.replays.without(blamed.fault.truth)
+        fault = Inputs(replays, blamed.trust).meant(set(blamed.fault.repaired))
     if fault is None:
         return None
     site = SITES[fault.site]
@@ -33,10 +37,17 @@ def at_input(blamed: Blamed) -> Diagnosis | None:
     if edit is not None:
         return edit
     target = site.targets[0] if site.targets else site.text
+    meant_for = short(blamed.text(blamed.right[fault.detail["input"]][0]))
+    if fault.detail["by_path"]:
+        return blamed.finding(
+            "BP101", "missing-term",
+            f"`{short(target)}` lacks what comes back another way: it is the gradient of "
+            f"`{meant_for}` alone",
+            "add the gradient through the other uses of the value", site=site,
+        )  # fmt: skip
     return blamed.finding(
         "BP101", "missing-factor",
-        f"`{short(target)}` lacks a factor: it is the gradient of "
-        f"`{short(blamed.text(blamed.right[fault.detail['input']][0]))}`",
+        f"`{short(target)}` lacks a factor: it is the gradient of `{meant_for}`",
         "multiply by the derivative of what the forward pass does there", site=site,
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ from backproof.trace.site import SITES, Site
 def ignores_incoming(blamed: Blamed) -> Diagnosis | None:
     """A backward value that does not depend on the gradient that came in."""
     operation = blamed.operation
+    if not blamed.search.errors:
+        return None  # it is not known what carries the error
     if operation.out in blamed.right or blamed.trust.reads_cotangent(operation):
         return None
     if not blamed.search.is_local(operation.site):

@@ -33,14 +33,6 @@ class Edit:
     expected: str = ""
 
 
-def is_in(function: Any, functions: Any) -> bool:
-    """Whether a function that may not be hashable is one of some."""
-    try:
-        return function in functions
-    except TypeError:
-        return False
-
-
 def short(text: str) -> str:
     """Put a source text on one line of at most 60 characters."""
     text = " ".join(text.split())

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.edits.edit import LARGE, Edit, is_in, short
+from backproof.checks.edits.edit import LARGE, Edit, short
 from backproof.checks.edits.operators import COMPARISONS
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
-from backproof.checks.edits.edit import LARGE, Edit, computing, is_in, short
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.checks.edits.edit import LARGE, Edit, computing, short
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
 

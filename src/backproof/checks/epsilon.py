@@ -1,0 +1,69 @@
+"""The cost as it is meant where its logarithms hold an epsilon: ``-np.log(p + 1e-7)``.
+
+The gradient `P - Y` is that of the cost without it. With it the two differ by a share of about
+ε / p: too much for rounding, and no fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from backproof.arithmetic import ADD, SUBTRACT
+from backproof.checks.match import Fit, compare
+from backproof.hypotheses import Hypothesis
+from backproof.roles import Parameter
+from backproof.trace.tape import Operation, Ref, Run, Tape
+
+LARGEST = 1e-3
+LOGARITHMS = {"log", "log2", "log10"}
+#: Relative error above which a gradient that fits may be that of another cost.
+ROUNDING = 1e-11
+
+
+def without_epsilon(
+    fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter]
+) -> Fit | None:
+    """Return the comparison with a cost without its epsilon, where the gradients fit that better."""
+    errors = [error for _, _, error in fit.chosen.values()]
+    if not fit.wrong and max(errors, default=0.0) <= ROUNDING:
+        return None
+    edited = _plain(tape, fit.hypothesis)
+    if not edited:
+        return None
+    plain = compare(tape, run, replace(fit.hypothesis, edited=edited), params)
+    if plain is None or any(m.reason for m in plain.matches):
+        return None
+    left = max((error for _, _, error in plain.chosen.values()), default=np.inf)
+    better = len(plain.chosen) > len(fit.chosen) or left < 0.1 * max(errors, default=0.0)
+    if len(plain.chosen) < len(fit.chosen) or not better:
+        return None
+    for index, (one, other) in enumerate(zip(plain.matches, fit.matches, strict=True)):
+        if one.truth is not None and other.truth is not None:
+            plain.slack[index] = float(np.linalg.norm(one.truth - other.truth))
+    return plain
+
+
+def _plain(tape: Tape, hypothesis: Hypothesis) -> dict[int, Operation]:
+    """Return the sums of a cost that hold an epsilon, with 0 in its place."""
+    found: dict[int, Operation] = {}
+    within = tape.ancestors([hypothesis.node])
+    for operation in tape.operations:
+        if operation.out not in within or operation.function not in (*ADD, *SUBTRACT):
+            continue
+        users = (tape.operations[i].function for i in tape.users[operation.out])
+        if not any(getattr(function, "__name__", "") in LOGARITHMS for function in users):
+            continue
+        args = tuple(0.0 if _is_tiny(tape, a) else a for a in operation.args)
+        if args != operation.args and any(type(a) is Ref for a in args):
+            found[operation.index] = replace(operation, args=args)
+    return found
+
+
+def _is_tiny(tape: Tape, value: object) -> bool:
+    if type(value) is Ref:
+        node = tape.nodes[value.node]
+        value = node.obj if node.operation is None else None
+    return type(value) is float and 0 < abs(value) <= LARGEST
