@@ -63,6 +63,8 @@ class Hypothesis:
     """The node whose value is the cotangent of `node`, where that is no scalar."""
     held: frozenset[int] = frozenset()
     """Nodes that the cost does not vary through: what another cost's update made."""
+    any_cost: bool = False
+    """The node is the one output of a sample: under any cost of it gradients are multiples."""
     edited: Mapping[int, Operation] = field(default_factory=dict)
     """Operations of the cost as they are meant: without an epsilon."""
 
@@ -195,6 +197,8 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
     return found
 
 
+#: Functions that use only the shape of their argument.
+EMPTY = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}
 #: What a scalar is printed through.
 ROUNDING = {round, np.round, np.around}
 #: Operations that pick a part of the data.
@@ -332,7 +336,7 @@ def _marked(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | N
     """Return the join where the entries of the classes lose one: ``P[range(n), y] -= 1``."""
     if operation.function not in ADD and operation.function not in SUBTRACT:
         return None
-    if not any(type(a) in (int, float) and a == 1 for a in operation.args):
+    if not any(_is_one(tape, a) for a in operation.args):
         return None
     picked = tape.producer(values[0])
     if picked is None or picked.function is not operator.getitem or not picked.inputs:
@@ -351,6 +355,12 @@ def _marked(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | N
     return None if classes.ndim == 0 or whole else Join(output, None, classes, operation.index)
 
 
+def _is_one(tape: Tape, value: Any) -> bool:
+    if type(value) is Ref and tape.nodes[value.node].operation is None:
+        value = tape.nodes[value.node].obj
+    return type(value) in (int, float) and value == 1
+
+
 def _compares(tape: Tape, operation: Operation, value: int) -> bool:
     """Whether an operation of single numbers joins output and label: no rate times a gradient."""
     if operation.function in SUBTRACT:
@@ -365,9 +375,32 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     if not isinstance(y, (np.ndarray, np.generic, float)):
         return False
     made = tape.producer(labels)
-    if made is not None and not made.inputs:
+    while made is not None and is_in(made.function, VIEWS) and made.inputs:
+        made = tape.producer(made.inputs[0])
+    if made is not None and (not made.inputs or is_in(made.function, EMPTY)):
         return False  # an accumulator that starts with zeros
     return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
+
+
+def bare_output(tape: Tape, params: Sequence[Parameter]) -> Hypothesis | None:
+    """Return the one number that a step over one sample puts out, where it has no cost of its own.
+
+    Whatever the cost is, its gradients are one factor times those of the output.
+    """
+    bits = {u.old: 1 << i for i, p in enumerate(params) for u in p.updates}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    for operation in tape.operations:
+        out = operation.out
+        if out not in feeding or depends.get(out, 0).bit_count() < len(params):
+            continue
+        if np.size(tape.nodes[out].obj) != 1 or not is_differentiable(tape.nodes[out].obj):
+            return None
+        return Hypothesis(
+            f"a cost of {_title(operation)}", out, (Join(out, None, 0.0, operation.index),),
+            line=operation.where.span.line, any_cost=True,
+        )  # fmt: skip
+    return None
 
 
 def registry(tape: Tape, params: Sequence[Parameter]) -> list[Hypothesis]:

@@ -241,6 +241,8 @@ class Verdict:
         """Put everything together."""
         if self._unanchored is not None and not self.preferred:
             self.take(self._unanchored, search=True)
+        elif self._unanchored is not None and self._accumulated(self._unanchored):
+            self.take(self._unanchored)  # which cost is meant was seen in another step only
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(self.findings.values())
         parameters = self.chronicle.verdicts()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LEAST_ENTRIES = 3
 #: Entries of one gradient that must agree to show which cost is meant, and that it must have.
 LEAST_ALIKE, LEAST_MIXED = 3, 8
+#: Entries whose ratio is tried.
+MOST_RATIOS = 30
 
 
 def anchored(evidence: StepEvidence) -> Fit | None:
@@ -71,8 +73,9 @@ def _shared_ratio(match: Match, run: Run) -> float | None:
             continue
         known = np.abs(truth) > 1e-9 * np.max(np.abs(truth))
         ratios = own[known] / truth[known]
-        for ratio in ratios[: 4 * LEAST_ALIKE]:
-            alike = np.abs(ratios / ratio - 1) < TOLERANCE if ratio else np.zeros(0, bool)
+        tried = ratios[:: max(1, ratios.size // MOST_RATIOS)]
+        for ratio in (1.0, *tried[tried != 0]):
+            alike = np.abs(ratios / ratio - 1) < TOLERANCE
             if np.count_nonzero(alike) >= max(LEAST_ALIKE, 0.1 * alike.size) and is_natural(ratio):
                 return float(ratio)
     return None

@@ -41,7 +41,8 @@ def convinces(fit: Fit) -> bool:
     Few numbers of one sample are a multiple of any gradient, by a factor that no program has.
     """
     few = sum(match.size for match in fit.matches) <= FEW
-    return is_full(fit) and (not few or is_plausible(fit.scale))
+    natural = not few or fit.hypothesis.any_cost or is_plausible(fit.scale)
+    return is_full(fit) and natural
 
 
 def best_fit(fits: Sequence[Fit]) -> Fit | None:

@@ -25,9 +25,9 @@ from backproof.checks.choice import (
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
-from backproof.checks.match import Fit, author_value, compare, is_plausible
+from backproof.checks.match import VACUOUS, Fit, Match, author_value, compare, is_plausible
 from backproof.grouping import parameters
-from backproof.hypotheses import Hypothesis, program_costs, registry
+from backproof.hypotheses import Hypothesis, bare_output, program_costs, registry
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_shared
@@ -220,6 +220,11 @@ def judge_step(
         if together is not None and (best is None or len(together.chosen) > len(best.chosen)):
             fits.append(together)
             best = together
+    if not exact and (best is None or not best.wrong or not is_plausible(best.scale)):
+        output = None if any(f.hypothesis.own for f in fits) else bare_output(tape, params)
+        if output is not None and (best is None or not convinces(best)):
+            add(fits, tape, run, output, params)
+            best = best_fit(fits)
     if not exact and (best is None or not best.chosen):
         best = anchored_by_entries(fits, run) or best
     if calm is None:
@@ -234,13 +239,23 @@ def judge_step(
         best = None
     if best is not None and best.wrong and best.hypothesis.registered and _hangs_by_a_number(best):
         best = None
+    if best is not None and any(_is_out_of_reach(best.matches[i]) for i in best.wrong):
+        best = None  # gradients of another head's cost; this one is not all that is trained
     near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
     few = best is not None and sum(m.size for m in best.matches) <= FEW
-    if best is not None and (best.wrong or few) and not (is_plausible(best.scale) or near_one):
+    if best is not None and best.hypothesis.any_cost:
+        if best.wrong and sum(best.matches[i].size for i in best.chosen) <= FEW:
+            best = None
+    elif best is not None and (best.wrong or few) and not (is_plausible(best.scale) or near_one):
         best = None  # a cost that fits some gradients by chance accuses none
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
+
+
+def _is_out_of_reach(match: Match) -> bool:
+    """Whether a cost does not depend on a parameter at all."""
+    return match.truth is not None and not np.any(np.abs(match.truth) > VACUOUS)
 
 
 def _hangs_by_a_number(fit: Fit) -> bool:

@@ -301,7 +301,8 @@ def common_scale(fit: Fit) -> None:
         key = (len(members), s > 0, -abs(float(np.log(abs(s)))))
         if key > best_key:
             best, best_key, fit.scale = members, key, s
-    if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5:
+    judged = sum(not m.vacuous and not m.reason for m in fit.matches)
+    if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5 and len(best) < judged:
         # What is exactly the gradient of the program's own cost is right, few as it may be.
         exact = {i: entry for s, i, entry in offers if abs(s - 1) < 1e-5}
         if sum(fit.matches[i].size for i in exact) > LEAST_EXACT:

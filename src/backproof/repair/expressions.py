@@ -308,6 +308,8 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
                     yield node, f"{base}[{other}]", "wrong-operand", 0.95
         yield node, base, "wrong-operand", 1.5
         yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
+    else:
+        yield node, base, "wrong-operand", 1.2
     text = code.text(node.slice)
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):

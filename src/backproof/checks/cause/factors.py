@@ -25,6 +25,10 @@ def ignores_incoming(blamed: Blamed) -> Diagnosis | None:
         return None
     caller = blamed.tape.called_from(operation)
     site = caller if caller is not None else operation.where
+    if caller is not None and not {blamed.text(node) for node in blamed.right} & {
+        operand.partition("=")[2] or operand for operand in caller.operands
+    }:
+        return None  # it is given none
     return blamed.finding(
         "BP101", "missing-factor",
         f"`{short(site.text)}` does not use the gradient that comes in",
