@@ -32,6 +32,8 @@ from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_shared
 
+#: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
+ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
 #: CPU seconds for trying costs on one step.
@@ -52,6 +54,8 @@ class StepEvidence:
     reason: str = ""
     jitter: float = 0.0
     names: Any = None
+    evaluation: tuple[int, int, int] | None = None
+    """Of what an optimiser evaluates: its vector, the gradient (nodes), and the optimiser's call."""
 
     def complete(self) -> None:
         """Give the runs a place for each node that the tape got since."""
@@ -240,7 +244,8 @@ def judge_step(
     if best is not None and best.wrong and best.hypothesis.registered and _hangs_by_a_number(best):
         best = None
     if best is not None and any(_is_out_of_reach(best.matches[i]) for i in best.wrong):
-        best = None  # gradients of another head's cost; this one is not all that is trained
+        for i in best.wrong:  # this cost is not all that is trained
+            best.matches[i].reason = ANOTHER_COST
     near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
     few = best is not None and sum(m.size for m in best.matches) <= FEW
     if best is not None and best.hypothesis.any_cost:

@@ -74,7 +74,11 @@ def judge_evaluation(
     texts = called(tape, cost)
     title = texts[0] if texts else made.where.text if made is not None else "cost"
     hypothesis = Hypothesis(title, cost, line=line, exact=True)
-    return judge_step(tape, updates, evaluation.number, names, given=[hypothesis], moved=[point])
+    evidence = judge_step(
+        tape, updates, evaluation.number, names, given=[hypothesis], moved=[point]
+    )
+    evidence.evaluation = (point, gradient, evaluation.call)
+    return evidence
 
 
 def as_one(tape: Tape, again: int, point: int, event: int) -> Tape:

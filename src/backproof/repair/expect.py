@@ -80,8 +80,6 @@ class Expected:
     place: tuple[int, int]
     wanted: tuple[Wanted, ...]
     anchored: bool
-    suspects: frozenset[tuple[str, int]] = frozenset()
-    """Lines of the backward pass that every wrong gradient depends on, and no right one."""
 
 
 def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
@@ -112,15 +110,23 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     if anchored and fit is not None:
         wanted = _together(evidence, base, fits[0], wanted)
     place = loop.span.start
-    wrong = set(range(len(evidence.params)))
-    if fit is not None and anchored:
-        wrong = set(fit.wrong) | up
-    suspects = _suspects(evidence, fits[0], wrong)
-    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, suspects)
+    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
 
 
-def _suspects(evidence: StepEvidence, fit: Fit, wrong: set[int]) -> frozenset[tuple[str, int]]:
-    """Find the lines that one fault can be on: what feeds a right gradient is right itself."""
+def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
+    """Return the lines that one fault can be on: what feeds a right gradient is right itself.
+
+    Of those of the backward pass every wrong gradient depends on them, and no right one.
+    """
+    fit = evidence.fit
+    if fit is None or not fit.chosen:
+        fit = next((f for f in evidence.others if not f.hypothesis.registered), None)
+        if fit is None:
+            return frozenset()
+    climbs = {n for f in climbing(evidence) for n in f.evidence["parameters"]} if (
+        fit is evidence.fit
+    ) else set()
+    wrong = {i for i, p in enumerate(evidence.params) if i in fit.wrong or p.name in climbs}
     tape = evidence.tape
     new = {n for p in evidence.params for n in p.new}
     stop = new if fit.hypothesis.after else None

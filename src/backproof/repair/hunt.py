@@ -189,10 +189,8 @@ class Hunt:
         sketch = trial
         if trial.expected is None and (base or self.report is None):
             sketch = self._sketch(base, trial.report)
-        known = sketch.expected
-        suspects = frozenset() if known is None else frozenset(
-            (self.workshop.original_of(path), line) for path, line in known.suspects
-        )  # fmt: skip
+        lines = {*sketch.suspects, *((path, span.line) for path, span in sketch.meant.values)}
+        suspects = {(self.workshop.original_of(path), line) for path, line in lines}
         candidates = sorted(
             self._candidates(trial.report, findings, suspects), key=lambda c: c.price
         )

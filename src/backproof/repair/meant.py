@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import compare
+from backproof.checks.objective import JOINING, is_structural
 from backproof.source import Span
-from backproof.trace.site import Site
-from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
 
 Array = np.ndarray[Any, Any]
 Place = tuple[str, Span]
@@ -31,7 +32,7 @@ PATIENCE = 1.0
 MOST_EXECUTIONS = 6
 MOST_ENTRIES = 500_000
 #: Summands of a value that are looked at: the samples of a batch, the time steps.
-MOST_SUMMANDS = 64
+MOST_SUMMANDS = 150
 #: How far back through products and sums an operand is solved for.
 DEEPEST = 4
 
@@ -70,11 +71,11 @@ def meant(evidence: StepEvidence) -> Meant:
     if not truths:
         return Meant()
     right = blame.replays.replayed({})
-    tape, found = evidence.tape, Collection(base)
+    tape, found = evidence.tape, Collection(evidence.tape, base)
     for node, truth in truths.items():
         for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
             found.add(operation, value)
-            found.add_sum(tape, operation, value)
+            found.add_sum(operation, value)
     for node in sorted(tape.reach(truths)):
         producer = tape.producer(node)
         if producer is not None:
@@ -85,7 +86,8 @@ def meant(evidence: StepEvidence) -> Meant:
 class Collection:
     """Gathers what expressions should have come to, while there is room."""
 
-    def __init__(self, base: Run) -> None:
+    def __init__(self, tape: Tape, base: Run) -> None:
+        self.tape = tape
         self.base = base
         self.meant = Meant()
         self.entries = 0
@@ -99,28 +101,30 @@ class Collection:
         if own.shape != meant.shape or self.entries + own.size > MOST_ENTRIES:
             return
         with np.errstate(all="ignore"):
-            if not np.any(np.abs(own - meant) > 1e-9 * np.abs(meant)):
+            if not np.any(np.abs(own - meant) > 1e-9 * np.abs(meant)) or np.all(np.isnan(meant)):
                 return
-        site: Site = operation.where
-        known = self.meant.values.setdefault((site.file.path, site.span), [])
-        if len(known) < MOST_EXECUTIONS:
-            known.append((own.copy(), meant))
-            self.entries += own.size
+        # What a statement only passes on (``dW = total``) should have been another there, too.
+        passed = [SITES[site] for _, site in self.tape.flows.get(operation.out, ())]
+        for site in (operation.where, *passed):
+            known = self.meant.values.setdefault((site.file.path, site.span), [])
+            if len(known) < MOST_EXECUTIONS:
+                known.append((own.copy(), meant))
+                self.entries += own.size
 
 
-    def add_sum(self, tape: Tape, operation: Operation, truth: Array) -> None:
+    def add_sum(self, operation: Operation, truth: Array) -> None:
         """Add what is added up to a value, where one statement does it: ``dW += x.T @ d``."""
         summands: list[Operation] = []
         at: Operation | None = operation
         start: Any = 0.0
         while at is not None and at.site == operation.site and at.function in ADD:
             first, second = at.args
-            made = tape.producer(second.node) if type(second) is Ref else None
+            made = self.tape.producer(second.node) if type(second) is Ref else None
             if type(first) is not Ref or made is None or len(summands) >= MOST_SUMMANDS:
                 return
             summands.append(made)
             start = self.base.env[first.node]
-            at = tape.producer(first.node)
+            at = self.tape.producer(first.node)
         if len(summands) < 2 or len({made.site for made in summands}) > 1:
             return
         values = [np.asarray(self.base.env[made.out], float) for made in reversed(summands)]
@@ -141,13 +145,53 @@ def _operands(
         if operation is None or one in forward:
             continue
         yield operation, wanted
-        if len(operation.args) != 2 or depth >= DEEPEST:
+        if depth >= DEEPEST:
+            continue
+        if is_structural(operation) or is_in(operation.function, JOINING):
+            queue += [(n, part, depth) for n, part in _pieces(operation, wanted, base)]
+            continue
+        if len(operation.args) != 2:
             continue
         for position, arg in enumerate(operation.args):
             solved = _solved(operation, position, wanted, base)
             if type(arg) is Ref and solved is not None:
                 if solved.shape == np.shape(base.env[arg.node]):
                     queue.append((arg.node, solved, depth + 1))
+
+
+def _pieces(operation: Operation, wanted: Array, base: Run) -> list[tuple[int, Array]]:
+    """Return what the arrays should be that an operation only rearranges, or puts together.
+
+    It is done to the numbers of their entries: these tell where each comes to lie.
+    """
+    numbered: dict[int, Array] = {}
+    count = 0
+
+    def numbers(ref: Ref) -> Any:
+        nonlocal count
+        value = base.env[ref.node]
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            return value
+        if ref.node not in numbered:
+            ids = np.arange(count, count + value.size, dtype=float).reshape(value.shape)
+            numbered[ref.node] = ids
+            count += value.size
+        ids = numbered[ref.node]
+        return np.asmatrix(ids) if isinstance(value, np.matrix) else ids.copy()
+
+    try:
+        args, kwargs = map_refs(list(operation.args), numbers), map_refs(operation.kwargs, numbers)
+        places = np.asarray(operation.function(*args, **kwargs), float).reshape(-1)
+    except Exception:
+        return []
+    flat = wanted.reshape(-1)
+    if places.shape != flat.shape or not np.all((places >= 0) & (places < count)):
+        return []
+    entries = np.full(count, np.nan)
+    entries[places.astype(int)] = flat
+    return [
+        (node, entries[ids.astype(int)].reshape(ids.shape)) for node, ids in numbered.items()
+    ]
 
 
 def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Array | None:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from backproof.repair.asking import Asked
 from backproof.repair.candidate import Candidate, Code, targets_of
 from backproof.repair.expect import Expected, is_usable
 from backproof.repair.meant import Meant
@@ -58,7 +59,7 @@ class Screen:
         self.left = left
         self.shapes = shapes
         self.loop: tuple[str, int] | None = None
-        self.expected: Expected | None = None
+        self.expected: Expected | Asked | None = None
         self.patience = 30.0
         self.meant = Meant(*(
             {(workshop.original_of(path), span): known for (path, span), known in wishes.items()}
@@ -72,6 +73,9 @@ class Screen:
     def _prepare(self, sketch: Trial) -> None:
         """See whether the program's own rehearsal says what it should."""
         if sketch.loop is None:
+            if sketch.asked is not None:
+                self.expected = sketch.asked
+                self._hold(self._rehearse([(None, ())]))
             return
         path, place = sketch.loop
         path = self.workshop.original_of(path)
@@ -88,22 +92,25 @@ class Screen:
         if wanted is None or not is_usable(wanted):
             return
         self.expected = replace(wanted, path=path)
-        said = self._rehearse([(None, ())])
-        outcome = said[0][1] if said else Rehearsed("failed")
-        if outcome.verdict != "unchanged":
-            self.expected = None
-        elif len(outcome.paths) == len(wanted.wanted):
+        outcome = self._hold(self._rehearse([(None, ())]))
+        if self.expected is not None and len(outcome.paths) == len(wanted.wanted):
             rows = zip(wanted.wanted, outcome.paths, strict=True)
             found = tuple(replace(w, paths=paths) for w, paths in rows)
             self.expected = replace(self.expected, wanted=found)
+
+    def _hold(self, said: list[tuple[int, Rehearsed]]) -> Rehearsed:
+        """Trust rehearsals only if that of the program as it is says what it should."""
+        outcome = said[0][1] if said else Rehearsed("failed")
+        if outcome.verdict != "unchanged":
+            self.expected = None
         self.patience = PATIENCE + SLOWER * outcome.seconds
+        return outcome
 
     def _rehearse(self, edits: Sequence[tuple[object, Edits]]) -> list[tuple[int, Rehearsed]]:
-        assert self.loop is not None
         waiting = ((i, e) for i, (_, e) in enumerate(edits) if self.left() > 0)
         results = self.workshop.rehearse_all(
             waiting, self.base, timeout=min(self.patience, max(0.1, self.left())),
-            expected=self.expected, loop=self.loop[1],
+            expected=self.expected, loop=-1 if self.loop is None else self.loop[1],
         )  # fmt: skip
         with closing(results):  # type: ignore[type-var]
             return sorted(results, key=lambda entry: entry[0])
@@ -199,11 +206,13 @@ class Screen:
             (path, Edit(_point(span), f"{NAME}({number}, globals(), locals()); "))
             for number, (path, span) in enumerate(questions)
         )
-        if self.loop is not None:
-            place = Expected(0, self.loop[0], (0, 0), (), False)
+        if self.loop is not None or isinstance(self.expected, Asked):
+            place: Expected | Asked | None = self.expected
+            if self.loop is not None:
+                place = Expected(0, self.loop[0], (0, 0), (), False)
             results = self.workshop.rehearse_all(
                 [(None, edits)], self.base, timeout=min(30.0, max(0.5, self.left())),
-                expected=place, loop=self.loop[1], probe=probe,
+                expected=place, loop=-1 if self.loop is None else self.loop[1], probe=probe,
             )  # fmt: skip
             with closing(results):  # type: ignore[type-var]
                 for _, said in results:

@@ -17,7 +17,8 @@ from backproof.checks.gradient import StepEvidence
 from backproof.conductor import StopRun
 from backproof.finding import Report
 from backproof.options import RunOptions
-from backproof.repair.expect import Expected, expected, settled
+from backproof.repair.asking import Asked, asked
+from backproof.repair.expect import Expected, expected, settled, suspects
 from backproof.repair.guard import Guard
 from backproof.repair.meant import Meant, meant
 from backproof.trace.site import Site
@@ -142,6 +143,10 @@ class Trial:
     """File of the training loop, and line and column where it begins."""
     meant: Meant = field(default_factory=Meant)
     """What expressions should have come to in the first wrong step."""
+    suspects: frozenset[tuple[str, int]] = frozenset()
+    """The lines that the fault of the first wrong step can be on."""
+    asked: Asked | None = None
+    """What to ask an edited program about the gradient that it gives to an optimiser."""
 
     @property
     def telling(self) -> tuple[JudgedStep, ...]:
@@ -194,7 +199,7 @@ def perform(job: Job) -> Trial:
         tuple(watch.steps), report, printed, guard.changed, guard.refused,
         time.perf_counter() - started, failure,
         None if job.probe is None else job.probe.gathered, watch.expected(), watch.loop,
-        watch.meant or Meant(),
+        watch.meant or Meant(), watch.suspects, watch.asked,
     )  # fmt: skip
 
 
@@ -237,6 +242,8 @@ class Watch:
         self.started = time.process_time()
         self.loop: tuple[str, tuple[int, int]] | None = None
         self.meant: Meant | None = None
+        self.asked: Asked | None = None
+        self.suspects: frozenset[tuple[str, int]] = frozenset()
         self._expected: list[Expected | None] = []
         self._paths: dict[str, tuple[str, ...]] = {}
 
@@ -284,8 +291,10 @@ class Watch:
         try:
             if len(self._expected) < 4:
                 self._expected.append(expected(evidence, loop))
+            if not self.suspects:
+                self.suspects = suspects(evidence)
             if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
-                self.meant = meant(evidence)
+                self.meant, self.asked = meant(evidence), asked(evidence)
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backproof.options import RunOptions
+from backproof.repair.expect import Expected
 from backproof.repair.patch import CannotPatch, patched
 from backproof.repair.pool import Pool
 from backproof.repair.rehearsal import Rehearsed, rehearse
@@ -198,8 +199,10 @@ class Workshop:
         cost = self.options.cost or how.pop("cost", None)
         how.pop("cost", None)
         wanted = how.pop("expected", None)
+        if isinstance(wanted, Expected):
+            wanted = replace(wanted, path=self._copied(copy, wanted.path))
         if wanted is not None:
-            how["expected"] = replace(wanted, path=self._copied(copy, wanted.path))
+            how["expected"] = wanted
         options = replace(self.options, diagnose=diagnose, cost=cost)
         return Job(target, program.argv, copy.copy_of(self.cwd), copy.root, self._stdin, options,
                    module=program.module, **how)  # fmt: skip

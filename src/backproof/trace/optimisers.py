@@ -53,6 +53,8 @@ class Evaluation:
     gradient: Any
     start: int
     number: int
+    call: int = 0
+    """The calls of optimisers before the one that evaluates."""
 
 
 class _Quiet:
@@ -209,7 +211,8 @@ class _Objective:
         self.owner = owner
         self.log = owner.recorder.log
         self.name = getattr(cost, "__name__", "")
-        self.listened = owner.calls - 1 in CALLS
+        self.call = owner.calls - 1
+        self.listened = self.call in CALLS
         self.evaluations = 0
         self.most = most
         self.half: tuple[str, Any, Any, Any, int] | None = None
@@ -316,7 +319,10 @@ class _Objective:
     def _judge(self, points: tuple[Any, ...], cost: Any, gradient: Any, start: int) -> None:
         self.owner.judged += 1
         self.owner.judge(
-            Evaluation(self.name, points, cost, gradient, start, self.owner.evaluations), self.log
+            Evaluation(
+                self.name, points, cost, gradient, start, self.owner.evaluations, self.call
+            ),
+            self.log,
         )
 
 
