@@ -63,7 +63,8 @@ class WeightedTotal:
 
     def __call__(self, *values: Any) -> float:
         """Return the weighted sum of scalars."""
-        return float(sum(w * float(np.ravel(v)[0]) for w, v in zip(self.weights, values, strict=True)))
+        pairs = zip(self.weights, values, strict=True)
+        return float(sum(w * float(np.ravel(v)[0]) for w, v in pairs))
 
 
 def pairs(values: Sequence[Any]) -> list[tuple[Array, Array]]:

@@ -50,11 +50,6 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
     "softmax_spiral": None,
 }
 
-# Examples whose fault backproof does not name yet: the README's limits say which kinds these are.
-MISSED = {
-    "batch_norm": "the line is that of the gradient, not of the missing term",
-}
-
 TROUBLE = harness.stratified_sample(
     harness.load_trouble(),
     30,
@@ -110,17 +105,7 @@ def test_output_and_exit_status_are_those_of_python(program, runs: dict[str, Fut
     assert outcome.report["script_exit"] == plain.exit_status
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(
-            path,
-            id=name_of(path),
-            marks=[pytest.mark.xfail(reason=MISSED[path.stem])] if path.stem in MISSED else [],
-        )
-        for path in PROGRAMS[len(CORRECT) :]
-    ],
-)
+@pytest.mark.parametrize("program", PROGRAMS[len(CORRECT) :], ids=name_of)
 def test_example_shows_what_it_says(program, runs: dict[str, Future[Outcome]]):
     outcome = runs[name_of(program)].result()
     assert outcome.report is not None, outcome.failure

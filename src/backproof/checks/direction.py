@@ -17,7 +17,7 @@ from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
-from backproof.hypotheses import output_joins
+from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
 from backproof.trace.site import SITES, Site
 

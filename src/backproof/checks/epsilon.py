@@ -23,10 +23,8 @@ LOGARITHMS = {"log", "log2", "log10"}
 ROUNDING = 1e-11
 
 
-def without_epsilon(
-    fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter]
-) -> Fit | None:
-    """Return the comparison with a cost without its epsilon, where the gradients fit that better."""
+def without_epsilon(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit | None:
+    """Return the comparison with a cost without its epsilon, if the gradients fit that better."""
     errors = [error for _, _, error in fit.chosen.values()]
     if not fit.wrong and max(errors, default=0.0) <= ROUNDING:
         return None

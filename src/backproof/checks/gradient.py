@@ -55,7 +55,7 @@ class StepEvidence:
     jitter: float = 0.0
     names: Any = None
     evaluation: tuple[int, int, int] | None = None
-    """Of what an optimiser evaluates: its vector, the gradient (nodes), and the optimiser's call."""
+    """Of what an optimiser evaluates: the vector, the gradient, and the number of its call."""
 
     def complete(self) -> None:
         """Give the runs a place for each node that the tape got since."""

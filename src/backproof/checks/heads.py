@@ -27,7 +27,8 @@ def weighted_sum(
         if any(m.reason for m in fit.matches) or fit.hypothesis.after:
             continue
         out_of_reach = frozenset(
-            i for i, m in enumerate(fit.matches)
+            i
+            for i, m in enumerate(fit.matches)
             if m.truth is not None and np.max(np.abs(m.truth), initial=0.0) <= VACUOUS
         )
         if out_of_reach and len(out_of_reach) < len(params):
@@ -72,9 +73,7 @@ def _judged(
         site_like(made.site if made is not None else 0),
     )  # fmt: skip
     evaluate(tape, run, node)
-    title = " + ".join(
-        h.title if w == 1 else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2))
-    )
+    title = " + ".join(h.title if w == 1 else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2)))
     hypothesis = Hypothesis(
         title, node, (*a.joins, *b.joins), line=a.line, own=a.own and b.own, held=a.held
     )

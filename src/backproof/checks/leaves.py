@@ -9,7 +9,7 @@ import numpy as np
 from backproof.arithmetic import keeps
 from backproof.calculus.adjoint import adjoints
 from backproof.checks.gradient import StepEvidence
-from backproof.hypotheses import VIEWS, Join, output_joins
+from backproof.joins import VIEWS, Join, output_joins
 
 
 class Leaves:

@@ -17,7 +17,7 @@ from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
 from backproof.checks.layers import Layer
 from backproof.checks.origin import name_of
-from backproof.hypotheses import output_joins
+from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace import primitives
 from backproof.trace.site import Site

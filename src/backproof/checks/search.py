@@ -20,7 +20,7 @@ from backproof.checks.edits.kinds import edits_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scope import Scope
-from backproof.hypotheses import output_joins
+from backproof.joins import output_joins
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, map_refs

@@ -158,7 +158,6 @@ class Code:
         )
         return lead + text + tail
 
-
     def parts(self, statement: Statement) -> list[ast.expr]:
         """Return the expressions whose values are what a statement computes.
 

@@ -123,9 +123,11 @@ def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
         fit = next((f for f in evidence.others if not f.hypothesis.registered), None)
         if fit is None:
             return frozenset()
-    climbs = {n for f in climbing(evidence) for n in f.evidence["parameters"]} if (
-        fit is evidence.fit
-    ) else set()
+    climbs = (
+        {n for f in climbing(evidence) for n in f.evidence["parameters"]}
+        if (fit is evidence.fit)
+        else set()
+    )
     wrong = {i for i, p in enumerate(evidence.params) if i in fit.wrong or p.name in climbs}
     tape = evidence.tape
     new = {n for p in evidence.params for n in p.new}
@@ -193,20 +195,21 @@ def _together(
     for index in evidence.fit.wrong:
         parameter, truth = evidence.params[index], fit.matches[index].truth
         levels = _places(evidence, parameter)[0]
-        values = None
-        if levels and truth is not None:
-            values = _placed(base, parameter, levels[-1].nodes, fit.scale * truth)
-        if values is None:
+        if not levels or truth is None:
             return list(wanted)
-        placed.update(values)
+        pieces = _placed(base, parameter, levels[-1].nodes, fit.scale * truth)
+        if pieces is None:
+            return list(wanted)
+        placed.update(pieces)
     tape = evidence.tape
     run = tape.replay(base=base, dirty=tape.reach(placed), replace=placed)
     found = []
     for parameter, one in zip(evidence.params, wanted, strict=True):
         values = [run.env[n] for n in parameter.new]
         joint = None if any(v is None for v in values) else vector(values)
-        usable = joint is not None and joint.shape == one.author.shape and np.all(np.isfinite(joint))
-        found.append(replace(one, together=joint) if usable else one)
+        if joint is not None and joint.shape == one.author.shape and np.all(np.isfinite(joint)):
+            one = replace(one, together=joint)
+        found.append(one)
     return found
 
 

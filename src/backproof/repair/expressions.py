@@ -234,17 +234,24 @@ def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
 def _as_elsewhere(code: Code, node: ast.Call) -> Iterator[Change]:
     """An argument that other calls of the same function have, or have not: ``f(x, deriv=True)``."""
     function, own = code.text(node.func), [code.text(a) for a in node.args]
-    keywords = [code.text(k) for k in node.keywords]
+    keywords = [_keyword(code, k) for k in node.keywords]
     if not own or "\n" in code.text(node):
         return
-    seen = {tuple([*own[1:], *keywords])}
+    seen = {(*own[1:], *keywords)}
     for other in ast.walk(code.tree):
         if not isinstance(other, ast.Call) or code.text(other.func) != function or not other.args:
             continue
-        rest = tuple(code.text(a) for a in (*other.args[1:], *other.keywords))
+        rest = (
+            *(code.text(a) for a in other.args[1:]), *(_keyword(code, k) for k in other.keywords)
+        )  # fmt: skip
         if rest not in seen and len(rest) != len(own) - 1 + len(keywords):
             seen.add(rest)
             yield node, f"{function}({', '.join([own[0], *rest])})", "wrong-derivative", 1.0
+
+
+def _keyword(code: Code, keyword: ast.keyword) -> str:
+    value = code.text(keyword.value)
+    return f"**{value}" if keyword.arg is None else f"{keyword.arg}={value}"
 
 
 def _reductions(code: Code, node: ast.Call, arguments: list[str]) -> Iterator[Change]:

@@ -195,8 +195,10 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
                 continue
             value = bracketed(code, factor)
             rest = [t for k, t in enumerate(texts) if k not in (i, j)]
-            for slope in (f"(1 - {value} ** 2)", f"({value} > 0)", f"(1 - {value})", value, ""):
-                joined = " * ".join([*rest, *([slope] if slope else [])])
+            for other_slope in (
+                f"(1 - {value} ** 2)", f"({value} > 0)", f"(1 - {value})", value, ""
+            ):  # fmt: skip
+                joined = " * ".join([*rest, *([other_slope] if other_slope else [])])
                 if joined:
                     yield node, code.put(node, joined), "wrong-derivative", 0.95
     if len(factors) > 2:
@@ -208,9 +210,11 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
 def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
     """``1 - z`` in place of ``z``: a gate's other side."""
     parent = code.parents.get(node)
-    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(parent, ast.BinOp):
-        if isinstance(parent.op, ast.Mult) and isinstance(node.ctx, ast.Load):
-            yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
+    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        return
+    in_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
+    if in_product and isinstance(node.ctx, ast.Load):
+        yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
 
 
 def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:

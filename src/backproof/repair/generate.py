@@ -181,7 +181,9 @@ def _of_statement(
     if root is not None:
         values = atoms(code, statement)
         # A function is not given what its body does not name yet: that cannot be evaluated there.
-        unseen = [re.compile(rf"(?<![\w.]){re.escape(n)}(?!\w)") for n in enclosing(code, statement)]
+        unseen = [
+            re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)") for name in enclosing(code, statement)
+        ]
         seen: set[str] = set()
         own = code.text(root)
         near = distance < 3

@@ -111,7 +111,6 @@ class Collection:
                 known.append((own.copy(), meant))
                 self.entries += own.size
 
-
     def add_sum(self, operation: Operation, truth: Array) -> None:
         """Add what is added up to a value, where one statement does it: ``dW += x.T @ d``."""
         summands: list[Operation] = []
@@ -154,9 +153,10 @@ def _operands(
             continue
         for position, arg in enumerate(operation.args):
             solved = _solved(operation, position, wanted, base)
-            if type(arg) is Ref and solved is not None:
-                if solved.shape == np.shape(base.env[arg.node]):
-                    queue.append((arg.node, solved, depth + 1))
+            if type(arg) is not Ref or solved is None:
+                continue
+            if solved.shape == np.shape(base.env[arg.node]):
+                queue.append((arg.node, solved, depth + 1))
 
 
 def _pieces(operation: Operation, wanted: Array, base: Run) -> list[tuple[int, Array]]:
@@ -189,9 +189,7 @@ def _pieces(operation: Operation, wanted: Array, base: Run) -> list[tuple[int, A
         return []
     entries = np.full(count, np.nan)
     entries[places.astype(int)] = flat
-    return [
-        (node, entries[ids.astype(int)].reshape(ids.shape)) for node, ids in numbered.items()
-    ]
+    return [(node, entries[ids.astype(int)].reshape(ids.shape)) for node, ids in numbered.items()]
 
 
 def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Array | None:
@@ -203,16 +201,17 @@ def _solved(operation: Operation, position: int, wanted: Array, base: Run) -> Ar
     function, x = operation.function, np.asarray(value, float)
     if isinstance(value, np.matrix) or not _spreads(x.shape, wanted.shape):
         return None
+    solved: Array | None = None
     with np.errstate(all="ignore"):
         if function in MULTIPLY:
-            return np.where(x != 0, wanted / x, np.nan)
-        if function in DIVIDE:
-            return wanted * x if position == 0 else np.where(wanted != 0, x / wanted, np.nan)
-        if function in ADD:
-            return wanted - x
-        if function in SUBTRACT:
-            return wanted + x if position == 0 else x - wanted
-    return None
+            solved = np.where(x != 0, wanted / x, np.nan)
+        elif function in DIVIDE:
+            solved = wanted * x if position == 0 else np.where(wanted != 0, x / wanted, np.nan)
+        elif function in ADD:
+            solved = wanted - x
+        elif function in SUBTRACT:
+            solved = wanted + x if position == 0 else x - wanted
+    return solved
 
 
 def _spreads(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -61,10 +61,12 @@ class Screen:
         self.loop: tuple[str, int] | None = None
         self.expected: Expected | Asked | None = None
         self.patience = 30.0
-        self.meant = Meant(*(
-            {(workshop.original_of(path), span): known for (path, span), known in wishes.items()}
-            for wishes in (sketch.meant.values, sketch.meant.sums)
-        ))  # fmt: skip
+        place = workshop.original_of
+        values, sums = sketch.meant.values, sketch.meant.sums
+        self.meant = Meant(
+            {(place(path), span): known for (path, span), known in values.items()},
+            {(place(path), span): known for (path, span), known in sums.items()},
+        )
         self._codes: dict[str, Code] = {}
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
@@ -91,12 +93,13 @@ class Screen:
         wanted = sketch.expected
         if wanted is None or not is_usable(wanted):
             return
-        self.expected = replace(wanted, path=path)
+        wanted = replace(wanted, path=path)
+        self.expected = wanted
         outcome = self._hold(self._rehearse([(None, ())]))
-        if self.expected is not None and len(outcome.paths) == len(wanted.wanted):
+        if outcome.verdict == "unchanged" and len(outcome.paths) == len(wanted.wanted):
             rows = zip(wanted.wanted, outcome.paths, strict=True)
             found = tuple(replace(w, paths=paths) for w, paths in rows)
-            self.expected = replace(self.expected, wanted=found)
+            self.expected = replace(wanted, wanted=found)
 
     def _hold(self, said: list[tuple[int, Rehearsed]]) -> Rehearsed:
         """Trust rehearsals only if that of the program as it is says what it should."""
@@ -147,7 +150,7 @@ class Screen:
     def meeting(self, candidates: list[Candidate]) -> Iterator[list[Candidate]]:
         """Yield those whose value is what the true gradients ask for (see `meant`)."""
         keys = {(c.path, c.statement) for c in candidates}
-        wishes = {key: found for key in keys if any(found := self._meant(*key))}
+        wishes = {key: known for key in keys if any(known := self._meant(*key))}
         asked = [c for c in candidates if c.value and (c.path, c.statement) in wishes]
         if not asked:
             return
@@ -180,7 +183,8 @@ class Screen:
         return sieve(candidates, counts, status, prints, places)
 
     def _questions(
-        self, candidates: list[Candidate],
+        self,
+        candidates: list[Candidate],
         meant: Mapping[tuple[str, Span], Wishes] | None = None,
     ) -> tuple[dict[tuple[str, Span], Question], dict[int, tuple[int, int]]]:
         """Return a question for each statement, and where each candidate is asked about."""

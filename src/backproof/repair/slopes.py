@@ -143,9 +143,10 @@ def forward_slopes(code: Code) -> Iterator[tuple[str, str]]:
 
 
 def _arguments(value: ast.expr) -> list[ast.expr]:
-    if isinstance(value, ast.Call):
-        return [a for a in value.args[:1] if isinstance(a, ast.Name | ast.Attribute | ast.Subscript)]
-    return []
+    kinds = ast.Name | ast.Attribute | ast.Subscript
+    return (
+        [a for a in value.args[:1] if isinstance(a, kinds)] if isinstance(value, ast.Call) else []
+    )
 
 
 def renamed(text: str, old: str, new: str) -> str:

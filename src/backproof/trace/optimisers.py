@@ -319,9 +319,7 @@ class _Objective:
     def _judge(self, points: tuple[Any, ...], cost: Any, gradient: Any, start: int) -> None:
         self.owner.judged += 1
         self.owner.judge(
-            Evaluation(
-                self.name, points, cost, gradient, start, self.owner.evaluations, self.call
-            ),
+            Evaluation(self.name, points, cost, gradient, start, self.owner.evaluations, self.call),
             self.log,
         )
 

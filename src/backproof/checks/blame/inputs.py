@@ -140,7 +140,7 @@ class Inputs:
         return [n for n in order if n in scaled]
 
     def _uses_above(self, node: int) -> list[int]:
-        """Values of a size with several uses, of which a value is one: ``x - mean``, ``x + f(x)``."""
+        """Values with several uses, of which a value is one: ``x - mean``, ``x + f(x)``."""
         size = np.size(self.replays.run.env[node])
         order, depth = [node], {node: 0}
         for n in order:

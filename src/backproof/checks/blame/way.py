@@ -7,7 +7,7 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.gradients import sink
 from backproof.checks.blame.trust import Trust, is_constant
 from backproof.checks.gradient import StepEvidence
-from backproof.hypotheses import output_joins
+from backproof.joins import output_joins
 
 
 def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault | None:

@@ -1,0 +1,176 @@
+"""The places where outputs first meet labels: the author's backward pass begins there."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, is_in
+from backproof.carries import dependence
+from backproof.roles import Parameter
+from backproof.trace.appended import is_appended
+from backproof.trace.primitives import strided_view
+from backproof.trace.tape import Operation, Ref, Tape, map_refs
+
+#: Functions that use only the shape of their argument.
+EMPTY = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}
+#: Operations that pick a part of the data.
+VIEWS = {operator.getitem, strided_view, np.take}
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A place where data first meets a value of all parameters: ``A - Y``, ``Y / A``.
+
+    `labels` is the node of the data. Where there is none, `given` holds them: an int, or
+    the one-hot rows of class indices (``P[range(n), y] -= 1``).
+    """
+
+    output: int
+    labels: int | None
+    given: Any
+    operation: int
+
+
+def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
+    """Return the places where labels meet the output; the author's backward pass begins there.
+
+    Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
+    come last, since the derivative ``1 - a`` looks the same.
+    """
+    # Neurons of numbers that one statement updates count as one: an output has its own weights.
+    kinds: dict[object, int] = {}
+    bits = {}
+    for parameter in params:
+        for update in parameter.updates:
+            scalar = np.ndim(tape.nodes[update.old].obj) == 0
+            kind = update.sites(tape) if scalar else update.old
+            bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    counts = {node: mask.bit_count() for node, mask in depends.items()}
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
+    heads = _heads(tape, depends, full)
+    if heads:
+        return heads[:limit]
+    found: list[Join] = []
+    numbers: list[Join] = []
+    seen: set[tuple[int, int]] = set()
+    for operation in tape.operations:
+        if is_appended(operation):
+            break
+        values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
+        if not values:
+            continue
+        for value in values:
+            for labels in operation.inputs:
+                if depends.get(labels) or (value, labels) in seen:
+                    continue
+                if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):
+                    continue
+                if _fits(tape, value, labels):
+                    seen.add((value, labels))
+                    found.append(Join(value, labels, 0.0, operation.index))
+        if operation.function is operator.sub and type(tape.nodes[values[0]].obj) is float:
+            number = [a for a in operation.args if type(a) is int]
+            if number:
+                numbers.append(Join(values[0], None, float(number[0]), operation.index))
+        marked = _marked(tape, operation, values)
+        if marked is not None:
+            found.append(marked)
+        if len(found) >= limit:
+            break
+    return [*found, *numbers][:limit]
+
+
+def _heads(tape: Tape, depends: dict[int, int], full: int) -> list[Join]:
+    """Return the joins of outputs that depend on some parameters each, and together on all.
+
+    None where an output depends on all of them: then there is one head, and what meets data before
+    it (a normalisation, a mask) is no output.
+    """
+    found: list[tuple[int, Join]] = []
+    below: set[int] = set()
+    for operation in tape.operations:
+        if is_appended(operation):
+            break
+        if any(n in below for n in operation.inputs):
+            below.add(operation.out)
+            continue
+        values = [n for n in operation.inputs if depends.get(n, 0)]
+        if not values:
+            continue
+        mask = depends[values[0]]
+        join = _marked(tape, operation, values)
+        if join is None and operation.function in SUBTRACT:
+            labels = next((n for n in operation.inputs if not depends.get(n)), None)
+            if (
+                labels is not None
+                and np.ndim(tape.nodes[labels].obj)
+                and _fits(tape, values[0], labels)
+            ):
+                join = Join(values[0], labels, 0.0, operation.index)
+        if join is not None:
+            if mask.bit_count() == full:
+                return []
+            found.append((mask, join))
+            below.add(operation.out)
+    masks = {mask for mask, _ in found}
+    together = 0
+    for mask in masks:
+        together |= mask
+    return [join for _, join in found] if together.bit_count() == full and len(masks) > 1 else []
+
+
+def _marked(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:
+    """Return the join where the entries of the classes lose one: ``P[range(n), y] -= 1``."""
+    if operation.function not in ADD and operation.function not in SUBTRACT:
+        return None
+    if not any(_is_one(tape, a) for a in operation.args):
+        return None
+    picked = tape.producer(values[0])
+    if picked is None or picked.function is not operator.getitem or not picked.inputs:
+        return None
+    output = picked.inputs[0]
+    made = tape.producer(output)
+    if made is not None and made.function in NEGATE:
+        output = made.inputs[0]
+    classes = np.zeros(np.shape(tape.nodes[output].obj))
+    key = map_refs(picked.args[1], lambda ref: tape.value(ref.node))
+    try:
+        classes[key] = 1.0
+    except (IndexError, TypeError, ValueError):
+        return None
+    whole = np.count_nonzero(classes) == classes.size
+    return None if classes.ndim == 0 or whole else Join(output, None, classes, operation.index)
+
+
+def _is_one(tape: Tape, value: Any) -> bool:
+    if type(value) is Ref and tape.nodes[value.node].operation is None:
+        value = tape.nodes[value.node].obj
+    return type(value) in (int, float) and value == 1
+
+
+def _compares(tape: Tape, operation: Operation, value: int) -> bool:
+    """Whether an operation of single numbers joins output and label: no rate times a gradient."""
+    if operation.function in SUBTRACT:
+        return True
+    made = tape.producer(value)
+    name = getattr(made.function, "__name__", "") if made is not None else ""
+    return operation.function in MULTIPLY and name == "log"
+
+
+def _fits(tape: Tape, value: int, labels: int) -> bool:
+    a, y = tape.nodes[value].obj, tape.nodes[labels].obj
+    if not isinstance(y, (np.ndarray, np.generic, float)):
+        return False
+    made = tape.producer(labels)
+    while made is not None and is_in(made.function, VIEWS) and made.inputs:
+        made = tape.producer(made.inputs[0])
+    if made is not None and (not made.inputs or is_in(made.function, EMPTY)):
+        return False  # an accumulator that starts with zeros
+    return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
