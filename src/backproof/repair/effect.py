@@ -130,9 +130,12 @@ def _moved(finding: Finding, found: Found, report: Report) -> Finding:
     stays = path == finding.file and (
         edit.span.line == finding.span.line or finding.span.contains(edit.span)
     )
-    vague = any(words in finding.message for words in _VAGUE)
-    if (stays and not vague) or not old or not new or max(len(old), len(new)) > 80:
+    vague = any(words in f"{finding.title} {finding.message}" for words in _VAGUE)
+    if not old or not new or max(len(old), len(new)) > 80:
         return finding
+    if stays and not vague:
+        told = finding.message if new in finding.message else f"use `{new}` in place of `{old}`"
+        return replace(finding, message=told)
     head = finding.title.split(":")[0]
     changed = replace(
         finding, cause=found.cause or finding.cause, label="",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Code, is_atomic
-from backproof.repair.names import likeness
+from backproof.repair.names import is_text, likeness
 from backproof.repair.offers import (
     STRENGTH,
     bracketed,
@@ -15,6 +15,7 @@ from backproof.repair.offers import (
     functions,
     keys,
     penalties,
+    prefixes,
     sizes,
 )
 
@@ -306,6 +307,9 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
                 text = f"{base}[{quote}{key}{quote}]"
                 yield node, text, "wrong-operand", likeness(own, key)
         return
+    if isinstance(node.slice, ast.BinOp) and is_text(node.slice.right):
+        yield from _numbered_keys(code, node, node.slice)
+        return
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
         if not isinstance(node.slice, ast.Constant):
@@ -321,6 +325,20 @@ def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):
             yield node, f"{base}[{other}]", "wrong-operand", 1.1
+
+
+def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[Change]:
+    """Another name or number in a key that is put together: ``p["W" + str(l)]``."""
+    assert isinstance(key.right, ast.Call)
+    base, left, right = (code.text(n) for n in (node.value, key.left, key.right))
+    for other in prefixes(code):
+        if other != left:
+            yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
+    index = code.text(key.right.args[0]) if key.right.args else ""
+    core = re.sub(r"\s*[-+]\s*1$", "", index)
+    for number in (core, f"{core} + 1", f"{core} - 1"):
+        if number and number != index:
+            yield node, f"{base}[{left} + str({number})]", "wrong-operand", 0.95
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:

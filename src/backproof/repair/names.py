@@ -66,8 +66,13 @@ def _loads(code: Code, around: ast.AST) -> list[str]:
 
 def _is_simple(node: ast.Subscript) -> bool:
     return isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript) and not any(
-        isinstance(inner, ast.Call) for inner in ast.walk(node.slice)
+        isinstance(inner, ast.Call) and not is_text(inner) for inner in ast.walk(node.slice)
     )
+
+
+def is_text(node: ast.AST) -> bool:
+    """Whether a node is ``str(…)``: a number within a key."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str"
 
 
 def likeness(one: str, other: str) -> float:

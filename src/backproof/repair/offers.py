@@ -6,6 +6,7 @@ import ast
 import re
 
 from backproof.repair.candidate import Code, is_atomic
+from backproof.repair.names import is_text
 
 MOST_KEYS = 30
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
@@ -15,6 +16,11 @@ _NO_ACTIVATION = re.compile(
 )
 #: Names of factors: slopes, gains, masks, strengths.
 STRENGTH = re.compile(r"(self\.)?\w*(slope|alpha|leak|lam|scale|beta|gamma|gain|eps|mask|keep)\w*")
+#: Names of the strength of a penalty.
+_PENALTY = re.compile(
+    r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
+    re.IGNORECASE,
+)
 _LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
 
 
@@ -83,18 +89,37 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
 
 
 def penalties(code: Code, atoms: list[str]) -> list[str]:
-    """Return terms ``strength * parameter`` that may be missing from a gradient."""
-    strengths = [
-        a for a in atoms
-        if re.fullmatch(
-            r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
-            a, re.IGNORECASE,
-        )
-    ]  # fmt: skip
+    """Return terms ``strength * parameter`` that may be missing from a gradient.
+
+    A strength that has no name where the gradient is formed is written as its number.
+    """
+    strengths = [a for a in atoms if _PENALTY.fullmatch(a)]
+    strengths += _numbers_of_strengths(code, {a.split(".")[-1] for a in strengths})
     scaled = [s for strength in strengths for s in (
         strength, f"2 * {strength}", *(f"{strength} / {size}" for size in sizes(code)[:3])
     )]  # fmt: skip
     return [f"{s} * {a}" for s in scaled for a in atoms if a not in strengths]
+
+
+def _numbers_of_strengths(code: Code, known: set[str]) -> list[str]:
+    """Return the values of strengths that are given by default, or assigned, under other names."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        pairs: list[tuple[str, ast.expr | None]] = []
+        if isinstance(node, ast.arguments):
+            names = [a.arg for a in (*node.posonlyargs, *node.args)]
+            given = names[len(names) - len(node.defaults) :]
+            pairs += zip(given, node.defaults, strict=True)
+            pairs += zip((a.arg for a in node.kwonlyargs), node.kw_defaults, strict=True)
+        elif isinstance(node, ast.keyword) and node.arg is not None:
+            pairs.append((node.arg, node.value))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            pairs.append((node.targets[0].id, node.value))
+        for name, value in pairs:
+            number = value.value if isinstance(value, ast.Constant) else None
+            if type(number) is float and number and name not in known and _PENALTY.fullmatch(name):
+                found[repr(number)] = None
+    return list(found)[:2]
 
 
 def keys(code: Code) -> list[str]:
@@ -109,6 +134,17 @@ def keys(code: Code) -> list[str]:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
                 found[part.value] = None
     return [key for key in found if re.fullmatch(r"\w+", key)][:MOST_KEYS]
+
+
+def prefixes(code: Code) -> list[str]:
+    """Return the texts that the program puts before a number to make a key: ``"dW" + str(l)``."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+            continue
+        if is_text(node.right) and isinstance(node.left, ast.Constant):
+            found[code.text(node.left)] = None
+    return list(found)[:MOST_KEYS]
 
 
 def bracketed(code: Code, node: ast.expr) -> str:
