@@ -74,6 +74,9 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
     for fit in fits:
         if not fit.hypothesis.own or is_full(fit) or not has_penalty(tape, run, fit):
             continue
+        other = None if best is None or best is fit else best.hypothesis.node
+        if is_exact(fit) and other in tape.ancestors([fit.hypothesis.node]):
+            return fit  # all but the penalised gradients are exactly those of the whole cost
         pairs = [(s, lam) for i in fit.wrong for _, s, lam in fit.matches[i].penalties]
         if not pairs or not all(
             fit.matches[i].penalties or _is_alike(fit.matches[i], run, pairs) for i in fit.wrong

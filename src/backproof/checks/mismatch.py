@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from backproof.checks.choice import FEW
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit
+from backproof.checks.match import Fit, is_plausible
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
@@ -70,10 +71,15 @@ def is_reported(tape: Tape, fit: Fit) -> bool:
 
 
 def explains_some(fit: Fit) -> bool:
-    """Whether any gradient of several entries is a multiple of the one under a cost."""
+    """Whether any gradient of several entries is a multiple of the one under a cost.
+
+    By a factor that programs have: two entries of opposite sign are a multiple of any such two.
+    """
     return any(
-        m.fits or m.penalties or m.reason or m.nearest[2] < NEAR for m in fit.matches if m.size > 1
-    )
+        any(is_plausible(s) for _, s, _ in m.scales)
+        or m.penalties or m.reason or (m.nearest[2] < NEAR and m.size > FEW)
+        for m in fit.matches if m.size > 1
+    )  # fmt: skip
 
 
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
