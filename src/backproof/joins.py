@@ -16,8 +16,8 @@ from backproof.trace.appended import is_appended
 from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape, map_refs
 
-#: Functions that use only the shape of their argument.
-EMPTY = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}
+#: Functions that make accumulators.
+EMPTY = {np.zeros, np.zeros_like, np.empty, np.empty_like}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
 
@@ -169,8 +169,10 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     if not isinstance(y, (np.ndarray, np.generic, float)):
         return False
     made = tape.producer(labels)
+    if made is not None and not made.inputs:
+        return False
     while made is not None and is_in(made.function, VIEWS) and made.inputs:
         made = tape.producer(made.inputs[0])
-    if made is not None and (not made.inputs or is_in(made.function, EMPTY)):
-        return False  # an accumulator that starts with zeros
+    if made is not None and is_in(made.function, EMPTY):
+        return False
     return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1

@@ -25,7 +25,7 @@ from backproof.checks.choice import (
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
-from backproof.checks.match import VACUOUS, Fit, Match, author_value, compare, is_plausible
+from backproof.checks.match import Fit, author_value, compare, is_plausible
 from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, bare_output, program_costs, registry
 from backproof.roles import Parameter, vector
@@ -243,9 +243,11 @@ def judge_step(
         best = None
     if best is not None and best.wrong and best.hypothesis.registered and _hangs_by_a_number(best):
         best = None
-    if best is not None and any(_is_out_of_reach(best.matches[i]) for i in best.wrong):
-        for i in best.wrong:  # this cost is not all that is trained
-            best.matches[i].reason = ANOTHER_COST
+    if best is not None and best.wrong:
+        within = tape.ancestors([best.hypothesis.node])
+        if any(within.isdisjoint((*params[i].old, *params[i].new)) for i in best.wrong):
+            for i in best.wrong:
+                best.matches[i].reason = ANOTHER_COST
     near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
     few = best is not None and sum(m.size for m in best.matches) <= FEW
     if best is not None and best.hypothesis.any_cost:
@@ -256,11 +258,6 @@ def judge_step(
     evidence.fit = best
     evidence.others = [f for f in fits if f is not best]
     return evidence
-
-
-def _is_out_of_reach(match: Match) -> bool:
-    """Whether a cost does not depend on a parameter at all."""
-    return match.truth is not None and not np.any(np.abs(match.truth) > VACUOUS)
 
 
 def _hangs_by_a_number(fit: Fit) -> bool:
