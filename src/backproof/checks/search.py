@@ -282,11 +282,14 @@ class StepSearch:
             used = self.scope.text(own)
             for other in self.scope.alternatives(own, first[0].index):
                 right = self.scope.text(other)
+                cause = "mutated-value" if self.scope.is_version(own, other) else "wrong-operand"
+                if used == right:
+                    right = f"{right} of another layer or step"
                 price = CALL if self.scope.is_named(other) else 3.0
                 for sense in self.scope.senses(other):
                     change = _Argument(self.scope, calls, number_of, own, other, sense)
                     yield executions, Edit(
-                        "wrong-operand",
+                        cause,
                         f"`{used}` is passed where `{right}` is meant",
                         f"pass `{right}` in place of `{used}`", change, price, used, right,
                     )  # fmt: skip

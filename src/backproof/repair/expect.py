@@ -141,6 +141,7 @@ def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
             if operation is None:
                 continue
             sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
+            sites += [SITES[site] for _, site in tape.flows.get(node, ())]
             for site in sites:
                 hits.setdefault((site.file.path, site.statement.line), set()).add(index)
     right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}

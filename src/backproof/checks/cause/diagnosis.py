@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.search import Found, StepSearch
 from backproof.trace.site import Site
 
@@ -34,10 +35,19 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
-    if cause in LOCAL_CAUSES and search.is_local(found.site.index) and found.site.kind == "binop":
+    if cause in LOCAL_CAUSES and found.site.kind == "binop" and _is_slope(search, found.site.index):
         cause = "wrong-derivative"
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, found.site, edit.reason,
         edit.help,
         evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
     )  # fmt: skip
+
+
+def _is_slope(search: StepSearch, site: int) -> bool:
+    """Whether an error is multiplied by what a site makes of forward values alone."""
+    users = {
+        search.tape.operations[index].function
+        for operation in search.groups.get(site, ()) for index in search.tape.users[operation.out]
+    }  # fmt: skip
+    return search.is_local(site) and any(is_in(function, MULTIPLY) for function in users)
