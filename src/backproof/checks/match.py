@@ -244,7 +244,7 @@ def penalty_in(
 ) -> tuple[float, float] | None:
     """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly, λ ≠ 0."""
     w = vector(run.env[n] for n in parameter.old)
-    if truth.size < 4 or w.size != x.size:
+    if truth.size < 3 or w.size != x.size:
         return None
     shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
     for mask in _masks(shape):

@@ -100,7 +100,7 @@ def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
         return ()
     check = witnessed(repair) if repair.verified else ""
     fixes: dict[tuple[str, Span], tuple[Found, Fix]] = {}
-    for found in repair.found:
+    for found in repair.found if repair.verified else ():
         before, after = (dedent(text).strip("\n") for text in (found.before, found.after))
         fix = Fix(before, after, repair.verified, found.edits, check)
         fixes.setdefault((found.finding.file, found.finding.span), (found, fix))

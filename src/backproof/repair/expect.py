@@ -113,6 +113,23 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
 
 
+def is_silent(evidence: StepEvidence) -> bool:
+    """Whether a fault does not show at the program's own values: a penalty on zero weights."""
+    known = evidence.fit
+    if known is None or not known.wrong or not known.chosen or climbing(evidence):
+        return False
+    fit = compare(evidence.tape, evidence.tape.replay(), known.hypothesis, evidence.params)
+    if fit is None:
+        return False
+
+    def is_right(index: int) -> bool:
+        entry = fit.chosen.get(index)
+        same = entry is not None and abs(entry[1] / known.scale - 1) < 1e-4
+        return same or fit.matches[index].vacuous
+
+    return all(map(is_right, known.wrong))
+
+
 def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
     """Return the lines that one fault can be on: what feeds a right gradient is right itself.
 

@@ -18,7 +18,7 @@ from backproof.conductor import StopRun
 from backproof.finding import Report
 from backproof.options import RunOptions
 from backproof.repair.asking import Asked, asked
-from backproof.repair.expect import Expected, expected, settled, suspects
+from backproof.repair.expect import Expected, expected, is_silent, settled, suspects
 from backproof.repair.guard import Guard
 from backproof.repair.meant import Meant, meant
 from backproof.trace.site import Site
@@ -245,6 +245,7 @@ class Watch:
         self.asked: Asked | None = None
         self.suspects: frozenset[tuple[str, int]] = frozenset()
         self._expected: list[Expected | None] = []
+        self._silent: set[int] = set()
         self._paths: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, evidence: StepEvidence, loop: Site | None) -> None:
@@ -280,7 +281,10 @@ class Watch:
 
     def expected(self) -> Expected | None:
         """Return what the parameters should come to in the first wrong step, if that is known."""
-        judged = [(s.step, bool(s.wrong) or s.ascends, len(s.verdicts)) for s in self.steps]
+        judged = [
+            (s.step, (bool(s.wrong) or s.ascends) and s.step not in self._silent, len(s.verdicts))
+            for s in self.steps
+        ]
         return settled(self._expected, judged, self._paths)
 
     def _expect(self, evidence: StepEvidence, loop: Site | None) -> None:
@@ -289,6 +293,9 @@ class Watch:
             for p in evidence.params:
                 self._paths[p.name] = tuple(names.path(nodes[n].obj) or "" for n in p.new)
         try:
+            if len(self._expected) < 4 and is_silent(evidence):
+                self._silent.add(evidence.step)
+                return
             if len(self._expected) < 4:
                 self._expected.append(expected(evidence, loop))
             if not self.suspects:
