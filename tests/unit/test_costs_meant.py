@@ -120,3 +120,175 @@ def test_an_accumulator_that_is_never_emptied_is_no_momentum(tmp_path):
     """
     assert judged(tmp_path, text.format(keep="0.9 * ")) == ("verified", [])
     assert judged(tmp_path, text.format(keep="")) == ("wrong", [("BP106", 9)])
+
+
+HEADS = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(40, 3))
+kind = (X[:, 0] > 0).astype(int)
+size = X[:, 1:2] * X[:, 2:]
+U = rng.normal(size=(3, 6)) * 0.5
+K = rng.normal(size=(6, 2)) * 0.5
+S = rng.normal(size=(6, 1)) * 0.5
+for step in range(30):
+    h = np.tanh(X @ U)
+    scores = h @ K
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    d_kind = p - np.eye(2)[kind]
+    d_size = 0.3 * (h @ S - size)
+    dh = d_kind @ K.T + d_size @ S.T
+    dU = X.T @ (dh * {slope})
+    U -= 0.01 * dU
+    K -= 0.01 * h.T @ d_kind
+    S -= 0.01 * h.T @ d_size
+print(U.sum())
+"""
+
+
+def test_two_heads_are_judged_under_the_weighted_sum_of_their_costs(tmp_path):
+    assert judged(tmp_path, HEADS.format(slope="(1 - h ** 2)")) == ("verified", [])
+    status, found = judged(tmp_path, HEADS.format(slope="(1 - h)"))
+    assert (status, found) == ("wrong", [("BP101", 18)])
+
+
+EPSILON = """
+import numpy as np
+rng = np.random.default_rng(4)
+X = rng.normal(size=(30, 4))
+Y = (X[:, :1] > 0).astype(float)
+V, W = rng.normal(size=(4, 5)), rng.normal(size=(5, 1))
+for step in range(40):
+    h = np.tanh(X @ V)
+    a = 1 / (1 + np.exp(-h @ W))
+    cost = -np.mean(Y * np.log(a + 1e-5) + (1 - Y) * np.log(1 - a + 1e-5))
+    dz = (a - Y) / len(X)
+    dV = X.T @ (dz @ W.T * {slope})
+    V -= 0.5 * dV
+    W -= 0.5 * h.T @ dz
+    if step % 10 == 0:
+        print(step, round(cost, 4))
+"""
+
+
+def test_an_epsilon_in_the_logarithm_is_no_error_and_hides_none(tmp_path):
+    assert judged(tmp_path, EPSILON.format(slope="(1 - h ** 2)")) == ("verified", [])
+    status, found = judged(tmp_path, EPSILON.format(slope="(1 - 1.001 * h ** 2)"))
+    assert (status, found[0]) == ("wrong", ("BP101", 12))
+
+
+ONE_OUTPUT = """
+import numpy as np
+rng = np.random.default_rng(5)
+X = rng.normal(size=(20, 4))
+labels = np.where(X[:, 0] * X[:, 1] > 0, 1, -1)
+V, w, c = rng.normal(size=(6, 4)), rng.normal(size=6), 0.0
+for epoch in range(5):
+    for x, label in zip(X, labels):
+        h = np.tanh(V @ x)
+        score = w @ h + c
+        d = -label / (1 + np.exp(label * score))
+        V -= 0.1 * np.outer(d * w * {slope}, x)
+        w -= 0.1 * d * h
+        c -= 0.1 * d
+print(V.sum(), w.sum(), c)
+"""
+
+
+def test_below_one_output_the_chain_rule_is_judged_without_a_cost(tmp_path):
+    assert judged(tmp_path, ONE_OUTPUT.format(slope="(1 - h * h)")) == ("verified", [])
+
+
+ENGINE = """
+import math, random
+
+class Value:
+    def __init__(self, data, parents=(), slopes=()):
+        self.data, self.grad, self.parents, self.slopes = data, 0.0, parents, slopes
+    def __add__(self, other):
+        return Value(self.data + other.data, (self, other), (1.0, 1.0))
+    def __mul__(self, other):
+        return Value(self.data * other.data, (self, other), (other.data, self.data))
+    def tanh(self):
+        t = math.tanh(self.data)
+        return Value(t, (self,), ({slope},))
+    def backward(self):
+        order, seen = [], set()
+        def visit(v):
+            if id(v) not in seen:
+                seen.add(id(v))
+                for p in v.parents:
+                    visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = 1.0
+        for v in reversed(order):
+            for p, s in zip(v.parents, v.slopes):
+                p.grad += s * v.grad
+
+random.seed(1)
+hidden = [[Value(random.uniform(-1, 1)) for _ in range(2)] for _ in range(4)]
+out = [Value(random.uniform(-1, 1)) for _ in range(4)]
+params = [w for row in hidden for w in row] + out
+data = [((0.5, -0.3), 0.2), ((-0.8, 0.1), -0.4), ((0.9, 0.7), 0.6)]
+for step in range(12):
+    loss = Value(0.0)
+    for (x, y), t in data:
+        h = [(a * Value(x) + b * Value(y)).tanh() for a, b in hidden]
+        s = Value(-t)
+        for w, u in zip(out, h):
+            s = s + w * u
+        loss = loss + s * s
+    for p in params:
+        p.grad = 0.0
+    loss.backward()
+    for p in params:
+        p.data -= 0.05 * p.grad
+    if step % 4 == 0:
+        print(step, loss.data)
+"""
+
+
+def test_entries_that_are_right_show_which_cost_a_scalar_engine_means(tmp_path):
+    assert judged(tmp_path, ENGINE.format(slope="1 - t * t")) == ("verified", [])
+    assert judged(tmp_path, ENGINE.format(slope="t * (1 - t)"))[0] == "wrong"
+
+
+def test_a_step_through_the_method_of_an_operator_is_an_update(tmp_path):
+    text = """
+    import numpy as np
+    rng = np.random.default_rng(6)
+    X, Y = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+    layers = [rng.normal(size=(3, 2))]
+    for step in range(9):
+        error = X @ layers[0] - Y
+        cost = 0.5 * np.sum(error ** 2)
+        layers[0].__isub__(0.01 * X.T @ error)
+    print(cost)
+    """
+    assert judged(tmp_path, text) == ("verified", [])
+
+
+def test_a_path_that_is_missing_is_named_where_it_is_missing(tmp_path):
+    text = """
+    import numpy as np
+    rng = np.random.default_rng(7)
+    X, Y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
+    W, V = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+    for step in range(20):
+        z = X @ W
+        centred = z - z.mean(axis=0)
+        h = np.tanh(centred)
+        error = (h @ V - Y) / len(X)
+        cost = 0.5 * np.sum((h @ V - Y) ** 2) / len(X)
+        d_centred = error @ V.T * (1 - h ** 2)
+        dz = d_centred * 1.0
+        dW = X.T @ dz
+        V -= 0.1 * h.T @ error
+        W -= 0.1 * dW
+    print(cost)
+    """
+    status, found = judged(tmp_path, text)
+    assert status == "wrong"
+    assert found[0] in (("BP101", 13), ("BP101", 14))

@@ -37,26 +37,49 @@ def weighted_sum(
         for other, theirs in heads.items():
             if one >= other or one & other or min(one) > min(other):
                 continue
-            first, second = _weighed(mine, other), _weighed(theirs, one)
-            if first is not None and second is not None:
-                return _judged(first, second, tape, run, params)
+            found = []
+            for whole in (True, False):
+                first, second = _weighed(mine, other, whole), _weighed(theirs, one, whole)
+                if first is not None and second is not None:
+                    found.append(_judged(first, second, tape, run, params))
+            return _agreed([fit for fit in found if fit is not None])
     return None
 
 
-def _weighed(fits: Sequence[Fit], alone: frozenset[int]) -> tuple[Fit, float] | None:
-    """Return the cost, and its weight, that explains most of the parameters that it has alone."""
-    best: tuple[tuple[int, bool, bool, float], Fit, float] | None = None
+def _agreed(found: Sequence[Fit]) -> Fit | None:
+    """Return the comparison that explains all, or the one that all of them come to.
+
+    The weights are read off the changes of the parameters, and off the gradients behind the rates.
+    Where these tell different gradients wrong, a rate is not the same for all.
+    """
+    for fit in found:
+        if fit.chosen and not fit.wrong:
+            return fit
+    wrong = {tuple(fit.wrong) for fit in found}
+    return found[-1] if len(wrong) == 1 else None
+
+
+def _weighed(
+    fits: Sequence[Fit], alone: frozenset[int], whole: bool
+) -> tuple[Fit, float] | None:
+    """Return the cost, and its weight, that explains most of the parameters that it has alone.
+
+    By the whole changes of these parameters, or by the gradients behind them.
+    """
+    best: tuple[tuple[int, bool, float], Fit, float] | None = None
     for fit in fits:
-        offers = [
-            (s, i) for i in alone for level, s, _ in fit.matches[i].scales
-            if level < 0 or not fit.matches[i].parameter.levels[level].deep
-        ]  # fmt: skip
-        for s, _ in offers:
-            explained = {i for other, i in offers if abs(other / s - 1) < 1e-5}
+        offers = []
+        for i in alone:
+            levels = fit.matches[i].parameter.levels
+            for level, s, _ in fit.matches[i].scales:
+                if (level < 0) == whole and (level < 0 or not levels[level].deep):
+                    offers.append((-s if level < 0 else -levels[level].sign * s, i))
+        for weight, _ in offers:
+            explained = {i for other, i in offers if abs(other / weight - 1) < 1e-5}
             entries = sum(fit.matches[i].size for i in explained)
-            key = (entries, fit.hypothesis.own, is_plausible(s), -abs(float(np.log(abs(s)))))
-            if is_plausible(s) and entries > 1 and (best is None or key > best[0]):
-                best = key, fit, s
+            key = (entries, fit.hypothesis.own, -abs(float(np.log(abs(weight)))))
+            if is_plausible(weight) and entries > 1 and (best is None or key > best[0]):
+                best = key, fit, weight
     return None if best is None else best[1:]
 
 
