@@ -66,8 +66,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
             continue
-        for value in values:
-            for labels in operation.inputs:
+        for value in values if not is_in(operation.function, ADD) else ():
+            for labels in operation.inputs:  # what is added is a bias
                 if depends.get(labels) or (value, labels) in seen:
                     continue
                 if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):

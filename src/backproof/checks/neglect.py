@@ -298,12 +298,17 @@ class Step:
                 continue
             twins = self.family.twins(path)
             near = twins or self.family.partners(path) or self.family.company(path)
+            still_zero = np.ndim(obj) > 0 and not np.any(obj)
+            if not near and still_zero and len(set(self.merges.values())) > 1:
+                # One statement updates all others, and a bias has stayed as it was made.
+                sites = {self.tape.operations[m].site for m in self.merges.values()}
+                near = list(self.merges) if len(sites) == 1 else []
             if not near or path in self.merges:
                 continue
             rule = None
             if type(obj) is float and any(_same_list(path, p) for p in twins):
                 rule = "entry"
-            elif (twins or leaves.shared(node)) and self._is_computed(truth):
+            elif (twins or still_zero or leaves.shared(node)) and self._is_computed(truth):
                 rule = "computed"
             if rule is None and twins and is_random(obj):
                 rule = "random"
@@ -332,7 +337,13 @@ class Step:
                 if operation.out not in self.forward and is_differentiable(value):
                     self._computed.setdefault(np.size(value), []).append(operation.out)
         if truth.size > 1:
-            return any(self._is_multiple(n, truth) for n in self._computed.get(truth.size, ()))
+            # The common scale may hold the rate; a gradient that nothing uses has met none.
+            scales = {s for i in self.fit.chosen for _, s, _ in self.fit.matches[i].scales}
+            return any(
+                self._is_multiple(n, truth, scale)
+                for n in self._computed.get(truth.size, ())
+                for scale in (self.fit.scale, *scales)
+            )
         if self._numbers is None:
             self._numbers = vector(self.run.env[n] for n in self._computed.get(1, ()))
         wanted = float(truth[0]) * self.fit.scale

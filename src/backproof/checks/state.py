@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import is_in, keeps
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_plausible, rematch
+from backproof.joins import VIEWS
 from backproof.trace.site import Site
+from backproof.trace.tape import Operation, Tape
 
 
 @dataclass(slots=True)
@@ -70,12 +73,7 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
         remaining -= set(mine)
         merge = tape.operations[parameter.updates[-1].merges[-1][0]].where
         feeding = tape.ancestors(n for i in mine for n in gradient_nodes(evidence, i))
-        reach = tape.reach(parameter.new)
-        reads = [
-            o for o in tape.operations
-            if o.out in feeding and any(n in reach for n in o.inputs) and o.where.is_value
-        ] or [o for o in tape.operations if o.out in feeding and set(o.inputs) & reach]  # fmt: skip
-        first = reads[0].where
+        first = _first_read(tape, set(parameter.new), feeding).where
         found.append(
             StateFault(
                 "BP105", "mutated-value", first,
@@ -86,6 +84,21 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
             )
         )  # fmt: skip
     return found
+
+
+def _first_read(tape: Tape, new: set[int], feeding: set[int]) -> Operation:
+    """Return the first operation that computes with updated values, else what hands them on."""
+    forms = set(new)
+    last = None
+    for operation in tape.operations:
+        if operation.out not in feeding or forms.isdisjoint(operation.inputs):
+            continue
+        last = operation
+        if not (keeps(operation) or is_in(operation.function, VIEWS)):
+            return operation
+        forms.add(operation.out)
+    assert last is not None
+    return last
 
 
 def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
