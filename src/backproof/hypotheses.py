@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.costs import COSTS, pairs, total
@@ -151,7 +151,7 @@ def is_terminal(tape: Tape, node: int) -> bool:
         user = tape.operations[index]
         if type(tape.nodes[user.out].obj) in (bool, np.bool_):
             continue
-        if keeps(user) or is_in(user.function, ROUNDING):
+        if keeps(user) or is_in(user.function, ROUNDING) or _weighs(tape, user, node):
             if not is_terminal(tape, user.out):
                 return False
         elif (user.function not in ADD and user.function not in SUBTRACT) or any(
@@ -159,6 +159,14 @@ def is_terminal(tape: Tape, node: int) -> bool:
         ):
             return False  # a total, or the progress since the step before, has only old parts
     return True
+
+
+def _weighs(tape: Tape, user: Operation, node: int) -> bool:
+    """Whether a scalar is multiplied by numbers alone: ``total += loss * len(batch)``."""
+    if not is_in(user.function, MULTIPLY) and not is_in(user.function, DIVIDE):
+        return False
+    others = [n for n in user.inputs if n != node]
+    return all(np.size(tape.nodes[n].obj) == 1 for n in tape.ancestors(others))
 
 
 def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
