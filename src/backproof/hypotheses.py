@@ -165,8 +165,9 @@ def _weighs(tape: Tape, user: Operation, node: int) -> bool:
     """Whether a scalar is multiplied by numbers alone: ``total += loss * len(batch)``."""
     if not is_in(user.function, MULTIPLY) and not is_in(user.function, DIVIDE):
         return False
-    others = [n for n in user.inputs if n != node]
-    return all(np.size(tape.nodes[n].obj) == 1 for n in tape.ancestors(others))
+    weights = tape.ancestors([n for n in user.inputs if n != node])
+    numbers = all(np.size(tape.nodes[n].obj) == 1 for n in weights)
+    return numbers and weights.isdisjoint(tape.ancestors([node]))
 
 
 def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
