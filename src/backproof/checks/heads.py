@@ -59,9 +59,7 @@ def _agreed(found: Sequence[Fit]) -> Fit | None:
     return found[-1] if len(wrong) == 1 else None
 
 
-def _weighed(
-    fits: Sequence[Fit], alone: frozenset[int], whole: bool
-) -> tuple[Fit, float] | None:
+def _weighed(fits: Sequence[Fit], alone: frozenset[int], whole: bool) -> tuple[Fit, float] | None:
     """Return the cost, and its weight, that explains most of the parameters that it has alone.
 
     By the whole changes of these parameters, or by the gradients behind them.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from backproof.source import Edit, SourceFile, Span
 
 Statement = ast.stmt
+#: (node to replace, new text, cause, price)
+Change = tuple[ast.expr, str, str, float]
 _OPERATORS = ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.IfExp | ast.Lambda
 
 

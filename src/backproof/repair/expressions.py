@@ -6,36 +6,17 @@ import ast
 import re
 from collections.abc import Iterator
 
-from backproof.repair.candidate import Code, is_atomic
-from backproof.repair.names import is_text, likeness
-from backproof.repair.offers import (
-    STRENGTH,
-    bracketed,
-    derivatives,
-    functions,
-    keys,
-    penalties,
-    prefixes,
-    sizes,
-)
-
-#: (node to replace, new text, cause, price)
-Change = tuple[ast.expr, str, str, float]
+from backproof.repair.calls import calls, is_module, matrix_pairs, name_of
+from backproof.repair.candidate import Change, Code, is_atomic
+from backproof.repair.elements import elements
+from backproof.repair.names import likeness
+from backproof.repair.offers import STRENGTH, bracketed, derivatives, penalties, sizes
 
 OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**",
     ast.FloorDiv: "//", ast.Mod: "%",
 }  # fmt: skip
 COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
-REDUCTIONS = ("sum", "mean", "max", "average")
-#: Functions that are taken for one another.
-RELATED = (
-    ("sum", "mean"), ("exp", "log", "square", "sqrt", "tanh"), ("sin", "cos"), ("dot", "multiply"),
-    ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
-    ("divide", "multiply"), ("add", "subtract"),
-)  # fmt: skip
-
-
 #: Parts of an expression around which something may be missing.
 MOST_TERMS = 8
 #: Names of gradients that come from the next time step, or along a shortcut.
@@ -48,9 +29,9 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     for node in ast.walk(root):
         if isinstance(node, ast.Call):
             skipped.add(node.func)
-            if isinstance(node.func, ast.Attribute) and _is_module(node.func.value):
+            if isinstance(node.func, ast.Attribute) and is_module(node.func.value):
                 skipped.add(node.func.value)
-        if isinstance(node, ast.Attribute) and _is_module(node.value):
+        if isinstance(node, ast.Attribute) and is_module(node.value):
             skipped.add(node.value)
     for node in ast.walk(root):
         if not isinstance(node, ast.expr) or node in skipped:
@@ -58,7 +39,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             continue
         yield from _operators(code, node)
-        yield from _calls(code, node)
+        yield from calls(code, node)
         yield from _operands(code, node, atoms)
         yield from _transposes(code, node)
         yield from _numbers(code, node)
@@ -135,14 +116,14 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             for sign in ("+", "-"):
                 yield node, joined(sign), "wrong-operand", 1.8
             if kind is ast.Mult:
-                for a, b in _matrix_pairs(left, right):
+                for a, b in matrix_pairs(left, right):
                     yield node, joined("@", a, b), "elementwise-vs-matmul", 1.0
                 yield node, put(node, f"np.outer({left}, {right})"), "elementwise-vs-matmul", 1.4
             else:
                 yield node, put(node, f"{right} / {left}"), "wrong-operand", 1.8
         elif kind is ast.MatMult:
             yield node, joined("*"), "elementwise-vs-matmul", 1.0
-            for a, b in _matrix_pairs(left, right)[1:]:
+            for a, b in matrix_pairs(left, right)[1:]:
                 yield node, joined("@", a, b), "missing-transpose", 1.0
         elif kind is ast.Pow:
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
@@ -167,23 +148,6 @@ def _term(code: Code, node: ast.expr) -> str:
     return code.text(node) if tight and "\n" not in code.text(node) else bracketed(code, node)
 
 
-def _matrix_pairs(left: str, right: str) -> list[tuple[str, str]]:
-    turned = [turn(left), turn(right)]
-    if any(text[:1].isdigit() for text in (left, right)):
-        return [(left, right)]
-    return [
-        (left, right), (left, turned[1]), (turned[0], right), (right, left), (turned[1], left),
-        (right, turned[0]), (turned[0], turned[1]), (turned[1], turned[0]),
-    ]  # fmt: skip
-
-
-def turn(text: str) -> str:
-    """Return the transpose of an expression, as text."""
-    if text.endswith(".T"):
-        return text[:-2]
-    return f"{text}.T" if is_atomic(text) or text.startswith("(") else f"({text}).T"
-
-
 def _transposes(code: Code, node: ast.expr) -> Iterator[Change]:
     parent = code.parents.get(node)
     if isinstance(node, ast.Attribute) and node.attr == "T":
@@ -192,100 +156,14 @@ def _transposes(code: Code, node: ast.expr) -> Iterator[Change]:
         node, ast.Name | ast.Attribute | ast.Subscript | ast.Call
     ):
         near = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
-        near = near or (isinstance(parent, ast.Call) and _name(parent) in ("dot", "matmul"))
+        near = near or (isinstance(parent, ast.Call) and name_of(parent) in ("dot", "matmul"))
         yield node, f"{code.text(node)}.T", "missing-transpose", 0.9 if near else 1.6
-
-
-def _calls(code: Code, node: ast.expr) -> Iterator[Change]:
-    if not isinstance(node, ast.Call):
-        return
-    name = _name(node)
-    arguments = [code.text(a) for a in node.args]
-    for group in RELATED:
-        if name in group and isinstance(node.func, ast.Attribute):
-            for other in group:
-                if other != name:
-                    text = f"{bracketed(code, node.func.value)}.{other}"
-                    yield node.func, text, "wrong-derivative", 1.1
-    if name == "multiply" and len(arguments) == 2:
-        for a, b in _matrix_pairs(*arguments):
-            yield node, f"np.dot({a}, {b})", "elementwise-vs-matmul", 1.0
-    if name in ("dot", "matmul") and len(arguments) == 2:
-        for a, b in _matrix_pairs(*arguments)[1:]:
-            yield node, f"{code.text(node.func)}({a}, {b})", "missing-transpose", 1.0
-        yield node, f"np.multiply({arguments[0]}, {arguments[1]})", "elementwise-vs-matmul", 1.0
-    if name == "dot" and len(arguments) == 1 and isinstance(node.func, ast.Attribute):
-        own = bracketed(code, node.func.value)
-        for a, b in _matrix_pairs(own, arguments[0])[1:]:
-            yield node, f"{a}.dot({b})", "missing-transpose", 1.0
-        yield node, code.put(node, f"{own} * {arguments[0]}"), "elementwise-vs-matmul", 1.0
-    if name in REDUCTIONS and isinstance(node.func, ast.Attribute):
-        yield from _reductions(code, node, arguments)
-    elif isinstance(node.func, ast.Name):
-        for other in functions(code):
-            if other != name:
-                yield node.func, other, "wrong-derivative", 1.2
-    if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
-        yield node, code.put(node, bracketed(code, node.args[0])), "wrong-operand", 1.5
-    if name == "range":
-        yield from _ranges(node, arguments)
-    yield from _as_elsewhere(code, node)
-
-
-def _as_elsewhere(code: Code, node: ast.Call) -> Iterator[Change]:
-    """An argument that other calls of the same function have, or have not: ``f(x, deriv=True)``."""
-    function, own = code.text(node.func), [code.text(a) for a in node.args]
-    keywords = [_keyword(code, k) for k in node.keywords]
-    if not own or "\n" in code.text(node):
-        return
-    seen = {(*own[1:], *keywords)}
-    for other in ast.walk(code.tree):
-        if not isinstance(other, ast.Call) or code.text(other.func) != function or not other.args:
-            continue
-        rest = (
-            *(code.text(a) for a in other.args[1:]), *(_keyword(code, k) for k in other.keywords)
-        )  # fmt: skip
-        if rest not in seen and len(rest) != len(own) - 1 + len(keywords):
-            seen.add(rest)
-            yield node, f"{function}({', '.join([own[0], *rest])})", "wrong-derivative", 1.0
-
-
-def _keyword(code: Code, keyword: ast.keyword) -> str:
-    value = code.text(keyword.value)
-    return f"**{value}" if keyword.arg is None else f"{keyword.arg}={value}"
-
-
-def _reductions(code: Code, node: ast.Call, arguments: list[str]) -> Iterator[Change]:
-    """Other axes, keepdims, and none of it: of ``np.sum(x, axis=0)`` and ``x.sum(0)``."""
-    assert isinstance(node.func, ast.Attribute)
-    free = not _is_module(node.func.value)
-    head = code.text(node.func)
-    first = "" if free else (arguments[0] if arguments else "")
-    for axis in ("axis=0", "axis=1", "", "axis=(0, 2, 3)", "axis=(0, 1)", "axis=2", "axis=-1"):
-        for keep in ("", "keepdims=True"):
-            inside = ", ".join(part for part in (first, axis, keep) if part)
-            price = 0.9 if axis in ("axis=0", "axis=1", "axis=-1") else 1.1
-            yield node, f"{head}({inside})", "wrong-axis", price
-    inner = bracketed(code, node.func.value) if free else first
-    yield node, code.put(node, inner), "wrong-axis", 1.3
-
-
-def _ranges(node: ast.Call, arguments: list[str]) -> Iterator[Change]:
-    start, stop = (arguments if len(arguments) == 2 else ["0", arguments[0]])[:2]
-    others = [("1", stop), ("0", stop), (start, f"{stop} + 1"), (start, f"{stop} - 1")]
-    if len(arguments) > 2:
-        return
-    if re.search(r"[-+] 1$", stop):
-        others.insert(0, (start, stop[:-4]))
-    for a, b in others:
-        text = f"range({b})" if a == "0" else f"range({a}, {b})"
-        yield node, text, "missing-term", 1.2
 
 
 def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """Another value in place of a name, an attribute or an element."""
     if isinstance(node, ast.Subscript):
-        yield from _elements(code, node)
+        yield from elements(code, node)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         return
     if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size", "ndim"):
@@ -294,51 +172,6 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
     for atom in atoms:
         if atom != own:
             yield node, atom, "wrong-operand", likeness(own, atom)
-
-
-def _elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
-    base = code.text(node.value)
-    if base.endswith(".shape"):
-        return
-    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-        own, quote = node.slice.value, code.text(node.slice)[-1]
-        for key in keys(code):
-            if key != own:
-                text = f"{base}[{quote}{key}{quote}]"
-                yield node, text, "wrong-operand", likeness(own, key)
-        return
-    if isinstance(node.slice, ast.BinOp) and is_text(node.slice.right):
-        yield from _numbered_keys(code, node, node.slice)
-        return
-    if not isinstance(node.slice, ast.Slice | ast.Tuple):
-        index = code.text(node.slice)
-        if not isinstance(node.slice, ast.Constant):
-            core = re.sub(r"\s*[-+]\s*1$", "", index)
-            for other in (core, f"{core} + 1", f"{core} - 1", f"-{core}"):
-                if other != index:
-                    yield node, f"{base}[{other}]", "wrong-operand", 0.95
-        yield node, base, "wrong-operand", 1.5
-        yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
-    else:
-        yield node, base, "wrong-operand", 1.2
-    text = code.text(node.slice)
-    for other in ("1:", ":-1", ":", "0", "-1"):
-        if other != text and isinstance(node.slice, ast.Slice):
-            yield node, f"{base}[{other}]", "wrong-operand", 1.1
-
-
-def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[Change]:
-    """Another name or number in a key that is put together: ``p["W" + str(l)]``."""
-    assert isinstance(key.right, ast.Call)
-    base, left, right = (code.text(n) for n in (node.value, key.left, key.right))
-    for other in prefixes(code):
-        if other != left:
-            yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
-    index = code.text(key.right.args[0]) if key.right.args else ""
-    core = re.sub(r"\s*[-+]\s*1$", "", index)
-    for number in (core, f"{core} + 1", f"{core} - 1"):
-        if number and number != index:
-            yield node, f"{base}[{left} + str({number})]", "wrong-operand", 0.95
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
@@ -409,14 +242,3 @@ def _terms(root: ast.expr) -> list[ast.expr]:
 
 def _is_product(node: ast.expr) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult)
-
-
-def _is_module(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "math", "scipy")
-
-
-def _name(node: ast.Call) -> str:
-    function = node.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""

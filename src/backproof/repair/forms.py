@@ -7,13 +7,10 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from backproof.repair.candidate import Code
+from backproof.repair.candidate import Change, Code
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
-
-#: (node to replace, new text, cause, price)
-Change = tuple[ast.expr, str, str, float]
 
 MOST_NAMES = 7
 

@@ -1,0 +1,57 @@
+"""One-place edits of elements: another key, number or slice."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from backproof.repair.candidate import Change, Code
+from backproof.repair.names import is_text, likeness
+from backproof.repair.offers import keys, prefixes
+
+
+def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
+    """Yield the edits of an element's key, number or slice."""
+    base = code.text(node.value)
+    if base.endswith(".shape"):
+        return
+    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        own, quote = node.slice.value, code.text(node.slice)[-1]
+        for key in keys(code):
+            if key != own:
+                text = f"{base}[{quote}{key}{quote}]"
+                yield node, text, "wrong-operand", likeness(own, key)
+        return
+    if isinstance(node.slice, ast.BinOp) and is_text(node.slice.right):
+        yield from _numbered_keys(code, node, node.slice)
+        return
+    if not isinstance(node.slice, ast.Slice | ast.Tuple):
+        index = code.text(node.slice)
+        if not isinstance(node.slice, ast.Constant):
+            core = re.sub(r"\s*[-+]\s*1$", "", index)
+            for other in (core, f"{core} + 1", f"{core} - 1", f"-{core}"):
+                if other != index:
+                    yield node, f"{base}[{other}]", "wrong-operand", 0.95
+        yield node, base, "wrong-operand", 1.5
+        yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
+    else:
+        yield node, base, "wrong-operand", 1.2
+    text = code.text(node.slice)
+    for other in ("1:", ":-1", ":", "0", "-1"):
+        if other != text and isinstance(node.slice, ast.Slice):
+            yield node, f"{base}[{other}]", "wrong-operand", 1.1
+
+
+def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[Change]:
+    """Another name or number in a key that is put together: ``p["W" + str(l)]``."""
+    assert isinstance(key.right, ast.Call)
+    base, left, right = (code.text(n) for n in (node.value, key.left, key.right))
+    for other in prefixes(code):
+        if other != left:
+            yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
+    index = code.text(key.right.args[0]) if key.right.args else ""
+    core = re.sub(r"\s*[-+]\s*1$", "", index)
+    for number in (core, f"{core} + 1", f"{core} - 1"):
+        if number and number != index:
+            yield node, f"{base}[{left} + str({number})]", "wrong-operand", 0.95
