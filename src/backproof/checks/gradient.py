@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,33 +10,16 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
-from backproof.checks.anchor import anchored_by_entries
-from backproof.checks.calm import calmed
-from backproof.checks.choice import (
-    FEW,
-    accept_decay,
-    accept_own_rates,
-    at_kinks,
-    best_fit,
-    contradicted,
-    convinces,
-    has_penalty,
-)
-from backproof.checks.epsilon import without_epsilon
-from backproof.checks.heads import weighted_sum
-from backproof.checks.match import Fit, author_value, compare, is_plausible
+from backproof.checks.costs import Trials
+from backproof.checks.match import Fit, author_value
 from backproof.grouping import parameters
-from backproof.hypotheses import Hypothesis, bare_output, program_costs, registry
+from backproof.hypotheses import Hypothesis, program_costs, registry
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_shared
 
-#: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
-ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
-#: CPU seconds for trying costs on one step.
-PATIENCE = 2.0
 
 
 @dataclass(slots=True)
@@ -184,101 +166,11 @@ def judge_step(
     exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
-    hypotheses.sort(key=lambda h: (not h.own, h.title not in preferred))
-    fits: list[Fit] = []
-    started = time.process_time()
-    for hypothesis in hypotheses:
-        hypothesis.held = held
-        if late(started):
-            break
-        full = add(fits, tape, run, hypothesis, params) and fits[-1].scale > 0
-        if full and not any(f.wrong and f.chosen for f in fits):
-            break
-    best = best_fit(fits)
-    if not exact and (best is None or not convinces(best)):
-        for fit in fits:
-            if fit.hypothesis.own and not has_penalty(tape, run, fit):
-                accept_decay(fit, run)
-        best = best_fit(fits)
-    calm = None if best is not None and convinces(best) else _calm_fit(fits, tape, run, params)
-    if calm is not None:
-        # In place of its strained fit: a registered cost would fit a scalar parameter by chance.
-        fits.insert(0, calm[0])
-        best, evidence.run = calm
-    if best is None or not convinces(best):
-        known.sort(key=lambda h: h.title not in preferred)
-        for hypothesis in known:
-            hypothesis.held = held
-            if late(started):
-                break
-            if add(fits, tape, run, hypothesis, params):
-                break
-        best = best_fit(fits)
-    unsettled = not exact and (best is None or not convinces(best))
-    if unsettled and not any(fit.hypothesis.own for fit in fits):
-        for fit in fits:
-            accept_decay(fit, run)
-        best = best_fit(fits)
-    if not exact and (best is None or not convinces(best)):
-        together = weighted_sum(fits, tape, run, params)
-        if together is not None and (best is None or len(together.chosen) > len(best.chosen)):
-            fits.append(together)
-            best = together
-    if not exact and (best is None or not best.wrong or not is_plausible(best.scale)):
-        output = None if any(f.hypothesis.own for f in fits) else bare_output(tape, params)
-        if output is not None and (best is None or not convinces(best)):
-            add(fits, tape, run, output, params)
-            best = best_fit(fits)
-    if not exact and (best is None or not best.chosen):
-        best = anchored_by_entries(fits, run) or best
-    if calm is None:
-        best = contradicted(best, fits, tape, run) or best
-    if best is not None and best.wrong:
-        best = at_kinks(best, tape, run, params)
-    if best is not None and best.wrong:
-        best, evidence.run = calmed(best, tape, run, params)
-    if best is not None and best.wrong and best.chosen:
-        accept_own_rates(best, tape, params)
-    if best is not None and not (best.chosen or best.anchored or best.hypothesis.exact):
-        best = None
-    if best is not None and best.wrong and best.hypothesis.registered and _hangs_by_a_number(best):
-        best = None
-    if best is not None and best.wrong:
-        within = tape.ancestors([best.hypothesis.node])
-        if any(within.isdisjoint((*params[i].old, *params[i].new)) for i in best.wrong):
-            for i in best.wrong:
-                best.matches[i].reason = ANOTHER_COST
-    near_one = best is not None and best.hypothesis.own and abs(best.scale - 1) < 1e-5
-    few = best is not None and sum(m.size for m in best.matches) <= FEW
-    if best is not None and best.hypothesis.any_cost:
-        if best.wrong and sum(best.matches[i].size for i in best.chosen) <= FEW:
-            best = None
-    elif best is not None and (best.wrong or few) and not (is_plausible(best.scale) or near_one):
-        best = None  # a cost that fits some gradients by chance accuses none
-    evidence.fit = best
-    evidence.others = [f for f in fits if f is not best]
+    trials = Trials(tape, run, params, held, preferred, exact)
+    trials.choose(hypotheses, known)
+    evidence.run, evidence.fit = trials.judged, trials.best
+    evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence
-
-
-def _hangs_by_a_number(fit: Fit) -> bool:
-    """Whether all that is right under a cost is a single number: one is a multiple of any other."""
-    return bool(fit.chosen) and sum(fit.matches[i].size for i in fit.chosen) == 1
-
-
-def late(started: float) -> bool:
-    """Whether the costs of a step have been tried for long enough."""
-    return time.process_time() - started > PATIENCE
-
-
-def _calm_fit(
-    fits: Sequence[Fit], tape: Tape, run: Run, params: Sequence[Parameter]
-) -> tuple[Fit, Run] | None:
-    """Return a cost of the program's that fits every gradient where the numbers are calm."""
-    for fit in fits[:3]:
-        again, calm = calmed(fit, tape, run, params)
-        if again is not fit:
-            return again, calm
-    return None
 
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
@@ -302,19 +194,6 @@ def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
     if places.size != np.size(delta) or set(order[places]) != set(range(1, places.size + 1)):
         return None
     return places[np.argsort(order[places])]
-
-
-def add(
-    fits: list[Fit], tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter]
-) -> bool:
-    """Try a hypothesis; returns whether it explains every gradient."""
-    fit = compare(tape, run, hypothesis, params)
-    if fit is None or all(m.vacuous or m.reason for m in fit.matches):
-        return False
-    if not hypothesis.registered:
-        fit = without_epsilon(fit, tape, run, params) or fit
-    fits.append(fit)
-    return convinces(fit)
 
 
 def decisive(evidence: StepEvidence, index: int) -> tuple[np.ndarray[Any, Any], float] | None:

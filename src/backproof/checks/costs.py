@@ -1,0 +1,218 @@
+"""Tries the costs that the gradients of one step may belong to, one kind after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from backproof.checks.anchor import anchored_by_entries
+from backproof.checks.calm import calmed
+from backproof.checks.choice import (
+    FEW,
+    accept_decay,
+    accept_own_rates,
+    at_kinks,
+    best_fit,
+    contradicted,
+    convinces,
+    has_penalty,
+)
+from backproof.checks.epsilon import without_epsilon
+from backproof.checks.heads import weighted_sum
+from backproof.checks.match import Fit, compare, is_plausible
+from backproof.hypotheses import Hypothesis, bare_output
+from backproof.roles import Parameter
+from backproof.trace.tape import Run, Tape
+
+#: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
+ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
+#: CPU seconds for trying costs on one step.
+PATIENCE = 2.0
+#: Costs of the program's that are tried where the numbers are calm.
+MOST_CALMED = 3
+
+
+@dataclass(slots=True)
+class Trials:
+    """The costs that were tried on one step.
+
+    Attributes
+    ----------
+    run : Run
+        The replay that gradients are compared in.
+    held : frozenset of int
+        Nodes that no cost varies through.
+    preferred : sequence of str
+        Titles of costs that fitted earlier steps: tried first.
+    exact : bool
+        The program itself says which cost it is: no other is tried.
+    fits : list of Fit
+        One for each cost.
+    best : Fit or None
+        The one under which most is right.
+    judged : Run
+        The replay in which `best` was judged.
+    """
+
+    tape: Tape
+    run: Run
+    params: Sequence[Parameter]
+    held: frozenset[int] = frozenset()
+    preferred: Sequence[str] = ()
+    exact: bool = False
+    fits: list[Fit] = field(default_factory=list)
+    best: Fit | None = None
+    judged: Run = field(init=False)
+    started: float = field(default_factory=time.process_time)
+
+    def __post_init__(self) -> None:
+        """Judge in the given replay, until another turns out to be needed."""
+        self.judged = self.run
+
+    def choose(self, own: Iterable[Hypothesis], known: Iterable[Hypothesis]) -> None:
+        """Find the cost of a step.
+
+        Parameters
+        ----------
+        own : iterable of Hypothesis
+            The program's costs.
+        known : iterable of Hypothesis
+            The registered costs of its outputs, for a program that computes none.
+        """
+        self._try_own(own)
+        if not self.settled and not self.exact:
+            self._accept_decay(
+                [f for f in self.fits if f.hypothesis.own and not self._penalised(f)]
+            )
+        if not self.settled:
+            self._try_calmed()
+        if not self.settled:
+            self._try_known(known)
+        if not self.exact:
+            self._try_combined()
+        if self.judged is self.run:
+            self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
+        if self.best is not None and self.best.wrong:
+            self._refine(self.best)
+        if self.best is not None:
+            self._doubt(self.best)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a cost explains every gradient, and not by chance."""
+        return self.best is not None and convinces(self.best)
+
+    @property
+    def has_own(self) -> bool:
+        """Whether a cost of the program's was tried."""
+        return any(fit.hypothesis.own for fit in self.fits)
+
+    # ---- kinds of costs ------------------------------------------------------------------------
+
+    def _try_own(self, hypotheses: Iterable[Hypothesis]) -> None:
+        for hypothesis in sorted(
+            hypotheses, key=lambda h: (not h.own, h.title not in self.preferred)
+        ):
+            if self._is_late():
+                break
+            full = self._add(hypothesis) and self.fits[-1].scale > 0
+            if full and not any(f.wrong and f.chosen for f in self.fits):
+                break
+        self.best = best_fit(self.fits)
+
+    def _try_calmed(self) -> None:
+        """A cost of the program's that fits every gradient where the numbers are calm."""
+        for fit in self.fits[:MOST_CALMED]:
+            again, run = calmed(fit, self.tape, self.run, self.params)
+            if again is not fit:
+                # In place of its strained fit: a registered cost would fit a scalar by chance.
+                self.fits.insert(0, again)
+                self.best, self.judged = again, run
+                return
+
+    def _try_known(self, hypotheses: Iterable[Hypothesis]) -> None:
+        for hypothesis in sorted(hypotheses, key=lambda h: h.title not in self.preferred):
+            if self._is_late() or self._add(hypothesis):
+                break
+        self.best = best_fit(self.fits)
+
+    def _try_combined(self) -> None:
+        """What is no single cost: with weight decay, of two heads, of any kind, of some entries."""
+        if not self.settled and not self.has_own:
+            self._accept_decay(self.fits)
+        if not self.settled:
+            total = weighted_sum(self.fits, self.tape, self.run, self.params)
+            if total is not None and (
+                self.best is None or len(total.chosen) > len(self.best.chosen)
+            ):
+                self.fits.append(total)
+                self.best = total
+        accuses = self.best is not None and self.best.wrong and is_plausible(self.best.scale)
+        if not self.settled and not accuses and not self.has_own:
+            output = bare_output(self.tape, self.params)
+            if output is not None:
+                self._add(output)
+                self.best = best_fit(self.fits)
+        if self.best is None or not self.best.chosen:
+            self.best = anchored_by_entries(self.fits, self.run) or self.best
+
+    # ---- the choice ----------------------------------------------------------------------------
+
+    def _refine(self, best: Fit) -> None:
+        """Take back what is accused by a kink, by strained numbers, or by a rate of its own."""
+        best = at_kinks(best, self.tape, self.run, self.params)
+        if best.wrong:
+            best, self.judged = calmed(best, self.tape, self.run, self.params)
+        if best.wrong and best.chosen:
+            accept_own_rates(best, self.tape, self.params)
+        self.best = best
+
+    def _doubt(self, best: Fit) -> None:
+        """Give up a cost that may fit by chance, or is not all that is trained."""
+        if not (best.chosen or best.anchored or best.hypothesis.exact):
+            self.best = None
+            return
+        right = sum(best.matches[i].size for i in best.chosen)
+        if best.wrong and best.hypothesis.registered and best.chosen and right == 1:
+            self.best = None  # a single number is a multiple of any other
+            return
+        if best.wrong:
+            within = self.tape.ancestors([best.hypothesis.node])
+            accused = [(*self.params[i].old, *self.params[i].new) for i in best.wrong]
+            if any(within.isdisjoint(nodes) for nodes in accused):
+                for i in best.wrong:
+                    best.matches[i].reason = ANOTHER_COST
+        if best.hypothesis.any_cost:
+            by_chance = bool(best.wrong) and right <= FEW
+        else:
+            near_one = best.hypothesis.own and abs(best.scale - 1) < 1e-5
+            few = sum(match.size for match in best.matches) <= FEW
+            natural = is_plausible(best.scale) or near_one
+            by_chance = (bool(best.wrong) or few) and not natural
+        if by_chance:
+            self.best = None
+
+    # ---- helpers -------------------------------------------------------------------------------
+
+    def _add(self, hypothesis: Hypothesis) -> bool:
+        """Try a cost; returns whether it explains every gradient."""
+        hypothesis.held = self.held
+        fit = compare(self.tape, self.run, hypothesis, self.params)
+        if fit is None or all(m.vacuous or m.reason for m in fit.matches):
+            return False
+        if not hypothesis.registered:
+            fit = without_epsilon(fit, self.tape, self.run, self.params) or fit
+        self.fits.append(fit)
+        return convinces(fit)
+
+    def _accept_decay(self, fits: Iterable[Fit]) -> None:
+        for fit in fits:
+            accept_decay(fit, self.run)
+        self.best = best_fit(self.fits)
+
+    def _penalised(self, fit: Fit) -> bool:
+        return has_penalty(self.tape, self.run, fit)
+
+    def _is_late(self) -> bool:
+        return time.process_time() - self.started > PATIENCE
