@@ -212,7 +212,7 @@ class Conductor:
         self.site, self._sites = loop.site, loop.sites
         self.steps = loop.count
         with self.clock.analysing():
-            self.lookout.before(recorder.log[:first])
+            self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
             self._judge(recorder, first, second, self.steps - 2, following=end)
             for start, stop in loop.later:

@@ -51,7 +51,7 @@ class Lookout:
         self.awake: Awake | None = None
         self.prehistory = Prehistory()
         self.growth: list[tuple[int, float]] = []
-        self.watchers: list[Callable[[Sequence[Event]], None]] = []
+        self.watchers: list[Callable[[Sequence[Event], Sequence[Event]], None]] = []
         """Called as well with events that will be forgotten."""
         self.pulse: Callable[[int], object] | None = None
         self._checkpoints: list[Checkpoint] = []
@@ -142,10 +142,13 @@ class Lookout:
 
     # ---- steps that were recorded --------------------------------------------------------------
 
-    def before(self, log: Sequence[Event]) -> None:
-        """Events that will be forgotten: remember where non-finite values were made."""
+    def before(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
+        """Events that will be forgotten: remember where non-finite values were made.
+
+        `later` are the events since, which are kept.
+        """
         for watch in self.watchers:
-            watch(log)
+            watch(log, later)
         if self.finding is None:
             self.prehistory.add(log)
 

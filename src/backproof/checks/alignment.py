@@ -53,9 +53,11 @@ class Moves:
         self.found: list[Move] = []
         self._bytes = 0
 
-    def add(self, log: Sequence[Event]) -> None:
-        """Look through events before the judged steps."""
-        for site, function, args, kwargs, out, undo in log:
+    def add(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
+        """Look through events before the judged steps; `later` are those since."""
+        for (site, function, args, kwargs, _, undo), out in zip(
+            log, _contents(log, later), strict=True
+        ):
             if type(out) is not np.ndarray or site < 0 or not out.ndim or len(out) < LEAST_ROWS:
                 continue
             if undo is not None:
@@ -123,6 +125,18 @@ class Moves:
         if self._bytes + size <= MOST_BYTES:
             self._bytes += size
             self.found.append(move)
+
+
+def _contents(log: Sequence[Event], later: Sequence[Event]) -> list[Any]:
+    """Return what each event made, as it was before a later one changed it in place."""
+    then: dict[int, Any] = {}
+    found: list[Any] = []
+    for event in reversed((*log, *later)):
+        found.append(then.get(id(event[4]), event[4]))
+        undo = event[5]
+        if undo is not None and undo[1] is Ellipsis:
+            then[id(undo[0])] = undo[2]
+    return found[::-1][: len(log)]
 
 
 def order_of(before: Any, after: Any) -> Any:
@@ -201,7 +215,7 @@ def batches(record: Record) -> Finding | None:
 def _source(seen: Observation, what: str) -> Any:
     """Return the array that the data of a step comes from, samples first."""
     samples = seen.samples
-    source = samples.inputs_source if what == "inputs" else samples.labels_source
+    source = samples.inputs_then if what == "inputs" else samples.labels_then
     axis = samples.inputs_axis if what == "inputs" else samples.labels_axis
     if not isinstance(source, np.ndarray) or source.dtype.kind not in "fiub" or source.ndim > 2:
         return None

@@ -77,7 +77,7 @@ def meant(evidence: StepEvidence) -> float:
         if FALLS.search(name):
             return 1.0
         if GROWS.search(name):
-            return -1.0
+            return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     return 0.0
 
 

@@ -139,10 +139,11 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     )  # fmt: skip
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
-    if not hypothesis.registered and join is not None and seen.samples.output is not None:
-        seen.cost_of_output = _moved(tape, run, join.output, hypothesis.node)
-    own = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
-    seen.rounding = measure(tape, run, params, hypothesis.node, own)
+    own = None if hypothesis.registered or seen.samples.output is None else join
+    if own is not None and _is_way(tape, own, seen.samples.inputs_leaf, hypothesis.node):
+        seen.cost_of_output = _moved(tape, run, own.output, hypothesis.node)
+    ends = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
+    seen.rounding = measure(tape, run, params, hypothesis.node, ends)
     old = [n for p in params for n in p.old]
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):
@@ -166,6 +167,13 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _is_way(tape: Tape, join: Join, inputs: int | None, cost: int) -> bool:
+    """Whether the inputs influence the cost through the output alone (not by another distance)."""
+    if inputs is None:
+        return False
+    return cost not in tape.reach([inputs], stop={join.output, join.labels})
 
 
 def _shaped(value: Any, like: Any, parameter: Parameter) -> Any:

@@ -25,6 +25,8 @@ from backproof.trace.tape import Ref, Run, Tape
 
 #: Samples that are looked at.
 MOST_SAMPLES = 5_000
+#: Bytes of an array of data whose contents are kept: a program may shuffle it in place.
+MOST_BYTES = 2_000_000
 SUBTRACTION = (operator.sub, np.subtract, operator.isub)
 
 
@@ -42,17 +44,21 @@ class Join:
 class Samples:
     """The data of one step, samples × features; `rows` are row numbers in the arrays they are of.
 
+    ``source`` is such an array as the program has it, ``then`` what it held in the step.
+
     ``retry`` gives the step as a map for other data: ``retry({leaf: array})``.
     """
 
     inputs: Any = None
     inputs_leaf: int | None = None
     inputs_source: Any = None
+    inputs_then: Any = None
     inputs_rows: Any = None
     inputs_axis: int = 0
     labels: Any = None
     labels_leaf: int | None = None
     labels_source: Any = None
+    labels_then: Any = None
     labels_rows: Any = None
     labels_axis: int = 0
     classes: bool = False
@@ -169,6 +175,7 @@ def gather(
             found.inputs_leaf = leaf
             if leaf is not None:
                 found.inputs_source = tape.nodes[leaf].obj
+                found.inputs_then = _kept(run.env[leaf])
                 found.inputs_rows, found.inputs_axis = row_numbers(
                     tape, run, leaf, first.inputs, first.axis == 0
                 )
@@ -181,6 +188,7 @@ def gather(
             found.labels_leaf = leaf
             if leaf is not None:
                 found.labels_source = tape.nodes[leaf].obj
+                found.labels_then = _kept(run.env[leaf])
                 across = y.ndim == 2 and y.shape[0] != count
                 found.labels_rows, found.labels_axis = row_numbers(
                     tape, run, leaf, join.labels, across
@@ -197,6 +205,10 @@ def gather(
 
         found.retry = retry
     return found
+
+
+def _kept(array: Any) -> Any:
+    return array.copy() if isinstance(array, np.ndarray) and array.nbytes <= MOST_BYTES else array
 
 
 def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
@@ -252,35 +264,47 @@ def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tup
         return None, 0
     part = Slice(tape, run, [leaf], [node]) if node != leaf else None
     for axis in range(array.ndim):
-        shape = [1] * array.ndim
-        shape[axis] = array.shape[axis]
-        numbers = np.broadcast_to(np.arange(array.shape[axis]).reshape(shape), array.shape)
-        given = np.ascontiguousarray(numbers).astype(array.dtype)
-        if not np.array_equal(given, numbers):
-            return None, 0
-        value = part({leaf: given})[0] if part is not None else given
-        if value is None:
+        count = array.shape[axis]
+        if array.ndim > 1 and count == 1:
             continue
-        out = np.asarray(value, dtype=float)
-        if out.ndim == 2:
-            rows = out.T if across else out
-            # A column of ones for the bias stands beside the row numbers.
-            varying = [c for c in range(rows.shape[1]) if np.any(rows[:, c] != rows[0, c])]
-            column = rows[:, varying[0] if varying else 0]
-            if any(not np.array_equal(rows[:, c], column) for c in varying):
-                continue
-            if not varying and len(rows) > 1:
-                continue  # numbered along the features
-            out = column
-        elif out.ndim == 0:
-            out = out.reshape(1)
-        elif out.ndim == 1 and array.ndim == 2 and out.size > 1 and np.all(out == out[0]):
-            out = out[:1]
-        whole = np.rint(out).astype(int)
-        inside = np.all((whole >= 0) & (whole < array.shape[axis]))
-        if inside and np.array_equal(whole, out) and (array.ndim == 1 or array.shape[axis] > 1):
-            return whole, axis
+        shape = [1] * array.ndim
+        shape[axis] = count
+        numbers = np.broadcast_to(np.arange(count).reshape(shape), array.shape)
+        found: list[Any] = []
+        # What is computed from numbers, not chosen among them, does not turn round with them.
+        for given in (numbers, count - 1 - numbers):
+            data = np.ascontiguousarray(given).astype(array.dtype)
+            if not np.array_equal(data, given):
+                return None, 0
+            value = part({leaf: data})[0] if part is not None else data
+            found.append(None if value is None else _numbers_of(value, across, array.ndim))
+        one, other = found
+        if one is None or other is None or not np.array_equal(count - 1 - one, other):
+            continue
+        if np.all((one >= 0) & (one < count)):
+            return one, axis
     return None, 0
+
+
+def _numbers_of(value: Any, across: bool, dimensions: int) -> Any:
+    """Return the whole number that each sample consists of, or None."""
+    out = np.asarray(value, dtype=float)
+    if out.ndim == 2:
+        rows = out.T if across else out
+        # A column of ones for the bias stands beside the row numbers.
+        varying = [c for c in range(rows.shape[1]) if np.any(rows[:, c] != rows[0, c])]
+        column = rows[:, varying[0] if varying else 0]
+        if any(not np.array_equal(rows[:, c], column) for c in varying):
+            return None
+        if not varying and len(rows) > 1:
+            return None  # numbered along the features
+        out = column
+    elif out.ndim == 0:
+        out = out.reshape(1)
+    elif out.ndim == 1 and dimensions == 2 and out.size > 1 and np.all(out == out[0]):
+        out = out[:1]
+    whole = np.rint(out).astype(int)
+    return whole if np.array_equal(whole, out) else None
 
 
 def taken_at(tape: Tape, leaf: int | None) -> Site | None:

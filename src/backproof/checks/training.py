@@ -96,12 +96,15 @@ class TrainingHistory:
         self.seconds = 0.0
         self.started = time.process_time()
 
-    def before(self, log: Sequence[Event]) -> None:
-        """Events outside the judged steps: remember where data and weights were made."""
+    def before(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
+        """Events outside the judged steps: remember where data and weights were made.
+
+        `later` are the events since.
+        """
         begun = time.process_time()
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
-        self._guarded(lambda: self.record.moves.add(log))
+        self._guarded(lambda: self.record.moves.add(log, later))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
