@@ -258,7 +258,9 @@ class Descent:
             if operation is None:
                 continue
             if _hashable(operation.function) and operation.function in ROOTS:
-                return not _is_whole(operation.args[1:2])
+                if not _is_whole(operation.args[1:2]):
+                    return True
+                continue  # a bias correction ``1 - β ** t`` may stand beside the root
             if not isinstance(operation.function, np.ufunc | type(operator.add)):
                 continue
             stack.extend(operation.inputs)
