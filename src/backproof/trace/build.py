@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.trace import primitives
-from backproof.trace.event import ARRAYS, CALL, FLOW, OPAQUE, RESHAPED, SOURCE, TRACKED, Event
+from backproof.trace.event import (
+    ARRAYS,
+    CALL,
+    FLOW,
+    OPAQUE,
+    RESHAPED,
+    SOURCE,
+    TRACKED,
+    Event,
+    Parts,
+)
 from backproof.trace.operations import Node, Operation, Ref, collect, contains_ref
 from backproof.trace.primitives import Method
 
@@ -96,7 +106,7 @@ class _Builder:
             return Ref(self.ref(value))
         if kind is list:
             return [self.tree(item) for item in value]
-        if kind is tuple:
+        if kind is tuple or kind is Parts:
             entry = self.known.get(id(value))
             if entry is not None:
                 return Ref(entry[0])

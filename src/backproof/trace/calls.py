@@ -18,6 +18,7 @@ from backproof.trace.event import (
     SOURCE,
     TRACKED,
     Append,
+    Parts,
     freeze,
     keep_key,
 )
@@ -42,10 +43,11 @@ def call_hooks(
         if kind in tracked:
             append((site, function, args, kwargs, out, None))
         elif isinstance(out, (tuple, list)) and any(type(item) in tracked for item in out):
-            append((site, function, args, kwargs, out, None))
-            for i, item in enumerate(out):
+            parts = Parts(out)
+            append((site, function, args, kwargs, parts, None))
+            for i, item in enumerate(parts):
                 if type(item) in tracked:
-                    append((site, operator.getitem, (out, i), None, item, None))
+                    append((site, operator.getitem, (parts, i), None, item, None))
         elif isinstance(out, np.ndarray):
             append((site, OPAQUE, args, kwargs, out, None))
 

@@ -48,6 +48,14 @@ SCALARS: frozenset[type] = frozenset(
 TRACKED: frozenset[type] = ARRAYS | SCALARS
 
 
+class Parts(tuple[Any, ...]):
+    """Several arrays that one function returned: for NumPy no array, whatever their shapes."""
+
+    __slots__ = ()
+    size = ndim = 0
+    shape = ()
+
+
 def freeze(value: Any) -> Any:
     """Copy lists (nested), so that later changes of them do not reach the log."""
     kind = type(value)

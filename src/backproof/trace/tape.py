@@ -16,7 +16,7 @@ import numpy as np
 from backproof.trace import primitives
 from backproof.trace.build import fill
 from backproof.trace.chains import call_chains
-from backproof.trace.event import ARRAYS, TRACKED, Event
+from backproof.trace.event import ARRAYS, TRACKED, Event, Parts
 from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
 from backproof.trace.site import SITES, Site
 
@@ -244,6 +244,8 @@ class Tape:
                     env[out] = None
                     run.failed.append(operation.index)
                     continue
+                if isinstance(result, (list, tuple)):
+                    result = Parts(result)
                 if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result
