@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
 
 CLIPPING = {np.clip, np.minimum, np.maximum, np.nan_to_num}
-ROOTS = {np.sqrt, operator.pow, np.power, np.linalg.norm}
+ROOTS = {np.sqrt, math.sqrt, operator.pow, np.power, np.linalg.norm}
 
 
 class Descent:
@@ -121,6 +122,8 @@ class Descent:
                 continue
             scalar = self._constant(scale)
             if scalar is not None:
+                if divides and not shape and self._is_root(scale):
+                    return value.node, None, False  # of one entry: others have their own
                 number = 1.0 / scalar if divides and scalar else scalar
                 return value.node, number, self._is_size(scalar)
             if (divides and self._is_root(scale)) or (

@@ -14,6 +14,9 @@ from backproof.roles import Level, Parameter
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
+#: Summands of a parameter's change that are looked through for a gradient in all of them.
+MOST_MERGES = 4
+
 
 def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Parameter]:
     """Group a step's updates into parameters and find the levels of each.
@@ -62,12 +65,24 @@ def recorded_sizes(tape: Tape) -> set[float]:
 
 
 def _levels(update: Update, descent: Callable[[Update], Descent]) -> list[Level]:
-    """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``)."""
+    """Levels of an array that one Δ is added to, beside a decay of its own (AdamW's ``η λ W``).
+
+    Where several are, those that all have: Nesterov's ``W + μ·v - η·g`` with ``v = … - η·g``.
+    """
     way = descent(update)
     merges = update.merges
     if len(merges) > 1:
         merges = tuple(m for m in merges if not way.only_scales_old(m[1]))
-    return way.levels(merges[0]) if len(merges) == 1 else []
+    if len(merges) < 2:
+        return way.levels(merges[0]) if merges else []
+    if len(merges) > MOST_MERGES:
+        return []
+    first, *others = [way.levels(merge) for merge in merges]
+    known = [{(level.nodes, level.sign) for level in other if not level.keys} for other in others]
+    return [
+        Level(level.nodes, None, level.deep, level.sign) for level in first
+        if not level.keys and all((level.nodes, level.sign) in nodes for nodes in known)
+    ]  # fmt: skip
 
 
 def _shared_levels(

@@ -146,28 +146,32 @@ def _moves(tape: Tape, carries: Carries, node: int) -> bool:
 
 
 def is_terminal(tape: Tape, node: int) -> bool:
-    """Whether nothing but totals, comparisons and other forms of a scalar is made of it."""
+    """Whether nothing but totals, averages and other forms of a scalar is made of it."""
     for index in tape.users[node]:
         user = tape.operations[index]
         if type(tape.nodes[user.out].obj) in (bool, np.bool_):
             continue
-        if keeps(user) or is_in(user.function, ROUNDING) or _weighs(tape, user, node):
-            if not is_terminal(tape, user.out):
+        others = [n for n in user.inputs if n != node]
+        if is_in(user.function, ADD) or is_in(user.function, SUBTRACT):
+            # A total, or the progress since the step before, has only old parts.
+            news = [n for n in others if tape.nodes[n].operation is not None]
+            if news and not (_are_numbers(tape, news, node) and is_terminal(tape, user.out)):
                 return False
-        elif (user.function not in ADD and user.function not in SUBTRACT) or any(
-            n != node and tape.nodes[n].operation is not None for n in user.inputs
-        ):
-            return False  # a total, or the progress since the step before, has only old parts
+            continue
+        scales = is_in(user.function, MULTIPLY) or is_in(user.function, DIVIDE)
+        weighs = scales and _are_numbers(tape, others, node)
+        if not (keeps(user) or is_in(user.function, ROUNDING) or weighs):
+            return False
+        if not is_terminal(tape, user.out):
+            return False
     return True
 
 
-def _weighs(tape: Tape, user: Operation, node: int) -> bool:
-    """Whether a scalar is multiplied by numbers alone: ``total += loss * len(batch)``."""
-    if not is_in(user.function, MULTIPLY) and not is_in(user.function, DIVIDE):
-        return False
-    weights = tape.ancestors([n for n in user.inputs if n != node])
-    numbers = all(np.size(tape.nodes[n].obj) == 1 for n in weights)
-    return numbers and weights.isdisjoint(tape.ancestors([node]))
+def _are_numbers(tape: Tape, nodes: Sequence[int], node: int) -> bool:
+    """Whether values come of numbers alone that have no part in another: ``len(batch)``."""
+    before = tape.ancestors(nodes)
+    numbers = all(np.size(tape.nodes[n].obj) == 1 for n in before)
+    return numbers and before.isdisjoint(tape.ancestors([node]))
 
 
 def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:

@@ -13,11 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backproof.arithmetic import keeps
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.carries import SMALLEST, Carries, dependence
 from backproof.trace import primitives
 from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape
+
+#: Operations through which an average reads its own old value.
+SCALING = MULTIPLY | DIVIDE
+LINEAR = ADD | SUBTRACT | NEGATE | SCALING
 
 
 @dataclass(slots=True)
@@ -133,7 +139,47 @@ def find_updates(
         for source in carries.carry[update.new]
         if source != update.old and source not in shared and carries.carry[update.new][source] > 0
     }
-    return [u for u in found if u.old not in feeding]
+    found = [u for u in found if u.old not in feeding]
+    return _without_averages(tape, found, depends, bits)
+
+
+def _without_averages(
+    tape: Tape, updates: list[Update], depends: dict[int, int], bits: dict[int, int]
+) -> list[Update]:
+    """Return the updates but for an optimiser's moments, ``m += (1 - β) * (g - m)``, and the like.
+
+    An average is no parameter where others read its new value, or none its old one.
+    """
+    averages = [u.old for u in updates if _is_average(tape, u, depends, bits[u.old])]
+    others = [delta for u in updates if u.old not in averages for _, delta in u.merges]
+    if not averages or not others:
+        return updates
+    read = tape.ancestors(others)
+    return [
+        u for u in updates
+        if u.old not in averages or (u.old in read and read.isdisjoint((u.new, *u.copies)))
+    ]  # fmt: skip
+
+
+def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -> bool:
+    """Whether Δ depends on the old value by a share of it alone: ``m += (1 - β) * (g - m)``."""
+    stack = [delta for _, delta in update.merges]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if node == update.old or not depends.get(node, 0) & bit:
+            continue
+        made = tape.producer(node)
+        if made is None or not (is_in(made.function, LINEAR) or keeps(made)):
+            return False
+        factors = [a.node for a in made.args if type(a) is Ref]
+        if is_in(made.function, SCALING) and len(factors) == 2:
+            fixed = [n for n in factors if np.size(tape.nodes[n].obj) == 1 and not depends.get(n)]
+            if not fixed:
+                return False
+        stack += [n for n in made.inputs if n not in seen]
+        seen.update(made.inputs)
+    return True
 
 
 def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:

@@ -205,12 +205,9 @@ def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
 
     common = {1.0}.union(*(rates(i) for i in fit.chosen))
     for i in fit.wrong:
-        ratios = np.array([own / other for own in rates(i) for other in common])
-        for level, s, error in fit.matches[i].scales:
-            ratio = s / fit.scale
-            if ratios.size and np.min(np.abs(ratio / ratios - 1)) < 1e-9 and ratio != 1:
-                fit.chosen[i] = (level, s, error)
-                break
+        ratios = {own / other for own in rates(i) for other in common} - {1.0}
+        fit.ratios[i] = np.array(sorted(ratios))
+    fit.accept_ratios()
 
 
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:

@@ -17,10 +17,12 @@ from backproof.checks.choice import (
     contradicted,
     convinces,
     has_penalty,
+    is_exact,
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
 from backproof.checks.match import Fit, compare, is_plausible
+from backproof.checks.optimiser import beneath
 from backproof.hypotheses import Hypothesis, bare_output
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
@@ -85,6 +87,8 @@ class Trials:
             self._accept_decay(
                 [f for f in self.fits if f.hypothesis.own and not self._penalised(f)]
             )
+        if not self.settled and self.best is not None and self.best.hypothesis.own:
+            beneath(self.best, self.tape, self.run, self.params)
         if not self.settled:
             self._try_calmed()
         if not self.settled:
@@ -111,14 +115,15 @@ class Trials:
     # ---- kinds of costs ------------------------------------------------------------------------
 
     def _try_own(self, hypotheses: Iterable[Hypothesis]) -> None:
-        for hypothesis in sorted(
-            hypotheses, key=lambda h: (not h.own, h.title not in self.preferred)
-        ):
-            if self._is_late():
+        ordered = sorted(hypotheses, key=lambda h: (not h.own, h.title not in self.preferred))
+        full = False
+        for hypothesis in ordered:
+            if self._is_late() or (full and not hypothesis.own):
                 break
-            full = self._add(hypothesis) and self.fits[-1].scale > 0
-            if full and not any(f.wrong and f.chosen for f in self.fits):
-                break
+            if self._add(hypothesis) and self.fits[-1].scale > 0:
+                full = not any(f.wrong and f.chosen for f in self.fits)
+                if full and is_exact(self.fits[-1]):
+                    break  # else it may be an average of the cost, or a multiple
         self.best = best_fit(self.fits)
 
     def _try_calmed(self) -> None:

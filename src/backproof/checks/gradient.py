@@ -12,6 +12,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
+from backproof.checks.rest import velocities
 from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, program_costs, registry
 from backproof.roles import Parameter, vector
@@ -80,20 +81,33 @@ class StepEvidence:
 
 
 def jittered(
-    tape: Tape, params: Sequence[Parameter], *, seed: int = 0, moved: Sequence[int] = ()
+    tape: Tape,
+    params: Sequence[Parameter],
+    *,
+    seed: int = 0,
+    moved: Sequence[int] = (),
+    rest: Sequence[int] = (),
 ) -> tuple[Run, float]:
     """Replay a step in float64 with its parameters (and the leaves `moved`) changed a little.
 
-    Coincidences of value (zero biases, units exactly at a kink, equal rows) vanish. The move is
-    made smaller until every recorded comparison of scalars comes out as it did.
+    The leaves `rest` become zero where no branch depends on them. Coincidences of value (zero
+    biases, units exactly at a kink, equal rows) vanish. The move is made smaller until every
+    recorded comparison of scalars comes out as it did.
     """
     generator = np.random.default_rng(seed)
     olds = [n for p in params for n in p.old if is_differentiable(tape.value(n))]
     olds += [n for n in moved if n not in olds]
     draws = {n: generator.standard_normal(np.shape(tape.value(n))) for n in olds}
     calm = tape.replay(double=True)
+    zeros = {n: np.zeros_like(tape.value(n)) for n in rest}
+    if zeros:
+        still = tape.replay(zeros, double=True)
+        if set(still.flipped) <= set(calm.flipped):
+            calm = still
+        else:
+            zeros = {}
     for amplitude in JITTERS:
-        values: dict[int, Any] = {}
+        values: dict[int, Any] = dict(zeros)
         for n in olds:
             value = np.asarray(tape.value(n), dtype=float)
             spread = float(np.std(value)) if value.size > 1 else abs(float(value.reshape(-1)[0]))
@@ -158,7 +172,7 @@ def judge_step(
     known = registry(tape, params) if given is None and cost_name is None else []
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
-    run, jitter = jittered(tape, params, moved=moved)
+    run, jitter = jittered(tape, params, moved=moved, rest=velocities(tape, params))
     for parameter in params:
         parameter.rows = changed_rows(tape, run, parameter)
     evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,

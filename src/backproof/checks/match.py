@@ -15,6 +15,8 @@ from backproof.trace.tape import Run, Tape
 
 #: Relative error up to which two float64 evaluations of the same formula count as equal.
 TOLERANCE = 1e-6
+#: Relative difference up to which two scales are one.
+SAME = 1e-5
 #: Entries that gradients equal to those of the program's own cost must have to decide its scale.
 LEAST_EXACT = 3
 #: A gradient below this share of the largest value that it was summed from is zero to rounding.
@@ -64,6 +66,8 @@ class Fit:
     adjoint: Adjoints | None = None
     anchored: bool = False
     """The cost is known to be meant although no gradient is right under it."""
+    ratios: dict[int, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """Parameter index -> what a step size of its own may be, in units of the others'."""
     slack: dict[int, float] = field(default_factory=dict)
     """By how much the true gradients differ from those of the cost as the program computes it."""
 
@@ -79,6 +83,51 @@ class Fit:
             i for i, m in enumerate(self.matches)
             if i not in self.chosen and not m.vacuous and not m.reason
         ]  # fmt: skip
+
+    @property
+    def scales(self) -> list[float]:
+        """The scales that the chosen gradients have in common: one per place that rates them."""
+        offered = [
+            [
+                s for level, s, _ in self.matches[i].scales
+                if level < 0 or not self.matches[i].parameter.levels[level].deep
+            ]
+            for i in self.chosen
+        ]  # fmt: skip
+        alike = [s for s in offered[0] if all(_holds(s, o) for o in offered[1:])] if offered else []
+        return alike if _holds(self.scale, alike) else [self.scale, *alike]
+
+    def scales_of(self, index: int) -> list[float]:
+        """The scales that a gradient may have: the common ones, and those of its own step size."""
+        return self.scales + [self.scale * r for r in self.ratios.get(index, ())]
+
+    def accept_ratios(self) -> None:
+        """Count wrong gradients as right that have a step size of their own."""
+        for i in set(self.wrong) & set(self.ratios):
+            for level, s, error in self.matches[i].scales:
+                if self.scale and self.has_own_rate(i, s):
+                    self.chosen[i] = (level, s, error)
+                    break
+
+    def has_own_rate(self, index: int, scale: float) -> bool:
+        """Whether a scale is the common one times a ratio of step sizes."""
+        ratios = self.ratios.get(index, np.zeros(0))
+        return bool(np.any(np.abs(scale / self.scale - ratios) < 1e-9 * np.abs(ratios)))
+
+    def keeps(self, again: Fit) -> bool:
+        """Whether what is right stays right in another run, with the same scale.
+
+        Or with another that it has in common, where everything is right: one gradient alone does
+        not show whether its rate belongs to it.
+        """
+        if not set(self.chosen) <= set(again.chosen) or not self.scale:
+            return False
+        same = abs(again.scale / self.scale - 1) < SAME
+        return same or (not again.wrong and bool(self.chosen) and _holds(again.scale, self.scales))
+
+
+def _holds(scale: float, scales: Sequence[float]) -> bool:
+    return any(s and abs(scale / s - 1) < SAME for s in scales)
 
 
 def proportion(x: np.ndarray[Any, Any], t: np.ndarray[Any, Any]) -> tuple[float, float]:
@@ -236,6 +285,9 @@ def rematch(run: Run, fit: Fit) -> Fit:
             fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
     common_scale(again)
+    if fit.ratios:
+        again.ratios = fit.ratios
+        again.accept_ratios()
     return again
 
 
@@ -295,7 +347,7 @@ def common_scale(fit: Fit) -> None:
     for s, _, _ in offers:
         members: dict[int, tuple[int, float, float]] = {}
         for other, i, entry in offers:
-            same = abs(other / s - 1) < 1e-5
+            same = abs(other / s - 1) < SAME
             if same and (i not in members or entry[0] >= members[i][0]):
                 members[i] = entry
         key = (len(members), s > 0, -abs(float(np.log(abs(s)))))

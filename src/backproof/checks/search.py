@@ -182,8 +182,7 @@ class StepSearch:
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
         if self.fit.chosen or self.fit.anchored:
-            same = abs(again.scale / self.fit.scale - 1) < SAME
-            if not same or not set(self.fit.chosen) <= set(again.chosen):
+            if not self.fit.keeps(again):
                 return ()
         elif again.wrong or not self._descends(again):
             return ()
@@ -211,9 +210,11 @@ class StepSearch:
         old = self.fit.matches[index]
         match = Match(old.parameter, old.truth)
         fill(run, match, self.fit.hypothesis.after)
-        scale = self.fit.scale if self.fit.chosen or self.fit.anchored else None
+        known = self.fit.scales if self.fit.chosen or self.fit.anchored else []
         return any(
-            scale is None or abs(s / scale - 1) < SAME
+            not known
+            or any(abs(s / scale - 1) < SAME for scale in known)
+            or self.fit.has_own_rate(index, s)
             for level, s, _ in match.scales
             if level < 0 or not old.parameter.levels[level].deep
         )

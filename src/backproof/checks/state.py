@@ -43,7 +43,7 @@ def repaired(evidence: StepEvidence, replace: dict[int, Any], wrong: list[int]) 
     assert fit is not None
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(replace), replace=replace)
     again = rematch(run, fit)
-    if not fit.scale or abs(again.scale / fit.scale - 1) > 1e-4:
+    if not fit.keeps(again):
         return ()
     return tuple(i for i in wrong if i in again.chosen)
 

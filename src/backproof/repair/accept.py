@@ -139,7 +139,7 @@ def _scaled(trial: Trial, before: Trial) -> bool:
         old = next(
             (s for s in rights if (s.step, s.cost_title) == (step.step, step.cost_title)), None
         )
-        wanted = old.scale if old is not None else 1.0
-        if step.own_cost and abs(step.scale / wanted - 1) > 1e-3:
+        known = old.scales if old is not None else (1.0,)
+        if step.own_cost and not any(s and abs(step.scale / s - 1) <= 1e-3 for s in known):
             return False
     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from backproof.trace.tape import Run
 Array = np.ndarray[Any, Any]
 #: Levels of a parameter that the true gradient is put in at.
 MOST_LEVELS = 6
+MOST_SCALES = 4
 MOST_PIECES = 5_000
 
 
@@ -198,7 +200,7 @@ def _wanted(
     options: list[Array] = []
     wrong = evidence.fit is None or index in evidence.fit.wrong
     if wrong and anchored:
-        options = list(_options(evidence, base, parameter, fits[0], truths[0] if truths else None))
+        options = list(_options(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
                   3e-6 if single else 1e-9)  # fmt: skip
@@ -232,7 +234,7 @@ def _together(
 
 
 def _options(
-    evidence: StepEvidence, base: Run, parameter: Parameter, fit: Fit, truth: Array | None
+    evidence: StepEvidence, base: Run, index: int, fit: Fit, truth: Array | None
 ) -> list[Array]:
     """Return what the parameter becomes with its true gradient in place of the wrong one.
 
@@ -241,18 +243,19 @@ def _options(
     """
     if truth is None:
         return []
-    tape = evidence.tape
+    tape, parameter = evidence.tape, evidence.params[index]
     found = []
     old = vector(base.env[n] for n in parameter.old)
+    scales = [fit.scale] if evidence.fit is None else evidence.fit.scales_of(index)
     levels, whole = _places(evidence, parameter)
     if whole and old.size == truth.size and len(parameter.decay) == len(parameter.updates):
         decays = vector(
             np.full(np.size(base.env[u.old]), c)
             for u, c in zip(parameter.updates, parameter.decay, strict=True)
         )
-        found.append(decays * old + fit.scale * truth)
-    for level in levels[-MOST_LEVELS:]:
-        replaced = _placed(base, parameter, level.nodes, fit.scale * truth)
+        found += [decays * old + scale * truth for scale in scales]
+    for level, scale in product(levels[-MOST_LEVELS:], scales[:MOST_SCALES]):
+        replaced = _placed(base, parameter, level.nodes, scale * truth)
         if replaced is None:
             continue
         run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)

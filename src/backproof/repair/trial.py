@@ -86,6 +86,8 @@ class JudgedStep:
         The cost is a value of the program's, not one of the registry.
     scale : float
         The factor that all gradients share.
+    scales : tuple of float
+        All that they share: before and behind the learning rate.
     after : bool
         The cost was computed with the updated parameters.
     deltas : dict of name to (norm, projection) of the update
@@ -98,6 +100,7 @@ class JudgedStep:
     cost: float | None
     scale: float
     ascends: bool
+    scales: tuple[float, ...] = ()
     after: bool = False
     deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -324,6 +327,7 @@ def summary(evidence: StepEvidence) -> JudgedStep:
         cost=None if node is None else _scalar(evidence.tape.value(node)),
         scale=fit.scale if fit is not None else 0.0,
         ascends=bool(fit is not None and climbing(evidence)),
+        scales=tuple(fit.scales) if fit is not None else (),
         after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,
     )

@@ -70,9 +70,7 @@ class Replays:
     def right_in(self, run: Run, wrong: set[int]) -> list[int]:
         """Return which wrong gradients are right in a run that spoils no right one."""
         again = rematch(run, self.fit)
-        if abs(again.scale / self.scale - 1) > 1e-4 or not set(self.fit.chosen) <= set(
-            again.chosen
-        ):
+        if not self.fit.keeps(again):
             return []
         return [i for i in sorted(wrong) if i in again.chosen]
 

@@ -57,7 +57,8 @@ def sign_or_factor(blamed: Blamed) -> Diagnosis | None:
     s, error = proportion(x, t)
     if error > EXACT:
         return None
-    if abs(s + 1) < EXACT:
+    own = (blamed.fit.has_own_rate(i, abs(s) * blamed.fit.scale) for i in blamed.fault.repaired)
+    if abs(s + 1) < EXACT or (s < 0 and any(own)):
         return blamed.finding("BP101", "wrong-sign", "its sign is reversed", "change the sign")
     name = _describe_factor(blamed, s)
     text = blamed.operation.where.text
