@@ -36,8 +36,11 @@ class Level:
         if len(values) > 1:
             return vector(values)
         value = values[0]
-        for key in self.keys:
-            value = value[key]
+        try:
+            for key in self.keys:
+                value = value[key]
+        except (IndexError, TypeError):
+            return None  # an edit has given it another shape
         return value
 
 

@@ -87,7 +87,14 @@ def find_updates(
     carries = Carries(tape, start, stop)
     if carries.factors:
         # Between scalars every product looks like a decay: w·h with an activation h of 0.9.
-        sources = {s for n in carries.merged for s in carries.carry.get(n, ())}
+        # What is added to the 1 of ``1 - η·λ`` does not depend on it: no parameter, it stays.
+        candidates = {s for n in carries.merged for s in carries.carry.get(n, ())}
+        bits = {s: 1 << i for i, s in enumerate(candidates)}
+        depends = dependence(tape, bits, start, stop)
+        sources = {
+            s for n in carries.merged for s, made in carries.links[n][1].items()
+            if any(depends.get(delta, 0) & bits.get(s, 0) for _, delta in made)
+        }
         moving = dependence(tape, dict.fromkeys(sources, 1), start, stop)
         if not carries.factors.isdisjoint(moving):
             carries = Carries(tape, start, stop, moving=moving)

@@ -35,16 +35,6 @@ def is_exact(fit: Fit) -> bool:
     return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and entries > LEAST_EXACT
 
 
-def convinces(fit: Fit) -> bool:
-    """Whether a cost explains every gradient, and not by chance.
-
-    Few numbers of one sample are a multiple of any gradient, by a factor that no program has.
-    """
-    few = sum(match.size for match in fit.matches) <= FEW
-    natural = not few or fit.hypothesis.any_cost or is_plausible(fit.scale)
-    return is_full(fit) and natural
-
-
 def best_fit(fits: Sequence[Fit]) -> Fit | None:
     """Return the hypothesis under which most gradients are right (the program's own cost first)."""
     return max(
@@ -54,11 +44,10 @@ def best_fit(fits: Sequence[Fit]) -> Fit | None:
             is_exact(f),
             len(f.chosen),
             sum(m.fits for m in f.matches),
-            # A single number is a multiple of any other: only such scales say something.
-            is_plausible(f.scale) or sum(m.size for m in f.matches) > FEW,
+            # A gradient of one sample is a multiple of many: only such scales say something.
+            is_plausible(f.scale),
             f.hypothesis.own,
             not f.hypothesis.registered,
-            is_plausible(f.scale),
             -abs(float(np.log(abs(f.scale)))),
         ),
         default=None,
@@ -196,18 +185,20 @@ def _joint_decay(fit: Fit, run: Run) -> None:
 
 def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
     """Count a gradient with a step size of its own as right (``eta_s * error * …``)."""
-    forward = tape.ancestors([fit.hypothesis.node])
-
-    def rates(index: int) -> set[float]:
-        feeding = tape.ancestors(params[index].new) - forward
-        values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
-        return {float(v) for v in values if type(v) in (float, np.float64) and v}
-
-    common = {1.0}.union(*(rates(i) for i in fit.chosen))
+    common = {1.0, *step_sizes(fit, tape, [params[i] for i in fit.chosen])}
     for i in fit.wrong:
-        ratios = {own / other for own in rates(i) for other in common} - {1.0}
+        own_rates = step_sizes(fit, tape, [params[i]])
+        ratios = {own / other for own in own_rates for other in common} - {1.0}
         fit.ratios[i] = np.array(sorted(ratios))
     fit.accept_ratios()
+
+
+def step_sizes(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> set[float]:
+    """Return the floats that the updates of some parameters read and the cost does not."""
+    forward = tape.ancestors([fit.hypothesis.node])
+    feeding = tape.ancestors([n for p in params for n in p.new]) - forward
+    values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
+    return {float(v) for v in values if type(v) in (float, np.float64) and v}
 
 
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:

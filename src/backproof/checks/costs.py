@@ -15,9 +15,10 @@ from backproof.checks.choice import (
     at_kinks,
     best_fit,
     contradicted,
-    convinces,
     has_penalty,
     is_exact,
+    is_full,
+    step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
@@ -33,6 +34,8 @@ ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 PATIENCE = 2.0
 #: Costs of the program's that are tried where the numbers are calm.
 MOST_CALMED = 3
+#: Numbers that updates read, above which one of them explains a scale by chance.
+MOST_RATES = 50
 
 
 @dataclass(slots=True)
@@ -105,7 +108,7 @@ class Trials:
     @property
     def settled(self) -> bool:
         """Whether a cost explains every gradient, and not by chance."""
-        return self.best is not None and convinces(self.best)
+        return self.best is not None and self._convinces(self.best)
 
     @property
     def has_own(self) -> bool:
@@ -191,12 +194,27 @@ class Trials:
         if best.hypothesis.any_cost:
             by_chance = bool(best.wrong) and right <= FEW
         else:
-            near_one = best.hypothesis.own and abs(best.scale - 1) < 1e-5
-            few = sum(match.size for match in best.matches) <= FEW
-            natural = is_plausible(best.scale) or near_one
-            by_chance = (bool(best.wrong) or few) and not natural
+            by_chance = not self._is_natural(best)
         if by_chance:
             self.best = None
+
+    def _convinces(self, fit: Fit) -> bool:
+        """Whether a cost explains every gradient, and not by chance."""
+        return is_full(fit) and (fit.hypothesis.any_cost or self._is_natural(fit))
+
+    def _is_natural(self, fit: Fit) -> bool:
+        """Whether a scale is one that a program has, or that times a number that its updates read.
+
+        All gradients of one sample's only output are a multiple of any of its costs', by a factor
+        that no program has.
+        """
+        near_one = fit.hypothesis.own and abs(fit.scale - 1) < 1e-5
+        if near_one or is_plausible(fit.scale):
+            return True
+        if fit.wrong or sum(match.size for match in fit.matches) <= FEW:
+            return False
+        rates = step_sizes(fit, self.tape, self.params)
+        return len(rates) <= MOST_RATES and any(is_plausible(fit.scale / rate) for rate in rates)
 
     # ---- helpers -------------------------------------------------------------------------------
 
@@ -209,7 +227,7 @@ class Trials:
         if not hypothesis.registered:
             fit = without_epsilon(fit, self.tape, self.run, self.params) or fit
         self.fits.append(fit)
-        return convinces(fit)
+        return self._convinces(fit)
 
     def _accept_decay(self, fits: Iterable[Fit]) -> None:
         for fit in fits:

@@ -104,9 +104,14 @@ class StepSearch:
     def shares_the_forward_pass(self) -> bool:
         """Whether the gradients start from an output that the cost is computed from.
 
-        A cost on other data, or of a forward pass of its own, has other gradients.
+        A cost on other data, or of a forward pass of its own, has other gradients. In an engine,
+        where no output meets labels, they read its values.
         """
-        return not self.outputs.isdisjoint(self.forward)
+        if not self.outputs.isdisjoint(self.forward):
+            return True
+        olds = [n for p in self.evidence.params for n in p.old]
+        values = (self.tape.reach(olds) - set(olds)) & self.forward
+        return any(not values.isdisjoint(o.inputs) for g in self.groups.values() for o in g)
 
     def late(self) -> bool:
         """Whether the time for the search is over."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from backproof.arithmetic import SUBTRACT, is_in
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
@@ -39,7 +41,8 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     own = [f for f in fits if not f.hypothesis.registered]
     if not own and len(evidence.params) > 1:
         own = fits  # the program has no cost: one of those that networks usually have
-    fits = own[:MOST_COSTS]
+    most = max((_reached(f) for f in own), default=0)
+    fits = [f for f in own if _reached(f) == most][:MOST_COSTS]
     for fit in fits:
         fit.chosen = {}
         search = StepSearch(evidence, fit, patience=patience / len(fits))
@@ -52,6 +55,11 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         fit.scale = found.scale
         return Unanchored(fit, from_edit(search, found))
     return None
+
+
+def _reached(fit: Fit) -> int:
+    """Return how many entries of the parameters a cost depends on."""
+    return sum(int(np.count_nonzero(m.truth)) for m in fit.matches if m.truth is not None)
 
 
 def _is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:

@@ -119,7 +119,10 @@ class Proposals:
         known = self.trust.nearest_right(operation, run)
         found: dict[Any, Any] = {}
         parts: dict[Any, Any] = {}
+        operands: dict[Any, Any] = {}
         for start, s in known:
+            for position, part in self._operands(start, size):
+                _enter(operands, ("operand", position), s * np.asarray(part))
             ranks: dict[int, int] = {}
             for node in self._upstream(start):
                 if node not in self.cotangents.of:
@@ -140,10 +143,24 @@ class Proposals:
                 if np.shape(g) == shape and self.tape.nodes[node].kind == "op":
                     for s in scales:
                         _enter(found, ("any", self.cotangents.site_of(node), s), s * np.asarray(g))
-        values = dict([*list(found.items())[:MOST_RANKS], *list(parts.items())[:MOST_RANKS]])
+        some = (list(values.items())[:MOST_RANKS] for values in (found, operands, parts))
+        values = dict(item for items in some for item in items)
         if operation.function in ADD or operation.function in SUBTRACT:
             values.update(self._sums(operation, run, parts))
         return values
+
+    def _operands(self, node: int, size: int) -> Iterable[tuple[int, Any]]:
+        """Yield what comes back to each operand of the operation that made a forward value.
+
+        An engine's rule for an operation gives just that, whatever else the operand is used for.
+        """
+        operation = self.tape.producer(node)
+        for position, operand in enumerate(operation.inputs if operation is not None else ()):
+            whole = self.cotangents.of.get(operand)
+            if whole is None or np.size(whole) != size:
+                continue
+            uses = dict(self.cotangents.parts.get(operand, ()))
+            yield position, uses.get(operation.index, whole) if uses else whole
 
     def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> dict[Any, Any]:
         """Keep one operand of a sum and put a part in place of the other."""

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.edits.edit import LARGE, Edit, short
-from backproof.checks.edits.operators import COMPARISONS
+from backproof.checks.edits.operators import COMPARISONS, POWERS
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
-
-POWERS = {operator.pow, np.power}
 
 
 def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:

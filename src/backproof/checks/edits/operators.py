@@ -21,6 +21,7 @@ COMPARISONS: dict[Any, tuple[Callable[..., Any], ...]] = {
     np.greater: (np.less, np.greater_equal), np.less: (np.greater, np.less_equal),
 }  # fmt: skip
 UNARY = (np.exp, np.log, np.sqrt, np.square, np.abs, np.sin, np.cos, np.tanh, np.sign)
+POWERS = {operator.pow, np.power}
 
 
 def other_sign(operation: Operation) -> Edit:
@@ -85,6 +86,10 @@ def other_operators(operation: Operation, scope: Scope) -> Iterator[Edit]:
                 name = unary.__name__
                 yield Edit("wrong-derivative", f"`{text}` stands where `{name}` is meant",
                            f"use `{name}` in place of `{text}`", computing(unary), 1.5)  # fmt: skip
+    if is_in(function, POWERS):
+        yield Edit("missing-factor", f"the exponent is missing before `{text}`",
+                   "multiply by the exponent of the power that this is the derivative of",
+                   computing(lambda x, e: (e + 1) * x**e), 1.0)  # fmt: skip
     if function is set_item:
         yield Edit("missing-term", f"`{text}` overwrites what should be added to",
                    "use `+=` in place of `=`",
