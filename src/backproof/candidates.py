@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backproof.carries import Carries
+from backproof.carries import Carries, dependence
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
+from backproof.trace.primitives import patch_view, set_item
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates, is_shared, read_in
+
+#: What changes entries of an array.
+STORES = {set_item, patch_view}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,31 @@ def repeated_updates(
 def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:
     """Return the source sites that updates are made at."""
     return frozenset(site for update in updates for site in update.sites(tape))
+
+
+def sweeps(
+    log: Sequence[Event], outer: tuple[int, int, int], inner: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether a loop goes through the entries of its parameters, after a forward pass for all.
+
+    ``e = r - P[i] @ Q[j]``, then ``for k …: P[i, k] += η * (e * Q[j, k] - λ * P[i, k])``: each of
+    the `inner` windows of the log is only a part of a step of the loop around it.
+    """
+    first, _, end = outer
+    window = next(((a, b) for a, b in inner if first <= a < b <= end), None)
+    if window is None:
+        return False
+    tape = build(log, first, window[1], (first, *window))
+    _, start, stop = tape.boundaries
+    updates = find_updates(tape, start, stop)
+    entries = [tape.producer(u.new) for u in updates]
+    if not updates or any(e is None or e.function not in STORES for e in entries):
+        return False
+    before = {o.out for o in tape.operations[:start]}
+    olds = {n for u in updates for n in tape.ancestors([u.old])}
+    moving = dependence(tape, dict.fromkeys(olds - before, 1), 0, start)
+    read = tape.ancestors([delta for u in updates for _, delta in u.merges])
+    return any(n in moving and n not in olds for n in read & before)
 
 
 def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:

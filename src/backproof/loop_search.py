@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backproof.candidates import Candidate, repeated_updates, sites_of
+from backproof.candidates import Candidate, repeated_updates, sites_of, sweeps
 from backproof.clock import Clock
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
@@ -110,7 +110,7 @@ class LoopSearch:
         """Choose between a loop and one inside it that changes parameters as well.
 
         The inner loop's iterations are the steps, unless the outer updates parameters that it does
-        not.
+        not, or has made the forward pass for all of them.
         """
         inner = self.candidate
         if inner is None:
@@ -123,6 +123,8 @@ class LoopSearch:
             first, _, end = inner.bounds
             within = inner.sites.union(event[0] for event in recorder.log[first:end])
             more = bool(updates) and not found.sites <= within
+            if not more and sweeps(recorder.log, found.bounds, [inner.bounds[:2], *inner.later]):
+                more = True
             return Found(found if more else inner)
         return None
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.carries import SMALLEST, Carries, dependence
+from backproof.entries import entry_dependence
 from backproof.trace import primitives
 from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape
@@ -243,6 +244,9 @@ def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop:
         return False
     outs = {tape.operations[index].out: 1 for index, _ in merges[:-1]}
     depends = dependence(tape, outs, start, stop)
+    if not any(depends.get(delta, 0) for _, delta in merges):
+        return False
+    depends = entry_dependence(tape, outs, start, stop)
     return any(depends.get(delta, 0) for _, delta in merges)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.growth import Growth
 from backproof.checks.idle import unmoved
 from backproof.checks.mismatch import Mismatch
 from backproof.checks.rates import Rates
@@ -26,6 +27,7 @@ class Arrival:
         self.reach = Reach()
         self.rates = Rates()
         self.shapes = Shapes()
+        self.growth = Growth()
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
         self.unmoved: list[Finding] = []
@@ -35,6 +37,7 @@ class Arrival:
         self.reach.look(evidence, updates)
         self.rates.look(evidence)
         self.shapes.look(evidence)
+        self.growth.look(evidence)
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
 
@@ -54,7 +57,8 @@ class Arrival:
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found
-        shapes = {(f.code, f.span.line): f for f in self.shapes.findings()}
+        broadcast = (*self.shapes.findings(), *self.growth.findings())
+        shapes = {(f.code, f.span.line): f for f in broadcast}
         if shapes:  # first: it is behind whatever else is wrong
             others = dict(findings)
             findings.clear()

@@ -139,10 +139,7 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
 
 def accept_decay(fit: Fit, run: Run) -> None:
     """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
-    for match in fit.matches:
-        if not match.scales:
-            match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
-    common_scale(fit)
+    fit.accept_penalties()
     if not is_full(fit):
         _joint_decay(fit, run)
 
@@ -168,12 +165,14 @@ def _joint_decay(fit: Fit, run: Run) -> None:
         values.append(vector(run.env[n] for n in parameter.old)[touched])
         entries.append(index)
     x, t, w = (np.concatenate(parts) for parts in (owns, truths, values))
-    if x.size < 6:
+    if x.size < 4:
         return
     basis = np.stack([t, w], axis=1)
     solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
     s, decay = float(solution[0]), float(solution[1])
     if not s or decay / s <= 0:
+        return
+    if x.size < 6 and not (is_plausible(s) and is_plausible(decay / s)):
         return
     if np.linalg.norm(x - basis @ solution) <= TOLERANCE * np.linalg.norm(x):
         for index in entries:

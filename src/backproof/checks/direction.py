@@ -7,19 +7,24 @@ where several statements update, else that of the update.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import SUBTRACT
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
 from backproof.checks.advice import advise
+from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
 from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
+from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Tape
 
 #: Words in the names of scalars that are meant to grow, and to fall.
 GROWS = re.compile(
@@ -27,8 +32,13 @@ GROWS = re.compile(
 )
 FALLS = re.compile(
     r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
-    r"|^j$|\bj\b|total", re.I,
+    r"|^j$|\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte|erreur|perda"
+    r"|p[eé]rdida|hata|kay[iı]p", re.I,
 )  # fmt: skip
+#: What makes one number of many, and what scales it.
+AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
+SCALING = MULTIPLY | DIVIDE
+PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method("dot")}) | MULTIPLY
 
 
 def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Finding]:
@@ -79,7 +89,29 @@ def meant(evidence: StepEvidence) -> float:
             return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
         if GROWS.search(name):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
-    return 0.0
+    olds = {n for p in evidence.params for n in p.old}
+    return 1.0 if _is_distance(tape, fit.hypothesis.node, olds) else 0.0
+
+
+def _is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
+    """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
+    for _ in range(6):
+        made = tape.producer(node)
+        if made is None or not made.inputs:
+            return False
+        function, args = made.function, made.args
+        square = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
+        product = is_in(function, PRODUCTS) and len(set(made.inputs)) == 1
+        if (square and args[1] == 2) or product or function is np.square:
+            base = tape.producer(made.inputs[0])
+            if base is None or not is_in(base.function, SUBTRACT) or len(base.inputs) != 2:
+                return False
+            moving = [not olds.isdisjoint(tape.ancestors([n])) for n in base.inputs]
+            return sum(moving) == 1  # else a variance, which may be meant to grow
+        if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
+            return False  # of a sum, the penalty comes last
+        node = made.inputs[0]
+    return False
 
 
 # ---- one of several ----------------------------------------------------------------------------

@@ -68,6 +68,8 @@ class Fit:
     """The cost is known to be meant although no gradient is right under it."""
     ratios: dict[int, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Parameter index -> what a step size of its own may be, in units of the others'."""
+    decayed: bool = False
+    """Gradients that hold λ times their parameter, λ > 0, count as right: weight decay."""
     slack: dict[int, float] = field(default_factory=dict)
     """By how much the true gradients differ from those of the cost as the program computes it."""
 
@@ -96,6 +98,14 @@ class Fit:
         ]  # fmt: skip
         alike = [s for s in offered[0] if all(_holds(s, o) for o in offered[1:])] if offered else []
         return alike if _holds(self.scale, alike) else [self.scale, *alike]
+
+    def accept_penalties(self) -> None:
+        """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
+        self.decayed = True
+        for match in self.matches:
+            if not match.scales:
+                match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
+        common_scale(self)
 
     def scales_of(self, index: int) -> list[float]:
         """The scales that a gradient may have: the common ones, and those of its own step size."""
@@ -255,8 +265,9 @@ def fill(run: Run, match: Match, after: bool) -> None:
                 break
             if error < match.nearest[2]:
                 match.nearest = (level, s, error)
-            penalty = penalty_in(run, parameter, x, truth)
-            if level >= 0 and penalty is not None:
+            penalty = penalty_in(run, parameter, x, truth) if level >= 0 else None
+            penalty = penalty or penalty_on_some(run, parameter, x, truth, limit)
+            if penalty is not None:
                 match.penalties.append((level, *penalty))
 
 
@@ -284,7 +295,10 @@ def rematch(run: Run, fit: Fit) -> Fit:
         if match.truth is not None and not match.vacuous:
             fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
-    common_scale(again)
+    if fit.decayed:
+        again.accept_penalties()
+    else:
+        common_scale(again)
     if fit.ratios:
         again.ratios = fit.ratios
         again.accept_ratios()
@@ -308,6 +322,26 @@ def penalty_in(
         if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= 10 * rest:
             return s, decay / s
     return None
+
+
+def penalty_on_some(
+    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any],
+    tolerance: float,
+) -> tuple[float, float] | None:  # fmt: skip
+    """Return (s, λ) as `penalty_in` where a step changes some entries of a parameter only."""
+    touched = (x != 0) | (truth != 0)
+    count = int(np.count_nonzero(touched))
+    if not 2 <= count < x.size or not tolerance < SAME:
+        return None
+    w = vector(run.env[n] for n in parameter.old)[touched]
+    basis = np.stack([truth[touched], w], axis=1)
+    solution, *_ = np.linalg.lstsq(basis, x[touched], rcond=None)
+    rest = float(np.linalg.norm(x[touched] - basis @ solution))
+    s, decay = float(solution[0]), float(solution[1])
+    if not s or not decay or rest > tolerance * float(np.linalg.norm(x)):
+        return None
+    few = count < 4 and not (is_plausible(s) and is_plausible(decay / s))
+    return None if few else (s, decay / s)
 
 
 def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:

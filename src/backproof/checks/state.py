@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ from backproof.arithmetic import is_in, keeps
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, is_plausible, rematch
+from backproof.entries import earlier_reads
 from backproof.joins import VIEWS
+from backproof.roles import Parameter
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Tape
 
@@ -59,7 +62,7 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
     ]  # fmt: skip
     old = {u.new: evidence.run.env[u.old] for p in evidence.params for u in p.updates}
     fixed = repaired(evidence, old, readers) if readers else ()
-    found: list[StateFault] = []
+    found: list[StateFault] = list(_stale_entries(evidence, fit.wrong)) if not fixed else []
     remaining = set(fixed)
     for parameter in evidence.params:
         mine = [
@@ -74,16 +77,35 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
         merge = tape.operations[parameter.updates[-1].merges[-1][0]].where
         feeding = tape.ancestors(n for i in mine for n in gradient_nodes(evidence, i))
         first = _first_read(tape, set(parameter.new), feeding).where
-        found.append(
-            StateFault(
-                "BP105", "mutated-value", first,
-                f"`{parameter.name}` is read here after its update on line {merge.span.line}; "
-                "the chain rule needs the value that the forward pass used",
-                f"update `{parameter.name}` after its last use, or keep a copy of the old value",
-                tuple(mine), merge,
-            )
-        )  # fmt: skip
+        found.append(_stale(parameter, first, merge, tuple(mine)))
     return found
+
+
+def _stale_entries(evidence: StepEvidence, wrong: list[int]) -> Iterator[StateFault]:
+    """Yield what reads entries of a parameter that a loop over them has already updated."""
+    tape = evidence.tape
+    for parameter in evidence.params:
+        merges = {i for u in parameter.updates for i, _ in u.merges if len(u.merges) > 1}
+        late = earlier_reads(tape, evidence.run, {tape.operations[i].out for i in merges})
+        for index in wrong if late else ():
+            if evidence.params[index] is parameter:
+                continue
+            feeding = tape.ancestors(gradient_nodes(evidence, index))
+            mine = {n: value for n, value in late.items() if n in feeding}
+            if mine and repaired(evidence, mine, [index]):
+                first = tape.operations[min(tape.nodes[n].operation or 0 for n in mine)]
+                merge = tape.operations[min(merges)].where
+                yield _stale(parameter, first.where, merge, (index,))
+
+
+def _stale(parameter: Parameter, read: Site, merge: Site, members: tuple[int, ...]) -> StateFault:
+    return StateFault(
+        "BP105", "mutated-value", read,
+        f"`{parameter.name}` is read here after its update on line {merge.span.line}; "
+        "the chain rule needs the value that the forward pass used",
+        f"update `{parameter.name}` after its last use, or keep a copy of the old value",
+        members, merge,
+    )  # fmt: skip
 
 
 def _first_read(tape: Tape, new: set[int], feeding: set[int]) -> Operation:

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import adjoints, is_differentiable
+from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import TOLERANCE, Fit
 from backproof.trace.tape import Run, Tape
 
 MOST_NODES = 60_000
+#: Numbers that updates read, of which one may be the learning rate.
+MOST_RATES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Cotangents:
         self.tape: Tape = evidence.tape
         self.fit: Fit = evidence.fit
         self.scale = self.fit.scale
+        self.scales = self._scales()
         hypothesis = self.fit.hypothesis
         target = hypothesis.node
         forward = self.tape.ancestors([target])
@@ -64,6 +68,18 @@ class Cotangents:
         self.families: dict[int, list[int]] = {}
         for node in sorted(self.of):
             self.families.setdefault(self.site_of(node), []).append(node)
+
+    def _scales(self) -> list[float]:
+        """The scales that backward values may have: before and behind a learning rate.
+
+        Where only the change of a parameter is known (a loop over its entries), the scale of what
+        is right has the learning rate in it, and its sign.
+        """
+        if any(level >= 0 for level, _, _ in self.fit.chosen.values()):
+            return [self.scale]
+        params = [self.evidence.params[i] for i in self.fit.chosen]
+        rates = sorted(step_sizes(self.fit, self.tape, params))[:MOST_RATES]
+        return [self.scale, *(sign * self.scale / r for r in rates for sign in (-1.0, 1.0))]
 
     def _mirror(self) -> set[int]:
         """Forward values of the training pass, where the cost has a pass of its own."""
@@ -137,10 +153,14 @@ class Cotangents:
         if table is None:
             return None
         if np.size(value) == 1:
-            number = float(np.asarray(value).reshape(-1)[0]) / self.scale
-            gaps = np.abs(table.norms * table.units[:, 0] - number)
-            near = np.flatnonzero((gaps <= 1e-9 * abs(number)) & (table.part == part))
-            return (int(table.nodes[near[0]]), self.scale) if number and near.size else None
+            own = float(np.asarray(value).reshape(-1)[0])
+            known = table.norms * table.units[:, 0]
+            for s in self.scales if own else ():
+                gaps = np.abs(known - own / s)
+                near = np.flatnonzero((gaps <= 1e-9 * abs(own / s)) & (table.part == part))
+                if near.size:
+                    return int(table.nodes[near[0]]), s
+            return None
         best: tuple[int, float] | None = None
         distance = np.inf
         for x in (np.asarray(value, float).reshape(-1), *_transposed(value)):
@@ -149,10 +169,11 @@ class Cotangents:
                 return None
             cosine = table.units @ (x / norm)
             alike = (np.abs(np.abs(cosine) - 1) < TOLERANCE) & (table.part == part)
-            for i in np.flatnonzero(alike & (cosine * self.scale > 0)):
+            signs = {np.sign(s) for s in self.scales}
+            for i in np.flatnonzero(alike & np.isin(np.sign(cosine), list(signs))):
                 gap = float(np.linalg.norm(x / norm - np.sign(cosine[i]) * table.units[i]))
                 s = float(np.sign(cosine[i])) * norm / float(table.norms[i])
-                apart = abs(float(np.log(s / self.scale)))
+                apart = min(abs(float(np.log(s / t))) for t in self.scales if s / t > 0)
                 if gap <= TOLERANCE and apart < distance - 1e-9:
                     best, distance = (int(table.nodes[i]), s), apart
         return best

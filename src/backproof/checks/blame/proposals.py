@@ -155,12 +155,14 @@ class Proposals:
         An engine's rule for an operation gives just that, whatever else the operand is used for.
         """
         operation = self.tape.producer(node)
-        for position, operand in enumerate(operation.inputs if operation is not None else ()):
+        if operation is None:
+            return
+        for position, operand in enumerate(operation.inputs):
             whole = self.cotangents.of.get(operand)
             if whole is None or np.size(whole) != size:
                 continue
             uses = dict(self.cotangents.parts.get(operand, ()))
-            yield position, uses.get(operation.index, whole) if uses else whole
+            yield position, uses.get(operation.index, whole)
 
     def _sums(self, operation: Operation, run: Run, parts: dict[Any, Any]) -> dict[Any, Any]:
         """Keep one operand of a sum and put a part in place of the other."""

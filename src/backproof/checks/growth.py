@@ -1,0 +1,92 @@
+"""Parameters that an update makes larger: a bias of one entry becomes one of each sample, BP108."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.checks.advice import advise
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.places import statement_of
+from backproof.finding import Finding
+from backproof.trace.tape import Operation, Tape
+
+Shape = tuple[int, ...]
+
+
+class Growth:
+    """Fed with every judged step of a run, asked for findings at its end."""
+
+    def __init__(self) -> None:
+        self.grown: dict[tuple[int, Shape], Finding] = {}
+        """What was broadcast to a shape at a site of updates: a parameter, perhaps."""
+        self.shapes: set[tuple[int, Shape]] = set()
+        """The shapes of parameters, with the sites that update them."""
+
+    def look(self, evidence: StepEvidence) -> None:
+        """Look for arrays that an update changed the shape of, and for parameters of that shape."""
+        tape = evidence.tape
+        sites: set[int] = set()
+        axes: set[int] = set()
+        for parameter in evidence.params:
+            for update in parameter.updates:
+                shape = np.shape(tape.nodes[update.old].obj)
+                sites |= update.sites(tape)
+                self.shapes |= {(site, shape) for site in update.sites(tape)}
+                axes.update(shape)
+        olds = {n for p in evidence.params for n in p.old}
+        samples = {
+            n for node in tape.nodes if node.operation is None and node.index not in olds
+            for n in np.shape(node.obj)
+        }  # fmt: skip
+        for operation in tape.operations:
+            if operation.site in sites and (is_in(operation.function, SUBTRACT | ADD)):
+                shape = np.shape(tape.nodes[operation.out].obj)
+                if set(_widened(tape, operation, olds)) & samples - axes:
+                    found = _finding(evidence, operation)
+                    self.grown.setdefault((operation.site, shape), found)
+
+    def findings(self) -> Iterator[Finding]:
+        """Say which parameters have as many entries as there are samples since their first step."""
+        yield from (found for key, found in self.grown.items() if key in self.shapes)
+
+
+def _widened(tape: Tape, operation: Operation, olds: set[int]) -> Iterator[int]:
+    """Yield the lengths of the axes along which what the step was given has one entry so far."""
+    old = operation.inputs[0]
+    before, after = (np.shape(tape.nodes[n].obj) for n in (old, operation.out))
+    if tape.nodes[old].operation is not None or old in olds or not before or before == after:
+        return
+    padded = (1,) * (len(after) - len(before)) + before
+    yield from (n for one, n in zip(padded, after, strict=True) if one != n)
+
+
+def _finding(evidence: StepEvidence, operation: Operation) -> Finding:
+    tape = evidence.tape
+    before, after = (np.shape(tape.nodes[n].obj) for n in (operation.inputs[0], operation.out))
+    made = _gradient(tape, operation)
+    count = int(np.prod(after) // max(np.prod(before), 1))
+    return advise(
+        "BP108", "broadcast", statement_of(made.where),
+        f"the update makes a parameter of shape {before} one of shape {after}",
+        f"sum the gradient over the samples, to shape {before}",
+        {"before": list(before), "after": list(after), "step": evidence.step},
+        severity="error", confidence="proven",
+        related=[(statement_of(operation.where), "consequence")],
+        notes=(f"{count} samples have an entry of their own: they are not summed",),
+        label=f"{np.shape(tape.nodes[made.out].obj)}",
+    )  # fmt: skip
+
+
+def _gradient(tape: Tape, operation: Operation) -> Operation:
+    """Return the operation that made the gradient: what its factors scale."""
+    while True:
+        nodes = operation.inputs[1:] if is_in(operation.function, SUBTRACT | ADD) else (
+            operation.inputs if is_in(operation.function, MULTIPLY | DIVIDE) else ()
+        )  # fmt: skip
+        makers = [tape.producer(n) for n in nodes if np.size(tape.nodes[n].obj) > 1]
+        if len(makers) != 1 or makers[0] is None:
+            return operation
+        operation = makers[0]
