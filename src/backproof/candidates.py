@@ -75,7 +75,7 @@ def sweeps(
     _, start, stop = tape.boundaries
     updates = find_updates(tape, start, stop)
     entries = [tape.producer(u.new) for u in updates]
-    if not updates or any(e is None or e.function not in STORES for e in entries):
+    if not any(e is not None and e.function in STORES for e in entries):
         return False
     before = {o.out for o in tape.operations[:start]}
     olds = {n for u in updates for n in tape.ancestors([u.old])}

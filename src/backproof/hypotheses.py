@@ -110,7 +110,8 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         hypothesis = Hypothesis(
             _title(operation), out, after=bool(after), line=operation.where.span.line
         )
-        if not OTHER_SCALARS.search(hypothesis.title.lower()) and is_terminal(tape, out):
+        other = OTHER_SCALARS.search(hypothesis.title.lower()) or is_progress(tape, out, params)
+        if not other and is_terminal(tape, out):
             before = tape.ancestors([out])
             hypothesis.own = not shared.isdisjoint(before) or (
                 bool(read) and data_read(tape, before, set(bits) | new) == read
@@ -143,6 +144,21 @@ def _moves(tape: Tape, carries: Carries, node: int) -> bool:
         if not is_shared(tape.nodes[source].obj)
         for _, delta in carries.merges(node, source)
     )
+
+
+def is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:
+    """Whether a scalar compares a cost with an earlier one: ``abs(previous - current)``."""
+    values = {n for p in params for n in (*p.old, *p.new)}
+    while node is not None:
+        operation = tape.producer(node)
+        if operation is None:
+            return False
+        if is_in(operation.function, SUBTRACT):
+            return not all(tape.ancestors([n]) & values for n in operation.inputs)
+        if len(operation.inputs) != 1:
+            return False
+        node = operation.inputs[0]
+    return False
 
 
 def is_terminal(tape: Tape, node: int) -> bool:

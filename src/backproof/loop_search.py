@@ -40,6 +40,8 @@ class LoopSearch:
         self.candidate: Candidate | None = None
         self.too_long = False
         self.attempts: dict[int, int] = {}
+        self.partial: set[int] = set()
+        """Loops whose iterations are only parts of steps."""
         self.recorded = 0
         """Events recorded and forgotten again."""
         self._weighed = 0
@@ -64,8 +66,12 @@ class LoopSearch:
                 return found
             waiting = self.candidate
             if waiting is not None and loop is waiting.around[-1]:
-                # The loop around it had its chance and changes no parameter from turn to turn.
-                return Found(waiting)
+                first, second, end = loop.starts
+                if not self._sweeps(recorder, (first, second, end), waiting):
+                    # The loop around had its chance and changes no parameter from turn to turn.
+                    return Found(waiting)
+                self.partial.add(waiting.site)
+                self.candidate = waiting = None
         if waiting is not None and len(log) - waiting.bounds[2] > PATIENCE:
             return Found(waiting, running=loop.site == waiting.site)
         if len(log) > self.max_events or self._heavy(log):
@@ -84,7 +90,8 @@ class LoopSearch:
         self, recorder: Recorder, loop: LoopInstance, *, last: bool = False
     ) -> Found | None:
         """See whether the last two iterations of a loop change the same parameter."""
-        if len(loop.starts) < 3 or (self.candidate and loop.site == self.candidate.site):
+        known = self.candidate is not None and loop.site == self.candidate.site
+        if len(loop.starts) < 3 or known or loop.site in self.partial:
             return None
         first, second, end = loop.starts[-3:]
         size = end - first
@@ -123,10 +130,14 @@ class LoopSearch:
             first, _, end = inner.bounds
             within = inner.sites.union(event[0] for event in recorder.log[first:end])
             more = bool(updates) and not found.sites <= within
-            if not more and sweeps(recorder.log, found.bounds, [inner.bounds[:2], *inner.later]):
-                more = True
+            more = more or self._sweeps(recorder, found.bounds, inner)
             return Found(found if more else inner)
         return None
+
+    def _sweeps(self, recorder: Recorder, outer: tuple[int, int, int], inner: Candidate) -> bool:
+        """Whether an inner loop only goes through the entries that a step of the outer updates."""
+        with self.clock.analysing():
+            return sweeps(recorder.log, outer, [inner.bounds[:2], *inner.later])
 
     def done(self, found: Found) -> int:
         """Return the steps of the training loop that are done: more came while it waited."""

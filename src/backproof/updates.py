@@ -120,6 +120,7 @@ def find_updates(
                 copies[source] = []
                 ways.setdefault(source, []).append(operation.out)
     for source, outs in ways.items():
+        outs = [n for n in outs if not _is_in_view(tape, n)] or outs
         if kept is not None and len({id(tape.nodes[n].obj) for n in outs}) > 1:
             new = outs[kept([tape.nodes[n].obj for n in outs])]
             if new != latest[source]:
@@ -263,6 +264,17 @@ def _views(tape: Tape, bits: dict[int, int], start: int) -> dict[int, int]:
             if type(whole) is Ref and (bit := bits.get(whole.node, found.get(whole.node))):
                 found[operation.out] = bit
     return found
+
+
+def _is_in_view(tape: Tape, node: int) -> bool:
+    """Whether a value is what a view shows after a store: its owner has the source's layout."""
+    made = tape.producer(node)
+    while made is not None and (made.mutates or made.function is primitives.set_item):
+        first = made.args[0] if made.args else None
+        made = tape.producer(first.node) if type(first) is Ref else None
+        if made is not None and made.function in (operator.getitem, strided_view):
+            return True
+    return False
 
 
 def _is_old(tape: Tape, node: int, start: int) -> bool:

@@ -13,8 +13,8 @@ from backproof.checks.arrival import Arrival
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence, judge_step
-from backproof.checks.match import is_natural
 from backproof.checks.pairs import judge_pairs
+from backproof.checks.scales import is_natural
 from backproof.checks.state import emptied
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search

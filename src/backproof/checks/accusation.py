@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from backproof.checks.blame.earliest import Blame
+from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import author_value
+from backproof.checks.match import author_value, spread
+from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 from backproof.checks.state import not_reset, stale_reads
 from backproof.finding import Finding, Related
@@ -93,9 +95,27 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
             outs = tuple(operation.index for operation in operations)
             yield Accusation(from_edit(search, found), wrong, outs)
             return
+    fit = evidence.fit
+    if fit.anchored and not fit.chosen and fit.hypothesis.own and abs(fit.scale - 1) > SAME:
+        # A penalty that is too small, or all else too large: the cost itself has the scale of one.
+        shared, fit.scale = fit.scale, 1.0
+        blame = Blame(evidence)
+        faults = blame.faults()
+        if [fault.kind for fault in faults] == ["value"] and set(faults[0].repaired) >= set(wrong):
+            yield from _explained(evidence, blame, faults)
+            return
+        fit.scale = shared
     blame = Blame(evidence)
+    yield from _explained(evidence, blame, blame.faults())
+
+
+def _explained(
+    evidence: StepEvidence, blame: Blame, faults: Sequence[Fault]
+) -> Iterator[Accusation]:
+    """Say why the expressions are wrong that are behind wrong gradients."""
+    assert evidence.fit is not None
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
-    for fault in blame.faults():
+    for fault in faults:
         diagnosis = diagnose(blame, fault, search)
         yield Accusation(diagnosis, fault.repaired, fault.operations)
 
@@ -106,6 +126,8 @@ def _numbers(evidence: StepEvidence, index: int) -> str:
     assert fit is not None
     parameter, match = evidence.params[index], fit.matches[index]
     own = author_value(evidence.run, parameter, match.nearest[0])
+    if own is not None and match.truth is not None and own.size != match.truth.size:
+        own = spread(parameter, own, match.truth.size)
     if own is None or match.truth is None or own.shape != match.truth.shape:
         return f"{parameter.name}: the shape differs from the true gradient's"
     own = own / fit.scale

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.match import TOLERANCE, Fit, Match, author_value, is_natural, is_plausible
+from backproof.checks.match import Fit, Match, author_value
+from backproof.checks.scales import TOLERANCE, is_natural, is_plausible
 from backproof.trace.tape import Run
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ import numpy as np
 
 from backproof.checks.match import (
     LEAST_EXACT,
-    TOLERANCE,
     Fit,
     Match,
+    accept_penalties,
     author_value,
     common_scale,
     compare,
-    is_plausible,
     spread,
 )
+from backproof.checks.scales import TOLERANCE, is_plausible
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
@@ -35,14 +35,18 @@ def is_exact(fit: Fit) -> bool:
     return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and entries > LEAST_EXACT
 
 
-def best_fit(fits: Sequence[Fit]) -> Fit | None:
-    """Return the hypothesis under which most gradients are right (the program's own cost first)."""
+def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
+    """Return the hypothesis under which most gradients are right (the program's own cost first).
+
+    Of several, one of those `preferred`: the titles of costs that fitted other steps.
+    """
     return max(
         fits,
         key=lambda f: (
             is_full(f),
             is_exact(f),
             len(f.chosen),
+            f.hypothesis.title in preferred,
             sum(m.fits for m in f.matches),
             # A gradient of one sample is a multiple of many: only such scales say something.
             is_plausible(f.scale),
@@ -139,7 +143,7 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
 
 def accept_decay(fit: Fit, run: Run) -> None:
     """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
-    fit.accept_penalties()
+    accept_penalties(fit, run)
     if not is_full(fit):
         _joint_decay(fit, run)
 

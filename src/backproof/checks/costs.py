@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from backproof.checks.anchor import anchored_by_entries
 from backproof.checks.calm import calmed
 from backproof.checks.choice import (
@@ -22,9 +24,11 @@ from backproof.checks.choice import (
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
-from backproof.checks.match import Fit, compare, is_plausible
+from backproof.checks.match import Fit, compare
 from backproof.checks.optimiser import beneath
+from backproof.checks.scales import is_plausible
 from backproof.hypotheses import Hypothesis, bare_output
+from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
 
@@ -36,6 +40,7 @@ PATIENCE = 2.0
 MOST_CALMED = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
 MOST_RATES = 50
+MOST_JOINS = 50
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class Trials:
     fits: list[Fit] = field(default_factory=list)
     best: Fit | None = None
     judged: Run = field(init=False)
+    outputs: set[int] | None = None
     started: float = field(default_factory=time.process_time)
 
     def __post_init__(self) -> None:
@@ -127,7 +133,7 @@ class Trials:
                 full = not any(f.wrong and f.chosen for f in self.fits)
                 if full and is_exact(self.fits[-1]):
                     break  # else it may be an average of the cost, or a multiple
-        self.best = best_fit(self.fits)
+        self.best = best_fit(self.fits, self.preferred)
 
     def _try_calmed(self) -> None:
         """A cost of the program's that fits every gradient where the numbers are calm."""
@@ -143,7 +149,7 @@ class Trials:
         for hypothesis in sorted(hypotheses, key=lambda h: h.title not in self.preferred):
             if self._is_late() or self._add(hypothesis):
                 break
-        self.best = best_fit(self.fits)
+        self.best = best_fit(self.fits, self.preferred)
 
     def _try_combined(self) -> None:
         """What is no single cost: with weight decay, of two heads, of any kind, of some entries."""
@@ -161,7 +167,7 @@ class Trials:
             output = bare_output(self.tape, self.params)
             if output is not None:
                 self._add(output)
-                self.best = best_fit(self.fits)
+                self.best = best_fit(self.fits, self.preferred)
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
 
@@ -213,8 +219,20 @@ class Trials:
             return True
         if fit.wrong or sum(match.size for match in fit.matches) <= FEW:
             return False
+        if self._outputs(fit) > 1:
+            return True
         rates = step_sizes(fit, self.tape, self.params)
         return len(rates) <= MOST_RATES and any(is_plausible(fit.scale / rate) for rate in rates)
+
+    def _outputs(self, fit: Fit) -> int:
+        """Return the number of outputs that meet labels on the way to a cost."""
+        if self.outputs is None:
+            joins = output_joins(self.tape, self.params, limit=MOST_JOINS)
+            self.outputs = {join.output for join in joins}
+        new = {n for p in self.params for n in p.new}
+        stop = new if fit.hypothesis.after else None
+        within = self.outputs & self.tape.ancestors([fit.hypothesis.node], stop=stop)
+        return sum(int(np.size(self.tape.nodes[n].obj)) for n in within)
 
     # ---- helpers -------------------------------------------------------------------------------
 
@@ -232,7 +250,7 @@ class Trials:
     def _accept_decay(self, fits: Iterable[Fit]) -> None:
         for fit in fits:
             accept_decay(fit, self.run)
-        self.best = best_fit(self.fits)
+        self.best = best_fit(self.fits, self.preferred)
 
     def _penalised(self, fit: Fit) -> bool:
         return has_penalty(self.tape, self.run, fit)

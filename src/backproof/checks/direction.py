@@ -32,8 +32,8 @@ GROWS = re.compile(
 )
 FALLS = re.compile(
     r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
-    r"|^j$|\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte|erreur|perda"
-    r"|p[eé]rdida|hata|kay[iı]p", re.I,
+    r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
+    r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
 )  # fmt: skip
 #: What makes one number of many, and what scales it.
 AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.checks.match import VACUOUS, Fit, compare, is_plausible
+from backproof.checks.match import VACUOUS, Fit, compare
+from backproof.checks.scales import is_plausible
 from backproof.costs import WeightedTotal
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter

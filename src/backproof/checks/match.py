@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from backproof.calculus.adjoint import Adjoints, adjoints
+from backproof.checks.penalties import penalty_in, penalty_on_some
+from backproof.checks.scales import SAME, TOLERANCE, holds, is_natural, proportion
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 
-#: Relative error up to which two float64 evaluations of the same formula count as equal.
-TOLERANCE = 1e-6
-#: Relative difference up to which two scales are one.
-SAME = 1e-5
 #: Entries that gradients equal to those of the program's own cost must have to decide its scale.
 LEAST_EXACT = 3
 #: A gradient below this share of the largest value that it was summed from is zero to rounding.
 VACUOUS = 1e-12
+#: Strengths of weight decay that gradients of few entries are compared with.
+MOST_STRENGTHS = 4
 #: The level of the whole change of a parameter, weight decay included.
 WITH_DECAY = -2
 
@@ -96,16 +96,8 @@ class Fit:
             ]
             for i in self.chosen
         ]  # fmt: skip
-        alike = [s for s in offered[0] if all(_holds(s, o) for o in offered[1:])] if offered else []
-        return alike if _holds(self.scale, alike) else [self.scale, *alike]
-
-    def accept_penalties(self) -> None:
-        """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay."""
-        self.decayed = True
-        for match in self.matches:
-            if not match.scales:
-                match.scales = [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
-        common_scale(self)
+        alike = [s for s in offered[0] if all(holds(s, o) for o in offered[1:])] if offered else []
+        return alike if holds(self.scale, alike) else [self.scale, *alike]
 
     def scales_of(self, index: int) -> list[float]:
         """The scales that a gradient may have: the common ones, and those of its own step size."""
@@ -133,22 +125,7 @@ class Fit:
         if not set(self.chosen) <= set(again.chosen) or not self.scale:
             return False
         same = abs(again.scale / self.scale - 1) < SAME
-        return same or (not again.wrong and bool(self.chosen) and _holds(again.scale, self.scales))
-
-
-def _holds(scale: float, scales: Sequence[float]) -> bool:
-    return any(s and abs(scale / s - 1) < SAME for s in scales)
-
-
-def proportion(x: np.ndarray[Any, Any], t: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Return ``(s, ‖x/s − t‖/‖t‖)`` for the factor s that fits best."""
-    norm = float(t @ t)
-    if not norm or not np.isfinite(norm) or x.shape != t.shape:
-        return 0.0, np.inf
-    s = float(x @ t) / norm
-    if s == 0 or not np.isfinite(s):
-        return 0.0, np.inf
-    return s, float(np.linalg.norm(x / s - t) / np.sqrt(norm))
+        return same or (not again.wrong and bool(self.chosen) and holds(again.scale, self.scales))
 
 
 def arrangements(value: Any, shape: tuple[int, ...]) -> list[np.ndarray[Any, Any]]:
@@ -236,6 +213,8 @@ def _match(
             match.vacuous = True
             return match
     fill(run, match, after)
+    if not match.scales and author_value(run, parameter, -1) is None:
+        match.reason = "the step gives it another shape"
     return match
 
 
@@ -295,66 +274,13 @@ def rematch(run: Run, fit: Fit) -> Fit:
         if match.truth is not None and not match.vacuous:
             fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
+    common_scale(again)
     if fit.decayed:
-        again.accept_penalties()
-    else:
-        common_scale(again)
+        accept_penalties(again, run)
     if fit.ratios:
         again.ratios = fit.ratios
         again.accept_ratios()
     return again
-
-
-def penalty_in(
-    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
-) -> tuple[float, float] | None:
-    """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly, λ ≠ 0."""
-    w = vector(run.env[n] for n in parameter.old)
-    if truth.size < 3 or w.size != x.size:
-        return None
-    shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
-    for mask in _masks(shape):
-        basis = np.stack([truth, w * mask], axis=1)
-        solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
-        rest = float(np.linalg.norm(x - basis @ solution))
-        s, decay = float(solution[0]), float(solution[1])
-        share = abs(decay) * float(np.linalg.norm(w * mask))
-        if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= 10 * rest:
-            return s, decay / s
-    return None
-
-
-def penalty_on_some(
-    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any],
-    tolerance: float,
-) -> tuple[float, float] | None:  # fmt: skip
-    """Return (s, λ) as `penalty_in` where a step changes some entries of a parameter only."""
-    touched = (x != 0) | (truth != 0)
-    count = int(np.count_nonzero(touched))
-    if not 2 <= count < x.size or not tolerance < SAME:
-        return None
-    w = vector(run.env[n] for n in parameter.old)[touched]
-    basis = np.stack([truth[touched], w], axis=1)
-    solution, *_ = np.linalg.lstsq(basis, x[touched], rcond=None)
-    rest = float(np.linalg.norm(x[touched] - basis @ solution))
-    s, decay = float(solution[0]), float(solution[1])
-    if not s or not decay or rest > tolerance * float(np.linalg.norm(x)):
-        return None
-    few = count < 4 and not (is_plausible(s) and is_plausible(decay / s))
-    return None if few else (s, decay / s)
-
-
-def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield the parts of a parameter that penalties reach: all, or all but the biases in it."""
-    whole = np.ones(shape)
-    yield whole.reshape(-1)
-    for axis in range(min(len(shape), 2)):
-        for place in (0, -1):
-            part = whole.copy()
-            np.moveaxis(part, axis, 0)[place] = 0.0
-            if 0 < np.count_nonzero(part) < part.size:
-                yield part.reshape(-1)
-                yield 1.0 - part.reshape(-1)
 
 
 def common_scale(fit: Fit) -> None:
@@ -397,24 +323,29 @@ def common_scale(fit: Fit) -> None:
     fit.chosen = best if entries > 1 or is_natural(fit.scale) else {}
 
 
-def is_natural(scale: float) -> bool:
-    """Whether a scale is ±1, a size, or one over a size: a single number proves nothing else."""
-    size = max(abs(scale), 1 / abs(scale)) if scale else 0.5
-    return abs(2 * size - round(2 * size)) < min(1e-7 * size, 1e-4) and size < 1e7
+def accept_penalties(fit: Fit, run: Run) -> None:
+    """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay.
 
-
-def is_plausible(scale: float) -> bool:
-    """Whether a scale is one that a program has: a size, a rate of few digits, or their product.
-
-    Under a cost that is not the program's own a gradient that happens to be proportional to the
-    true one (one number always is) has a scale that is a number like 0.16159.
+    Of few entries it is right with the λ that another one shows.
     """
-    size = abs(scale)
-    if not size or not np.isfinite(size):
-        return False
-    if is_natural(scale):
-        return True
-    factors = np.arange(1.0, 1001.0)
-    values = np.concatenate([size * factors, size / factors])
-    digits = values / 10.0 ** (np.floor(np.log10(values)) - 3)
-    return bool(np.any(np.abs(digits - np.rint(digits)) <= 1e-11 * digits))
+    fit.decayed = True
+    strengths = sorted({lam for m in fit.matches for _, _, lam in m.penalties if lam > 0})
+    for match in fit.matches:
+        if match.truth is None or match.vacuous or match.reason:
+            continue
+        single = np.count_nonzero(match.truth) == 1  # which is a multiple of any other number
+        if match.scales and not single:
+            continue
+        match.scales += [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
+        for level in range(-1, len(match.parameter.levels)) if single or not match.scales else ():
+            own = author_value(run, match.parameter, level)
+            if own is not None and own.size != match.truth.size:
+                own = spread(match.parameter, own, match.truth.size)
+            if own is None:
+                continue
+            w = vector(run.env[n] for n in match.parameter.old) * ((own != 0) | (match.truth != 0))
+            for lam in strengths[:MOST_STRENGTHS]:
+                s, error = proportion(own, match.truth + lam * w)
+                if error <= TOLERANCE:
+                    match.scales.append((level, s, error))
+    common_scale(fit)

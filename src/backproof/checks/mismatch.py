@@ -13,7 +13,8 @@ import numpy as np
 
 from backproof.checks.choice import FEW
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, is_plausible
+from backproof.checks.match import Fit
+from backproof.checks.scales import is_plausible
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape

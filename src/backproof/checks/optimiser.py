@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import is_in
-from backproof.checks.match import TOLERANCE, Fit, common_scale, proportion
+from backproof.checks.match import Fit, common_scale
+from backproof.checks.scales import TOLERANCE, proportion
 from backproof.roles import Level, Parameter, vector
 from backproof.trace.primitives import Method
 from backproof.trace.tape import Run, Tape

@@ -11,7 +11,8 @@ import numpy as np
 from backproof.arithmetic import is_in, keeps
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, is_plausible, rematch
+from backproof.checks.match import Fit, rematch
+from backproof.checks.scales import is_plausible
 from backproof.entries import earlier_reads
 from backproof.joins import VIEWS
 from backproof.roles import Parameter

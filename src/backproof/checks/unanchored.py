@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.arithmetic import SUBTRACT, is_in
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, is_natural
+from backproof.checks.match import Fit
+from backproof.checks.scales import is_natural
 from backproof.checks.search import StepSearch
-from backproof.roles import Parameter
-from backproof.trace.tape import Tape
+from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4
@@ -36,7 +34,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
-        and not _is_progress(evidence.tape, f.hypothesis.node, evidence.params)
+        and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered]
     if not own and len(evidence.params) > 1:
@@ -60,18 +58,3 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
 def _reached(fit: Fit) -> int:
     """Return how many entries of the parameters a cost depends on."""
     return sum(int(np.count_nonzero(m.truth)) for m in fit.matches if m.truth is not None)
-
-
-def _is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:
-    """Whether a scalar compares a cost with an earlier one: ``abs(previous - current)``."""
-    values = {n for p in params for n in (*p.old, *p.new)}
-    while node is not None:
-        operation = tape.producer(node)
-        if operation is None:
-            return False
-        if is_in(operation.function, SUBTRACT):
-            return not all(tape.ancestors([n]) & values for n in operation.inputs)
-        if len(operation.inputs) != 1:
-            return False
-        node = operation.inputs[0]
-    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backproof.checks.match import is_plausible
+from backproof.checks.scales import is_plausible
 from backproof.history import CONTRADICTED
 from backproof.repair.trial import JudgedStep, Trial
 

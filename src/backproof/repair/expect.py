@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,12 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.roles import Level, Parameter, vector
+from backproof.repair.options import options_of, placed_in, places
+from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
-#: Levels of a parameter that the true gradient is put in at.
-MOST_LEVELS = 6
-MOST_SCALES = 4
 MOST_PIECES = 5_000
 
 
@@ -200,7 +197,7 @@ def _wanted(
     options: list[Array] = []
     wrong = evidence.fit is None or index in evidence.fit.wrong
     if wrong and anchored:
-        options = list(_options(evidence, base, index, fits[0], truths[0] if truths else None))
+        options = list(options_of(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
                   3e-6 if single else 1e-9)  # fmt: skip
@@ -214,10 +211,10 @@ def _together(
     placed: dict[int, Any] = {}
     for index in evidence.fit.wrong:
         parameter, truth = evidence.params[index], fit.matches[index].truth
-        levels = _places(evidence, parameter)[0]
+        levels = places(evidence, parameter)[0]
         if not levels or truth is None:
             return list(wanted)
-        pieces = _placed(base, parameter, levels[-1].nodes, fit.scale * truth)
+        pieces = placed_in(base, parameter, levels[-1].nodes, fit.scale * truth)
         if pieces is None:
             return list(wanted)
         placed.update(pieces)
@@ -231,93 +228,6 @@ def _together(
             one = replace(one, together=joint)
         found.append(one)
     return found
-
-
-def _options(
-    evidence: StepEvidence, base: Run, index: int, fit: Fit, truth: Array | None
-) -> list[Array]:
-    """Return what the parameter becomes with its true gradient in place of the wrong one.
-
-    It takes the place at which the right gradients have their common scale: before or behind the
-    learning rate. Where that is not known, each level of the update is a possible place.
-    """
-    if truth is None:
-        return []
-    tape, parameter = evidence.tape, evidence.params[index]
-    found = []
-    old = vector(base.env[n] for n in parameter.old)
-    scales = [fit.scale] if evidence.fit is None else evidence.fit.scales_of(index)
-    levels, whole = _places(evidence, parameter)
-    if whole and old.size == truth.size and len(parameter.decay) == len(parameter.updates):
-        decays = vector(
-            np.full(np.size(base.env[u.old]), c)
-            for u, c in zip(parameter.updates, parameter.decay, strict=True)
-        )
-        found += [decays * old + scale * truth for scale in scales]
-    for level, scale in product(levels[-MOST_LEVELS:], scales[:MOST_SCALES]):
-        replaced = _placed(base, parameter, level.nodes, scale * truth)
-        if replaced is None:
-            continue
-        run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)
-        values = [run.env[n] for n in parameter.new]
-        if all(v is not None for v in values):
-            found.append(vector(values))
-    return [x for x in found if np.all(np.isfinite(x))]
-
-
-def _places(evidence: StepEvidence, parameter: Parameter) -> tuple[list[Level], bool]:
-    """Return the levels at which the true gradient belongs, and whether it may be the change."""
-    shallow = [level for level in parameter.levels if not level.deep]
-    fit = evidence.fit
-    if fit is None or not fit.chosen:
-        return shallow, True
-    factors, whole = set(), False
-    for index, (number, _, _) in fit.chosen.items():
-        if number < 0:
-            whole = True
-        else:
-            factors.add(evidence.params[index].levels[number].factor)
-    alike = [
-        level for level in shallow
-        if any(
-            level.factor == f or (level.factor and f and abs(level.factor / f - 1) < 1e-9)
-            for f in factors
-        )
-    ]  # fmt: skip
-    return (alike, whole) if alike or whole else (shallow, True)
-
-
-def _placed(
-    base: Run, parameter: Parameter, nodes: Sequence[int], truth: Array
-) -> dict[int, Any] | None:
-    """Cut a gradient into the values of a level's nodes."""
-    shape = np.shape(base.env[parameter.old[0]]) if len(parameter.old) == 1 else None
-    if parameter.rows is not None:
-        truth = truth[parameter.rows]
-    placed: dict[int, Any] = {}
-    at = 0
-    for node in nodes:
-        value = base.env[node]
-        if value is None:
-            return None
-        size = int(np.size(value))
-        own = np.shape(value)
-        if len(nodes) == 1 and size != truth.size and shape is not None:
-            own, size = shape, truth.size  # a scalar, or a sum over the wrong axis
-        part = truth[at : at + size]
-        at += size
-        if part.size != size:
-            return None
-        if shape is not None and len(own) == 2 and own != shape and own[::-1] == shape:
-            part = part.reshape(shape).T
-        part = part.reshape(own)
-        if isinstance(value, np.matrix):
-            placed[node] = np.asmatrix(part)
-        elif type(value) is float:
-            placed[node] = float(part)
-        else:
-            placed[node] = part.astype(getattr(value, "dtype", float))
-    return placed if at == truth.size else None
 
 
 def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, int]],

@@ -218,7 +218,9 @@ def _of_statement(
         return
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
-        yield from moves(code, statement, read if read is not statement else None)
+        known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all
+        for candidate in moves(code, statement, read if read is not statement else None):
+            yield replace(candidate, price=known * candidate.price)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
 

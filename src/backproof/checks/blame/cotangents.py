@@ -14,7 +14,8 @@ import numpy as np
 from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import TOLERANCE, Fit
+from backproof.checks.match import Fit
+from backproof.checks.scales import TOLERANCE
 from backproof.trace.tape import Run, Tape
 
 MOST_NODES = 60_000

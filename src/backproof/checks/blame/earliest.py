@@ -84,8 +84,10 @@ class Blame:
             for truth in proposals.of(faulty):
                 repaired = self.replays.repaired(truth, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
-                    outs = tuple(o.index for o in operations)
-                    best = Fault(operations[0].site, outs, truth, tuple(repaired))
+                    makers = [m for n in truth if (m := self.tape.producer(n)) is not None]
+                    site = makers[0].site if makers else operations[0].site
+                    outs = tuple(o.index for o in groups.get(site, makers or operations))
+                    best = Fault(site, outs, truth, tuple(repaired))
                 if best is not None and len(best.repaired) == len(wrong):
                     return best
         if best is None or len(best.repaired) < len(wrong):

@@ -15,6 +15,7 @@ from backproof.arithmetic import ADD, SUBTRACT
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.blame.trust import Trust
+from backproof.checks.scales import SAME
 from backproof.trace.tape import Operation, Ref, Run
 
 #: Executions of a site above which they are not gone through one after another.
@@ -54,11 +55,24 @@ class Proposals:
                 continue
             if len(operations) > 1 and not self._helps(operations, value):
                 continue
+            if role[0] == "sum" and len(operations) == 1:
+                yield self._summand(first, role[1], value)
+                continue
             yield self._spread(operations, role, value)
             if len(operations) > 1 and role in meant:
                 node, s = meant[role]
                 for sense in (-1, 1):
                     yield self._marched(operations, node, s, sense)
+
+    def _summand(self, operation: Operation, position: int, value: Any) -> dict[int, Any]:
+        """Put the blame for a sum on the summand that is not kept."""
+        kept = self.replays.start.env[operation.args[position].node]
+        others = [a.node for i, a in enumerate(operation.args) if i != position and type(a) is Ref]
+        author = self.replays.start.env[others[0]] if len(others) == 1 else None
+        sign = -1.0 if operation.function in SUBTRACT and position == 0 else 1.0
+        if author is None or np.shape(author) != np.shape(value) or operation.mutates:
+            return {operation.out: value}
+        return {others[0]: shaped(sign * (np.asarray(value) - np.asarray(kept)), author)}
 
     def _marched(
         self, operations: Sequence[Operation], node: int, s: float, sense: int
@@ -117,6 +131,9 @@ class Proposals:
         """
         size = np.size(run.env[operation.out])
         known = self.trust.nearest_right(operation, run)
+        # A factor may be missing here: what is made of another multiple should have the scale.
+        scale = self.replays.scale
+        known += [(start, scale) for start, s in known if abs(s / scale - 1) > SAME]
         found: dict[Any, Any] = {}
         parts: dict[Any, Any] = {}
         operands: dict[Any, Any] = {}
@@ -146,7 +163,7 @@ class Proposals:
         some = (list(values.items())[:MOST_RANKS] for values in (found, operands, parts))
         values = dict(item for items in some for item in items)
         if operation.function in ADD or operation.function in SUBTRACT:
-            values.update(self._sums(operation, run, parts))
+            values = {**self._sums(operation, run, parts), **values}
         return values
 
     def _operands(self, node: int, size: int) -> Iterable[tuple[int, Any]]:

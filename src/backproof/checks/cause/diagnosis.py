@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.search import Found, StepSearch
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 
+#: What is added to a value.
+ADDED = {"missing-term", "missing-factor"}
+#: A statement that computes nothing.
+RENAMING = re.compile(r"[\w.]+(\[[\w'\"]+\])?\s*=\s*[\w.]+(\[[\w'\"]+\])?$")
 #: What makes a derivative wrong where the edited expression is one.
 LOCAL_CAUSES = {"extra-term", "missing-term", "extra-factor", "missing-factor", "wrong-sign"}
 
@@ -35,6 +40,14 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
+    renamed = _renamed(search, found) if edit.expected and cause in ADDED else None
+    if renamed is not None:
+        text = renamed.file.slice(renamed.statement)
+        what = "term" if cause == "missing-term" else "factor"
+        return Diagnosis(
+            "BP101", cause, renamed, f"the {what} `{edit.expected}` is missing in `{text}`",
+            f"put `{edit.expected}` in", evidence={"expected": edit.expected},
+        )  # fmt: skip
     if cause in LOCAL_CAUSES and found.site.kind == "binop" and _is_slope(search, found.site.index):
         cause = "wrong-derivative"
     return Diagnosis(
@@ -42,6 +55,23 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
         edit.help,
         evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
     )  # fmt: skip
+
+
+def _renamed(search: StepSearch, found: Found) -> Site | None:
+    """Return the statement that only gives another name to what a function returned, if one does.
+
+    In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there.
+    """
+    tape = search.tape
+    shared: set[int] | None = None
+    for operation in search.groups.get(found.site.index, ()):
+        sites = {
+            site for _, site in tape.flows.get(operation.out, ())
+            if SITES[site].function != found.site.function
+            and RENAMING.match(SITES[site].file.slice(SITES[site].statement))
+        }  # fmt: skip
+        shared = sites if shared is None else shared & sites
+    return SITES[max(shared)] if shared else None
 
 
 def _is_slope(search: StepSearch, site: int) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.edits.edit import short
-from backproof.checks.match import proportion
+from backproof.checks.scales import proportion
 from backproof.grouping import recorded_sizes
 from backproof.trace.site import SITES, Site
 

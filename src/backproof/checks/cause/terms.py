@@ -10,7 +10,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
-from backproof.checks.match import proportion
+from backproof.checks.scales import proportion
 
 MOST_ALTERNATIVES = 400
 

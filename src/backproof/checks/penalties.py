@@ -1,0 +1,66 @@
+"""A gradient that holds λ times its parameter: weight decay, or the gradient of a penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.scales import SAME, TOLERANCE, is_plausible
+from backproof.roles import Parameter, vector
+from backproof.trace.tape import Run
+
+Array = np.ndarray[Any, Any]
+
+
+def penalty_in(
+    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
+) -> tuple[float, float] | None:
+    """Return (s, λ) where ``x = s·(truth + λ·parameter)`` exactly, λ ≠ 0."""
+    w = vector(run.env[n] for n in parameter.old)
+    if truth.size < 3 or w.size != x.size:
+        return None
+    shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
+    for mask in _masks(shape):
+        basis = np.stack([truth, w * mask], axis=1)
+        solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
+        rest = float(np.linalg.norm(x - basis @ solution))
+        s, decay = float(solution[0]), float(solution[1])
+        share = abs(decay) * float(np.linalg.norm(w * mask))
+        if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= 10 * rest:
+            return s, decay / s
+    return None
+
+
+def penalty_on_some(
+    run: Run, parameter: Parameter, x: np.ndarray[Any, Any], truth: np.ndarray[Any, Any],
+    tolerance: float,
+) -> tuple[float, float] | None:  # fmt: skip
+    """Return (s, λ) as `penalty_in` where a step changes some entries of a parameter only."""
+    touched = (x != 0) | (truth != 0)
+    count = int(np.count_nonzero(touched))
+    if not 2 <= count < x.size or not tolerance < SAME:
+        return None
+    w = vector(run.env[n] for n in parameter.old)[touched]
+    basis = np.stack([truth[touched], w], axis=1)
+    solution, *_ = np.linalg.lstsq(basis, x[touched], rcond=None)
+    rest = float(np.linalg.norm(x[touched] - basis @ solution))
+    s, decay = float(solution[0]), float(solution[1])
+    if not s or not decay or rest > tolerance * float(np.linalg.norm(x)):
+        return None
+    few = count < 4 and not (is_plausible(s) and is_plausible(decay / s))
+    return None if few else (s, decay / s)
+
+
+def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the parts of a parameter that penalties reach: all, or all but the biases in it."""
+    whole = np.ones(shape)
+    yield whole.reshape(-1)
+    for axis in range(min(len(shape), 2)):
+        for place in (0, -1):
+            part = whole.copy()
+            np.moveaxis(part, axis, 0)[place] = 0.0
+            if 0 < np.count_nonzero(part) < part.size:
+                yield part.reshape(-1)
+                yield 1.0 - part.reshape(-1)
