@@ -11,7 +11,7 @@ from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.cause.diagnosis import Diagnosis
-from backproof.checks.direction import climbing
+from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.scales import is_natural
@@ -48,6 +48,7 @@ class Verdict:
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
         self.arrival = Arrival()
+        self.uphill = Uphill()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
@@ -175,8 +176,10 @@ class Verdict:
             self.blamed |= {evidence.params[i].name for i in wrong}
             self._add(evidence, Accusation(diagnosis, tuple(wrong)))
             return
-        for found in () if claimed else climbing(evidence, self.findings.values()):
-            self.findings.setdefault((found.code, found.span.line), found)
+        uphill = None if claimed else self.uphill.look(evidence)
+        found = [] if claimed else climbing(evidence, self.findings.values())
+        for finding in found if uphill is None else [*found, uphill]:
+            self.findings.setdefault((finding.code, finding.span.line), finding)
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names

@@ -96,8 +96,8 @@ class Trials:
             self._accept_decay(
                 [f for f in self.fits if f.hypothesis.own and not self._penalised(f)]
             )
-        if not self.settled and self.best is not None and self.best.hypothesis.own:
-            beneath(self.best, self.tape, self.run, self.params)
+        if not self.settled:
+            self._look_beneath()
         if not self.settled:
             self._try_calmed()
         if not self.settled:
@@ -134,6 +134,15 @@ class Trials:
                 if full and is_exact(self.fits[-1]):
                     break  # else it may be an average of the cost, or a multiple
         self.best = best_fit(self.fits, self.preferred)
+
+    def _look_beneath(self) -> None:
+        """Look for the gradients beneath an optimiser that makes something else of them."""
+        own = [f for f in self.fits if f.hypothesis.own]
+        for fit in sorted(own, key=lambda f: f is not self.best)[:MOST_CALMED]:
+            beneath(fit, self.tape, self.run, self.params)
+            if self._convinces(fit):
+                self.best = fit
+                break
 
     def _try_calmed(self) -> None:
         """A cost of the program's that fits every gradient where the numbers are calm."""

@@ -17,8 +17,10 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
 from backproof.checks.advice import advise
 from backproof.checks.edits.operators import POWERS
+from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
+from backproof.checks.scales import is_plausible
 from backproof.finding import Finding
 from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
@@ -35,6 +37,8 @@ FALLS = re.compile(
     r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
     r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
 )  # fmt: skip
+#: The registered cost that nobody wants to grow, and steps up it that leave no doubt.
+SQUARED, ENOUGH = "squared error", 4
 #: What makes one number of many, and what scales it.
 AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
 SCALING = MULTIPLY | DIVIDE
@@ -52,23 +56,60 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
     assert fit is not None
     if fit.hypothesis.registered and fit.wrong:
         return []  # a cost that explains only some gradients may be none of the program's
-    directions: dict[int, float] = {}
-    for i, (level, s, _) in fit.chosen.items():
-        sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
-        directions[i] = sign * s
+    directions = directions_of(evidence)
     up = [i for i, d in directions.items() if d > 0]
     sense = 1.0 if fit.hypothesis.registered else meant(evidence)
-    joins = fit.hypothesis.joins
-    single = len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
     if up and len(up) < len(directions):
         if sense < 0:
             up = [i for i in directions if i not in up]
         return list(_some(evidence, up, [i for i in directions if i not in up]))
-    if single or not directions:
+    if is_single(evidence) or not directions:
         return []  # under one output of one sample any cost fits, with any sign
     if (up and sense > 0) or (not up and sense < 0):
-        return [_all(evidence, sorted(directions), rises=bool(up))]
+        return [against(evidence, sorted(directions), rises=bool(up))]
     return []
+
+
+def directions_of(evidence: StepEvidence) -> dict[int, float]:
+    """Return for each right gradient a number that is positive where its update goes up."""
+    assert evidence.fit is not None
+    found: dict[int, float] = {}
+    for i, (level, s, _) in evidence.fit.chosen.items():
+        sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
+        found[i] = sign * s
+    return found
+
+
+def is_single(evidence: StepEvidence) -> bool:
+    """Whether a cost is of one output of one sample."""
+    assert evidence.fit is not None
+    joins = evidence.fit.hypothesis.joins
+    return len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
+
+
+class Uphill:
+    """Asked with each judged step: do all steps of single samples go up their squared error?
+
+    Under one output any cost fits, with any sign; that the same one fits all samples, by a number
+    that a program writes, is no chance.
+    """
+
+    def __init__(self) -> None:
+        self.rising = self.falling = 0
+
+    def look(self, evidence: StepEvidence) -> Finding | None:
+        """Count a step; the finding where the last doubt is gone."""
+        fit = evidence.fit
+        if fit is None or fit.hypothesis.title != SQUARED or fit.wrong or not is_single(evidence):
+            return None
+        directions = directions_of(evidence)
+        if not directions or not is_plausible(fit.scale):
+            return None
+        self.rising += all(d > 0 for d in directions.values())
+        self.falling += any(d < 0 for d in directions.values())
+        if self.rising < ENOUGH or self.falling:
+            return None
+        return against(evidence, sorted(directions), rises=True)
 
 
 def meant(evidence: StepEvidence) -> float:
@@ -127,6 +168,10 @@ def _some(evidence: StepEvidence, up: list[int], down: list[int]) -> Iterator[Fi
         site = _turning(evidence, members[0], down)
         names = _names(evidence, members)
         merge = tape.operations[evidence.params[members[0]].updates[-1].merges[-1][0]].where
+        if merge is site:
+            updates = [u for i in members for u in evidence.params[i].updates]
+            merges = [tape.operations[index] for u in updates for index, _ in u.merges]
+            site = merge = exclusive_call(tape, merges) or merge
         related = [] if merge is site else [(statement_of(merge), "call-site", "added here")]
         yield _finding(
             evidence, members, Place(site.file, site.span),
@@ -173,7 +218,7 @@ def _agreement(one: list[float], two: list[float]) -> int:
 # ---- all of them -------------------------------------------------------------------------------
 
 
-def _all(evidence: StepEvidence, members: list[int], *, rises: bool) -> Finding:
+def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Finding:
     """Report one wrong sign behind all updates."""
     tape = evidence.tape
     merges: dict[int, Site] = {}

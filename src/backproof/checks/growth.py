@@ -11,46 +11,40 @@ from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
 from backproof.finding import Finding
+from backproof.trace.appended import is_appended
 from backproof.trace.tape import Operation, Tape
-
-Shape = tuple[int, ...]
 
 
 class Growth:
     """Fed with every judged step of a run, asked for findings at its end."""
 
     def __init__(self) -> None:
-        self.grown: dict[tuple[int, Shape], Finding] = {}
-        """What was broadcast to a shape at a site of updates: a parameter, perhaps."""
-        self.shapes: set[tuple[int, Shape]] = set()
-        """The shapes of parameters, with the sites that update them."""
+        self.found: dict[int, Finding] = {}
 
     def look(self, evidence: StepEvidence) -> None:
-        """Look for arrays that an update changed the shape of, and for parameters of that shape."""
+        """Look for what an update gives another shape: ``b - η·db(b)``, larger than b."""
         tape = evidence.tape
-        sites: set[int] = set()
-        axes: set[int] = set()
-        for parameter in evidence.params:
-            for update in parameter.updates:
-                shape = np.shape(tape.nodes[update.old].obj)
-                sites |= update.sites(tape)
-                self.shapes |= {(site, shape) for site in update.sites(tape)}
-                axes.update(shape)
         olds = {n for p in evidence.params for n in p.old}
+        axes = {n for p in olds for n in np.shape(tape.nodes[p].obj)}
         samples = {
             n for node in tape.nodes if node.operation is None and node.index not in olds
             for n in np.shape(node.obj)
         }  # fmt: skip
         for operation in tape.operations:
-            if operation.site in sites and (is_in(operation.function, SUBTRACT | ADD)):
-                shape = np.shape(tape.nodes[operation.out].obj)
-                if set(_widened(tape, operation, olds)) & samples - axes:
-                    found = _finding(evidence, operation)
-                    self.grown.setdefault((operation.site, shape), found)
+            if is_appended(operation) or not is_in(operation.function, SUBTRACT | ADD):
+                continue
+            if len(operation.inputs) != 2 or operation.site in self.found:
+                continue
+            if set(_widened(tape, operation, olds)) & samples - axes:
+                old, delta = operation.inputs
+                read = tape.ancestors([delta])
+                last = not tape.users[operation.out]
+                if last and old in read and not olds.isdisjoint(read):
+                    self.found[operation.site] = _finding(evidence, operation)
 
     def findings(self) -> Iterator[Finding]:
         """Say which parameters have as many entries as there are samples since their first step."""
-        yield from (found for key, found in self.grown.items() if key in self.shapes)
+        yield from self.found.values()
 
 
 def _widened(tape: Tape, operation: Operation, olds: set[int]) -> Iterator[int]:

@@ -197,7 +197,10 @@ def moved(tape: Tape, operation: Operation, index: tuple[int, ...]) -> tuple[int
     first = operation.args[0] if operation.args else None
     if type(first) is not Ref:
         return None
-    before = np.asarray(tape.value(first.node))
+    before = tape.value(first.node)
+    if isinstance(before, tuple):
+        return None  # one of several results
+    before = np.asarray(before)
     numbers = np.arange(before.size).reshape(before.shape)
     name = name_of(operation.function)
     try:

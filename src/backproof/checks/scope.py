@@ -7,6 +7,7 @@ takes the counterpart in the others: as many members further on as the operand i
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.trace.tape import Run, Tape
+from backproof.trace.event import Parts
+from backproof.trace.tape import Operation, Ref, Run, Tape
 
 MOST_ALTERNATIVES = 80
 MOST_OF_FAMILY = 4
@@ -66,8 +68,21 @@ class Scope:
                 text = where.targets[0] if where.targets and where.is_value else where.text
                 if where.kind.startswith("aug") and not operation.mutates:
                     text = where.text
+                text = self._part_name(operation) or text
             self._texts[node] = " ".join(text.split())
         return self._texts[node]
+
+    def _part_name(self, operation: Operation) -> str:
+        """Return the name of one of several results: ``s`` where ``c, s = np.split(theta, 2)``."""
+        if operation.function is not operator.getitem or type(operation.args[1]) is not int:
+            return ""
+        whole = operation.args[0]
+        if type(whole) is not Ref or type(self.tape.nodes[whole.node].obj) is not Parts:
+            return ""
+        targets = ",".join(operation.where.targets[:1])
+        names = [name.strip() for name in targets.strip("()[]").split(",")]
+        count = len(self.tape.nodes[whole.node].obj)
+        return names[operation.args[1]] if len(names) == count else ""
 
     def is_named(self, node: int) -> bool:
         """Whether the program has a name for a value: it can stand in an edit as it is."""

@@ -6,6 +6,7 @@ scale, transposed perhaps.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,14 @@ from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
-from backproof.checks.scales import TOLERANCE
+from backproof.checks.scales import SAME, TOLERANCE
 from backproof.trace.tape import Run, Tape
 
 MOST_NODES = 60_000
 #: Numbers that updates read, of which one may be the learning rate.
 MOST_RATES = 8
+#: Scales of arrays that numbers are tried with.
+MOST_COMMON = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +136,29 @@ class Cotangents:
         return -1 if operation is None else operation.site
 
     def matched(self, run: Run) -> dict[int, tuple[int, float]]:
-        """Find the backward values that are a multiple of some forward value's cotangent."""
+        """Find the backward values that are a multiple of some forward value's cotangent.
+
+        A number is a multiple of any: it is one by the scale of other values, which those of one
+        sample have before the gradients of a batch are divided by its size.
+        """
         found: dict[int, tuple[int, float]] = {}
+        numbers = []
         for operation in self.tape.operations:
-            if operation.out not in self.forward:
-                known = self.recognised(run, operation.out)
-                if known is not None:
-                    found[operation.out] = known
-        return found
+            out = operation.out
+            if out in self.forward:
+                continue
+            if np.size(run.env[out]) == 1:
+                numbers.append(out)
+            elif (known := self.recognised(run, out)) is not None:
+                found[out] = known
+        often = Counter(float(f"{s:.9g}") for _, s in found.values())
+        own = [s for s in self.scales if abs(s / self.scale - 1) > SAME]
+        common = [s for s, _ in often.most_common(MOST_COMMON) if abs(s / self.scale - 1) > SAME]
+        self.scales = [self.scale, *own, *(s for s in common if s not in own)]
+        for out in numbers:
+            if (known := self.recognised(run, out)) is not None:
+                found[out] = known
+        return dict(sorted(found.items()))
 
     def recognised(self, run: Run, out: int, *, part: bool = False) -> tuple[int, float] | None:
         """Return (forward node, scale) of the cotangent that a value is a multiple of.

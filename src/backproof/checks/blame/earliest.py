@@ -12,6 +12,7 @@ from backproof.checks.blame.replays import Replays
 from backproof.checks.blame.trust import Trust
 from backproof.checks.blame.way import common_way
 from backproof.checks.gradient import StepEvidence
+from backproof.trace.primitives import patch_view
 from backproof.trace.tape import Operation
 
 #: Executions of a site above which it is not searched.
@@ -62,6 +63,8 @@ class Blame:
             feeding -= {n for level in shallow[:-1] for n in level.nodes}
         groups: dict[int, list[Operation]] = {}
         for operation in self.tape.operations:
+            if operation.function is patch_view:
+                continue  # what a view shows goes back to its owner: no value of its own
             if operation.out in feeding and is_differentiable(run.env[operation.out]):
                 groups.setdefault(operation.site, []).append(operation)
         self.trust = trust = Trust(self.cotangents, run, feeding)

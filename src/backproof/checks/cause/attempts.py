@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.blamed import Blamed
+from backproof.checks.cause.called import called_wrongly
 from backproof.checks.cause.derivatives import wrong_derivative
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.cause.edited import argument, at_input, edited_here, edited_near
@@ -22,6 +24,9 @@ ATTEMPTS: tuple[Callable[[Blamed], Diagnosis | None], ...] = (
     elementwise_factor,
 )  # fmt: skip
 
+#: Those that compare values, and do not say what the function should compute instead.
+BY_VALUE = {sign_or_factor, elementwise_factor}
+
 
 def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     """Return the first explanation that makes the expression exact."""
@@ -33,7 +38,12 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
         found = attempt(blamed)
         if found is not None:
-            return found
+            call = called_wrongly(blamed) if attempt in BY_VALUE else None
+            return found if call is None else replace(found, site=call)
+    call = called_wrongly(blamed)
+    if call is not None:
+        text = call.text
     return blamed.finding(
-        "BP101", "wrong-operand", f"`{text}` is not what the chain rule gives here"
-    )
+        "BP101", "wrong-operand", f"`{text}` is not what the chain rule gives here",
+        site=call or blamed.operation.where,
+    )  # fmt: skip

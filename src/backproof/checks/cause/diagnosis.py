@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.search import Found, StepSearch
 from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Tape
 
 #: What is added to a value.
 ADDED = {"missing-term", "missing-factor"}
 #: A statement that computes nothing.
 RENAMING = re.compile(r"[\w.]+(\[[\w'\"]+\])?\s*=\s*[\w.]+(\[[\w'\"]+\])?$")
 #: What makes a derivative wrong where the edited expression is one.
+ALIAS = re.compile(r"\w+\s*=\s*\w+$")
 LOCAL_CAUSES = {"extra-term", "missing-term", "extra-factor", "missing-factor", "wrong-sign"}
 
 
@@ -40,7 +43,8 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
-    renamed = _renamed(search, found) if edit.expected and cause in ADDED else None
+    executions = search.groups.get(found.site.index, ())
+    renamed = renaming(search.tape, executions) if edit.expected and cause in ADDED else None
     if renamed is not None:
         text = renamed.file.slice(renamed.statement)
         what = "term" if cause == "missing-term" else "factor"
@@ -57,18 +61,18 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     )  # fmt: skip
 
 
-def _renamed(search: StepSearch, found: Found) -> Site | None:
+def renaming(tape: Tape, operations: Sequence[Operation]) -> Site | None:
     """Return the statement that only gives another name to what a function returned, if one does.
 
     In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there.
     """
-    tape = search.tape
     shared: set[int] | None = None
-    for operation in search.groups.get(found.site.index, ()):
+    for operation in operations:
         sites = {
             site for _, site in tape.flows.get(operation.out, ())
-            if SITES[site].function != found.site.function
-            and RENAMING.match(SITES[site].file.slice(SITES[site].statement))
+            if (ALIAS if SITES[site].function == operation.where.function else RENAMING).match(
+                SITES[site].file.slice(SITES[site].statement)
+            )
         }  # fmt: skip
         shared = sites if shared is None else shared & sites
     return SITES[max(shared)] if shared else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.checks.cause.blamed import EXACT, Blamed
-from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.diagnosis import Diagnosis, renaming
 from backproof.checks.edits.edit import short
 from backproof.checks.scales import proportion
 from backproof.grouping import recorded_sizes
@@ -71,7 +71,9 @@ def sign_or_factor(blamed: Blamed) -> Diagnosis | None:
         return blamed.finding(code, "extra-factor", f"it is {size}{sign}{name}",
                               f"remove the factor {abs(s):.6g} from `{text}`")  # fmt: skip
     advice = f"divide by {abs(s):.6g}" if abs(s) > 1 else f"multiply by {1 / abs(s):.6g}"
-    return blamed.finding(code, "missing-factor", f"it is {size}{sign}{name}", f"{advice}{name}")
+    site = renaming(blamed.tape, [blamed.operation]) or blamed.operation.where
+    return blamed.finding(code, "missing-factor", f"it is {size}{sign}{name}", f"{advice}{name}",
+                          site=site)  # fmt: skip
 
 
 def _consistent_factor(blamed: Blamed) -> bool:
@@ -131,6 +133,9 @@ def elementwise_factor(blamed: Blamed) -> Diagnosis | None:
     if np.ndim(blamed.truth) == 0 or not blamed.operation.inputs:
         return None
     if blamed.operation.out in blamed.right:
+        source = _source(blamed)
+        if source is not None:
+            return source
         node, _ = blamed.right[blamed.operation.out]
         operation = blamed.tape.producer(node)
         if operation is not None:
@@ -143,12 +148,48 @@ def elementwise_factor(blamed: Blamed) -> Diagnosis | None:
     return None
 
 
+def _source(blamed: Blamed) -> Diagnosis | None:
+    """Put the blame for a view of a cotangent (its transpose) where that is made, if it is there.
+
+    What is missing from all uses of a value is missing from the value.
+    """
+    made, operation = blamed.operation, blamed.operation
+    while blamed.trust.is_idle(operation):
+        known = blamed.right[operation.out]
+        nodes = [n for n in operation.inputs if blamed.right.get(n) == known]
+        source = blamed.tape.producer(nodes[0])
+        if source is None:
+            break
+        operation = source
+    if operation is made or np.size(blamed.author) != np.size(blamed.run.env[operation.out]):
+        return None
+    like, truth = blamed.run.env[operation.out], np.asarray(blamed.truth, float)
+    turned = np.shape(like) != truth.shape
+    value = truth.T.reshape(np.shape(like)) if turned else truth
+    wanted = set(blamed.fault.repaired)
+    replays = blamed.replays.without(blamed.fault.truth)
+    if not wanted <= set(replays.repaired({operation.out: value}, wanted)):
+        return None
+    forward = blamed.tape.producer(blamed.right[operation.out][0])
+    if forward is None:
+        return None
+    text = short(forward.where.text)
+    return blamed.finding(
+        "BP101", "missing-factor", f"the derivative of `{text}` is missing",
+        f"multiply by the derivative of `{text}`",
+        site=renaming(blamed.tape, [operation]) or operation.where,
+    )  # fmt: skip
+
+
 def _passed_on(blamed: Blamed) -> Site:
     """Return the statement that passes the blamed value on unchanged, if there is one.
 
     In ``dZ = dA`` nothing is computed; what is missing is missing there.
     """
     made = blamed.operation.where
+    alias = renaming(blamed.tape, [blamed.operation])
+    if alias is not None:
+        return alias
     flows = blamed.tape.flows.get(blamed.operation.out, [])
     sites = [SITES[site] for _, site in flows]
     if made.is_value and made.targets:

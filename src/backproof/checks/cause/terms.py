@@ -9,7 +9,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import EXACT, Blamed
-from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.diagnosis import Diagnosis, renaming
 from backproof.checks.scales import proportion
 
 MOST_ALTERNATIVES = 400
@@ -40,8 +40,9 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
         if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in blamed.operation.inputs:
             name = blamed.text(node)
             if s > 0:
+                place = renaming(blamed.tape, [blamed.operation]) or blamed.operation.where
                 return blamed.finding("BP101", "missing-term", f"the term `{name}` is missing",
-                                      f"add `{name}`")  # fmt: skip
+                                      f"add `{name}`", site=place)  # fmt: skip
     return _partial(blamed)
 
 

@@ -1,0 +1,17 @@
+"""A function that serves several places, and is called wrongly from one of them."""
+
+from __future__ import annotations
+
+from backproof.checks.cause.blamed import Blamed, equal
+from backproof.checks.exclusive import exclusive_call
+from backproof.trace.site import Site
+
+
+def called_wrongly(blamed: Blamed) -> Site | None:
+    """Return the only call from which a helper gives wrong values, where others are right."""
+    tape, truth = blamed.tape, blamed.fault.truth
+    wrong = [
+        o for o in map(tape.operations.__getitem__, blamed.fault.operations)
+        if o.out in truth and not equal(blamed.run.env[o.out], truth[o.out])
+    ]  # fmt: skip
+    return exclusive_call(tape, wrong)

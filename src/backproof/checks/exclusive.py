@@ -1,0 +1,35 @@
+"""Calls of a helper that serves several places: which of them something wrong comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Tape
+
+
+def exclusive_call(tape: Tape, operations: Sequence[Operation]) -> Site | None:
+    """Return the one call that some executions of a helper's expression come from, and no others.
+
+    Of nested helpers it is the outermost such call: ``deltas.hadamard(slopes)``, not the loop over
+    entries that it runs.
+    """
+    chains = tape.chains()
+
+    def call(operation: Operation, depth: int) -> int:
+        chain = chains[operation.index]
+        return tape.calls[chain[-depth]][1] if len(chain) >= depth else -1
+
+    sites = {o.site for o in operations}
+    every = [o for o in tape.operations if o.site in sites]
+    found: Site | None = None
+    depth = 1
+    while operations and len(sites) == 1 and len(every) > len(operations):
+        calls = {call(o, depth) for o in operations}
+        if len(calls) != 1 or -1 in calls:
+            break
+        if len({call(o, depth) for o in every}) > 1:
+            found = SITES[next(iter(calls))]
+        every = [o for o in every if call(o, depth) in calls]
+        depth += 1
+    return found
