@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backproof.arithmetic import MULTIPLY, is_in
+from backproof.checks.edits.operators import POWERS
 from backproof.checks.match import (
     LEAST_EXACT,
     Fit,
@@ -18,7 +20,7 @@ from backproof.checks.match import (
 )
 from backproof.checks.scales import TOLERANCE, is_plausible
 from backproof.roles import Parameter, vector
-from backproof.trace.tape import Run, Tape
+from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries up to which a scale must be plausible to say something.
 FEW = 12
@@ -138,7 +140,31 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
             pure.add(operation.out)
         elif operation.inputs:
             mixed.add(operation.out)
+    pure |= _squares(tape, run, fit, within)
     return any(np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure)
+
+
+def _squares(tape: Tape, run: Run, fit: Fit, within: set[int]) -> set[int]:
+    """Return the squares of single numbers that are parameters, times a number: ``λ * w * w``."""
+    source = {
+        n: n for m in fit.matches
+        for n in (m.parameter.new if fit.hypothesis.after else m.parameter.old)
+        if np.size(run.env[n]) == 1
+    }  # fmt: skip
+    found = set()
+    for operation in tape.operations if source else ():
+        known = [source.get(n) for n in operation.inputs if n in source]
+        if operation.out not in within or not known or operation.out in source:
+            continue
+        if is_in(operation.function, MULTIPLY):
+            factors = [source.get(a.node) for a in operation.args if type(a) is Ref]
+            if len(factors) == 2 and factors[0] == factors[1]:
+                found.add(operation.out)
+            elif len(known) == 1:
+                source[operation.out] = known[0]  # type: ignore[assignment]
+        elif is_in(operation.function, POWERS) and operation.args[1] == 2:
+            found.add(operation.out)
+    return found
 
 
 def accept_decay(fit: Fit, run: Run) -> None:

@@ -131,10 +131,10 @@ def meant(evidence: StepEvidence) -> float:
         if GROWS.search(name):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     olds = {n for p in evidence.params for n in p.old}
-    return 1.0 if _is_distance(tape, fit.hypothesis.node, olds) else 0.0
+    return 1.0 if is_distance(tape, fit.hypothesis.node, olds) else 0.0
 
 
-def _is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
+def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
     """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
     for _ in range(6):
         made = tape.producer(node)
@@ -150,8 +150,12 @@ def _is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
             moving = [not olds.isdisjoint(tape.ancestors([n])) for n in base.inputs]
             return sum(moving) == 1  # else a variance, which may be meant to grow
         if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
-            return False  # of a sum, the penalty comes last
-        node = made.inputs[0]
+            return False
+        # Of a sum, the penalty comes last; totals begin with nothing.
+        onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]
+        if not onward:
+            return False
+        node = onward[0]
     return False
 
 

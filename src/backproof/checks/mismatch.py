@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backproof.checks.choice import FEW
+from backproof.checks.choice import FEW, is_exact, is_full
+from backproof.checks.direction import is_distance
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
 from backproof.checks.scales import is_plausible
+from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
@@ -34,17 +36,32 @@ class Mismatch:
 
     def __init__(self) -> None:
         self.found: list[Finding] = []
+        self.weighted: list[Finding] = []
+        """Two costs that are weighted otherwise than in the one that the program computes."""
+        self.multiples: list[tuple[Finding, float]] = []
+        """All gradients are the same multiple of those of the cost, by a factor of the sample."""
+        self.natural = 0
         self.fits = False
 
     def look(self, evidence: StepEvidence) -> None:
         """Compare the cost that explains the gradients with the program's own."""
         fit = evidence.fit
         if fit is None or not fit.chosen:
+            self._multiples(evidence)
             return
+        if not fit.hypothesis.any_cost:
+            self.natural += 1
         if not fit.hypothesis.registered:
             self.fits = True
             return
         own = [f for f in evidence.others if is_reported(evidence.tape, f)]
+        made = evidence.tape.producer(fit.hypothesis.node)
+        if made is not None and isinstance(made.function, WeightedTotal) and not fit.wrong:
+            totals = [f for f in evidence.others if is_reported(evidence.tape, f, late=True)]
+            totals = [f for f in totals if is_exact(f) and covers(f)]
+            if totals:
+                self.weighted.append(_finding(evidence, fit, totals[0]))
+                return
         if any(explains_some(f) for f in evidence.others if not f.hypothesis.registered):
             self.fits = True
         elif own and not fit.wrong and sum(m.size > 1 for m in fit.matches) > 0:
@@ -54,13 +71,36 @@ class Mismatch:
         """Report the mismatch where no step speaks against it."""
         if not self.fits and len(self.found) >= 2:
             yield self.found[0]
+        elif self.weighted:
+            yield self.weighted[0]
+        changing = len({round(scale, 6) for _, scale in self.multiples}) > 2
+        if changing and not self.natural and not self.found:
+            yield self.multiples[0][0]
+
+    def _multiples(self, evidence: StepEvidence) -> None:
+        """Note a step whose gradients are all the same strange multiple of the cost's own."""
+        olds = {n for p in evidence.params for n in p.old}
+        for fit in evidence.others:
+            hypothesis = fit.hypothesis
+            meant = hypothesis.own and not hypothesis.registered and not hypothesis.after
+            if not meant or not is_full(fit) or sum(m.size for m in fit.matches) <= FEW:
+                continue
+            named = is_reported(evidence.tape, fit)
+            if named or is_distance(evidence.tape, hypothesis.node, olds):
+                self.multiples.append((_multiple(evidence, fit), fit.scale))
+                return
 
 
-def is_reported(tape: Tape, fit: Fit) -> bool:
-    """Whether a cost is one that the program computes in the step and calls its loss."""
+def is_reported(tape: Tape, fit: Fit, *, late: bool = False) -> bool:
+    """Whether a cost is one that the program computes in the step and calls its loss.
+
+    With `late`, after the update as well.
+    """
     hypothesis = fit.hypothesis
     made = tape.producer(hypothesis.node)
-    if hypothesis.registered or not hypothesis.own or hypothesis.after or made is None:
+    if hypothesis.registered or not hypothesis.own or made is None:
+        return False
+    if hypothesis.after and not late:
         return False
     names = [hypothesis.title, made.where.function]
     for call in tape.chains()[made.index]:
@@ -69,6 +109,11 @@ def is_reported(tape: Tape, fit: Fit) -> bool:
             names += site.targets if site.is_value else ()
     text = " ".join((*names, made.where.text))
     return any(LOSS.search(name) for name in names) and not METRIC.search(text)
+
+
+def covers(fit: Fit) -> bool:
+    """Whether a cost depends on all parameters."""
+    return all(m.truth is not None and np.any(m.truth) for m in fit.matches)
 
 
 def explains_some(fit: Fit) -> bool:
@@ -111,6 +156,32 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
             f"all {len(fit.chosen)} gradients fit the {fit.hypothesis.title}; from the gradients "
             f"of `{own.hypothesis.title}` they differ by {gap:.2g} of their size",
         ),
+    )  # fmt: skip
+
+
+def _multiple(evidence: StepEvidence, fit: Fit) -> Finding:
+    """Say that gradients are a multiple of the cost's that changes from sample to sample."""
+    tape, hypothesis = evidence.tape, fit.hypothesis
+    news = [n for p in evidence.params for n in p.new]
+    olds = {n for p in evidence.params for n in p.old}
+    backward = tape.ancestors(news) - tape.ancestors([hypothesis.node]) - set(news)
+    reach = tape.reach(olds)
+    first = next(o for o in tape.operations if o.out in backward and o.out in reach)
+    made = tape.producer(hypothesis.node)
+    related: tuple[Related, ...] = ()
+    if made is not None and made.where.span != first.where.span:
+        where = made.where
+        related = (Related(where.span, "definition", where.text, where.file.path, "the cost"),)
+    title = hypothesis.title
+    return Finding(
+        code="BP103", cause="cost-mismatch", severity="warning",
+        title=f"all gradients are a multiple of those of `{title}` that changes with the sample",
+        message=f"start from the derivative of `{title}` by the output: a factor of it is missing "
+        "or wrong, that of the output's activation perhaps",
+        file=first.where.file.path, span=first.where.span, expression=first.where.text,
+        evidence={"reported": title, "factor": float(fit.scale), "step": evidence.step},
+        related=related, confidence="likely",
+        notes=(f"by {fit.scale:.4g} in step {evidence.step}",),
     )  # fmt: skip
 
 
