@@ -115,7 +115,9 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
 def is_silent(evidence: StepEvidence) -> bool:
     """Whether a fault does not show at the program's own values: a penalty on zero weights."""
     known = evidence.fit
-    if known is None or not known.wrong or not known.chosen or climbing(evidence):
+    if known is None or not known.wrong or climbing(evidence):
+        return False
+    if not known.chosen and not known.anchored:
         return False
     fit = compare(evidence.tape, evidence.tape.replay(), known.hypothesis, evidence.params)
     if fit is None:

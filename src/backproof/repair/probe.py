@@ -38,6 +38,8 @@ GUIDED_PATIENCE = 0.8
 SEARCHED = 5_000
 #: Relative difference of values that are meant to be equal.
 EQUAL = 1e-6
+#: Kinds that become arrays. (What `np.r_` would become has no end.)
+NUMBERS = (np.ndarray, np.generic, float, int, list, tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _part(value: Any, position: int) -> Any:
 
 def _is_near(value: Any, wanted: Any) -> bool:
     """Whether a value is the one wanted to rounding, wherever that is a number."""
+    if not isinstance(value, NUMBERS):
+        return False
     try:
         x = np.asarray(value, float)
     except (TypeError, ValueError):
@@ -270,6 +274,8 @@ def _print(value: Any) -> Any:
     if isinstance(value, dict) and len(value) < 50:
         return tuple((str(k), _print(v)) for k, v in value.items())
     try:
+        if not isinstance(value, NUMBERS):
+            raise TypeError
         array = np.asarray(value, float)
         weights = np.cos(np.arange(array.size)).reshape(array.shape)
         sums = float(np.nansum(array)), float(np.nansum(array * weights))

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -153,13 +154,22 @@ class Trial:
 
     @property
     def telling(self) -> tuple[JudgedStep, ...]:
-        """The steps in which the program computes its cost; all where none does."""
-        return tuple(step for step in self.steps if step.own_cost) or self.steps
+        """The steps that tell whether gradients are right."""
+        return tuple(telling(self.steps))
 
     @property
     def verified(self) -> bool:
         """Whether every gradient came out right on every step that tells."""
         return bool(self.steps) and all(step.verified for step in self.telling)
+
+
+def telling(steps: Sequence[JudgedStep]) -> list[JudgedStep]:
+    """Return the steps in which the program computes its cost; where none does, all that update.
+
+    In the first step all parameters may be numbers that the source writes.
+    """
+    own = [step for step in steps if step.own_cost]
+    return own or [step for step in steps if step.verdicts] or list(steps)
 
 
 def perform(job: Job) -> Trial:
@@ -273,14 +283,14 @@ class Watch:
             done = seen and (
                 done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW)
             )
-        tells = step.own_cost or not self.job.own
+        tells = step.own_cost or (not self.job.own and bool(step.verdicts))
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun
 
     @property
     def telling(self) -> list[JudgedStep]:
-        """The steps in which the program computes its cost; all where none does."""
-        return [step for step in self.steps if step.own_cost] or self.steps
+        """The steps that tell whether gradients are right."""
+        return telling(self.steps)
 
     def expected(self) -> Expected | None:
         """Return what the parameters should come to in the first wrong step, if that is known."""
