@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from backproof.joins import VIEWS
 from backproof.roles import Parameter
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Tape
+
+#: Accumulators of which each is told; more are forgotten together.
+MOST_SEPARATE = 2
 
 
 @dataclass(slots=True)
@@ -185,7 +189,12 @@ def not_reset(evidence: StepEvidence) -> list[StateFault]:
                 "set the accumulator to zero at the start of each step", tuple(members),
             )
         )  # fmt: skip
-    return found
+    if len(found) <= MOST_SEPARATE:
+        return found
+    everyone = tuple(sorted({i for fault in found for i in fault.repaired}))
+    reason = "their accumulators still hold the gradients of earlier steps"
+    help = "set the accumulators to zero at the start of each step"
+    return [replaced(found[0], reason=reason, help=help, repaired=everyone)]
 
 
 def _adding_site(evidence: StepEvidence, source: int, nodes: set[int]) -> int:

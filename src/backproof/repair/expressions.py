@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from backproof.repair.calls import calls, is_module, matrix_pairs, name_of
+from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, name_of
 from backproof.repair.candidate import Change, Code, is_atomic
 from backproof.repair.elements import elements
 from backproof.repair.names import likeness
@@ -76,6 +76,20 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
+    for node in _reduced(root):
+        grouped = bracketed(code, node)
+        factors = [*derivatives(code, atoms), *((atom, 1.4) for atom in atoms)]
+        for factor, price in factors:
+            text = f"{grouped} * {factor}"
+            yield node, code.put(node, text), "missing-factor", price + 0.1
+
+
+def _reduced(root: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a method sums up in an expression: ``dy`` of ``dy.sum(0)``."""
+    for node in ast.walk(root):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in REDUCTIONS and not is_module(node.func.value):
+                yield node.func.value
 
 
 # ---- parts -------------------------------------------------------------------------------------
