@@ -87,9 +87,11 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
 def _reduced(root: ast.expr) -> Iterator[ast.expr]:
     """Yield what a method sums up in an expression: ``dy`` of ``dy.sum(0)``."""
     for node in ast.walk(root):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr in REDUCTIONS and not is_module(node.func.value):
-                yield node.func.value
+        called = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(called, ast.Attribute) or is_module(called.value):
+            continue
+        if called.attr in REDUCTIONS:
+            yield called.value
 
 
 # ---- parts -------------------------------------------------------------------------------------
