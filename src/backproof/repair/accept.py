@@ -76,7 +76,7 @@ def _complete(trial: Trial) -> bool:
 
 def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
-    titles = {s.cost_title for s in before.steps}
+    titles = {_unweighted(s.cost_title) for s in before.steps}
     # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
     first = 0 if before.loop is not None else 1
     known = {
@@ -87,7 +87,8 @@ def _same_program(trial: Trial, before: Trial) -> bool:
         olds = [s for s in before.steps if s.step == step.step] or [before.steps[0]]
         if not any(set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds):
             return False
-        if step.verified and not step.own_cost and step.cost_title not in titles:
+        meant = _unweighted(step.cost_title)
+        if step.verified and not step.own_cost and not any(meant >= known for known in titles):
             return False
         cost = None if step.after else known.get((step.step, step.cost_title))
         if cost is None or step.cost is None:
@@ -95,6 +96,11 @@ def _same_program(trial: Trial, before: Trial) -> bool:
         if abs(step.cost - cost) > SAME * max(abs(cost), abs(step.cost)):
             return False
     return True
+
+
+def _unweighted(title: str) -> frozenset[str]:
+    """Return the costs that a title names, without their weights."""
+    return frozenset(part.rpartition(" · ")[2] for part in title.split(" + "))
 
 
 def _same_updates(trial: Trial, before: Trial) -> bool:

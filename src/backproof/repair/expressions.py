@@ -119,6 +119,12 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             left, right = _term(code, node.left), _term(code, node.right)
             yield node, joined("-" if kind is ast.Add else "+"), "wrong-sign", 0.9
             yield node, put(node, f"{right} - {left}"), "wrong-sign", 1.0
+            if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
+                # Brackets were forgotten: ``a * (b - c)``.
+                a, b = (bracketed(code, part) for part in (node.left.left, node.left.right))
+                sign = OPERATORS[kind]
+                yield node, put(node, f"{a} * ({b} {sign} {right})"), "missing-factor", 1.2
+                yield node, put(node, f"({a} {sign} {right}) * {b}"), "missing-factor", 1.2
             product = joined("*", bracketed(code, node.left), bracketed(code, node.right))
             yield node, product, "wrong-operand", 1.8
             yield node, put(node, left), "extra-term", 1.2

@@ -10,6 +10,7 @@ from dataclasses import replace
 from backproof.finding import Finding
 from backproof.repair.candidate import (
     Candidate,
+    Change,
     Code,
     Statement,
     header_end,
@@ -188,6 +189,8 @@ def _of_statement(
         own = code.text(root)
         near = distance < 3
         proposals = [changes(code, root, values), forms(code, root, values, near=near)]
+        if distance < 3 and findings:
+            proposals.insert(0, _told(code, root, findings[0]))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
             proposals.append(wholes(code, root, values))
@@ -223,6 +226,17 @@ def _of_statement(
             yield replace(candidate, price=known * candidate.price)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
+
+
+def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
+    """Yield the exchange that the diagnosis names, as its text stands."""
+    found = str(finding.evidence.get("found", "") or "")
+    expected = str(finding.evidence.get("expected", "") or "")
+    if not found or not expected or "\n" in expected:
+        return
+    for node in ast.walk(root):
+        if isinstance(node, ast.expr) and _is_called(code.text(node), found):
+            yield node, code.put(node, expected), finding.cause, 0.5
 
 
 def _of_index(

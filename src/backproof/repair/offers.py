@@ -70,6 +70,9 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
     for name in functions(code):
         if _LOCAL.search(name):
             names[name] = None
+    for atom in atoms:
+        if re.fullmatch(r"self\.\w*(prime|deriv)\w*", atom):
+            names.setdefault(atom)  # a function that an object keeps
     values = [a for a in atoms if not _NO_ACTIVATION.match(a)][:16]
     for name in names:
         for value in values:
