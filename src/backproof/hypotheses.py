@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import is_shared
 
+#: What a difference of two costs is taken the size of.
+MAGNITUDES: frozenset[Any] = frozenset({abs, np.abs, np.fabs, math.fabs})
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
 #: Places in the source where output meets labels.
@@ -155,8 +158,8 @@ def is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bo
             return False
         if is_in(operation.function, SUBTRACT):
             return not all(tape.ancestors([n]) & values for n in operation.inputs)
-        if len(operation.inputs) != 1:
-            return False
+        if not (keeps(operation) or is_in(operation.function, MAGNITUDES)):
+            return False  # the square of a difference is an error
         node = operation.inputs[0]
     return False
 

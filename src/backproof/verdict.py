@@ -156,7 +156,8 @@ class Verdict:
         anchored = evidence.fit is not None or bool(self.preferred)
         if evidence.fit is None and self.preferred and not evidence.unfaithful:
             self._accumulated(evidence)
-        if not anchored and not evidence.unfaithful and self.options.diagnose and not search:
+        open_case = not anchored and not evidence.unfaithful and not evidence.reason
+        if open_case and self.options.diagnose and not search:
             if self._unanchored is None or (
                 evidence.has_own_cost and not self._unanchored.has_own_cost
             ):

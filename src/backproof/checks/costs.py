@@ -18,13 +18,13 @@ from backproof.checks.choice import (
     best_fit,
     contradicted,
     has_penalty,
-    is_exact,
     is_full,
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum
 from backproof.checks.match import Fit, compare
+from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.hypotheses import Hypothesis, bare_output
@@ -34,6 +34,8 @@ from backproof.trace.tape import Run, Tape
 
 #: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
 ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
+#: Why gradients are not judged that are right at other values of the parameters.
+ELSEWHERE = "the gradients are those at values that the step moves the parameters to first"
 #: CPU seconds for trying costs on one step.
 PATIENCE = 2.0
 #: Costs of the program's that are tried where the numbers are calm.
@@ -75,6 +77,8 @@ class Trials:
     best: Fit | None = None
     judged: Run = field(init=False)
     outputs: set[int] | None = None
+    reason: str = ""
+    """Why no cost is chosen, where that is known."""
     started: float = field(default_factory=time.process_time)
 
     def __post_init__(self) -> None:
@@ -110,6 +114,10 @@ class Trials:
             self._refine(self.best)
         if self.best is not None:
             self._doubt(self.best)
+        if self.best is None or self.best.wrong:
+            accused = [f for f in self.fits if f.hypothesis.own and f.wrong][:MOST_CALMED]
+            if any(right_elsewhere(f, self.tape, self.run, self.params) for f in accused):
+                self.best, self.reason = None, ELSEWHERE
 
     @property
     def settled(self) -> bool:
@@ -124,15 +132,14 @@ class Trials:
     # ---- kinds of costs ------------------------------------------------------------------------
 
     def _try_own(self, hypotheses: Iterable[Hypothesis]) -> None:
-        ordered = sorted(hypotheses, key=lambda h: (not h.own, h.title not in self.preferred))
-        full = False
-        for hypothesis in ordered:
-            if self._is_late() or (full and not hypothesis.own):
+        for hypothesis in sorted(
+            hypotheses, key=lambda h: (not h.own, h.title not in self.preferred)
+        ):
+            if self._is_late():
                 break
-            if self._add(hypothesis) and self.fits[-1].scale > 0:
-                full = not any(f.wrong and f.chosen for f in self.fits)
-                if full and is_exact(self.fits[-1]):
-                    break  # else it may be an average of the cost, or a multiple
+            full = self._add(hypothesis) and self.fits[-1].scale > 0
+            if full and not any(f.wrong and f.chosen for f in self.fits):
+                break
         self.best = best_fit(self.fits, self.preferred)
 
     def _look_beneath(self) -> None:

@@ -182,7 +182,7 @@ def judge_step(
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
-    evidence.run, evidence.fit = trials.judged, trials.best
+    evidence.run, evidence.fit, evidence.reason = trials.judged, trials.best, trials.reason
     evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import Adjoints, adjoints
-from backproof.checks.penalties import penalty_in, penalty_on_some
+from backproof.checks.penalties import penalty_in, penalty_on_part, penalty_on_some
 from backproof.checks.scales import SAME, TOLERANCE, holds, is_natural, proportion
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -246,6 +246,8 @@ def fill(run: Run, match: Match, after: bool) -> None:
                 match.nearest = (level, s, error)
             penalty = penalty_in(run, parameter, x, truth) if level >= 0 else None
             penalty = penalty or penalty_on_some(run, parameter, x, truth, limit)
+            if penalty is None and level >= 0:
+                penalty = penalty_on_part(run, parameter, x, truth)
             if penalty is not None:
                 match.penalties.append((level, *penalty))
 

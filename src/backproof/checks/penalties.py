@@ -11,6 +11,9 @@ from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run
 
+#: Entries that have no penalty, and as many that have one, that prove both.
+LEAST_ALIKE = 4
+
 Array = np.ndarray[Any, Any]
 
 
@@ -51,6 +54,36 @@ def penalty_on_some(
         return None
     few = count < 4 and not (is_plausible(s) and is_plausible(decay / s))
     return None if few else (s, decay / s)
+
+
+def penalty_on_part(
+    run: Run, parameter: Parameter, x: Array, truth: Array
+) -> tuple[float, float] | None:
+    """Return (s, λ) as `penalty_in` where some entries have a penalty, others none.
+
+    The weights in a vector of all parameters, but not the biases.
+    """
+    w = vector(run.env[n] for n in parameter.old)
+    known = np.abs(truth) > 1e-9 * np.max(np.abs(truth), initial=0.0)
+    if np.count_nonzero(known) < 2 * LEAST_ALIKE or w.size != x.size:
+        return None
+    ratios = x[known] / truth[known]
+    often, counts = np.unique(np.round(ratios / np.max(np.abs(ratios)), 9), return_counts=True)
+    if not counts.size or np.max(counts) < LEAST_ALIKE:
+        return None
+    s = float(often[np.argmax(counts)] * np.max(np.abs(ratios)))
+    alike = known & (np.abs(x - s * truth) <= TOLERANCE * np.abs(s * truth))
+    if np.count_nonzero(alike) < LEAST_ALIKE:
+        return None
+    s = float(np.median(x[alike] / truth[alike]))
+    rest = ~alike & (w != 0)
+    strengths = (x[rest] / s - truth[rest]) / w[rest]
+    if strengths.size < LEAST_ALIKE or not np.isfinite(strengths).all():
+        return None
+    lam = float(np.median(strengths))
+    gap = float(np.linalg.norm(x[rest] - s * (truth[rest] + lam * w[rest])))
+    exact = gap <= TOLERANCE * float(np.linalg.norm(x[rest]))
+    return (s, lam) if lam and exact and np.all(alike | rest | (x == s * truth)) else None
 
 
 def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:
