@@ -19,6 +19,7 @@ from backproof.checks.match import (
     spread,
 )
 from backproof.checks.scales import TOLERANCE, is_plausible
+from backproof.joins import VIEWS
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Ref, Run, Tape
 
@@ -126,6 +127,9 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
     within = tape.ancestors([hypothesis.node])
     for operation in tape.operations:
         if operation.out not in within or operation.out in olds:
+            continue
+        if is_in(operation.function, VIEWS) and not olds.isdisjoint(operation.inputs):
+            olds.add(operation.out)  # a bias that is read from a vector of all is no penalty
             continue
         touched = False
         for node in operation.inputs:

@@ -13,6 +13,8 @@ from backproof.trace.tape import Run
 
 #: Entries that have no penalty, and as many that have one, that prove both.
 LEAST_ALIKE = 4
+#: Entries whose ratio to the truth is tried as that of all.
+MOST_RATIOS = 200
 
 Array = np.ndarray[Any, Any]
 
@@ -68,10 +70,11 @@ def penalty_on_part(
     if np.count_nonzero(known) < 2 * LEAST_ALIKE or w.size != x.size:
         return None
     ratios = x[known] / truth[known]
-    often, counts = np.unique(np.round(ratios / np.max(np.abs(ratios)), 9), return_counts=True)
-    if not counts.size or np.max(counts) < LEAST_ALIKE:
+    tried = ratios[ratios != 0][:: max(1, ratios.size // MOST_RATIOS)]
+    counts = [int(np.count_nonzero(np.abs(ratios / r - 1) < 1e-9)) for r in tried]
+    if max(counts, default=0) < LEAST_ALIKE:
         return None
-    s = float(often[np.argmax(counts)] * np.max(np.abs(ratios)))
+    s = float(tried[int(np.argmax(counts))])
     alike = known & (np.abs(x - s * truth) <= TOLERANCE * np.abs(s * truth))
     if np.count_nonzero(alike) < LEAST_ALIKE:
         return None
