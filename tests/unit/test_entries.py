@@ -1,23 +1,10 @@
 """Arrays that a loop fills entry by entry, and what an update does to the shape of a parameter."""
 
-import json
-import subprocess
-import sys
-from textwrap import dedent
-
 import pytest
 
+from tests.unit.test_costs_meant import judged
+
 pytestmark = pytest.mark.quality
-
-
-def judged(tmp_path, text):
-    """Run a program; return the status of its gradients and its findings as (code, line)."""
-    (tmp_path / "train.py").write_text(dedent(text), "utf-8")
-    command = [sys.executable, "-m", "backproof", "run", "--no-fix", "--json", "o.json", "train.py"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
-    report = json.loads((tmp_path / "o.json").read_text("utf-8"))
-    found = [(f["code"], f["line"]) for f in report["findings"] if f["severity"] != "note"]
-    return report["gradient"]["status"], found
 
 
 FACTORS = """

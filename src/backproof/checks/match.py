@@ -107,13 +107,15 @@ class Fit:
         """Count wrong gradients as right that have a step size of their own."""
         for i in set(self.wrong) & set(self.ratios):
             for level, s, error in self.matches[i].scales:
-                if self.scale and self.has_own_rate(i, s):
+                if self.has_own_rate(i, s):
                     self.chosen[i] = (level, s, error)
                     break
 
     def has_own_rate(self, index: int, scale: float) -> bool:
         """Whether a scale is the common one times a ratio of step sizes."""
-        ratios = self.ratios.get(index, np.zeros(0))
+        ratios = self.ratios.get(index)
+        if ratios is None or not self.scale:
+            return False
         return bool(np.any(np.abs(scale / self.scale - ratios) < 1e-9 * np.abs(ratios)))
 
     def keeps(self, again: Fit) -> bool:
