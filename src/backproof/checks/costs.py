@@ -38,8 +38,8 @@ ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 ELSEWHERE = "the gradients are those at values that the step moves the parameters to first"
 #: CPU seconds for trying costs on one step.
 PATIENCE = 2.0
-#: Costs of the program's that are tried where the numbers are calm.
-MOST_CALMED = 3
+#: Costs of the program's that are looked at more closely.
+MOST_OWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
 MOST_RATES = 50
 MOST_JOINS = 50
@@ -115,7 +115,7 @@ class Trials:
         if self.best is not None:
             self._doubt(self.best)
         if self.best is None or self.best.wrong:
-            accused = [f for f in self.fits if f.hypothesis.own and f.wrong][:MOST_CALMED]
+            accused = [f for f in self.fits if f.hypothesis.own and f.wrong][:MOST_OWN]
             if any(right_elsewhere(f, self.tape, self.run, self.params) for f in accused):
                 self.best, self.reason = None, ELSEWHERE
 
@@ -145,7 +145,7 @@ class Trials:
     def _look_beneath(self) -> None:
         """Look for the gradients beneath an optimiser that makes something else of them."""
         own = [f for f in self.fits if f.hypothesis.own]
-        for fit in sorted(own, key=lambda f: f is not self.best)[:MOST_CALMED]:
+        for fit in sorted(own, key=lambda f: f is not self.best)[:MOST_OWN]:
             beneath(fit, self.tape, self.run, self.params)
             if self._convinces(fit):
                 self.best = fit
@@ -153,7 +153,7 @@ class Trials:
 
     def _try_calmed(self) -> None:
         """A cost of the program's that fits every gradient where the numbers are calm."""
-        for fit in self.fits[:MOST_CALMED]:
+        for fit in self.fits[:MOST_OWN]:
             again, run = calmed(fit, self.tape, self.run, self.params)
             if again is not fit:
                 # In place of its strained fit: a registered cost would fit a scalar by chance.
