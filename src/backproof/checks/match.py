@@ -121,13 +121,19 @@ class Fit:
     def keeps(self, again: Fit) -> bool:
         """Whether what is right stays right in another run, with the same scale.
 
-        Or with another that it has in common, where everything is right: one gradient alone does
-        not show whether its rate belongs to it.
+        Or with another, where everything is right and all changes are that multiple: one gradient
+        alone does not show whether its rate belongs to it.
         """
         if not set(self.chosen) <= set(again.chosen) or not self.scale:
             return False
-        same = abs(again.scale / self.scale - 1) < SAME
-        return same or (not again.wrong and bool(self.chosen) and holds(again.scale, self.scales))
+        if abs(again.scale / self.scale - 1) < SAME:
+            return True
+        if again.wrong or not self.chosen or not holds(again.scale, self.scales):
+            return False
+        return all(
+            holds(again.scale, [s for level, s, _ in again.matches[i].scales if level < 0])
+            for i in again.chosen
+        )
 
 
 def arrangements(value: Any, shape: tuple[int, ...]) -> list[np.ndarray[Any, Any]]:

@@ -232,13 +232,13 @@ class StepSearch:
         With `around`, for those calls only that an operation runs in.
         """
         found: list[tuple[int, float, Found]] = []
-        sites = None
+        known = self._calls()
+        sites = list(known)
         if around is not None:
-            chain = self.tape.chains()[around.index]
-            sites = {self.tape.calls[call][1] for call in chain}
-        for site, calls in self._calls().items():
-            if sites is not None and site not in sites:
-                continue
+            chain = self.tape.chains()[around.index][::-1]  # the innermost call first
+            sites = [s for s in dict.fromkeys(self.tape.calls[c][1] for c in chain) if s in known]
+        for site in sites:
+            calls = known[site]
             for executions, edit in self._arguments(site, calls):
                 if self.late():
                     break
