@@ -149,18 +149,20 @@ def _moves(tape: Tape, carries: Carries, node: int) -> bool:
     )
 
 
-def is_progress(tape: Tape, node: int | None, params: Sequence[Parameter]) -> bool:
+def is_progress(tape: Tape, node: int, params: Sequence[Parameter]) -> bool:
     """Whether a scalar compares a cost with an earlier one: ``abs(previous - current)``."""
     values = {n for p in params for n in (*p.old, *p.new)}
-    while node is not None:
-        operation = tape.producer(node)
-        if operation is None:
-            return False
+    sized = False
+    operation = tape.producer(node)
+    while operation is not None:
         if is_in(operation.function, SUBTRACT):
-            return not all(tape.ancestors([n]) & values for n in operation.inputs)
-        if not (keeps(operation) or is_in(operation.function, MAGNITUDES)):
+            # Without its size, it is a total that is counted down.
+            return sized and not all(tape.ancestors([n]) & values for n in operation.inputs)
+        size = is_in(operation.function, MAGNITUDES)
+        if not (size or keeps(operation)):
             return False  # the square of a difference is an error
-        node = operation.inputs[0]
+        sized = sized or size
+        operation = tape.producer(operation.inputs[0])
     return False
 
 

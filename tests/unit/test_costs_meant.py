@@ -292,3 +292,28 @@ def test_a_path_that_is_missing_is_named_where_it_is_missing(tmp_path):
     status, found = judged(tmp_path, text)
     assert status == "wrong"
     assert found[0] in (("BP101", 13), ("BP101", 14))
+
+
+COUNTED_DOWN = """
+import numpy as np
+rng = np.random.default_rng(4)
+X = rng.normal(size=(40, 3))
+y = (X[:, 0] > 0) * 1.0
+w, scale = rng.normal(size=3), np.ones(1)
+for epoch in range(20):
+    total = 0.0
+    for rows in np.split(rng.permutation(40), 4):
+        raw = X[rows] @ w
+        p = 1 / (1 + np.exp(-scale * raw))
+        total -= np.sum(y[rows] * np.log(p) + (1 - y[rows]) * np.log(1 - p))
+        miss = p - y[rows]
+        g_w, g_scale = X[rows].T @ (miss * scale), np.sum(miss * raw, keepdims=True)
+        w = w - 0.01 * g_w
+        scale = scale {sign} 0.01 * g_scale
+print(total)
+"""
+
+
+def test_a_total_that_is_counted_down_is_a_cost(tmp_path):
+    assert judged(tmp_path, COUNTED_DOWN.format(sign="-")) == ("verified", [])
+    assert judged(tmp_path, COUNTED_DOWN.format(sign="+"))[1] == [("BP104", 16)]
