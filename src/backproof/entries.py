@@ -51,7 +51,7 @@ def earlier_reads(tape: Tape, run: Run, stored: set[int]) -> dict[int, Any]:
             places = _places(tape, operation, whole)
             before = run.env[whole]
             if places is not None and before is not None and np.size(places) == 1:
-                old.setdefault(value.node, np.asarray(before).reshape(-1)[int(places)])
+                old.setdefault(value.node, np.asarray(before).reshape(-1)[places.item()])
         elif held is not None and not old.keys().isdisjoint(held.reshape(-1).tolist()):
             now = np.array(run.env[operation.out], dtype=float)
             users = [tape.operations[i] for i in tape.users[operation.out]]
