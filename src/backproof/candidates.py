@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backproof.arithmetic import is_in
 from backproof.carries import Carries, dependence
+from backproof.entries import STORES
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
-from backproof.trace.primitives import patch_view, set_item
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates, is_shared, read_in
-
-#: What changes entries of an array.
-STORES = {set_item, patch_view}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def sweeps(
     _, start, stop = tape.boundaries
     updates = find_updates(tape, start, stop)
     entries = [tape.producer(u.new) for u in updates]
-    if not any(e is not None and e.function in STORES for e in entries):
+    if not any(e is not None and is_in(e.function, STORES) for e in entries):
         return False
     before = {o.out for o in tape.operations[:start]}
     olds = {n for u in updates for n in tape.ancestors([u.old])}

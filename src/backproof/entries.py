@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import is_in
 from backproof.trace.primitives import patch_view, set_item, strided_view
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
 
 #: Entries of an array above which it is not looked into.
 LARGEST = 20_000
+#: What changes entries of an array.
+STORES: frozenset[Any] = frozenset({set_item, patch_view})
 #: What holds an entry that a constant was stored in.
 CONSTANT = -1
 
@@ -87,7 +90,7 @@ def _is_place(operation: Operation) -> bool:
 
 
 def _stores(operation: Operation) -> bool:
-    return operation.function is set_item or operation.function is patch_view
+    return is_in(operation.function, STORES)
 
 
 def _store(tape: Tape, operation: Operation, whole: int, stored: dict[int, Array]) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
+from backproof.entries import STORES
 from backproof.roles import Parameter
-from backproof.trace.primitives import patch_view, set_item
 from backproof.trace.tape import Ref, Tape
 
 
@@ -29,7 +30,7 @@ def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
     source: dict[int, int] = {}
     added: set[int] = set()
     for operation in tape.operations:
-        if operation.function is not set_item and operation.function is not patch_view:
+        if not is_in(operation.function, STORES):
             continue
         whole, value = operation.args[0], operation.args[-1]
         if type(whole) is not Ref:

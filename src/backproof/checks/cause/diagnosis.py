@@ -16,8 +16,8 @@ from backproof.trace.tape import Operation, Tape
 ADDED = {"missing-term", "missing-factor"}
 #: A statement that computes nothing.
 RENAMING = re.compile(r"[\w.]+(\[[\w'\"]+\])?\s*=\s*[\w.]+(\[[\w'\"]+\])?$")
-#: What makes a derivative wrong where the edited expression is one.
 ALIAS = re.compile(r"\w+\s*=\s*\w+$")
+#: What makes a derivative wrong where the edited expression is one.
 LOCAL_CAUSES = {"extra-term", "missing-term", "extra-factor", "missing-factor", "wrong-sign"}
 
 
