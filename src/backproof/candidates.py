@@ -49,7 +49,20 @@ def repeated_updates(
         sources = carries.carry.get(update.old, {}) if update.old in carries.merged else {}
         if update not in kept and any(is_shared(tape.nodes[s].obj) for s in sources):
             kept.append(update)
+    known = {update.old for update in kept}
+    for update in find_updates(tape, b, c) if kept else ():
+        if update.old not in known and _is_newborn(tape, update, (a, b)):
+            kept.append(update)
     return tape, kept
+
+
+def _is_newborn(tape: Tape, update: Update, window: tuple[int, int]) -> bool:
+    """Whether the first iteration makes a parameter, and updates it by the same statement."""
+    made, again = tape.producer(update.old), tape.producer(update.new)
+    if made is None or again is None or made.site != again.site or not made.inputs:
+        return False
+    first = tape.nodes[made.inputs[0]].operation
+    return first is not None and window[0] <= first < made.index < window[1]
 
 
 def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:

@@ -80,6 +80,8 @@ class Carries:
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
                 carried = self.of(x) if allowed else {}
+                # A layer that makes its weights when it sees data: ``randn(m, n) / sqrt(m)``.
+                carried = {s: c for s, c in carried.items() if self.tape.nodes[s].kind != "draw"}
                 fixed = type(y) is not Ref or y.node not in self.moving
                 number = _number(self.tape, y) if carried and fixed else None
                 if number and self._shape(x) == np.shape(self.tape.nodes[operation.out].obj):

@@ -19,6 +19,7 @@ from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
+from backproof.trainings import Trainings
 from backproof.updates import Update, find_updates, turns
 from backproof.witness import Witness
 
@@ -76,6 +77,9 @@ class Conductor:
         self.site: int | None = None
         self.pairs: Callable[[Sequence[Event]], object] = lambda log: None
         """Called with events in which nothing is updated."""
+        self.aside: Callable[[Tape, list[Update], int], None] = judge
+        """Called with steps of further training loops."""
+        self.others = Trainings(self.clock, self._judge_other)
         self.unclaimed = 0
         self.steps = 0
         self._abandoned = False
@@ -107,9 +111,21 @@ class Conductor:
             self._without_updates(recorder)
             self.lookout.before(recorder.log)
             self.search.outermost(recorder)
+        elif self.site is not None and len(recorder.loops) == 1 and not self._is_busy(recorder):
+            self.others.outermost(recorder)
+
+    def _is_busy(self, recorder: Recorder) -> bool:
+        """Whether the loop that begins is no other training."""
+        known = recorder.loops[-1].site == self.site
+        return known or self.recording_step or self.lookout.hunting
 
     def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
         """An iteration begins; returns whether its instrumented copy runs."""
+        if self.others.search is not None:
+            if loop.site != self.site:
+                self.others.iteration(recorder, loop)
+                return True
+            self.others.leave(recorder)
         if self.site is None:
             found = self.search.iteration(recorder, loop)
             if found is None:
@@ -153,6 +169,9 @@ class Conductor:
 
     def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
         """A loop is over."""
+        if self.others.search is not None:
+            self.others.loop_end(recorder, loop)
+            return
         if self.site is None:
             if loop.count >= 2:
                 self._last_attempt(recorder, loop)
@@ -166,6 +185,7 @@ class Conductor:
 
     def finish(self, recorder: Recorder) -> None:
         """The program is over: judge what is still open."""
+        self.others.leave(recorder)
         searching = self.site is None
         if searching:
             for loop in reversed(recorder.loops):
@@ -224,6 +244,19 @@ class Conductor:
         self.search.candidate = None
         if all(running.site != loop.site for running in recorder.loops):
             recorder.arm()
+
+    def _judge_other(self, recorder: Recorder, found: Found) -> None:
+        """Judge the two iterations that show another training loop."""
+        candidate = found.candidate
+        first, second, end = candidate.bounds
+        judge, sites, step = self.judge, self._sites, self.steps + candidate.count
+        self.judge, self._sites = self.aside, candidate.sites
+        try:
+            with self.clock.analysing():
+                self._judge(recorder, second, end, step + 1)
+                self._judge(recorder, first, second, step, following=end)
+        finally:
+            self.judge, self._sites = judge, sites
 
     def _without_updates(self, recorder: Recorder) -> None:
         """Judge what the program calls gradients in events that will be forgotten."""

@@ -28,6 +28,8 @@ class RegisteredCost:
     """∂f/∂a."""
     applies: Callable[[Array, Array], bool] = lambda a, y: True
     """Whether these outputs and labels lie in the cost's domain."""
+    weights: tuple[Array, ...] | None = None
+    """What each pair's entries count for; None where all count alike."""
 
     @property
     def __name__(self) -> str:
@@ -37,12 +39,18 @@ class RegisteredCost:
     def __call__(self, *values: Any) -> float:
         """Return the sum over all pairs."""
         with np.errstate(all="ignore"):
-            return float(sum(np.sum(self.value(a, y)) for a, y in pairs(values)))
+            costs = self._weighed([self.value(a, y) for a, y in pairs(values)])
+            return float(sum(np.sum(cost) for cost in costs))
 
     def slopes(self, values: Sequence[Any]) -> list[Array]:
         """Return ∂Σf/∂a for each output."""
         with np.errstate(all="ignore"):
-            return [self.slope(a, y) for a, y in pairs(values)]
+            return self._weighed([self.slope(a, y) for a, y in pairs(values)])
+
+    def _weighed(self, parts: list[Array]) -> list[Array]:
+        if self.weights is None:
+            return parts
+        return [w * part for w, part in zip(self.weights, parts, strict=True)]
 
 
 def total(*values: Any) -> float:

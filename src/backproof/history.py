@@ -74,6 +74,9 @@ class History:
 #: A subscript that is no literal: ``params[k]``, ``p["W" + str(l)]``.
 _VARIABLE = re.compile(r"""\[(?!\s*(?:-?\d+|'[^']*'|"[^"]*")\s*\])""")
 
+#: What `setattr` puts in place has no name in the statement that updates it.
+_NAMELESS = re.compile(r"^parameter( \(\d+\))?$")
+
 
 def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, ...]:
     """Leave out parameters that are known by their place as well: `p[n]` beside ``p['W1']``.
@@ -83,12 +86,16 @@ def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, 
     """
     everything = tuple(parameters)
     groups: dict[tuple[int, str], list[ParameterVerdict]] = {}
+    lines: dict[int, list[ParameterVerdict]] = {}
     for p in everything:
         groups.setdefault((p.line, re.split(r"[.\[]", p.name)[0]), []).append(p)
+        lines.setdefault(p.line, []).append(p)
     dropped: set[str] = set()
-    for members in groups.values():
-        loose = [p for p in members if _VARIABLE.search(p.name)]
-        exact = [p for p in members if not _VARIABLE.search(p.name)]
+    for members, pattern in (
+        *((g, _VARIABLE) for g in groups.values()), *((g, _NAMELESS) for g in lines.values())
+    ):  # fmt: skip
+        loose = [p for p in members if pattern.search(p.name)]
+        exact = [p for p in members if not pattern.search(p.name)]
         if len(loose) <= len(exact) and {p.status for p in loose} <= {p.status for p in exact}:
             dropped.update(p.name for p in loose)
     return tuple(p for p in everything if p.name not in dropped)

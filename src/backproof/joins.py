@@ -6,13 +6,14 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backproof.arithmetic import ADD, MULTIPLY, NEGATE, SUBTRACT, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in
 from backproof.carries import dependence
 from backproof.roles import Parameter
-from backproof.trace.appended import is_appended
+from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape, map_refs
 
@@ -39,8 +40,8 @@ class Join:
 def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
     """Return the places where labels meet the output; the author's backward pass begins there.
 
-    Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
-    come last, since the derivative ``1 - a`` looks the same.
+    Numbers count as labels only where they are subtracted (``target - output`` of one sample) or
+    divided; they come last, since the derivative ``1 - a`` looks the same.
     """
     # Neurons of numbers that one statement updates count as one: an output has its own weights.
     kinds: dict[object, int] = {}
@@ -59,12 +60,17 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         return heads[:limit]
     found: list[Join] = []
     numbers: list[Join] = []
+    quotients: list[Join] = []
     seen: set[tuple[int, int]] = set()
     for operation in tape.operations:
         if is_appended(operation):
             break
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
+            continue
+        listed = _listed(tape, operation, values)
+        if listed is not None:
+            found.append(listed)
             continue
         for value in values if not is_in(operation.function, ADD) else ():
             for labels in operation.inputs:  # what is added is a bias
@@ -75,16 +81,39 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                 if _fits(tape, value, labels):
                     seen.add((value, labels))
                     found.append(Join(value, labels, 0.0, operation.index))
-        if operation.function is operator.sub and type(tape.nodes[values[0]].obj) is float:
-            number = [a for a in operation.args if type(a) is int]
-            if number:
-                numbers.append(Join(values[0], None, float(number[0]), operation.index))
+        number = [a for a in operation.args if type(a) is int]
+        if number and isinstance(tape.nodes[values[0]].obj, (float, np.floating)):
+            join = Join(values[0], None, float(number[0]), operation.index)
+            if operation.function is operator.sub:
+                numbers.append(join)
+            elif operation.function is operator.truediv and type(operation.args[0]) is int:
+                quotients.append(join)  # ``y / a - (1 - y) / (1 - a)``
         marked = _marked(tape, operation, values)
         if marked is not None:
             found.append(marked)
         if len(found) >= limit:
             break
-    return [*found, *numbers][:limit]
+    return [*found, *quotients, *numbers][:limit]
+
+
+def _listed(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:
+    """Return the join of labels and a list of outputs: ``targets - [o1, o2]``."""
+    if operation.function not in SUBTRACT or len(operation.args) != 2:
+        return None
+    for outputs, labels in (operation.args, operation.args[::-1]):
+        if type(outputs) is list and all(type(a) is Ref and a.node in values for a in outputs):
+            if type(labels) is not Ref or np.shape(tape.value(labels.node)) != (len(outputs),):
+                continue
+            known = _STACKS.setdefault(tape, {})
+            if operation.index not in known:
+                site = site_like(operation.site)
+                known[operation.index] = append(tape, np.array, (outputs,), site)
+            return Join(known[operation.index], labels.node, 0.0, operation.index)
+    return None
+
+
+#: The arrays that lists of outputs make, by the operation that reads the list.
+_STACKS: WeakKeyDictionary[Tape, dict[int, int]] = WeakKeyDictionary()
 
 
 def _heads(tape: Tape, depends: dict[int, int], full: int) -> list[Join]:
@@ -159,6 +188,8 @@ def _compares(tape: Tape, operation: Operation, value: int) -> bool:
     """Whether an operation of single numbers joins output and label: no rate times a gradient."""
     if operation.function in SUBTRACT:
         return True
+    if operation.function in DIVIDE:
+        return operation.inputs[0] != value  # ``y / a``
     made = tape.producer(value)
     name = getattr(made.function, "__name__", "") if made is not None else ""
     return operation.function in MULTIPLY and name == "log"

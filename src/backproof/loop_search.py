@@ -21,6 +21,8 @@ MOST_ENTRIES = 4
 MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
+#: Looks at a loop after which it gets one for each doubling of its iterations.
+MOST_ATTEMPTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class LoopSearch:
         self._bytes = 0
         self._begun: Counter[int] = Counter()
         """Iterations of each loop that have begun."""
+        self._next: Counter[int] = Counter()
+        """How many must have begun before a loop that was looked at often is looked at again."""
 
     def iteration(self, recorder: Recorder, loop: LoopInstance) -> Found | None:
         """Take note of an iteration that begins; returns the training loop if that is clear now."""
@@ -100,6 +104,9 @@ class LoopSearch:
             return None
         if seen > 6 and not last and loop.count & (loop.count - 1):
             return None
+        if seen > MOST_ATTEMPTS and self._begun[loop.site] < self._next[loop.site]:
+            return None
+        self._next[loop.site] = 2 * self._begun[loop.site]
         self.attempts[loop.site] = seen + 1
         with self.clock.analysing():
             tape, kept = repeated_updates(recorder.log, (first, second, end))

@@ -70,6 +70,7 @@ def run(
         max_events=options.max_events, max_steps=options.steps,
     )  # fmt: skip
     conductor.pairs = verdict.judge_pairs
+    conductor.aside = verdict.judge_aside
     if observe is not None:
         verdict.observers.append(
             lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])

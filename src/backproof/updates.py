@@ -130,7 +130,7 @@ def find_updates(
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
     depends = dependence(tape, bits | _views(tape, bits, start), start, stop)
-    found: list[Update] = []
+    merged: dict[int, tuple[tuple[int, int], ...]] = {}
     for source, new in latest.items():
         merges = tuple(
             (index, delta)
@@ -140,8 +140,12 @@ def find_updates(
             and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
         )
         if merges:
-            again = _repeated(tape, merges, start, stop)
-            found.append(Update(source, new, merges, tuple(copies.get(source, ())), again))
+            merged[source] = merges
+    again = _repeated(tape, merged, start, stop)
+    found = [
+        Update(source, latest[source], merges, tuple(copies.get(source, ())), source in again)
+        for source, merges in merged.items()
+    ]
     feeding = {
         source
         for update in found
@@ -239,16 +243,26 @@ def _merges_elsewhere(carries: Carries, operation: Operation, sites: frozenset[i
     return bool(merges) and operation.site not in sites
 
 
-def _repeated(tape: Tape, merges: tuple[tuple[int, int], ...], start: int, stop: int) -> bool:
-    """Whether some Δ is computed from the value that an earlier merge produced."""
-    if len(merges) < 2:
-        return False
-    outs = {tape.operations[index].out: 1 for index, _ in merges[:-1]}
-    depends = dependence(tape, outs, start, stop)
-    if not any(depends.get(delta, 0) for _, delta in merges):
-        return False
-    depends = entry_dependence(tape, outs, start, stop)
-    return any(depends.get(delta, 0) for _, delta in merges)
+def _repeated(
+    tape: Tape, merged: dict[int, tuple[tuple[int, int], ...]], start: int, stop: int
+) -> set[int]:
+    """Return the sources some Δ of which is computed from what an earlier merge produced."""
+    found = {source for source, merges in merged.items() if len(merges) > 1}
+    for depend in (dependence, entry_dependence):
+        bits: dict[int, int] = {}
+        own = {source: 1 << i for i, source in enumerate(found)}
+        for source, bit in own.items():
+            for index, _ in merged[source][:-1]:
+                out = tape.operations[index].out
+                bits[out] = bits.get(out, 0) | bit
+        if not bits:
+            break
+        depends = depend(tape, bits, start, stop)
+        found = {
+            source for source in found
+            if any(depends.get(delta, 0) & own[source] for _, delta in merged[source])
+        }
+    return found
 
 
 def _views(tape: Tape, bits: dict[int, int], start: int) -> dict[int, int]:

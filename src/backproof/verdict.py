@@ -29,6 +29,9 @@ from backproof.trace.tape import Tape
 from backproof.updates import Update
 from backproof.witness import Witness
 
+#: What edits explain that show which cost is meant: a diagnosis, and the parameters it repairs.
+Shown = tuple[tuple[Diagnosis, tuple[int, ...]], ...]
+
 
 class Verdict:
     """The judge that the conductor calls, and what it has learnt so far."""
@@ -44,6 +47,7 @@ class Verdict:
         self.preferred: list[str] = []
         self.judged = 0
         self._unanchored: StepEvidence | None = None
+        self._searched_aside = False
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
@@ -59,6 +63,29 @@ class Verdict:
         """Judge a recorded step; never lets an error of ours reach the program."""
         try:
             self._judge(tape, updates, step)
+        except Exception as error:
+            if os.environ.get("BACKPROOF_TESTING"):
+                raise
+            self.warnings.append(
+                f"step {step} could not be judged: {type(error).__name__}: {error}"
+            )
+
+    def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
+        """Judge a step of a further training loop, where some of its gradients fit a cost."""
+        try:
+            evidence = self._evidence(tape, updates, step) if updates else None
+            if evidence is None:
+                return
+            evidence.complete()
+            shown: Shown = ()
+            searches = self.options.diagnose and evidence.fit is None and evidence.has_own_cost
+            if searches and not self._searched_aside:
+                self._searched_aside = True
+                with self.clock.apart():
+                    shown = self._without_anchor(evidence)
+            if evidence.fit is not None and (evidence.fit.chosen or shown):
+                self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
+                self.show(evidence)
         except Exception as error:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
@@ -139,11 +166,15 @@ class Verdict:
             return None  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
 
-    def take(self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False) -> None:
+    def take(
+        self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,
+        shown: Shown = (),
+    ) -> None:  # fmt: skip
         """Add what a judged step says.
 
-        `claimed` where no update of the program's is behind it; `search` where no cost fitted any
-        gradient, in any step, and one edit may show which cost is meant.
+        `claimed` where no update down the cost is behind it; `search` where no cost fitted any
+        gradient, in any step, and an edit may show which cost is meant, as those do that are
+        `shown`.
         """
         self.reason = evidence.reason
         if evidence.fit is not None:
@@ -152,7 +183,6 @@ class Verdict:
                 self.preferred.insert(0, title)
             if self.cost is None or not evidence.fit.hypothesis.registered:
                 self.cost = (title, evidence.fit.hypothesis.line)
-        diagnosis = None
         anchored = evidence.fit is not None or bool(self.preferred)
         if evidence.fit is None and self.preferred and not evidence.unfaithful:
             self._accumulated(evidence)
@@ -164,7 +194,9 @@ class Verdict:
                 evidence.keep()
                 self._unanchored = evidence
         elif search:
-            diagnosis = self._without_anchor(evidence)
+            shown = self._without_anchor(evidence)
+        elif self.options.diagnose and not claimed and not shown:
+            shown = self._under_own_cost(evidence)
         said = self.witness.ask(evidence)
         absent = evidence.fit is None and self._cost_is_absent(evidence)
         wrong = [
@@ -173,14 +205,18 @@ class Verdict:
         ]  # fmt: skip
         if evidence.fit is None:
             return
-        if diagnosis is not None:
+        if shown:
             self.blamed |= {evidence.params[i].name for i in wrong}
-            self._add(evidence, Accusation(diagnosis, tuple(wrong)))
+            for diagnosis, repaired in shown:
+                explained = tuple(i for i in repaired if i in wrong)
+                if explained:
+                    self._add(evidence, Accusation(diagnosis, explained))
             return
         uphill = None if claimed else self.uphill.look(evidence)
         found = [] if claimed else climbing(evidence, self.findings.values())
         for finding in found if uphill is None else [*found, uphill]:
             self.findings.setdefault((finding.code, finding.span.line), finding)
+        self.findings = {k: f for k, f in self.findings.items() if not self.uphill.excuses(f)}
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
@@ -188,21 +224,38 @@ class Verdict:
                 for accusation in accusations(evidence, set(wrong)):
                     self._add(evidence, accusation)
 
-    def _without_anchor(self, evidence: StepEvidence) -> Diagnosis | None:
+    def _without_anchor(self, evidence: StepEvidence) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
         if names in self.blamed:
-            return None
+            return ()
         self.blamed.add(names)
         if self._accumulated(evidence):
-            return None
+            return ()
         found = free_search(evidence, patience=SEARCH)
         if found is None:
             evidence.fit = anchored(evidence)
             self.blamed.discard(names)
-            return None
+            return ()
         evidence.fit = found.fit
-        return found.diagnosis
+        return found.diagnoses
+
+    def _under_own_cost(self, evidence: StepEvidence) -> Shown:
+        """See whether one edit makes all gradients right under a cost of the program's.
+
+        Some may fit a cost that it does not compute: `y - a` is the error term of two.
+        """
+        fit = evidence.fit
+        if fit is None or not fit.hypothesis.registered or not fit.wrong or self.blamed:
+            return ()
+        if not evidence.has_own_cost or evidence.unfaithful:
+            return ()
+        with self.clock.apart():
+            found = free_search(evidence, patience=SEARCH)
+        if found is None or not found.fit.hypothesis.own:
+            return ()
+        evidence.fit = found.fit
+        return found.diagnoses
 
     def _accumulated(self, evidence: StepEvidence) -> bool:
         """See whether all gradients fit a cost of the program's once its accumulators are empty."""

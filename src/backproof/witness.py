@@ -337,6 +337,8 @@ def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int]
     if hypothesis.registered:
         if len(hypothesis.joins) > 1 or hypothesis.joins[0].labels is None:
             return None
+        if hypothesis.title not in FORMULAS:
+            return None
         node = hypothesis.joins[0].output
     if tape.nodes[node].operation is None:
         return None

@@ -289,7 +289,7 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
                 yield X[np.argsort(first.order)], Y[np.argsort(second.order)], second, first
             elif first.before is not None and second.before is not None:
                 whole = first.before.reshape(len(first.before), -1)
-                if whole.shape[1] == X.shape[1] and len(whole) > int(second.order.max()):
+                if len(whole) > int(second.order.max()) and np.array_equal(whole[first.order], X):
                     yield whole[second.order], Y, second, first
 
 

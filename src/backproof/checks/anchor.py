@@ -14,7 +14,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.match import Fit, Match, author_value
-from backproof.checks.scales import TOLERANCE, is_natural, is_plausible
+from backproof.checks.scales import TOLERANCE, is_plausible
 from backproof.trace.tape import Run
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def anchored_by_entries(fits: Sequence[Fit], run: Run) -> Fit | None:
 
 
 def _shared_ratio(match: Match, run: Run) -> float | None:
-    """Return the natural ratio that many entries of a gradient have to the true ones."""
+    """Return the plausible ratio that many entries of a gradient have to the true ones."""
     truth = match.truth
     if truth is None or truth.size < LEAST_MIXED:
         return None
@@ -77,7 +77,8 @@ def _shared_ratio(match: Match, run: Run) -> float | None:
         tried = ratios[:: max(1, ratios.size // MOST_RATIOS)]
         for ratio in (1.0, *tried[tried != 0]):
             alike = np.abs(ratios / ratio - 1) < TOLERANCE
-            if np.count_nonzero(alike) >= max(LEAST_ALIKE, 0.1 * alike.size) and is_natural(ratio):
+            enough = np.count_nonzero(alike) >= max(LEAST_ALIKE, 0.1 * alike.size)
+            if enough and is_plausible(ratio):
                 return float(ratio)
     return None
 

@@ -17,7 +17,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.trace.appended import append, site_like
 from backproof.trace.site import SITES
-from backproof.trace.tape import Ref, Tape
+from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
 
 
@@ -88,12 +88,18 @@ def called(tape: Tape, node: int) -> list[str]:
             names.update(dict.fromkeys(SITES[site].targets))
     for index in tape.users[node][:40]:
         operation = tape.operations[index]
-        texts = operation.where.operands
+        texts = operand_texts(operation)
         for position, arg in enumerate(operation.args):
             mine = type(arg) is Ref and arg.node == node and position < len(texts)
             if mine and is_name(texts[position]):
                 names[texts[position]] = None
     return list(names)
+
+
+def operand_texts(operation: Operation) -> tuple[str, ...]:
+    """Return the texts of an operation's arguments; ``np.dot(a, b)`` is a method of `np`."""
+    texts = operation.where.operands
+    return texts[1:] if len(texts) == len(operation.args) + 1 else texts
 
 
 def is_name(text: str) -> bool:

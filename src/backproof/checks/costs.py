@@ -22,7 +22,7 @@ from backproof.checks.choice import (
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
-from backproof.checks.heads import weighted_sum
+from backproof.checks.heads import weighted_sum, with_another
 from backproof.checks.match import Fit, compare
 from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
@@ -178,6 +178,9 @@ class Trials:
             ):
                 self.fits.append(total)
                 self.best = total
+            if self.best is not None and self.best.chosen:
+                both = with_another(self.best, self.fits, self.tape, self.run, self.params)
+                self.best = both or self.best
         accuses = self.best is not None and self.best.wrong and is_plausible(self.best.scale)
         if not self.settled and not accuses and not self.has_own:
             output = bare_output(self.tape, self.params)

@@ -96,11 +96,20 @@ class Uphill:
 
     def __init__(self) -> None:
         self.rising = self.falling = 0
+        self._descended: set[str] = set()
+
+    def excuses(self, finding: Finding) -> bool:
+        """Whether other steps go down a cost that nobody wrote: a reward may be negative."""
+        return finding.code == "BP104" and finding.evidence.get("cost") in self._descended
 
     def look(self, evidence: StepEvidence) -> Finding | None:
         """Count a step; the finding where the last doubt is gone."""
         fit = evidence.fit
-        if fit is None or fit.hypothesis.title != SQUARED or fit.wrong or not is_single(evidence):
+        if fit is None or not fit.hypothesis.registered:
+            return None
+        if all(d < 0 for d in directions_of(evidence).values()):
+            self._descended.add(fit.hypothesis.title)
+        if fit.hypothesis.title != SQUARED or fit.wrong or not is_single(evidence):
             return None
         directions = directions_of(evidence)
         if not directions or not is_plausible(fit.scale):
@@ -299,7 +308,9 @@ def _finding(
     related: list[tuple[Place, str, str]], *, cause: str = "update-direction",
 ) -> Finding:  # fmt: skip
     names = [evidence.params[i].name for i in members]
+    assert evidence.fit is not None
+    said = {"parameters": names, "step": evidence.step, "cost": evidence.fit.hypothesis.title}
     return advise(
-        "BP104", cause, place, title, message, {"parameters": names, "step": evidence.step},
+        "BP104", cause, place, title, message, said,
         severity="error", confidence="proven", related=related,
     )  # fmt: skip

@@ -169,7 +169,10 @@ def judge_step(
         return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
     hypotheses = program_costs(tape, params) if given is None else list(given)
     hypotheses = [h for h in hypotheses if h.title not in trained and h.node not in unborn]
-    known = registry(tape, params) if given is None and cost_name is None else []
+    weighted = not any(h.own for h in hypotheses)
+    known = []
+    if given is None and cost_name is None:
+        known = registry(tape, params, weighted=weighted)
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
     run, jitter = jittered(tape, params, moved=moved, rest=velocities(tape, params))

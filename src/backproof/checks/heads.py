@@ -7,16 +7,20 @@ the weight of its cost. The parameters below both are judged under the weighted 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from backproof.checks.match import VACUOUS, Fit, compare
-from backproof.checks.scales import is_plausible
+from backproof.checks.match import VACUOUS, Fit, author_value, compare
+from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import WeightedTotal
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter
 from backproof.trace.appended import append, evaluate, site_like
 from backproof.trace.tape import Ref, Run, Tape
+
+#: Entries of gradients that must show the weight of a second cost.
+LEAST_LEFT = 2
 
 
 def weighted_sum(
@@ -45,6 +49,72 @@ def weighted_sum(
                     found.append(_judged(first, second, tape, run, params))
             return _agreed([fit for fit in found if fit is not None])
     return None
+
+
+def with_another(
+    best: Fit, fits: Sequence[Fit], tape: Tape, run: Run, params: Sequence[Parameter]
+) -> Fit | None:
+    """Return the comparison with a cost, and another that only some of the parameters reach.
+
+    Of an autoencoder's reconstruction and its weighed divergence the decoder knows the first only;
+    what the first leaves of other gradients, two at least, must be one multiple of the second's.
+    """
+    levels = {level for level, _, _ in best.chosen.values()}
+    if len(levels) != 1 or not best.wrong or best.hypothesis.after:
+        return None
+    level = levels.pop()
+    totals = [tape.ancestors([f.hypothesis.node]) for f in fits if f.hypothesis.own]
+    for fit in fits:
+        h = fit.hypothesis
+        truths = [m.truth for m in fit.matches]
+        if not h.own or h.after or any(m.reason or m.truth is None for m in fit.matches):
+            continue
+        if any(np.any(truths[i]) for i in best.chosen):
+            continue
+        if any({h.node, best.hypothesis.node} <= behind for behind in totals):
+            continue  # the program says itself how they are weighed; or one is a part of the other
+        sign = -1.0 if level < 0 else -params[best.wrong[0]].levels[level].sign
+        for weight in _weights(best, truths, run, level):
+            pair = (best, sign * best.scale), (fit, sign * weight)
+            found = _judged(*pair, tape, run, params)
+            if found is not None and len(found.chosen) > len(best.chosen) + 1:
+                return found
+    return None
+
+
+def _weights(best: Fit, truths: Sequence[Any], run: Run, level: int) -> list[float]:
+    """Return by how much a second cost may be weighed, what most gradients say first."""
+    said: list[float] = []
+    for i in best.wrong:
+        rest = _rest(best, truths, run, level, i)
+        weight = None if rest is None else _multiple(*rest)
+        if weight is not None and weight / best.scale > 0:
+            said.append(weight)
+    alike = [sum(abs(other / weight - 1) < SAME for other in said) for weight in said]
+    order = sorted(range(len(said)), key=lambda k: -alike[k])
+    return [said[k] for k in order if alike[k] > 1][:1]
+
+
+def _rest(
+    best: Fit, truths: Sequence[Any], run: Run, level: int, index: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Return what a cost leaves of a gradient that is wrong under it, and another's there."""
+    match = best.matches[index]
+    if level >= len(match.parameter.levels) or match.truth is None:
+        return None
+    own = author_value(run, match.parameter, level)
+    if own is None or own.shape != match.truth.shape:
+        return None
+    return own - best.scale * match.truth, np.asarray(truths[index], float)
+
+
+def _multiple(left: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float | None:
+    """Return the number that one vector is of another, if one."""
+    if left.size < LEAST_LEFT or not np.any(other) or not np.all(np.isfinite(left)):
+        return None
+    weight = float(left @ other / (other @ other))
+    close = np.linalg.norm(left - weight * other) <= TOLERANCE * np.linalg.norm(left)
+    return weight if close else None
 
 
 def _agreed(found: Sequence[Fit]) -> Fit | None:
@@ -95,7 +165,9 @@ def _judged(
         site_like(made.site if made is not None else 0),
     )  # fmt: skip
     evaluate(tape, run, node)
-    title = " + ".join(h.title if w == 1 else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2)))
+    title = " + ".join(
+        h.title if abs(w - 1) < SAME else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2))
+    )
     hypothesis = Hypothesis(
         title, node, (*a.joins, *b.joins), line=a.line, own=a.own and b.own, held=a.held
     )

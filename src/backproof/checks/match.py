@@ -10,7 +10,14 @@ import numpy as np
 
 from backproof.calculus.adjoint import Adjoints, adjoints
 from backproof.checks.penalties import penalty_in, penalty_on_part, penalty_on_some
-from backproof.checks.scales import SAME, TOLERANCE, holds, is_natural, proportion
+from backproof.checks.scales import (
+    SAME,
+    TOLERANCE,
+    holds,
+    is_natural,
+    is_plausible,
+    proportion,
+)
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
@@ -306,18 +313,24 @@ def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
 
 
 def _most_alike(
-    offers: Sequence[Offer], scale: float
+    offers: Sequence[Offer], scale: float, sizes: Sequence[int]
 ) -> tuple[dict[int, tuple[int, float, float]], float]:
-    """Return the entries of the scale that most parameters share, and that scale."""
+    """Return the entries of the scale that most parameters share, and that scale.
+
+    A single number, of the `sizes` of all, is a multiple of any other; the weights of one unit are
+    of what they should be, by a number that no program has.
+    """
     best: dict[int, tuple[int, float, float]] = {}
-    best_key: tuple[int, bool, float] = (0, False, -np.inf)
+    best_key: tuple[int, int, bool, float] = (0, 0, False, -np.inf)
     for s, _, _ in offers:
         members: dict[int, tuple[int, float, float]] = {}
         for other, i, entry in offers:
             same = abs(other / s - 1) < SAME
             if same and (i not in members or entry[0] >= members[i][0]):
                 members[i] = entry
-        key = (len(members), s > 0, -abs(float(np.log(abs(s)))))
+        several = sum(sizes[i] for i in members) > 1
+        says = 2 * (is_natural(s) or (several and is_plausible(s))) + several
+        key = (len(members), says, s > 0, -abs(float(np.log(abs(s)))))
         if key > best_key:
             best, best_key, scale = members, key, s
     return best, scale
@@ -344,12 +357,13 @@ def common_scale(fit: Fit) -> None:
         }  # fmt: skip
         return
     offers = _offers(fit, deep=False)
-    best, fit.scale = _most_alike(offers, fit.scale)
+    sizes = [match.size for match in fit.matches]
+    best, fit.scale = _most_alike(offers, fit.scale, sizes)
     judged = sum(not m.vacuous and not m.reason for m in fit.matches)
     if len(best) < judged and len({_size(m.parameter) for m in fit.matches}) == 1:
         # All are divided by one size, and clipped by entry before: right beneath both.
         below = _offers(fit, deep=True)
-        beneath, scale = _most_alike(below, fit.scale)
+        beneath, scale = _most_alike(below, fit.scale, sizes)
         if len(beneath) > len(best):
             best, fit.scale, offers = beneath, scale, below
     if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5 and len(best) < judged:

@@ -261,16 +261,17 @@ class Step:
 
     def unkept(self) -> Iterator[Untrained]:
         """Updates by a statement that trains others too, whose result is not kept."""
-        kept = [self._is_kept(p) for p in self.evidence.params]
-        if not any(kept) or all(kept):
+        # What is changed in place is there for ever; of a step long ago all else has gone.
+        merges = [p.updates[-1].merges[-1][0] for p in self.evidence.params]
+        anew = [i for i, merge in enumerate(merges) if not self.tape.operations[merge].mutates]
+        kept = {i: self._is_kept(self.evidence.params[i]) for i in anew}
+        if not any(kept.values()):
             return
         trained = [self._calls(m) for m in self.merges.values()]
-        for i, parameter in enumerate(self.evidence.params):
-            if kept[i] or i not in self.fit.chosen:
+        for i, is_kept in kept.items():
+            if is_kept or i not in self.fit.chosen:
                 continue
-            merge = parameter.updates[-1].merges[-1][0]
-            if self.tape.operations[merge].mutates:
-                continue
+            parameter, merge = self.evidence.params[i], merges[i]
             site = self._own_call(merge, trained)
             if site is None or not site.operands:
                 continue

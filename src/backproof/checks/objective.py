@@ -161,7 +161,7 @@ def split(tape: Tape, point: int, gradient: int, forward: set[int]) -> list[Clai
         if not covered[members].any():
             covered[members] = True
             chosen.append(_representative(tape, nodes, read))
-    if not covered.all() or len(chosen) < 2:
+    if not covered.all() or len(chosen) < 2 or not _are_ways(tape, chosen, places, read):
         return []
     chosen.sort(key=lambda n: int(places[n].min()))
     sources = _sources(tape, gradient)
@@ -178,12 +178,27 @@ def split(tape: Tape, point: int, gradient: int, forward: set[int]) -> list[Clai
 
 
 def _representative(tape: Tape, nodes: list[int], read: set[int]) -> int:
-    """Return the form of a part that the program works with: named, and read by an operation."""
-    for node in reversed(nodes):
+    """Return the form of a part that the program works with: named, and behind all that is read."""
+    behind = [tape.ancestors([n]) for n in nodes if n in read]
+    common = [n for n in nodes if all(n in b for b in behind)]
+    for node in reversed(common):
         made = tape.producer(node)
         if node in read and made is not None and made.where.is_value and made.where.targets:
             return node
-    return next((n for n in reversed(nodes) if n in read), nodes[-1])
+    return common[-1] if common else nodes[-1]
+
+
+def _are_ways(
+    tape: Tape, chosen: Sequence[int], places: dict[int, Any], read: set[int]
+) -> bool:  # fmt: skip
+    """Whether all that the forward pass reads of the vector comes to it through the parts."""
+    for node in read:
+        behind = tape.ancestors([node])
+        mine = [places[c].reshape(-1) for c in chosen if c in behind]
+        through = np.concatenate(mine) if mine else np.zeros(0, dtype=int)
+        if not np.isin(places[node], through).all():
+            return False
+    return True
 
 
 def is_structural(operation: Operation) -> bool:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.claims import called
+from backproof.checks.slopes import Slopes
 from backproof.trace.event import Parts
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 MOST_ALTERNATIVES = 80
 MOST_OF_FAMILY = 4
+#: What may stand before a cost, and the relative difference up to which two values are one.
+FACTORS, CLOSE = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5), 1e-9
 
 
 class Scope:
@@ -29,9 +33,18 @@ class Scope:
     ----------
     name : callable (node) -> str or None
         What the user calls a leaf.
+    olds : sequence of int
+        The parameters before the step.
+    forward, errors : set of int
+        The nodes of the forward pass, and those where labels meet the output.
+    cotangents : mapping of node to value
+        What the chain rule gives for the values of the forward pass.
     """
 
-    def __init__(self, tape: Tape, run: Run, name: Callable[[int], str | None]) -> None:
+    def __init__(
+        self, tape: Tape, run: Run, name: Callable[[int], str | None], olds: Sequence[int],
+        forward: set[int], errors: set[int], cotangents: Mapping[int, Any],
+    ) -> None:  # fmt: skip
         self.tape = tape
         self.run = run
         self.name = name
@@ -40,6 +53,21 @@ class Scope:
         self._place: dict[int, tuple[Any, int]] = {}
         self.constants = _constants(tape)
         """Numbers that the program writes, other than 0, 1 and 2."""
+        self._varying = tape.reach(olds)
+        # In an engine no output meets labels: what is no forward value carries the error there.
+        all_nodes = set(range(len(tape.nodes)))
+        self._with_error = tape.reach(errors) | errors if errors else all_nodes - forward
+        self.slopes = Slopes(tape, run, self._varying & forward)
+        """Those of the functions of the forward pass."""
+        self._ends: dict[tuple[int, ...], tuple[list[int], Any]] = {}
+        """The values that these functions make, with their cotangents, by shape."""
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for end in sorted(self.slopes.ends):
+            if end in cotangents and np.any(cotangents[end]):
+                shapes.setdefault(np.shape(cotangents[end]), []).append(end)
+        for shape, nodes in shapes.items():
+            rows = [np.asarray(cotangents[n], dtype=float).reshape(-1) for n in nodes]
+            self._ends[shape] = nodes, np.stack(rows)
         for node in tape.nodes:
             if is_differentiable(run.env[node.index]):
                 family = self._family_of(node.index)
@@ -71,6 +99,11 @@ class Scope:
                 text = self._part_name(operation) or text
             self._texts[node] = " ".join(text.split())
         return self._texts[node]
+
+    def name_of(self, node: int) -> str:
+        """What the program calls a value that a helper returned, or else its text."""
+        names = called(self.tape, node)
+        return " ".join(names[0].split()) if names else self.text(node)
 
     def _part_name(self, operation: Operation) -> str:
         """Return the name of one of several results: ``s`` where ``c, s = np.split(theta, 2)``."""
@@ -106,6 +139,26 @@ class Scope:
             self.tape.producer(other) is None and self.name(other) is not None
             and self.text(node) == self.name(other)
         )  # fmt: skip
+
+    def is_local(self, node: int) -> bool:
+        """Whether a value depends on parameters and on no labels: a slope, an activation."""
+        return node in self._varying and node not in self._with_error
+
+    def whose(self, value: Any) -> int | None:
+        """Return the value of a function of the forward pass that has this cotangent, if one has.
+
+        Up to one of the factors that stand before a cost: a sign, the 2 of a square, a half.
+        """
+        nodes, cotangents = self._ends.get(np.shape(value), ([], None))
+        if not nodes:
+            return None
+        x = np.asarray(value, dtype=float).reshape(-1)
+        for factor in FACTORS:
+            close = np.abs(x - factor * cotangents) <= CLOSE * np.abs(x)
+            same = np.flatnonzero(close.all(axis=1))
+            if same.size:
+                return int(nodes[same[0]])
+        return None
 
     def made_after(self, node: int, index: int) -> bool:
         """Whether a node does not exist yet when an operation is executed."""

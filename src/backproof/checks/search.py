@@ -8,17 +8,19 @@ wrong gradients and spoils no right one is the diagnosis, and the fix.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.edits.edit import Edit, is_transpose
+from backproof.checks.edits.edit import Edit, is_transpose, short
 from backproof.checks.edits.kinds import edits_of
+from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
+from backproof.checks.scales import is_natural
 from backproof.checks.scope import Scope
 from backproof.joins import output_joins
 from backproof.trace.primitives import Method
@@ -33,6 +35,8 @@ OTHER_SCALE = 0.8
 FAR = 0.02
 #: Another argument of a call is less likely a slip than the same exchange in the function.
 CALL = 1.5
+#: Entries of right gradients that show which cost is meant where others are wrong.
+LEAST_SHOWN = 3
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
 
@@ -46,6 +50,8 @@ class Found:
     repaired: tuple[int, ...]
     scale: float
     price: float
+    edited: Mapping[int, Operation]
+    """What the operations that it changes become."""
 
 
 class StepSearch:
@@ -58,15 +64,19 @@ class StepSearch:
         is the common one; where none is, an edit must make all right at once.
     patience : float
         CPU seconds after which the search ends.
+    partial : bool
+        Where no gradient is right, an edit need not make all of them right.
     """
 
-    def __init__(self, evidence: StepEvidence, fit: Fit, *, patience: float) -> None:
+    def __init__(
+        self, evidence: StepEvidence, fit: Fit, *, patience: float, partial: bool = False
+    ) -> None:
         self.evidence = evidence
+        self.partial = partial
         self.fit = fit
         self.tape = evidence.tape
         self.run: Run = evidence.run
         self.deadline = time.process_time() + patience
-        self.scope = Scope(self.tape, self.run, self._leaf_name)
         target = fit.hypothesis.node
         new = {n for p in evidence.params for n in p.new}
         self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
@@ -75,8 +85,15 @@ class StepSearch:
         self.outputs = {join.output for join in joins}
         self.errors = {self.tape.operations[join.operation].out for join in joins}
         """Values where labels meet the output: the backward pass starts from them."""
+        olds = [n for p in evidence.params for n in p.old]
+        cotangents = {} if fit.adjoint is None else fit.adjoint.of
+        self.scope = Scope(
+            self.tape, self.run, self._leaf_name, olds, self.forward, self.errors, cotangents
+        )  # fmt: skip
         self.scale = fit.scale
         """Common scale of the gradients after the last edit that repaired any."""
+        self.edited: Mapping[int, Operation] = {}
+        """What that edit made of the operations."""
         self._reached: dict[tuple[int, int, int], set[int]] = {}
         self.groups = self._groups()
 
@@ -132,7 +149,7 @@ class StepSearch:
                 repaired = self.repairs(executions, edit, wrong)
                 if repaired:
                     price += 0.0 if abs(self.scale - 1) < SAME else OTHER_SCALE
-                    one = Found(edit, SITES[executions.place], repaired, self.scale, price)
+                    one = self._found(edit, executions.place, repaired, price)
                     found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
         return found[0][2] if found else None
 
@@ -158,6 +175,34 @@ class StepSearch:
             for example in self._kinds(members):
                 for edit in edits_of(example, len(members), self.scope):
                     yield edit, executions
+
+    def at_names(self, wrong: Sequence[int]) -> Found | None:
+        """Try the statements that only give an error another name: ``delta = errors[j]``.
+
+        There a derivative may be missing, from what several other statements have made.
+        """
+        handed: dict[int, list[Operation]] = {}
+        for operations in self.groups.values():
+            for operation in operations:
+                for _, site in self.tape.flows.get(operation.out, ()):
+                    handed.setdefault(site, []).append(operation)
+        for site, found in handed.items():
+            operations = sorted(found, key=lambda o: o.index)
+            if len(operations) > MOST_OPERATIONS:
+                continue
+            if all(self.scope.is_local(o.out) for o in operations):
+                continue
+            edit = recognised_slope(operations[0], self.scope)
+            repaired = self.repairs(Executions(site, tuple(operations)), edit, wrong)
+            if repaired:
+                where = SITES[site]
+                text = short(where.text)
+                edit = replace(
+                    edit, reason=f"the derivative of the activation is missing from `{text}`",
+                    help=f"multiply `{text}` by the derivative",
+                )  # fmt: skip
+                return self._found(edit, site, repaired, edit.cost)
+        return None
 
     def _kinds(self, operations: Sequence[Operation]) -> list[Operation]:
         """Executions of a site that differ in what they get: a number, a transpose."""
@@ -189,10 +234,21 @@ class StepSearch:
         if self.fit.chosen or self.fit.anchored:
             if not self.fit.keeps(again):
                 return ()
-        elif again.wrong or not self._descends(again):
+        elif not self._shows_the_cost(again):
             return ()
-        self.scale = again.scale
+        self.scale, self.edited = again.scale, edited
         return tuple(i for i in wrong if i in again.chosen)
+
+    def _shows_the_cost(self, fit: Fit) -> bool:
+        """Whether gradients, of which none was right before, are now those of a cost."""
+        if not is_natural(fit.scale) or not self._descends(fit):
+            return False
+        if self.partial:
+            return sum(fit.matches[i].size for i in fit.chosen) >= LEAST_SHOWN
+        return not fit.wrong
+
+    def _found(self, edit: Edit, site: int, repaired: tuple[int, ...], price: float) -> Found:
+        return Found(edit, SITES[site], repaired, self.scale, price, self.edited)
 
     def _descends(self, fit: Fit) -> bool:
         """Whether the updates go down the cost."""
@@ -246,7 +302,7 @@ class StepSearch:
                     continue
                 repaired = self.repairs(executions, edit, wrong)
                 if repaired:
-                    one = Found(edit, SITES[site], repaired, self.scale, edit.cost)
+                    one = self._found(edit, site, repaired, edit.cost)
                     found = sorted([*found, (-len(repaired), edit.cost, one)],
                                    key=lambda f: f[:2])[:1]  # fmt: skip
         return found[0][2] if found else None

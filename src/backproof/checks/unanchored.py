@@ -1,16 +1,17 @@
-"""Where no gradient fits a cost: one edit that makes all of them fit shows which cost is meant."""
+"""Where no gradient fits a cost: an edit that makes all of them fit shows which cost is meant."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.direction import FALLS
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit
-from backproof.checks.scales import is_natural
-from backproof.checks.search import StepSearch
+from backproof.checks.match import Fit, rematch
+from backproof.checks.search import Found, StepSearch
 from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
@@ -19,17 +20,18 @@ MOST_COSTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Unanchored:
-    """A cost of the program under which one edit makes all gradients right."""
+    """A cost under which a few edits make all gradients right, and what each edit explains."""
 
     fit: Fit
-    diagnosis: Diagnosis
+    diagnoses: tuple[tuple[Diagnosis, tuple[int, ...]], ...]
 
 
 def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None:
     """Search the edit that makes all gradients fit a cost of the program, where none does.
 
     One parameter that is right under a cost shows which cost is meant. Where there is none, one
-    edit that makes all gradients exact at once shows it too; nothing less does.
+    edit that makes all gradients exact at once shows it too, or two, of which the first makes some
+    exact and the second the rest; nothing less does.
     """
     fits = [
         f for f in evidence.others
@@ -37,22 +39,61 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered]
-    if not own and len(evidence.params) > 1:
-        own = fits  # the program has no cost: one of those that networks usually have
+    if not any(f.hypothesis.own and FALLS.search(f.hypothesis.title) for f in own):
+        # The program has no cost, or none that it calls one: one of those that networks have.
+        own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
     most = max((_reached(f) for f in own), default=0)
     fits = [f for f in own if _reached(f) == most][:MOST_COSTS]
-    for fit in fits:
-        fit.chosen = {}
-        search = StepSearch(evidence, fit, patience=patience / len(fits))
-        if not search.shares_the_forward_pass():
-            continue
-        wrong = fit.wrong
-        found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
-        if found is None or len(found.repaired) < len(wrong) or not is_natural(found.scale):
-            continue
-        fit.scale = found.scale
-        return Unanchored(fit, from_edit(search, found))
+    for search_in in (_in_one, _in_two):
+        for fit in fits:
+            fit.chosen = {}
+            found = search_in(evidence, fit, patience / len(fits))
+            if found is not None:
+                return found
     return None
+
+
+def _in_one(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+    """Search one edit that makes all gradients right."""
+    search = StepSearch(evidence, fit, patience=patience)
+    if not search.shares_the_forward_pass():
+        return None
+    wrong = fit.wrong
+    found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
+    found = found or search.at_names(wrong)
+    if found is None or len(found.repaired) < len(wrong):
+        return None
+    fit.scale = found.scale
+    return Unanchored(fit, ((from_edit(search, found), tuple(wrong)),))
+
+
+def _in_two(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+    """Search an edit that makes some gradients right, and another that does the rest."""
+    search = StepSearch(evidence, fit, patience=patience, partial=True)
+    if not search.shares_the_forward_pass():
+        return None
+    first = search.best(search.in_order(), fit.wrong)
+    if first is None or len(first.repaired) == len(fit.wrong):
+        return None
+    tape = copy(evidence.tape)
+    tape.operations = [first.edited.get(o.index, o) for o in tape.operations]
+    tape.forget()
+    run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(_outs(first)))
+    left = rematch(run, fit)
+    left.adjoint, left.run = fit.adjoint, fit.run
+    then = StepSearch(replace(evidence, tape=tape, run=run), left, patience=patience)
+    wrong = left.wrong
+    second = then.best(then.in_order(), wrong)
+    if second is None or len(second.repaired) < len(wrong):
+        return None
+    fit.scale = left.scale
+    return Unanchored(
+        fit, ((from_edit(search, first), first.repaired), (from_edit(then, second), tuple(wrong)))
+    )  # fmt: skip
+
+
+def _outs(found: Found) -> list[int]:
+    return [operation.out for operation in found.edited.values()]
 
 
 def _reached(fit: Fit) -> int:

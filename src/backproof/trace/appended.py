@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace.site import SITES
-from backproof.trace.tape import Node, Operation, Ref, Run, Tape
+from backproof.trace.tape import Node, Operation, Run, Tape, map_refs, refs_in
 
 
 def append(tape: Tape, function: Any, args: tuple[Any, ...], site: int) -> int:
@@ -16,14 +16,17 @@ def append(tape: Tape, function: Any, args: tuple[Any, ...], site: int) -> int:
 
     The recorded value of the new node is computed from the recorded values that it reads.
     """
-    values = [tape.value(a.node) if type(a) is Ref else a for a in args]
+    values = map_refs(list(args), lambda ref: tape.value(ref.node))
     with np.errstate(all="ignore"):
         out = function(*values)
     node, index = len(tape.nodes), len(tape.operations)
     event = tape.operations[-1].event if tape.operations else 0
-    inputs = tuple(dict.fromkeys(a.node for a in args if type(a) is Ref))
+    inputs = tuple(dict.fromkeys(node for _, node in refs_in(args)))
     tape.nodes.append(Node(node, index, out, event, "op"))
-    tape.operations.append(Operation(index, event, site, function, args, {}, node, inputs))
+    nested = any(isinstance(a, (list, tuple)) for a in args)
+    tape.operations.append(
+        Operation(index, event, site, function, args, {}, node, inputs, nested=nested)
+    )
     tape._users = tape._chains = None
     tape._values[node] = out
     return node
@@ -34,7 +37,7 @@ def evaluate(tape: Tape, run: Run, node: int) -> None:
     tape.complete(run)
     operation = tape.producer(node)
     assert operation is not None
-    values = [run.env[a.node] if type(a) is Ref else a for a in operation.args]
+    values = map_refs(list(operation.args), lambda ref: run.env[ref.node])
     with np.errstate(all="ignore"):
         run.env[node] = operation.function(*values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import types
 from collections.abc import Callable
@@ -24,6 +25,9 @@ from backproof.trace.event import (
 )
 from backproof.trace.kinds import MUTATING_FUNCTIONS, MUTATING_METHODS, Kinds
 from backproof.trace.primitives import Method
+
+#: What calls a function that it is given.
+APPLYING = {map, functools.reduce}
 
 
 def call_hooks(
@@ -142,6 +146,8 @@ def call_hooks(
 
     def walk(site: int, f: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
+            if f in APPLYING and args and kind_of(args[0]) != "direct":
+                args = (call(site, args[0]), *args[1:])  # ``map(sum, zip(totals, parts))``
             return f(*[iterate(site, a) for a in args], **kwargs)
 
         return called

@@ -125,7 +125,7 @@ class Kinds:
             if root in ("time", "os", "posix", "sys", "json", "gc"):
                 return "direct"
             if f is functools.reduce:
-                return "direct"
+                return "walk"
             return "external"
         if isinstance(owner, _TRACKED):
             return "bound"

@@ -61,6 +61,10 @@ class Tape:
         self._users: list[list[int]] | None = None
         self._chains: list[tuple[int, ...]] | None = None
 
+    def forget(self) -> None:
+        """Forget what is known of the operations: others have taken the places of some."""
+        self._users = self._chains = None
+
     # ---- looking around ------------------------------------------------------------------------
 
     def chains(self) -> list[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from backproof.checks.edits.layout import other_axes, other_layouts
 from backproof.checks.edits.operands import other_constants, other_operands
 from backproof.checks.edits.operators import functions_of_operands, other_operators, other_sign
 from backproof.checks.edits.parts import with_another_part, without_a_part
+from backproof.checks.edits.slopes import other_slopes
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation
 
@@ -25,6 +26,7 @@ def edits_of(operation: Operation, executions: int, scope: Scope) -> Iterator[Ed
     yield from other_constants(operation, scope)
     yield other_sign(operation)
     yield from functions_of_operands(operation, scope)
+    yield from other_slopes(operation, scope)
     if executions <= MOST_EXECUTIONS:
         yield from other_operands(operation, scope)
         yield from with_another_part(operation, scope)
