@@ -40,8 +40,8 @@ class Join:
 def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
     """Return the places where labels meet the output; the author's backward pass begins there.
 
-    Numbers count as labels only where they are subtracted (``target - output`` of one sample) or
-    divided; they come last, since the derivative ``1 - a`` looks the same.
+    Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
+    come last, since the derivative ``1 - a`` looks the same.
     """
     # Neurons of numbers that one statement updates count as one: an output has its own weights.
     kinds: dict[object, int] = {}
@@ -60,7 +60,6 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         return heads[:limit]
     found: list[Join] = []
     numbers: list[Join] = []
-    quotients: list[Join] = []
     seen: set[tuple[int, int]] = set()
     for operation in tape.operations:
         if is_appended(operation):
@@ -82,18 +81,15 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                     seen.add((value, labels))
                     found.append(Join(value, labels, 0.0, operation.index))
         number = [a for a in operation.args if type(a) is int]
-        if number and isinstance(tape.nodes[values[0]].obj, (float, np.floating)):
-            join = Join(values[0], None, float(number[0]), operation.index)
-            if operation.function is operator.sub:
-                numbers.append(join)
-            elif operation.function is operator.truediv and type(operation.args[0]) is int:
-                quotients.append(join)  # ``y / a - (1 - y) / (1 - a)``
+        single = isinstance(tape.nodes[values[0]].obj, (float, np.floating))
+        if number and single and operation.function is operator.sub:
+            numbers.append(Join(values[0], None, float(number[0]), operation.index))
         marked = _marked(tape, operation, values)
         if marked is not None:
             found.append(marked)
         if len(found) >= limit:
             break
-    return [*found, *quotients, *numbers][:limit]
+    return [*found, *numbers][:limit]
 
 
 def _listed(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:
