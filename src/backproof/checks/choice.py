@@ -9,15 +9,14 @@ import numpy as np
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.match import (
-    LEAST_EXACT,
     Fit,
     Match,
     accept_penalties,
     author_value,
-    common_scale,
     compare,
     spread,
 )
+from backproof.checks.one_scale import LEAST_EXACT, common_scale
 from backproof.checks.scales import TOLERANCE, is_plausible
 from backproof.joins import VIEWS
 from backproof.roles import Parameter, vector

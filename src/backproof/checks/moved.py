@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from backproof.carries import carries_of
-from backproof.checks.match import Fit, Match, common_scale, fill
+from backproof.checks.match import Fit, Match, fill
+from backproof.checks.one_scale import common_scale
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 

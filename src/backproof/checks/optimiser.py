@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import is_in
-from backproof.checks.match import Fit, common_scale
+from backproof.checks.match import Fit
+from backproof.checks.one_scale import common_scale
 from backproof.checks.scales import TOLERANCE, proportion
 from backproof.roles import Level, Parameter, vector
 from backproof.trace.primitives import Method

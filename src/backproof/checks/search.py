@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.edits.arguments import other_arguments
 from backproof.checks.edits.edit import Edit, is_transpose, short
 from backproof.checks.edits.kinds import edits_of
 from backproof.checks.edits.slopes import recognised_slope
@@ -25,7 +23,7 @@ from backproof.checks.scope import Scope
 from backproof.joins import output_joins
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref, Run, map_refs
+from backproof.trace.tape import Operation, Ref, Run
 
 #: Relative difference up to which two scales are one: a single number fits much by chance.
 SAME = 1e-6
@@ -33,12 +31,18 @@ SAME = 1e-6
 OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
 FAR = 0.02
-#: Another argument of a call is less likely a slip than the same exchange in the function.
-CALL = 1.5
 #: Entries of right gradients that show which cost is meant where others are wrong.
 LEAST_SHOWN = 3
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """The operations that an edit changes together, and the site where the user would make it."""
+
+    place: int
+    operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +299,10 @@ class StepSearch:
             sites = [s for s in dict.fromkeys(self.tape.calls[c][1] for c in chain) if s in known]
         for site in sites:
             calls = known[site]
-            for executions, edit in self._arguments(site, calls):
+            executions = Executions(site, tuple(o for call in calls for o in call))
+            if len(executions.operations) > MOST_OPERATIONS:
+                continue
+            for edit in other_arguments(calls, self.scope, self.forward):
                 if self.late():
                     break
                 if found and (-len(wrong), edit.cost) >= found[0][:2]:
@@ -321,110 +328,7 @@ class StepSearch:
             found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
         return found
 
-    def _arguments(
-        self, site: int, calls: list[list[Operation]]
-    ) -> Iterator[tuple[Executions, Edit]]:
-        first = calls[0]
-        made = {o.out for o in first}
-        entering = dict.fromkeys(
-            n for o in first for n in o.inputs
-            if n not in made and is_differentiable(self.run.env[n]) and np.ndim(self.run.env[n])
-        )  # fmt: skip
-        if len(entering) > 8 or sum(map(len, calls)) > MOST_OPERATIONS:
-            return
-        executions = Executions(site, tuple(o for call in calls for o in call))
-        number_of = {o.index: k for k, call in enumerate(calls) for o in call}
-        for distance in (1, -1):
-            yield executions, Edit(
-                "wrong-operand", "values of another layer or step are passed here",
-                f"pass the values of the {'next' if distance > 0 else 'previous'} one",
-                _Shift(self.scope, self.forward, distance), 1.5,
-            )  # fmt: skip
-        for own in entering:
-            used = self.scope.text(own)
-            for other in self.scope.alternatives(own, first[0].index):
-                right = self.scope.text(other)
-                cause = "mutated-value" if self.scope.is_version(own, other) else "wrong-operand"
-                if used == right:
-                    right = f"{right} of another layer or step"
-                price = CALL if self.scope.is_named(other) else 3.0
-                for sense in self.scope.senses(other):
-                    change = _Argument(self.scope, calls, number_of, own, other, sense)
-                    yield executions, Edit(
-                        cause,
-                        f"`{used}` is passed where `{right}` is meant",
-                        f"pass `{right}` in place of `{used}`", change, price, used, right,
-                    )  # fmt: skip
-
 
 def _function_name(operation: Operation) -> str:
     function = operation.function
     return repr(function) if isinstance(function, Method) else getattr(function, "__name__", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Executions:
-    """The operations that an edit changes together, and the site where the user would make it."""
-
-    place: int
-    operations: tuple[Operation, ...]
-
-
-class _Argument:
-    """Takes another value for one that enters the calls of a site."""
-
-    def __init__(
-        self, scope: Scope, calls: list[list[Operation]], number_of: dict[int, int], own: int,
-        other: int, sense: int,
-    ) -> None:  # fmt: skip
-        self.scope = scope
-        self.number_of = number_of
-        self.swaps: list[tuple[int, int] | None] = []
-        family, _ = scope.place(own)
-        for call in calls:
-            entering = [n for o in call for n in o.inputs if scope.is_of(n, family)]
-            there = own if own in entering else (entering[0] if entering else None)
-            found = None if there is None else scope.counterpart(own, other, there, sense)
-            if there is None or found is None or scope.made_after(found, call[0].index):
-                self.swaps.append(None)
-            else:
-                self.swaps.append((there, found))
-
-    def __call__(self, operation: Operation, _: int) -> Operation | None:
-        swap = self.swaps[self.number_of[operation.index]]
-        if swap is None or swap[0] not in operation.inputs:
-            return None
-        own, other = swap
-        convert = lambda ref: Ref(other) if ref.node == own else ref  # noqa: E731
-        return replace(
-            operation,
-            args=tuple(map_refs(list(operation.args), convert)),
-            kwargs=map_refs(operation.kwargs, convert),
-            inputs=tuple(other if n == own else n for n in operation.inputs),
-        )
-
-
-class _Shift:
-    """Takes for every forward value that a call reads the next or previous one of its family."""
-
-    def __init__(self, scope: Scope, forward: set[int], distance: int) -> None:
-        self.scope = scope
-        self.forward = forward
-        self.distance = distance
-
-    def __call__(self, operation: Operation, _: int) -> Operation | None:
-        shifted: dict[int, int] = {}
-        for node in operation.inputs:
-            if node in self.forward:
-                other = self.scope.neighbour(node, self.distance)
-                if other is not None and not self.scope.made_after(other, operation.index):
-                    shifted[node] = other
-        if not shifted:
-            return None
-        convert = lambda ref: Ref(shifted.get(ref.node, ref.node))  # noqa: E731
-        return replace(
-            operation,
-            args=tuple(map_refs(list(operation.args), convert)),
-            kwargs=map_refs(operation.kwargs, convert),
-            inputs=tuple(shifted.get(n, n) for n in operation.inputs),
-        )
