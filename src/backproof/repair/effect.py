@@ -88,6 +88,23 @@ def witnessed(repair: Repair) -> str:
     return f"all {count} gradients right on {len(fixed.steps)} judged steps{worst}"
 
 
+def witnessed_in_part(found: Found) -> str:
+    """Return what a repair of one fault of several makes right; empty where that is not all of it.
+
+    The repairs found before it are in place by then.
+    """
+    names = [str(name) for name in found.finding.evidence.get("parameters", ())]
+    steps = [step for step in found.trial.steps if step.verdicts]
+    right = all(
+        step.verdicts.get(name, ("verified", ""))[0] == "verified"
+        for step in steps for name in names
+    )  # fmt: skip
+    if not names or not steps or not right:
+        return ""
+    shown = ", ".join(f"`{name}`" for name in names[:3]) + (" …" if len(names) > 3 else "")
+    return f"{shown} right on {len(steps)} judged steps; other faults are left"
+
+
 def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
     """Return the findings of the first run with their fixes.
 
@@ -98,11 +115,13 @@ def fixed_findings(repair: Repair) -> tuple[Finding, ...]:
     report = repair.report
     if report is None:
         return ()
-    check = witnessed(repair) if repair.verified else ""
     fixes: dict[tuple[str, Span], tuple[Found, Fix]] = {}
-    for found in repair.found if repair.verified else ():
+    for found in repair.found:
+        check = witnessed(repair) if repair.verified else witnessed_in_part(found)
+        if not check:
+            continue
         before, after = (dedent(text).strip("\n") for text in (found.before, found.after))
-        fix = Fix(before, after, repair.verified, found.edits, check)
+        fix = Fix(before, after, True, found.edits, check)
         fixes.setdefault((found.finding.file, found.finding.span), (found, fix))
     done = []
     for finding in report.findings:

@@ -26,6 +26,9 @@ BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (400, 1_200, 3_000)
 
+#: Seconds, beside those of a run, that the search for a further fault needs.
+LEAST_LEFT = 0.7
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -173,7 +176,7 @@ class Hunt:
                         repair.deterministic = self._is_deterministic(repair.original)
                     return
                 trial = fixed
-            if self.late():
+            if self.late() or (self.brief and self.left() < LEAST_LEFT + trial.seconds):
                 repair.reason = "no edit that was tried makes it right in the time given"
                 return
             trial = self._mapped(self.workshop.try_one(repair.files, diagnose=True))
@@ -194,7 +197,8 @@ class Hunt:
         candidates = sorted(
             self._candidates(trial.report, findings, suspects), key=lambda c: c.price
         )
-        screen = Screen(self.workshop, base, sketch, self.left, self.shapes)
+        several = len(findings) > 1
+        screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
         for promising in screen.meeting(candidates):
             whole = court.first(promising)
@@ -210,11 +214,11 @@ class Hunt:
                 whole = court.first(promising)
                 if whole is not None and whole[1].scaled:
                     return whole
-                if self.late():
+                if self.late() or (several and court.partial):
                     break
             if court.fallback is not None and time.monotonic() - self.started > BETTER:
                 return court.fallback
-            if court.partial and len(findings) > 1:
+            if court.partial and several:
                 break
         if court.fallback is None and not court.partial and not self.late():
             for promising in screen.doubtful():
@@ -224,11 +228,11 @@ class Hunt:
         if court.fallback is not None:
             return court.fallback
         # What repairs one fault of several leaves the forward pass as it is.
-        for candidate, judgement in sorted(court.partial, key=lambda p: -p[1].gain)[:3]:
+        for candidate, _ in sorted(court.partial, key=lambda p: -p[1].gain)[:3]:
             edits = tuple((candidate.path, e) for e in candidate.edits)
-            tried = self.workshop.try_one(base, edits, judged=2)
-            if judge(tried, trial).better:
-                return candidate, judgement
+            said = judge(self.workshop.try_one(base, edits, judged=2), trial)
+            if said.better:
+                return candidate, said
         return None
 
     def _candidates(

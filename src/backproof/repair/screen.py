@@ -32,6 +32,7 @@ ROUND, LARGEST_ROUND = 8, 48
 UNSCREENED = 12
 #: Seconds that a rehearsal may take, and how many times as long as that of the program itself.
 PATIENCE, SLOWER = 0.7, 4.0
+MOST_PARTLY = 4
 MOST_DOUBTFUL = 12
 #: Judged steps of a probed run without a training loop: weights that start as 0 are moved by then.
 PROBED = 2
@@ -52,9 +53,11 @@ class Screen:
 
     def __init__(
         self, workshop: Workshop, base: Files, sketch: Trial, left: Callable[[], float],
-        shapes: dict[str, str],
+        shapes: dict[str, str], *, several: bool = False,
     ) -> None:  # fmt: skip
         self.workshop = workshop
+        self.several = several
+        """There are several faults: what repairs one of them is worth a trial at once."""
         self.base = base
         self.left = left
         self.shapes = shapes
@@ -144,6 +147,9 @@ class Screen:
                     self._doubtful.append(part[index])
             if right:
                 yield right
+            elif self.several and self._partly:
+                yield self._partly[:MOST_PARTLY]
+                self._partly = []
             if self.left() <= 0:
                 return
 
@@ -167,7 +173,7 @@ class Screen:
     def doubtful(self) -> Iterator[list[Candidate]]:
         """Yield what a rehearsal cannot tell: edits of one fault of several, or of the cost."""
         if self._partly:
-            yield self._partly[:4]
+            yield self._partly[:MOST_PARTLY]
         if self._doubtful:
             yield sorted(self._doubtful, key=lambda c: c.price)[:MOST_DOUBTFUL]
 
