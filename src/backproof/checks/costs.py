@@ -27,6 +27,7 @@ from backproof.checks.match import Fit, compare
 from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
+from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.hypotheses import Hypothesis, bare_output
 from backproof.joins import output_joins
 from backproof.roles import Parameter
@@ -216,6 +217,9 @@ class Trials:
             if any(within.isdisjoint(nodes) for nodes in accused):
                 for i in best.wrong:
                     best.matches[i].reason = ANOTHER_COST
+            for i in best.wrong:
+                if is_rounded(self.tape, self.params[i].old, within):
+                    best.matches[i].reason = STRAIGHT
         if best.hypothesis.any_cost:
             by_chance = bool(best.wrong) and right <= FEW
         else:

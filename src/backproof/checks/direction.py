@@ -16,6 +16,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
 from backproof.checks.advice import advise
+from backproof.checks.claims import is_name
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
@@ -137,7 +138,8 @@ def meant(evidence: StepEvidence) -> float:
         if FALLS.search(name):
             # A log-likelihood that is called a loss is below zero, and climbs rightly.
             return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
-        if GROWS.search(name):
+        # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
+        if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     olds = {n for p in evidence.params for n in p.old}
     return 1.0 if is_distance(tape, fit.hypothesis.node, olds) else 0.0

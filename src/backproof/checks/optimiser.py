@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import is_in
+from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.match import Fit
 from backproof.checks.one_scale import common_scale
 from backproof.checks.scales import TOLERANCE, proportion
@@ -98,7 +99,7 @@ def _ways(tape: Tape, run: Run, new: int, forward: set[int]) -> Iterator[_Way]:
         if made is None:
             continue
         for node in made.inputs:
-            alike = run.env[node] is not None and np.shape(run.env[node]) == shape
+            alike = is_differentiable(run.env[node]) and np.shape(run.env[node]) == shape
             if not alike or node in seen or node in forward:
                 continue
             seen.add(node)
