@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from backproof.arithmetic import is_in
@@ -13,6 +14,9 @@ from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update, chained, find_updates, is_shared, read_in
+
+#: Sets of iterations that run the same statements, which may end the steps.
+MOST_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Candidate:
     """The loops that run around it."""
     later: list[tuple[int, int]] = field(default_factory=list)
     """Its first iteration each time that it was entered again, as positions in the log."""
+    period: int = 1
+    """Iterations of a step: gradients may be gathered over several before an update."""
 
 
 def repeated_updates(
@@ -43,6 +49,8 @@ def repeated_updates(
     before = find_updates(tape, a, b, later=read_in(tape, b, c))
     after = find_updates(tape, b, c, sites=sites_of(tape, before)) if before else []
     kept = chained(before, after)
+    if sites_of(tape, before).isdisjoint(sites_of(tape, [u for u in kept if u in after])):
+        kept = []  # what the next iteration adds to a parameter it reads is no update of it
     carries = Carries(tape, a, b)
     for update in after:
         # `w = b = 0.0` are one object before the first iteration; afterwards they are told apart.
@@ -63,6 +71,26 @@ def _is_newborn(tape: Tape, update: Update, window: tuple[int, int]) -> bool:
         return False
     first = tape.nodes[made.inputs[0]].operation
     return first is not None and window[0] <= first < made.index < window[1]
+
+
+def gathered(log: Sequence[Event], marks: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield windows of several iterations that may be steps: ``if i % k == 0: update()``.
+
+    Each is the bounds of two steps, of which every last iteration, and no other, runs some
+    statements; and the number of iterations from the one to the other.
+    """
+    runs: dict[int, list[int]] = {}
+    for number, (start, stop) in enumerate(pairwise(marks)):
+        for site in {event[0] for event in log[start:stop]}:
+            runs.setdefault(site, []).append(number)
+    groups: dict[tuple[int, ...], int] = {}
+    for numbers in runs.values():
+        if len(numbers) >= 3 and all(b - a > 1 for a, b in pairwise(numbers[-3:])):
+            last = tuple(numbers[-3:])
+            groups[last] = groups.get(last, 0) + 1
+    for last in sorted(groups, key=lambda g: -groups[g])[:MOST_GROUPS]:
+        first, second, end = (marks[number + 1] for number in last)
+        yield first, second, end, last[2] - last[1]
 
 
 def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:

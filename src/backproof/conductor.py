@@ -7,6 +7,7 @@ steps, and only scheduled steps are recorded; in between the program runs its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from backproof.candidates import readings, repeated_updates, sites_of
@@ -89,6 +90,11 @@ class Conductor:
         self._running: LoopInstance | None = None
         self._entered = -1
         self._open = False
+        self._period = 1
+        """Iterations of the training loop that make a step."""
+        self._ticks = 0
+        self._window: list[int] = []
+        """Log positions at which the iterations of steps of several began."""
         self.search = LoopSearch(self.clock, max_events=max_events)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
@@ -140,6 +146,8 @@ class Conductor:
             else:
                 recorder.arm()
             return True
+        if self._period > 1 and not self.lookout.hunting and self._is_within(recorder):
+            return self.recording_step
         self._finish_step(recorder)
         if loop.site != self.site:  # the steps turned out to be the iterations of one inside
             recorder.arm()
@@ -159,12 +167,30 @@ class Conductor:
         if self.steps in self.scheduled and self.clock.judging < self._budget:
             recorder.log.clear()
             self._inside.clear()
-            if self._watched(recorder):
+            self._window = [0]
+            if self._period == 1 and self._watched(recorder):
                 return True
             recorder.start()
             self.recording_step = True
             return True
         recorder.stop()
+        return False
+
+    def _is_within(self, recorder: Recorder) -> bool:
+        """Whether an iteration that begins does not end a step of several.
+
+        Twice as many are recorded as a step has: the program's own steps may begin elsewhere.
+        """
+        self._ticks += 1
+        if self.recording_step:
+            self._window.append(len(recorder.log))
+            if len(recorder.log) > self.max_events:
+                self._abandon(recorder)
+                return True
+            return len(self._window) <= 2 * self._period
+        if self._ticks % self._period:
+            recorder.stop()
+            return True
         return False
 
     def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
@@ -212,8 +238,9 @@ class Conductor:
 
         An iteration that has just begun is counted by `iteration`.
         """
-        self.steps = self.search.done(found)
-        if self.steps > found.candidate.count:
+        period = found.candidate.period
+        self.steps = self.search.done(found) // period
+        if self.steps > found.candidate.count // period:
             soon = range(self.steps, self.steps + 20)
             self.scheduled.update(soon[:2])
             self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
@@ -230,7 +257,8 @@ class Conductor:
         loop = found.candidate
         first, second, end = loop.bounds
         self.site, self._sites = loop.site, loop.sites
-        self.steps = loop.count
+        self.steps = loop.count // loop.period
+        self._period = loop.period
         with self.clock.analysing():
             self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
@@ -308,11 +336,23 @@ class Conductor:
         try:
             if len(log) <= self.max_events:
                 with self.clock.analysing():
-                    if not self._move_inside(recorder):
+                    if self._period > 1:
+                        self._judge_gathered(recorder)
+                    elif not self._move_inside(recorder):
                         self._judge(recorder, 0, len(log), self.steps)
         finally:
             self.witness.end()
         log.clear()
+
+    def _judge_gathered(self, recorder: Recorder) -> None:
+        """Judge the last step of several iterations that was recorded from its beginning."""
+        bounds = [*self._window, len(recorder.log)]
+        ends = [
+            stop for start, stop in pairwise(bounds)
+            if any(event[0] in self._sites for event in recorder.log[start:stop])
+        ]  # fmt: skip
+        if len(ends) > 1:
+            self._judge(recorder, ends[-2], ends[-1], self.steps)
 
     def _watched(self, recorder: Recorder) -> bool:
         """Let the witness make a copy of a step that begins; True in one that runs the step."""

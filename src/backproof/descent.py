@@ -137,7 +137,9 @@ class Descent:
     ) -> tuple[int, float | None, bool] | None:
         """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
         a, b = operation.args
-        if self._still_holds(a, b) or (not subtracts and self._still_holds(b, a)):
+        if still_holds(self.tape, a, b, self.old):
+            return None
+        if not subtracts and still_holds(self.tape, b, a, self.old):
             return None
         parts = []
         for position, value in enumerate((a, b)):
@@ -171,20 +173,6 @@ class Descent:
             if scaled is None:
                 return False
             node = scaled[0]
-        return False
-
-    def _still_holds(self, value: Any, other: Any) -> bool:
-        """Whether a value holds all of what an earlier step left: no momentum, not reset.
-
-        In ``m + (1 − β)·(g − m)`` the other summand takes a part of it away.
-        """
-        taken = self.tape.ancestors([other.node]) if type(other) is Ref else set()
-        for source, factor in self.carries.of(value).items():
-            leaf = self.tape.nodes[source]
-            if source in taken or source == self.old or leaf.operation is not None:
-                continue
-            if factor == 1.0 and np.any(np.asarray(self.tape.value(source))):
-                return True
         return False
 
     def only_scales_old(self, node: int) -> bool:
@@ -268,6 +256,22 @@ class Descent:
                 continue
             stack.extend(operation.inputs)
         return False
+
+
+def still_holds(tape: Tape, value: Any, other: Any, old: int) -> bool:
+    """Whether a summand holds all of what an earlier step left: no momentum, not reset.
+
+    In ``m + (1 − β)·(g − m)`` the `other` summand takes a part of it away; an `old` parameter is
+    no accumulator.
+    """
+    taken = tape.ancestors([other.node]) if type(other) is Ref else set()
+    for source, factor in carries_of(tape).of(value).items():
+        leaf = tape.nodes[source]
+        if source in taken or source == old or leaf.operation is not None:
+            continue
+        if factor == 1.0 and np.any(np.asarray(tape.value(source))):
+            return True
+    return False
 
 
 def _is_whole(exponent: Sequence[Any]) -> bool:

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backproof.candidates import Candidate, repeated_updates, sites_of, sweeps
+from backproof.candidates import Candidate, gathered, repeated_updates, sites_of, sweeps
 from backproof.clock import Clock
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
+from backproof.trace.tape import Tape
 from backproof.updates import Update
 
 MOST_ENTRIES = 4
 MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
+#: Iterations that a loop must have begun before steps of several are looked for, and that are kept.
+LEAST_GATHERED, MOST_MARKS = 8, 130
 #: Looks at a loop after which it gets one for each doubling of its iterations.
 MOST_ATTEMPTS = 60
 
@@ -57,9 +60,10 @@ class LoopSearch:
         """Take note of an iteration that begins; returns the training loop if that is clear now."""
         log = recorder.log
         loop.starts.append(len(log))
+        loop.marks.append(len(log))
         loop.count += 1
         self._begun[loop.site] += 1
-        del loop.starts[:-3]
+        del loop.starts[:-3], loop.marks[:-MOST_MARKS]
         waiting = self.candidate
         entered = waiting is not None and loop.site == waiting.site and loop.count == 2
         if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
@@ -110,12 +114,26 @@ class LoopSearch:
         self.attempts[loop.site] = seen + 1
         with self.clock.analysing():
             tape, kept = repeated_updates(recorder.log, (first, second, end))
-        if not kept:
-            return None
-        sites = sites_of(tape, kept)
+        if kept:
+            return self._found(recorder, loop, (first, second, end), tape, kept, last=last)
+        if last or (loop.count >= LEAST_GATHERED and not loop.count & (loop.count - 1)):
+            marks = [*loop.marks, end] if last else loop.marks
+            for one, two, three, period in gathered(recorder.log, marks):
+                with self.clock.analysing():
+                    tape, kept = repeated_updates(recorder.log, (one, two, three))
+                if kept:
+                    bounds = one, two, three
+                    return self._found(recorder, loop, bounds, tape, kept, period, last=last)
+        return None
+
+    def _found(
+        self, recorder: Recorder, loop: LoopInstance, bounds: tuple[int, int, int], tape: Tape,
+        kept: list[Update], period: int = 1, *, last: bool,
+    ) -> Found | None:  # fmt: skip
+        """Take a loop whose steps update the same parameters for a candidate."""
         count = self._begun[loop.site] - (not last)
         around = tuple(o for o in recorder.loops if o is not loop)
-        found = Candidate(loop.site, (first, second, end), sites, count, around)
+        found = Candidate(loop.site, bounds, sites_of(tape, kept), count, around, period=period)
         return self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
 
     def _consider(

@@ -93,7 +93,9 @@ def find_updates(
         bits = {s: 1 << i for i, s in enumerate(candidates)}
         depends = dependence(tape, bits, start, stop)
         sources = {
-            s for n in carries.merged for s, made in carries.links[n][1].items()
+            s
+            for n in carries.merged
+            for s, made in carries.links[n][1].items()
             if any(depends.get(delta, 0) & bits.get(s, 0) for _, delta in made)
         }
         moving = dependence(tape, dict.fromkeys(sources, 1), start, stop)
@@ -259,7 +261,8 @@ def _repeated(
             break
         depends = depend(tape, bits, start, stop)
         found = {
-            source for source in found
+            source
+            for source in found
             if any(depends.get(delta, 0) & own[source] for _, delta in merged[source])
         }
     return found

@@ -78,7 +78,10 @@ def _shared_ratio(match: Match, run: Run) -> float | None:
         for ratio in (1.0, *tried[tried != 0]):
             alike = np.abs(ratios / ratio - 1) < TOLERANCE
             enough = np.count_nonzero(alike) >= max(LEAST_ALIKE, 0.1 * alike.size)
-            if enough and is_plausible(ratio):
+            # Layers of one statement may have rates of their own: then all ratios are such numbers.
+            rest = np.unique(ratios[~alike].round(12))[:MOST_RATIOS]
+            shows = ratio == 1.0 or not all(is_plausible(r) for r in rest if r) or not rest.any()
+            if enough and shows and is_plausible(ratio):
                 return float(ratio)
     return None
 

@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import is_in
+from backproof.arithmetic import ADD, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.match import Fit
 from backproof.checks.one_scale import common_scale
 from backproof.checks.scales import TOLERANCE, proportion
+from backproof.descent import still_holds
 from backproof.roles import Level, Parameter, vector
 from backproof.trace.primitives import Method
-from backproof.trace.tape import Run, Tape
+from backproof.trace.tape import Operation, Run, Tape
+from backproof.updates import Update
 
 #: What tells the entries of a gradient apart.
 CHOOSES: frozenset[Any] = frozenset({
@@ -69,7 +71,7 @@ def beneath(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> None
     found: dict[int, _Way] = {}
     for i in judged:
         new, truth = params[i].updates[0].new, fit.matches[i].truth
-        for way in _ways(tape, run, new, forward):
+        for way in _ways(tape, run, params[i].updates[0], forward):
             if truth is None or proportion(vector([run.env[way.node]]), truth)[1] > TOLERANCE:
                 continue
             if _is_optimiser(tape, new, way.node, data | (olds - set(params[i].old)), wanted):
@@ -89,14 +91,18 @@ def beneath(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> None
     common_scale(fit)
 
 
-def _ways(tape: Tape, run: Run, new: int, forward: set[int]) -> Iterator[_Way]:
-    """Yield the nodes of a parameter's shape that its new value is made of, nearest first."""
+def _ways(tape: Tape, run: Run, update: Update, forward: set[int]) -> Iterator[_Way]:
+    """Yield the nodes of a parameter's shape that its new value is made of, nearest first.
+
+    What is added to an accumulator that earlier steps have filled is not looked into.
+    """
+    new = update.new
     shape = np.shape(run.env[new])
     queue, seen = [_Way(new, ())], {new}
     while queue and len(seen) <= MOST_STEPS:
         way = queue.pop(0)
         made = tape.producer(way.node)
-        if made is None:
+        if made is None or _piles_up(tape, made, update.old):
             continue
         for node in made.inputs:
             alike = is_differentiable(run.env[node]) and np.shape(run.env[node]) == shape
@@ -106,6 +112,14 @@ def _ways(tape: Tape, run: Run, new: int, forward: set[int]) -> Iterator[_Way]:
             below = _Way(node, (*way.functions, _key(made.function)))
             yield below
             queue.append(below)
+
+
+def _piles_up(tape: Tape, operation: Operation, old: int) -> bool:
+    """Whether an operation adds to all that earlier steps have left."""
+    if not is_in(operation.function, ADD) or len(operation.args) != 2:
+        return False
+    one, two = operation.args
+    return still_holds(tape, one, two, old) or still_holds(tape, two, one, old)
 
 
 def _key(function: Any) -> Any:
@@ -136,8 +150,9 @@ def _level(
     """Return the place at the end of a way, for any parameter."""
     if len(parameter.updates) != 1:
         return None
-    new = parameter.updates[0].new
-    nodes = [w.node for w in _ways(tape, run, new, forward) if w.functions == functions]
+    update = parameter.updates[0]
+    new = update.new
+    nodes = [w.node for w in _ways(tape, run, update, forward) if w.functions == functions]
     if not nodes:
         return None
     node = nodes[-1]

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 class LoopInstance:
     """One execution of a loop: its site and the log position at the start of each iteration."""
 
-    __slots__ = ("count", "site", "starts")
+    __slots__ = ("count", "marks", "site", "starts")
 
     def __init__(self, site: int) -> None:
         self.site = site
         self.count = 0
         self.starts: list[int] = []
+        """Of the last iterations, as the search needs them."""
+        self.marks: list[int] = []
+        """Of many iterations."""
 
 
 def loop_hooks(recorder: Recorder, main: Callable[[], bool]) -> dict[str, Any]:

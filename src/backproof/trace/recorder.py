@@ -124,6 +124,7 @@ class Recorder:
         del self.log[:position]
         for loop in self.loops:
             loop.starts = [max(0, start - position) for start in loop.starts]
+            loop.marks = [mark - position for mark in loop.marks if mark >= position]
 
 
 def _hooks(recorder: Recorder) -> dict[str, Any]:
