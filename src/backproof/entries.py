@@ -66,6 +66,15 @@ def earlier_reads(tape: Tape, run: Run, stored: set[int]) -> dict[int, Any]:
     return found
 
 
+def entries_read(tape: Tape) -> dict[int, int]:
+    """Return for each value that is one entry of an array the node that was stored there."""
+    return {
+        operation.out: int(held.item())
+        for operation, held in _held(tape, 0, len(tape.operations))
+        if held is not None and held.size == 1 and int(held.item()) != CONSTANT
+    }
+
+
 def _held(tape: Tape, start: int, stop: int) -> Iterator[tuple[Operation, Array | None]]:
     """Yield the operations, and for those that read entries the nodes that these come from."""
     stored: dict[int, Array] = {}

@@ -19,6 +19,8 @@ from backproof.checks.state import not_reset, stale_reads
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
 
+#: Entries that wrong gradients must have for an edit to be no chance.
+LEAST_ENTRIES = 3
 #: CPU seconds for the search of an edit, for all faults of a step.
 SEARCH = 3.0
 
@@ -117,7 +119,19 @@ def _explained(
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     for fault in faults:
         diagnosis = diagnose(blame, fault, search)
+        if diagnosis.is_vague and _is_told(evidence, fault.repaired):
+            # A loop over entries may blame its end: an edit further up may say more.
+            found = search.best(search.in_order(), fault.repaired)
+            if found is not None and set(found.repaired) >= set(fault.repaired):
+                yield Accusation(from_edit(search, found), fault.repaired)
+                continue
         yield Accusation(diagnosis, fault.repaired, fault.operations)
+
+
+def _is_told(evidence: StepEvidence, members: Sequence[int]) -> bool:
+    """Whether gradients have enough entries to tell a right edit from others."""
+    assert evidence.fit is not None
+    return sum(evidence.fit.matches[i].size for i in members) >= LEAST_ENTRIES
 
 
 def _numbers(evidence: StepEvidence, index: int) -> str:

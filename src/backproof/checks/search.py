@@ -10,12 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 from backproof.checks.edits.arguments import other_arguments
 from backproof.checks.edits.edit import Edit, is_transpose, short
-from backproof.checks.edits.kinds import edits_of
+from backproof.checks.edits.kinds import ROUNDS, edits_of
 from backproof.checks.edits.slopes import recognised_slope
+from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scales import is_natural
@@ -98,6 +102,8 @@ class StepSearch:
         """Common scale of the gradients after the last edit that repaired any."""
         self.edited: Mapping[int, Operation] = {}
         """What that edit made of the operations."""
+        self.place: Site | None = None
+        """The call of a helper that alone is changed by it."""
         self._reached: dict[tuple[int, int, int], set[int]] = {}
         self.groups = self._groups()
 
@@ -143,8 +149,9 @@ class StepSearch:
     def best(self, sites: Iterable[int], wrong: Sequence[int]) -> Found | None:
         """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
         found: list[tuple[int, float, Found]] = []
-        for order, site in enumerate(sites):
-            for edit, executions in self._edits(site):
+        places = list(enumerate(sites))
+        for number, (order, site) in product(range(len(ROUNDS)), places):
+            for edit, executions in self._edits(site, number):
                 if self.late():
                     break
                 price = edit.cost + FAR * order
@@ -166,7 +173,7 @@ class StepSearch:
         """Return the sites of the backward pass in order of their first execution."""
         return sorted(self.groups, key=lambda s: self.groups[s][0].index)
 
-    def _edits(self, site: int) -> Iterator[tuple[Edit, Executions]]:
+    def _edits(self, site: int, number: int) -> Iterator[tuple[Edit, Executions]]:
         operations = self.groups.get(site, [])
         if not operations or len(operations) > MOST_OPERATIONS:
             return
@@ -177,7 +184,7 @@ class StepSearch:
         for members in alike.values():
             executions = Executions(site, tuple(members))
             for example in self._kinds(members):
-                for edit in edits_of(example, len(members), self.scope):
+                for edit in edits_of(example, len(members), self.scope, number):
                     yield edit, executions
 
     def at_names(self, wrong: Sequence[int]) -> Found | None:
@@ -241,6 +248,7 @@ class StepSearch:
         elif not self._shows_the_cost(again):
             return ()
         self.scale, self.edited = again.scale, edited
+        self.place = self._changed_from(executions, edited, run)
         return tuple(i for i in wrong if i in again.chosen)
 
     def _shows_the_cost(self, fit: Fit) -> bool:
@@ -251,8 +259,21 @@ class StepSearch:
             return sum(fit.matches[i].size for i in fit.chosen) >= LEAST_SHOWN
         return not fit.wrong
 
+    def _changed_from(
+        self, executions: Executions, edited: Mapping[int, Operation], run: Run
+    ) -> Site | None:
+        """Return the one call of a helper from which an edit of it changes anything, if one."""
+        outs = [o for o in executions.operations if o.index in edited]
+        changed = [o for o in outs if not _same(run.env[o.out], self.run.env[o.out])]
+        return exclusive_call(self.tape, changed) if changed else None
+
     def _found(self, edit: Edit, site: int, repaired: tuple[int, ...], price: float) -> Found:
-        return Found(edit, SITES[site], repaired, self.scale, price, self.edited)
+        where = SITES[site]
+        if self.place is not None:
+            own, called = f"`{short(where.text)}`", f"`{short(self.place.text)}`"
+            edit = replace(edit, reason=edit.reason.replace(own, called))
+            where = self.place
+        return Found(edit, where, repaired, self.scale, price, self.edited)
 
     def _descends(self, fit: Fit) -> bool:
         """Whether the updates go down the cost."""
@@ -327,6 +348,14 @@ class StepSearch:
             site = self.tape.calls[call][1]
             found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
         return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal to rounding."""
+    if one is None or other is None or np.shape(one) != np.shape(other):
+        return False
+    a, b = np.asarray(one), np.asarray(other)
+    return bool(np.allclose(a, b, rtol=1e-9, atol=0.0, equal_nan=True))
 
 
 def _function_name(operation: Operation) -> str:

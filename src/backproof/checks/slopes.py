@@ -15,6 +15,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable, pull
 from backproof.calculus.rules import NoRule
 from backproof.checks.layers import ELEMENTWISE
+from backproof.entries import entries_read
 from backproof.trace.tape import Operation, Run, Tape
 
 #: Elementwise functions of single numbers.
@@ -43,6 +44,7 @@ class Slopes:
         self._base: dict[int, int] = {}
         self._chains: dict[int, list[Operation]] = {}
         self._known: dict[int, Any] = {}
+        self._stored = entries_read(tape)
         ends: dict[int, None] = {}
         for operation in tape.operations:
             base = self._base_of(operation, varying)
@@ -77,7 +79,8 @@ class Slopes:
                 found.add(self._base.get(one, one))
                 continue
             made = self.tape.producer(one)
-            for n in made.inputs if made is not None else ():
+            stored = self._stored.get(one)
+            for n in (stored,) if stored is not None else made.inputs if made is not None else ():
                 if n not in seen:
                     seen.add(n)
                     queue.append(n)

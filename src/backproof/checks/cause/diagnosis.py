@@ -33,6 +33,11 @@ class Diagnosis:
     overwrite: Site | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether it says where something is wrong, and not what."""
+        return not self.help
+
 
 def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     """Word the diagnosis that an edit is."""

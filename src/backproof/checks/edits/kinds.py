@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from backproof.checks.edits.edit import Edit
 from backproof.checks.edits.layout import other_axes, other_layouts
@@ -17,8 +17,8 @@ from backproof.trace.tape import Operation
 MOST_EXECUTIONS = 64
 
 
-def edits_of(operation: Operation, executions: int, scope: Scope) -> Iterator[Edit]:
-    """Yield the edits of an operation, the likeliest first."""
+def _in_place(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """What needs no other value: another operator, layout, number, slope; a part less."""
     yield from other_operators(operation, scope)
     yield from other_layouts(operation, scope)
     yield from other_axes(operation, scope)
@@ -27,6 +27,17 @@ def edits_of(operation: Operation, executions: int, scope: Scope) -> Iterator[Ed
     yield other_sign(operation)
     yield from functions_of_operands(operation, scope)
     yield from other_slopes(operation, scope)
-    if executions <= MOST_EXECUTIONS:
-        yield from other_operands(operation, scope)
-        yield from with_another_part(operation, scope)
+
+
+#: Kinds of edits, and whether they are tried at statements that are executed very often: those of
+#: which an operation has few are tried everywhere before those of which it has many.
+ROUNDS: tuple[tuple[Callable[[Operation, Scope], Iterator[Edit]], bool], ...] = (
+    (_in_place, True), (other_operands, False), (with_another_part, False),
+)  # fmt: skip
+
+
+def edits_of(operation: Operation, executions: int, scope: Scope, number: int) -> Iterator[Edit]:
+    """Yield the edits of an operation that belong to a round, the likeliest first."""
+    kind, often = ROUNDS[number]
+    if often or executions <= MOST_EXECUTIONS:
+        yield from kind(operation, scope)
