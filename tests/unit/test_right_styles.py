@@ -123,3 +123,66 @@ print(loss)
 def test_an_optimiser_does_not_hide_an_accumulator_that_is_not_emptied(tmp_path):
     assert judged(tmp_path, KEPT.replace("RESET", "g[:] = 0")) == ("verified", [])
     assert judged(tmp_path, KEPT.replace("RESET", "pass")) == ("wrong", [("BP106", 11)])
+
+
+ADADELTA = """
+import numpy as np
+rng = np.random.default_rng(7)
+x = rng.normal(size=(40, 4))
+t = np.tanh(x @ rng.normal(size=4))
+q = {"w": rng.normal(size=4) * 0.3, "b": np.zeros(1)}
+sg, sx = ({k: np.zeros_like(v) for k, v in q.items()} for _ in range(2))
+for i in range(60):
+    r = np.tanh(x @ q["w"] + q["b"]) - t
+    loss = np.mean(r ** 2)
+    d = 2 * r * (1 - (r + t) ** 2) / 40
+    for k, g in {"w": x.T @ d, "b": d.sum(keepdims=True)}.items():
+        sg[k] = 0.9 * sg[k] + 0.1 * g ** 2
+        step = -np.sqrt(sx[k] + 1e-4) / np.sqrt(sg[k] + 1e-4) * g
+        sx[k] = 0.9 * sx[k] + 0.1 * step ** 2
+        q[k] += step
+print(loss)
+"""
+
+
+def test_the_sums_of_adadelta_are_no_parameters(tmp_path):
+    assert judged(tmp_path, ADADELTA) == ("verified", [])
+
+
+LINE_SEARCH = """
+import numpy as np
+A = np.array([[1.0, 0.1], [0.0, 0.9]])
+B = np.array([[0.0], [0.1]])
+x0 = np.random.default_rng(6).normal(size=(2, 12))
+def rollout(K):
+    xs, us, J = [x0], [], 0.0
+    for _ in range(15):
+        us.append(-K @ xs[-1])
+        J += np.sum(xs[-1] ** 2) + 0.1 * np.sum(us[-1] ** 2)
+        xs.append(A @ xs[-1] + B @ us[-1])
+    return (J + np.sum(xs[-1] ** 2)) / 12, xs, us
+def costate(K, xs, us):
+    lam, dK = 2 * xs[-1] / 12, np.zeros_like(K)
+    for x, u in zip(xs[-2::-1], us[::-1]):
+        du = 0.2 * u / 12 + B.T @ lam
+        dK -= du @ x.T
+        lam = 2 * x / 12 + A.T @ lam - K.T @ du
+    return dK
+K, step = np.full((1, 2), 0.1), 0.02
+J, xs, us = rollout(K)
+for i in range(20):
+    g = costate(K, xs, us)
+    step *= 2
+    while True:
+        trial = K - step * g
+        new, xt, ut = rollout(trial)
+        if new <= J - 1e-4 * step * np.sum(g * g):
+            break
+        step /= 2
+    K, J, xs, us = trial, new, xt, ut
+print(J)
+"""
+
+
+def test_a_line_search_keeps_the_forward_pass_for_the_next_gradient(tmp_path):
+    assert judged(tmp_path, LINE_SEARCH) == ("verified", [])

@@ -173,6 +173,7 @@ def judge_step(
     known = []
     if given is None and cost_name is None:
         known = registry(tape, params, weighted=weighted)
+    params = without_state(tape, params, [*hypotheses, *known])
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
     run, jitter = jittered(tape, params, moved=moved, rest=velocities(tape, params))
@@ -185,9 +186,38 @@ def judge_step(
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
+    best = trials.best
+    later = any(h.after and h.own for h in hypotheses)
+    if evidence.jitter and later and (best is None or (best.wrong and best.hypothesis.after)):
+        # The forward pass was an earlier iteration's: its values do not move with the parameters.
+        calm = Trials(tape, tape.replay(double=True), params, held, preferred, exact)
+        calm.choose(hypotheses, known)
+        if calm.best is not None and calm.settled:
+            trials, evidence.jitter = calm, 0.0
     evidence.run, evidence.fit, evidence.reason = trials.judged, trials.best, trials.reason
     evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence
+
+
+def without_state(
+    tape: Tape, params: list[Parameter], hypotheses: Sequence[Hypothesis]
+) -> list[Parameter]:
+    """Return the parameters without the arrays that an optimiser keeps for some of them.
+
+    Adadelta's sums change by what depends on themselves. No cost depends on these, and nothing is
+    made of them but arrays of the same shape.
+    """
+    behind = tape.ancestors(h.node for h in hypotheses if not h.any_cost)
+
+    def is_state(parameter: Parameter) -> bool:
+        shape = np.shape(tape.nodes[parameter.old[0]].obj)
+        return (
+            len(parameter.old) == 1 and bool(shape)
+            and behind.isdisjoint((*parameter.old, *parameter.new))
+            and all(np.shape(tape.nodes[n].obj) == shape for n in tape.reach(parameter.old))
+        )  # fmt: skip
+
+    return [p for p in params if not is_state(p)] or params
 
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:

@@ -102,7 +102,8 @@ def _pairs(tape: Tape, named: dict[str, list[int]]) -> Iterator[Claim]:
             and np.size(tape.nodes[n].obj) > 0
         ]  # fmt: skip
         near = [n for n in fitting if n in behind] or fitting
-        if near:
+        # Of the layers of a loop, `dz` of the first is the last; which `z` it is of is not said.
+        if near and not (len(near) > 1 and len(gradients) > 1):
             yield Claim(wanted, near[-1], gradient)
 
 
