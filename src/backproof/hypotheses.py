@@ -117,7 +117,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             _title(operation), out, after=bool(after), line=operation.where.span.line
         )
         other = OTHER_SCALARS.search(hypothesis.title.lower()) or is_progress(tape, out, params)
-        if not other and is_terminal(tape, out):
+        if not other and is_terminal(tape, out, reach_old):
             before = tape.ancestors([out])
             hypothesis.own = not shared.isdisjoint(before) or (
                 bool(read) and data_read(tape, before, set(bits) | new) == read
@@ -169,8 +169,11 @@ def is_progress(tape: Tape, node: int, params: Sequence[Parameter]) -> bool:
     return False
 
 
-def is_terminal(tape: Tape, node: int) -> bool:
-    """Whether nothing but totals, averages and other forms of a scalar is made of it."""
+def is_terminal(tape: Tape, node: int, depends: Mapping[int, int]) -> bool:
+    """Whether nothing but totals, averages and other forms of a scalar is made of it.
+
+    `depends` holds for each node the parameters, as bits, that it depends on.
+    """
     for index in tape.users[node]:
         user = tape.operations[index]
         if type(tape.nodes[user.out].obj) in (bool, np.bool_):
@@ -179,20 +182,26 @@ def is_terminal(tape: Tape, node: int) -> bool:
         if is_in(user.function, ADD) or is_in(user.function, SUBTRACT):
             # A total, or the progress since the step before, has only old parts.
             news = [n for n in others if tape.nodes[n].operation is not None]
-            if news and not (_are_numbers(tape, news, node) and is_terminal(tape, user.out)):
+            if news and not (
+                _are_numbers(tape, news, node, depends) and is_terminal(tape, user.out, depends)
+            ):  # fmt: skip
                 return False
             continue
         scales = is_in(user.function, MULTIPLY) or is_in(user.function, DIVIDE)
-        weighs = scales and _are_numbers(tape, others, node)
+        weighs = scales and _are_numbers(tape, others, node, depends)
         if not (keeps(user) or is_in(user.function, ROUNDING) or weighs):
             return False
-        if not is_terminal(tape, user.out):
+        if not is_terminal(tape, user.out, depends):
             return False
     return True
 
 
-def _are_numbers(tape: Tape, nodes: Sequence[int], node: int) -> bool:
+def _are_numbers(
+    tape: Tape, nodes: Sequence[int], node: int, depends: Mapping[int, int]
+) -> bool:  # fmt: skip
     """Whether values come of numbers alone that have no part in another: ``len(batch)``."""
+    if any(depends.get(n, 0) & depends.get(node, 0) for n in nodes):
+        return False
     before = tape.ancestors(nodes)
     numbers = all(np.size(tape.nodes[n].obj) == 1 for n in before)
     return numbers and before.isdisjoint(tape.ancestors([node]))

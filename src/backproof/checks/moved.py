@@ -1,4 +1,4 @@
-"""Steps whose gradients are taken where the step has moved the parameters to before (SAM).
+"""Steps whose gradients are taken where the step has moved the parameters to before (SAM, turns).
 
 ``here + ρ·g/‖g‖`` is no parameter of its own; the gradient there is not the one at `here`, and is
 not meant to be.
@@ -44,3 +44,17 @@ def right_elsewhere(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter])
         again.matches.append(match)
     common_scale(again)
     return bool(again.chosen) and not again.wrong
+
+
+def alternates(tape: Tape, params: Sequence[Parameter], index: int) -> bool:
+    """Whether a gradient is computed anew, forward pass and all, after others were updated.
+
+    Where factors take turns, each sees the new values of the other, and nothing of its old ones;
+    what reads both has come too late.
+    """
+    mine = params[index]
+    deltas = [delta for update in mine.updates for _, delta in update.merges]
+    others = [p for p in params if p is not mine]
+    behind = tape.ancestors(deltas, stop={n for p in others for n in p.new})
+    late = [p for p in others if not behind.isdisjoint(p.new)]
+    return bool(late) and all(behind.isdisjoint(p.old) for p in late)

@@ -106,6 +106,8 @@ def too_large(record: Record) -> Finding | None:
     worst = max(over, key=ratio)
     trials = _trials(record, over)
     costs = [float(s.cost) for s in seen if s.cost is not None]
+    if costs[0] < 0 and len(rising) == len(seen):
+        return None  # a likelihood, which is climbed
     harmed = broke or costs[-1] > 1.5 * costs[0]
     overflow = record.nonfinite is not None and record.nonfinite.evidence.get("overflow")
     diverges = bool(overflow) or costs[-1] > 1.5 * costs[0]
