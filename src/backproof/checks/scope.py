@@ -22,6 +22,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 
 MOST_ALTERNATIVES = 80
 MOST_OF_FAMILY = 4
+#: Entries of a cotangent that other values are compared with.
+LARGEST = 50_000
 #: What may stand before a cost, and the relative difference up to which two values are one.
 FACTORS, CLOSE = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5), 1e-9
 
@@ -63,7 +65,7 @@ class Scope:
         """The values that these functions make, with their cotangents, by shape."""
         shapes: dict[tuple[int, ...], list[int]] = {}
         for end in sorted(self.slopes.ends):
-            if end in cotangents and np.any(cotangents[end]):
+            if end in cotangents and 0 < np.count_nonzero(cotangents[end]) <= LARGEST:
                 shapes.setdefault(np.shape(cotangents[end]), []).append(end)
         for shape, nodes in shapes.items():
             rows = [np.asarray(cotangents[n], dtype=float).reshape(-1) for n in nodes]

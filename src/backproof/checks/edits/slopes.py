@@ -78,16 +78,8 @@ def _in_place_of(
     if dropped:
         texts = _texts(operation, scope)
         used = " * ".join(texts[i] for i in dropped)
-    if dropped == ():
-        cause, price = "missing-factor", MISSING
-        reason, help = f"the derivative of `{{0}}` is missing from `{text}`", (
-            f"multiply `{text}` by the derivative of the function that makes `{{0}}`"
-        )  # fmt: skip
-    else:
-        cause, price = "wrong-derivative", REPLACED
-        reason, help = f"`{used}` stands where the derivative of `{{0}}` belongs", (
-            "multiply by the derivative of the function that makes `{0}`"
-        )  # fmt: skip
+    missing = dropped == ()
+    cause, price = ("missing-factor", MISSING) if missing else ("wrong-derivative", REPLACED)
 
     def edit(of: Callable[[Operation, Sequence[int]], int | None], end: int, price: float) -> Edit:
         def change(execution: Operation, _: int) -> Operation | None:
@@ -101,12 +93,15 @@ def _in_place_of(
             return _with(execution, leaves, dropped, slope)
 
         name = short(scope.name_of(end))
-        said = reason.format(name)
-        if name == used:
-            said = f"`{used}` is not the derivative that belongs here"
-        return Edit(cause, said, help.format(name), change, price)
+        reason = f"`{used}` stands where the derivative of `{name}` belongs"
+        if missing:
+            reason = f"the derivative of `{name}` is missing from `{text}`"
+        elif name == used:
+            reason = f"`{used}` is not the derivative that belongs here"
+        help = f"multiply by the derivative of the function that makes `{name}`"
+        return Edit(cause, reason, help, change, price)
 
-    if dropped != ():
+    if not missing:
         leaves = _leaves(operation, scope)
         whole = [operation.out] if dropped is None else [leaves[i].node for i in dropped]
         own = _own(scope, whole)
