@@ -76,4 +76,5 @@ class Trainings:
             recorder.log.clear()
             for loop in recorder.loops:
                 loop.starts.clear()
+                loop.marks.clear()
             recorder.arm()

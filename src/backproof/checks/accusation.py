@@ -91,7 +91,7 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     wrong = tuple(evidence.fit.wrong)
     if len(wrong) > 1:
         # One slip that explains all that is wrong is likelier than several.
-        found = search.best(search.in_order(), wrong)
+        found = search.likeliest(wrong)
         if found is not None and set(found.repaired) >= set(wrong):
             operations = search.groups.get(found.site.index, ())
             outs = tuple(operation.index for operation in operations)
@@ -121,7 +121,7 @@ def _explained(
         diagnosis = diagnose(blame, fault, search)
         if diagnosis.is_vague and _is_told(evidence, fault.repaired):
             # A loop over entries may blame its end: an edit further up may say more.
-            found = search.best(search.in_order(), fault.repaired)
+            found = search.likeliest(fault.repaired)
             if found is not None and set(found.repaired) >= set(fault.repaired):
                 yield Accusation(from_edit(search, found), fault.repaired)
                 continue

@@ -35,6 +35,8 @@ SAME = 1e-6
 OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
 FAR = 0.02
+#: What exchanging an argument for one that has a name costs less than.
+NAMED = 2.0
 #: Entries of right gradients that show which cost is meant where others are wrong.
 LEAST_SHOWN = 3
 MOST_OPERATIONS = 600
@@ -163,6 +165,20 @@ class StepSearch:
                     one = self._found(edit, executions.place, repaired, price)
                     found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
         return found[0][2] if found else None
+
+    def likeliest(self, wrong: Sequence[int]) -> Found | None:
+        """Return the likeliest edit of any site, or of the arguments of a call.
+
+        A derivative that is wrong as it is written may be right at another place.
+        """
+        found = self.best(self.in_order(), wrong)
+        if found is None or found.edit.is_slope:
+            other = self.at_calls(wrong)
+            if found is None or other is None:
+                return found or other
+            if other.price < NAMED and len(other.repaired) >= len(found.repaired):
+                return other
+        return found
 
     def is_local(self, site: int) -> bool:
         """Whether a site's values carry no error: they depend on no labels, only on the forward."""

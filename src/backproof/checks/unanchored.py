@@ -61,8 +61,7 @@ def _in_one(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | N
     if not search.shares_the_forward_pass():
         return None
     wrong = fit.wrong
-    found = search.best(search.in_order(), wrong) or search.at_calls(wrong)
-    found = found or search.at_names(wrong)
+    found = search.likeliest(wrong) or search.at_names(wrong)
     if found is None or len(found.repaired) < len(wrong):
         return None
     fit.scale = found.scale

@@ -31,6 +31,8 @@ class Edit:
     """How unlikely the slip is: exchanging two names costs 1."""
     found: str = ""
     expected: str = ""
+    is_slope: bool = False
+    """A derivative of the forward pass takes the place of what is written: no slip of the pen."""
 
 
 def short(text: str) -> str:

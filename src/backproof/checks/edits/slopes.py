@@ -99,7 +99,7 @@ def _in_place_of(
         elif name == used:
             reason = f"`{used}` is not the derivative that belongs here"
         help = f"multiply by the derivative of the function that makes `{name}`"
-        return Edit(cause, reason, help, change, price)
+        return Edit(cause, reason, help, change, price, is_slope=not missing)
 
     if not missing:
         leaves = _leaves(operation, scope)
