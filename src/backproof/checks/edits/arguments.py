@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.claims import is_name
 from backproof.checks.edits.edit import Edit
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref, map_refs
@@ -44,13 +45,13 @@ def other_arguments(
             _Shift(scope, forward, distance), 1.5,
         )  # fmt: skip
     for own in entering:
-        used = scope.text(own)
+        used = scope.name_of(own)
         for other in scope.alternatives(own, first[0].index):
-            right = scope.text(other)
+            right = scope.name_of(other)
             cause = "mutated-value" if scope.is_version(own, other) else "wrong-operand"
             if used == right:
                 right = f"{right} of another layer or step"
-            price = CALL if scope.is_named(other) else 3.0
+            price = CALL if scope.is_named(other) or is_name(right) else 3.0
             for sense in scope.senses(other):
                 yield Edit(
                     cause, f"`{used}` is passed where `{right}` is meant",
