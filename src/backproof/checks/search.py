@@ -169,9 +169,13 @@ class StepSearch:
     def likeliest(self, wrong: Sequence[int]) -> Found | None:
         """Return the likeliest edit of any site, or of the arguments of a call.
 
-        A derivative that is wrong as it is written may be right at another place.
+        A derivative that is wrong as it is written may be right at another place; one that is
+        missing is missing where the sum that it belongs to gets its name.
         """
         found = self.best(self.in_order(), wrong)
+        if found is not None and found.edit.is_slope and found.edit.cause == "missing-factor":
+            named = self.at_names(wrong)
+            return found if named is None or len(named.repaired) < len(found.repaired) else named
         if found is None or found.edit.is_slope:
             other = self.at_calls(wrong)
             if found is None or other is None:

@@ -32,7 +32,7 @@ class Edit:
     found: str = ""
     expected: str = ""
     is_slope: bool = False
-    """A derivative of the forward pass takes the place of what is written: no slip of the pen."""
+    """A derivative of the forward pass is put in: no slip of the pen."""
 
 
 def short(text: str) -> str:

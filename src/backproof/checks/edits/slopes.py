@@ -63,7 +63,7 @@ def recognised_slope(operation: Operation, scope: Scope) -> Edit:
     name = "its activation" if known is None else f"`{short(scope.name_of(known))}`"
     return Edit("missing-factor", f"the derivative of the function that makes {name} is missing "
                 f"from `{text}`", f"multiply `{text}` by that derivative", change,
-                MISSING - NEARER)  # fmt: skip
+                MISSING - NEARER, is_slope=True)  # fmt: skip
 
 
 def _in_place_of(
@@ -99,7 +99,7 @@ def _in_place_of(
         elif name == used:
             reason = f"`{used}` is not the derivative that belongs here"
         help = f"multiply by the derivative of the function that makes `{name}`"
-        return Edit(cause, reason, help, change, price, is_slope=not missing)
+        return Edit(cause, reason, help, change, price, is_slope=True)
 
     if not missing:
         leaves = _leaves(operation, scope)
