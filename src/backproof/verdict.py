@@ -13,6 +13,7 @@ from backproof.checks.arrival import Arrival
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.moved import excuse_turns
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.scales import is_natural
 from backproof.checks.state import emptied
@@ -122,6 +123,8 @@ class Verdict:
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
             other.complete()
             self.take(other)
+        elif evidence.fit is not None:
+            excuse_turns(evidence.fit, evidence.tape, evidence.params)
         with self.clock.apart():
             self.training.observe(evidence)
         self._named = {

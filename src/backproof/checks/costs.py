@@ -24,7 +24,7 @@ from backproof.checks.choice import (
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum, with_another
 from backproof.checks.match import Fit, compare
-from backproof.checks.moved import alternates, right_elsewhere
+from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
@@ -35,8 +35,6 @@ from backproof.trace.tape import Run, Tape
 
 #: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
 ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
-#: Why a gradient is not judged whose forward pass is another than the cost's.
-ALTERNATES = "it is computed anew from values that the step has updated before"
 #: Why gradients are not judged that are right at other values of the parameters.
 ELSEWHERE = "the gradients are those at values that the step moves the parameters to first"
 #: CPU seconds for trying costs on one step.
@@ -222,8 +220,6 @@ class Trials:
             for i in best.wrong:
                 if is_rounded(self.tape, self.params[i].old, within):
                     best.matches[i].reason = STRAIGHT
-                elif alternates(self.tape, self.params, i):
-                    best.matches[i].reason = ALTERNATES
         if best.hypothesis.any_cost:
             by_chance = bool(best.wrong) and right <= FEW
         else:

@@ -46,6 +46,17 @@ def right_elsewhere(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter])
     return bool(again.chosen) and not again.wrong
 
 
+#: Why a gradient is not judged whose forward pass is another than the cost's.
+ALTERNATES = "it is computed anew from values that the step has updated before"
+
+
+def excuse_turns(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
+    """Leave out of the verdict what is computed at other values than the cost."""
+    for i in fit.wrong:
+        if alternates(tape, params, i):
+            fit.matches[i].reason = ALTERNATES
+
+
 def alternates(tape: Tape, params: Sequence[Parameter], index: int) -> bool:
     """Whether a gradient is computed anew, forward pass and all, after others were updated.
 
