@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -62,18 +63,12 @@ class Verdict:
 
     def judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a recorded step; never lets an error of ours reach the program."""
-        try:
+        with self._guarded(f"step {step}"):
             self._judge(tape, updates, step)
-        except Exception as error:
-            if os.environ.get("BACKPROOF_TESTING"):
-                raise
-            self.warnings.append(
-                f"step {step} could not be judged: {type(error).__name__}: {error}"
-            )
 
     def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a step of a further training loop, where some of its gradients fit a cost."""
-        try:
+        with self._guarded(f"step {step}"):
             evidence = self._evidence(tape, updates, step) if updates else None
             if evidence is None:
                 return
@@ -87,27 +82,27 @@ class Verdict:
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
                 self.show(evidence)
-        except Exception as error:
-            if os.environ.get("BACKPROOF_TESTING"):
-                raise
-            self.warnings.append(
-                f"step {step} could not be judged: {type(error).__name__}: {error}"
-            )
 
     def judge_pairs(self, log: Sequence[Event]) -> None:
         """Judge what a program that updates nothing calls gradients, once."""
         if self.judged:
             return
-        try:
+        with self._guarded("gradients"):
             evidence = judge_pairs(log)
             if evidence is not None:
                 self.judged += 1
                 self.take(evidence, claimed=True)
                 self.show(evidence)
+
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Turn an error of ours into a warning that `what` could not be judged."""
+        try:
+            yield
         except Exception as error:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
-            self.warnings.append(f"gradients could not be judged: {type(error).__name__}: {error}")
+            self.warnings.append(f"{what} could not be judged: {type(error).__name__}: {error}")
 
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
         self.training.look(tape, updates, step)

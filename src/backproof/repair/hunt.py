@@ -25,7 +25,6 @@ MOST_FAULTS = 4
 BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (400, 1_200, 3_000)
-
 #: Seconds, beside those of a run, that the search for a further fault needs.
 LEAST_LEFT = 0.7
 

@@ -32,8 +32,8 @@ ROUND, LARGEST_ROUND = 8, 48
 UNSCREENED = 12
 #: Seconds that a rehearsal may take, and how many times as long as that of the program itself.
 PATIENCE, SLOWER = 0.7, 4.0
-MOST_PARTLY = 4
-MOST_DOUBTFUL = 12
+#: Candidates that are tried whole: those partly right, those of no clear effect.
+MOST_PARTLY, MOST_DOUBTFUL = 4, 12
 #: Judged steps of a probed run without a training loop: weights that start as 0 are moved by then.
 PROBED = 2
 
