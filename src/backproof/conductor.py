@@ -7,18 +7,16 @@ steps, and only scheduled steps are recorded; in between the program runs its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any
 
 from backproof.candidates import readings, repeated_updates, sites_of
 from backproof.clock import Clock
+from backproof.gathering import Gathering
+from backproof.homes import Homes
 from backproof.lookout import Lookout
 from backproof.loop_search import Found, LoopSearch
-from backproof.names import Names
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
-from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
 from backproof.updates import Update, find_updates, turns
@@ -90,17 +88,12 @@ class Conductor:
         self._running: LoopInstance | None = None
         self._entered = -1
         self._open = False
-        self._period = 1
-        """Iterations of the training loop that make a step."""
-        self._ticks = 0
-        self._window: list[int] = []
-        """Log positions at which the iterations of steps of several began."""
+        self.gathering = Gathering()
         self.search = LoopSearch(self.clock, max_events=max_events)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
-        self._places: set[str] = set()
-        """Where the program keeps its parameters."""
+        self._homes = Homes()
 
     @property
     def too_long(self) -> bool:
@@ -146,7 +139,7 @@ class Conductor:
             else:
                 recorder.arm()
             return True
-        if self._period > 1 and not self.lookout.hunting and self._is_within(recorder):
+        if self.gathering.several and not self.lookout.hunting and self._is_within(recorder):
             return self.recording_step
         self._finish_step(recorder)
         if loop.site != self.site:  # the steps turned out to be the iterations of one inside
@@ -167,8 +160,8 @@ class Conductor:
         if self.steps in self.scheduled and self.clock.judging < self._budget:
             recorder.log.clear()
             self._inside.clear()
-            self._window = [0]
-            if self._period == 1 and self._watched(recorder):
+            self.gathering.begin()
+            if not self.gathering.several and self._watched(recorder):
                 return True
             recorder.start()
             self.recording_step = True
@@ -177,21 +170,16 @@ class Conductor:
         return False
 
     def _is_within(self, recorder: Recorder) -> bool:
-        """Whether an iteration that begins does not end a step of several.
-
-        Twice as many are recorded as a step has: the program's own steps may begin elsewhere.
-        """
-        self._ticks += 1
-        if self.recording_step:
-            self._window.append(len(recorder.log))
-            if len(recorder.log) > self.max_events:
-                self._abandon(recorder)
-                return True
-            return len(self._window) <= 2 * self._period
-        if self._ticks % self._period:
-            recorder.stop()
+        """Whether an iteration that begins does not end a step of several."""
+        recorded = len(recorder.log) if self.recording_step else None
+        within = self.gathering.is_within(recorded)
+        if recorded is None:
+            if within:
+                recorder.stop()
+        elif recorded > self.max_events:
+            self._abandon(recorder)
             return True
-        return False
+        return within
 
     def loop_end(self, recorder: Recorder, loop: LoopInstance) -> None:
         """A loop is over."""
@@ -258,7 +246,7 @@ class Conductor:
         first, second, end = loop.bounds
         self.site, self._sites = loop.site, loop.sites
         self.steps = loop.count // loop.period
-        self._period = loop.period
+        self.gathering.period = loop.period
         with self.clock.analysing():
             self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
@@ -336,23 +324,15 @@ class Conductor:
         try:
             if len(log) <= self.max_events:
                 with self.clock.analysing():
-                    if self._period > 1:
-                        self._judge_gathered(recorder)
+                    if self.gathering.several:
+                        bounds = self.gathering.last(log, self._sites)
+                        if bounds is not None:
+                            self._judge(recorder, *bounds, self.steps)
                     elif not self._move_inside(recorder):
                         self._judge(recorder, 0, len(log), self.steps)
         finally:
             self.witness.end()
         log.clear()
-
-    def _judge_gathered(self, recorder: Recorder) -> None:
-        """Judge the last step of several iterations that was recorded from its beginning."""
-        bounds = [*self._window, len(recorder.log)]
-        ends = [
-            stop for start, stop in pairwise(bounds)
-            if any(event[0] in self._sites for event in recorder.log[start:stop])
-        ]  # fmt: skip
-        if len(ends) > 1:
-            self._judge(recorder, ends[-2], ends[-1], self.steps)
 
     def _watched(self, recorder: Recorder) -> bool:
         """Let the witness make a copy of a step that begins; True in one that runs the step."""
@@ -393,7 +373,7 @@ class Conductor:
         read = readings(recorder.log, stop, following) if following else None
         updates = find_updates(
             tape, 0, len(tape.operations), sites=self._sites,
-            kept=lambda objects: self._kept(objects, read),
+            kept=lambda objects: self._homes.choose(objects, read),
         )  # fmt: skip
         known = [u for u in updates if u.sites(tape) & self._sites]
         windows = turns(tape, known)
@@ -401,21 +381,10 @@ class Conductor:
             for begin, end in windows[:MOST_TURNS]:
                 self._judge(recorder, max(start, begin), end, step)
             return
-        if not self._places and read is None:
-            paths = Names({site.file.path for site in SITES}).paths
-            self._places = {paths.get(id(tape.nodes[u.new].obj), "") for u in known} - {""}
+        if read is None:
+            self._homes.learn(tape.nodes[u.new].obj for u in known)
         if not self.lookout.examine(tape, known, step):
             self.judge(tape, known, step)
-
-    def _kept(self, objects: list[Any], read: set[int] | None) -> int:
-        """Choose the object that the next step reads, else the one at a parameter's place."""
-        last = len(objects) - 1
-        if read is not None:
-            return max((i for i, o in enumerate(objects) if id(o) in read), default=last)
-        paths = Names({site.file.path for site in SITES}).paths
-        alive = [i for i, o in enumerate(objects) if id(o) in paths]
-        at_home = [i for i in alive if paths[id(objects[i])] in self._places]
-        return max(at_home or alive, default=last)
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:
