@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.trace.primitives import Attribute, Method, strided_view
+from backproof.trace.primitives import Attribute, Method, set_item, strided_view
 from backproof.trace.tape import Operation
 
 ADD = {operator.add, np.add}
@@ -35,6 +35,15 @@ def keeps(operation: Operation) -> bool:
         return function in SAME_FUNCTIONS
     except TypeError:
         return False
+
+
+def covers(operation: Operation) -> bool:
+    """Whether a store replaces the whole array: ``W[:] = …``."""
+    if operation.function is not set_item:
+        return False
+    key = operation.args[1]
+    keys = key if isinstance(key, tuple) else (key,)
+    return all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in keys)
 
 
 def is_in(function: Any, functions: Any) -> bool:

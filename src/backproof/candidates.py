@@ -10,6 +10,9 @@ from typing import Any
 from backproof.arithmetic import is_in
 from backproof.carries import Carries, dependence
 from backproof.entries import STORES
+from backproof.grouping import parameters
+from backproof.hypotheses import program_costs, registry
+from backproof.names import Names
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build
@@ -91,6 +94,16 @@ def gathered(log: Sequence[Event], marks: Sequence[int]) -> Iterator[tuple[int, 
     for last in sorted(groups, key=lambda g: -groups[g])[:MOST_GROUPS]:
         first, second, end = (marks[number + 1] for number in last)
         yield first, second, end, last[2] - last[1]
+
+
+def has_cost(log: Sequence[Event], candidate: Candidate) -> bool:
+    """Whether what a loop updates has a cost, of the program's or of those that networks have."""
+    _, second, end = candidate.bounds
+    tape = build(log, second, end)
+    updates = find_updates(tape, 0, len(tape.operations), sites=candidate.sites)
+    known = [u for u in updates if u.sites(tape) & candidate.sites]
+    params = parameters(tape, known, Names(set(), passing=set()))
+    return not params or bool(program_costs(tape, params) or registry(tape, params))
 
 
 def sites_of(tape: Tape, updates: Sequence[Update]) -> frozenset[int]:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Tape
@@ -110,7 +110,7 @@ class Carries:
             shared = {s: c for s, c in old.items() if s in new}
             if shared:
                 self._keep(operation, shared)
-            elif new and self._covers(operation):
+            elif new and covers(operation):
                 self._keep(operation, new)
         elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
             carried = self.of(args[1])
@@ -131,14 +131,6 @@ class Carries:
                 operation.out, operation.inputs,
             )  # fmt: skip
             self._add(stripped)
-
-    def _covers(self, operation: Operation) -> bool:
-        """Whether a store replaces the whole array (``W[:] = …``)."""
-        key = operation.args[1]
-        full = key is Ellipsis or (isinstance(key, slice) and key == slice(None))
-        if isinstance(key, tuple):
-            full = all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
-        return operation.function is primitives.set_item and full
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()

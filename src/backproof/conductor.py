@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from backproof.candidates import readings, repeated_updates, sites_of
+from backproof.candidates import has_cost, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.gathering import Gathering
 from backproof.homes import Homes
+from backproof.late import Late
 from backproof.lookout import Lookout
 from backproof.loop_search import Found, LoopSearch
 from backproof.trace.event import Event
@@ -89,11 +90,12 @@ class Conductor:
         self._entered = -1
         self._open = False
         self.gathering = Gathering()
-        self.search = LoopSearch(self.clock, max_events=max_events)
+        self.search = LoopSearch(self.clock, max_events=max_events, has_cost=has_cost)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
         self._homes = Homes()
+        self._late = Late(self._homes)
 
     @property
     def too_long(self) -> bool:
@@ -209,6 +211,9 @@ class Conductor:
                     break
             if self.site is None and self.search.candidate is not None:
                 self._lock(recorder, Found(self.search.candidate))
+            if self.site is None and self.search.doubtful is not None:
+                candidate, recorder.log[:] = self.search.doubtful
+                self._lock(recorder, Found(candidate))
             if self.site is None and recorder.log:
                 self._single(recorder)
         recorder.close()
@@ -375,6 +380,7 @@ class Conductor:
             tape, 0, len(tape.operations), sites=self._sites,
             kept=lambda objects: self._homes.choose(objects, read),
         )  # fmt: skip
+        self._sites |= self._late.admitted(tape, updates, self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
         windows = turns(tape, known)
         if windows:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
 from backproof.carries import carries_of
 from backproof.roles import Level
 from backproof.trace.tape import Operation, Ref, Tape
@@ -97,6 +97,8 @@ class Descent:
             return args[0].node, 1.0 if plain else None, False
         if not _hashable(function):
             return None
+        if covers(operation) and type(stored := args[2]) is Ref:
+            return stored.node, 1.0, False
         if function in NEGATE and type(args[0]) is Ref:
             return args[0].node, -1.0, False
         if function in CLIPPING:

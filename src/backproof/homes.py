@@ -18,7 +18,7 @@ class Homes:
     def learn(self, parameters: Iterable[Any]) -> None:
         """Note where the `parameters` lie just now, unless that is known."""
         if not self._places:
-            paths = _paths()
+            paths = self.paths()
             self._places = {paths.get(id(obj), "") for obj in parameters} - {""}
 
     def choose(self, objects: Sequence[Any], read: set[int] | None) -> int:
@@ -29,11 +29,12 @@ class Homes:
         last = len(objects) - 1
         if read is not None:
             return max((i for i, o in enumerate(objects) if id(o) in read), default=last)
-        paths = _paths()
+        paths = self.paths()
         alive = [i for i, o in enumerate(objects) if id(o) in paths]
         at_home = [i for i in alive if paths[id(objects[i])] in self._places]
         return max(at_home or alive, default=last)
 
-
-def _paths() -> dict[int, str]:
-    return Names({site.file.path for site in SITES}).paths
+    @staticmethod
+    def paths() -> dict[int, str]:
+        """Return where the program's values lie just now, by their ids."""
+        return Names({site.file.path for site in SITES}).paths

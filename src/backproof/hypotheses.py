@@ -143,11 +143,14 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
 
 
 def _moves(tape: Tape, carries: Carries, node: int) -> bool:
-    """Whether a scalar is an old value moved by what depends on it: no total, but a parameter."""
+    """Whether a scalar is an old value moved by what depends on it: no total, but a parameter.
+
+    What an entry of an array enters is not moved: `start[y[0]] + ...` is the score of a path.
+    """
     return any(
         source in tape.ancestors([delta])
         for source in carries.carry[node]
-        if not is_shared(tape.nodes[source].obj)
+        if np.size(tape.nodes[source].obj) == 1 and not is_shared(tape.nodes[source].obj)
         for _, delta in carries.merges(node, source)
     )
 
@@ -180,6 +183,9 @@ def is_terminal(tape: Tape, node: int, depends: Mapping[int, int]) -> bool:
             continue
         others = [n for n in user.inputs if n != node]
         if is_in(user.function, ADD) or is_in(user.function, SUBTRACT):
+            direct = [a.node for a in user.args if type(a) is Ref]
+            if node not in direct:  # `totals += loss, penalty`: each has a total of its own
+                others = [n for n in others if n in direct]
             # A total, or the progress since the step before, has only old parts.
             news = [n for n in others if tape.nodes[n].operation is not None]
             if news and not (

@@ -7,12 +7,13 @@ waits for the loops around it to show whether they update more; then it is found
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backproof.candidates import Candidate, gathered, repeated_updates, sites_of, sweeps
 from backproof.clock import Clock
+from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
 from backproof.trace.tape import Tape
@@ -26,6 +27,8 @@ PATIENCE = 20_000
 LEAST_GATHERED, MOST_MARKS = 8, 130
 #: Looks at a loop after which it gets one for each doubling of its iterations.
 MOST_ATTEMPTS = 60
+#: Iterations after which a loop counts as training whether a cost is seen or not.
+PATIENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,16 @@ class Found:
 class LoopSearch:
     """The search for the training loop of one run."""
 
-    def __init__(self, clock: Clock, *, max_events: int) -> None:
+    def __init__(
+        self, clock: Clock, *, max_events: int,
+        has_cost: Callable[[Sequence[Event], Candidate], bool] = lambda log, candidate: True,
+    ) -> None:  # fmt: skip
         self.clock = clock
+        self.has_cost = has_cost
         self.max_events = max_events
         self.candidate: Candidate | None = None
+        self.doubtful: tuple[Candidate, list[Event]] | None = None
+        """A loop whose values change by themselves, at no cost that is known; and its events."""
         self.too_long = False
         self.attempts: dict[int, int] = {}
         self.partial: set[int] = set()
@@ -59,10 +68,12 @@ class LoopSearch:
     def iteration(self, recorder: Recorder, loop: LoopInstance) -> Found | None:
         """Take note of an iteration that begins; returns the training loop if that is clear now."""
         log = recorder.log
-        loop.starts.append(len(log))
-        loop.marks.append(len(log))
         loop.count += 1
         self._begun[loop.site] += 1
+        if loop.starts and loop.starts[-1] == len(log):
+            return None  # the iteration before did nothing: `if j == i: continue`
+        loop.starts.append(len(log))
+        loop.marks.append(len(log))
         del loop.starts[:-3], loop.marks[:-MOST_MARKS]
         waiting = self.candidate
         entered = waiting is not None and loop.site == waiting.site and loop.count == 2
@@ -134,7 +145,19 @@ class LoopSearch:
         count = self._begun[loop.site] - (not last)
         around = tuple(o for o in recorder.loops if o is not loop)
         found = Candidate(loop.site, bounds, sites_of(tape, kept), count, around, period=period)
+        if count < PATIENT and not self._is_plausible(recorder.log, found):
+            return None
         return self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
+
+    def _is_plausible(self, log: Sequence[Event], found: Candidate) -> bool:
+        """Whether a loop trains: what it updates has a cost. `y += h * f(y)` has none."""
+        with self.clock.analysing():
+            plausible = self.has_cost(log, found)
+        if not plausible and self.doubtful is None:
+            first, second, end = found.bounds
+            moved = replace(found, bounds=(0, second - first, end - first), around=())
+            self.doubtful = moved, list(log[first:end])
+        return plausible
 
     def _consider(
         self, recorder: Recorder, loop: LoopInstance, found: Candidate, updates: Sequence[Update]

@@ -14,7 +14,7 @@ from backproof.checks.arrival import Arrival
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
-from backproof.checks.moved import excuse_turns
+from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.scales import is_natural
 from backproof.checks.state import emptied
@@ -73,12 +73,7 @@ class Verdict:
             if evidence is None:
                 return
             evidence.complete()
-            shown: Shown = ()
-            searches = self.options.diagnose and evidence.fit is None and evidence.has_own_cost
-            if searches and not self._searched_aside:
-                self._searched_aside = True
-                with self.clock.apart():
-                    shown = self._without_anchor(evidence)
+            shown = self._aside(evidence)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
                 self.show(evidence)
@@ -110,14 +105,14 @@ class Verdict:
             self.arrival.idle(tape, Names({site.file.path for site in SITES}))
             return
         evidence = self._evidence(tape, updates, step)
-        other = self._other_cost(evidence, updates)
+        other, shown = self._other_cost(evidence, updates)
         evidence.complete()
         self.judged += 1
         if other is not None:
             others = {u.old for p in other.params for u in p.updates}
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
             other.complete()
-            self.take(other)
+            self.take(other, shown=shown)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         with self.clock.apart():
@@ -144,25 +139,31 @@ class Verdict:
             trained=self.chronicle.histories,
         )  # fmt: skip
 
-    def _other_cost(self, evidence: StepEvidence, updates: list[Update]) -> StepEvidence | None:
+    def _other_cost(
+        self, evidence: StepEvidence, updates: list[Update]
+    ) -> tuple[StepEvidence | None, Shown]:
         """Judge gradients that are wrong under one cost under another one of the program.
 
         A step may train two networks, each with its own cost (a generator, a discriminator).
         """
         fit = evidence.fit
         if fit is None or fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
-            return None
+            return None, ()
         mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
         held = frozenset(u.new for u in updates if u.old not in mine)
         their = [u for u in updates if u.old in mine]
         other = self._evidence(evidence.tape, their, evidence.step, held)
         found = other.fit
+        if found is None and all(alternates(evidence.tape, evidence.params, i) for i in fit.wrong):
+            shown = self._aside(other)
+            return (other, shown) if shown else (None, ())
         if found is None or found.hypothesis.registered:
-            return None
+            return None, ()
         one, two = fit.hypothesis.node, found.hypothesis.node
         if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
-            return None  # a cost and a part of it are no two costs
-        return other if len(found.chosen) >= 2 and is_natural(found.scale) else None
+            return None, ()  # a cost and a part of it are no two costs
+        meant = len(found.chosen) >= 2 and is_natural(found.scale)
+        return other if meant else None, ()
 
     def take(
         self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,
@@ -237,6 +238,16 @@ class Verdict:
             return ()
         evidence.fit = found.fit
         return found.diagnoses
+
+    def _aside(self, evidence: StepEvidence) -> Shown:
+        """Search the edit that makes the gradients of another training right, once in a run."""
+        searches = self.options.diagnose and evidence.fit is None and evidence.has_own_cost
+        if not searches or self._searched_aside:
+            return ()
+        self._searched_aside = True
+        evidence.complete()
+        with self.clock.apart():
+            return self._without_anchor(evidence)
 
     def _under_own_cost(self, evidence: StepEvidence) -> Shown:
         """See whether one edit makes all gradients right under a cost of the program's.

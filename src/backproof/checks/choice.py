@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.arithmetic import MULTIPLY, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.match import (
     Fit,
@@ -18,12 +19,15 @@ from backproof.checks.match import (
 )
 from backproof.checks.one_scale import LEAST_EXACT, common_scale
 from backproof.checks.scales import TOLERANCE, is_plausible
+from backproof.costs import total
 from backproof.joins import VIEWS
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries up to which a scale must be plausible to say something.
 FEW = 12
+#: What adds up the parts of a cost.
+SUMS = ADD | SUBTRACT | NEGATE | {sum, np.sum, np.mean, np.average, math.fsum, total}
 
 
 def is_full(fit: Fit) -> bool:
@@ -144,7 +148,28 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
         elif operation.inputs:
             mixed.add(operation.out)
     pure |= _squares(tape, run, fit, within)
+    pure &= _summands(tape, hypothesis.node, pure | mixed | olds)
     return any(np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure)
+
+
+def _summands(tape: Tape, node: int, moving: set[int]) -> set[int]:
+    """Return what a cost is a sum of: nothing but numbers, that do not move, multiplies it."""
+    found, stack = {node}, [node]
+    while stack:
+        made = tape.producer(stack.pop())
+        if made is None:
+            continue
+        if is_in(made.function, MULTIPLY | DIVIDE):
+            parts = [n for n in made.inputs if moving.isdisjoint(m for m in made.inputs if m != n)]
+        elif is_in(made.function, SUMS) or keeps(made) or getattr(made.function, "name", "") in (
+            "sum", "mean",
+        ):  # fmt: skip
+            parts = list(made.inputs)
+        else:
+            continue
+        stack += [n for n in parts if n not in found]
+        found.update(parts)
+    return found
 
 
 def _squares(tape: Tape, run: Run, fit: Fit, within: set[int]) -> set[int]:

@@ -169,7 +169,7 @@ def judge_step(
         return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
     hypotheses = program_costs(tape, params) if given is None else list(given)
     hypotheses = [h for h in hypotheses if h.title not in trained and h.node not in unborn]
-    weighted = not any(h.own for h in hypotheses)
+    weighted = not any(h.own and not h.after for h in hypotheses)
     known = []
     if given is None and cost_name is None:
         known = registry(tape, params, weighted=weighted)

@@ -215,8 +215,9 @@ def _match(
         return match
     size = float(np.max(np.abs(truth), initial=0.0))
     if size <= VACUOUS:
-        own = author_value(run, parameter, -1)
-        if own is not None and float(np.max(np.abs(own), initial=0.0)) <= VACUOUS:
+        # An optimiser may make a step of nothing but rounding, divided by its own size.
+        values = (author_value(run, parameter, k) for k in range(-1, len(parameter.levels)))
+        if any(v is not None and np.max(np.abs(v), initial=0.0) <= VACUOUS for v in values):
             match.vacuous = True
             return match
     fill(run, match, after)

@@ -23,6 +23,8 @@ from backproof.trace.tape import Tape
 
 #: Names of what a program minimises; an `error` or an accuracy is printed for the reader.
 LOSS = re.compile(r"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective", re.I)
+#: A list that values are put on.
+KEPT = re.compile(r"\s*([\w.]+)\.append\(")
 #: What only a measure of quality does.
 METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
 
@@ -103,6 +105,8 @@ def is_reported(tape: Tape, fit: Fit, *, late: bool = False) -> bool:
     if hypothesis.after and not late:
         return False
     names = [hypothesis.title, made.where.function]
+    kept = KEPT.match(made.where.file.slice(made.where.statement))
+    names += [kept[1]] if kept else []
     for call in tape.chains()[made.index]:
         if call >= 0:
             site = SITES[tape.calls[call][1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -40,7 +41,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
-    own = [f for f in fits if not f.hypothesis.registered]
+    own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and FALLS.search(f.hypothesis.title) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
         own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
@@ -53,6 +54,16 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
             if found is not None:
                 return found
     return None
+
+
+def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:
+    """Whether a cost is a part of the program's own that enters it with a minus sign."""
+    node = fit.hypothesis.node
+    slopes = [
+        f.adjoint.of.get(node) for f in fits
+        if f.hypothesis.own and f is not fit and f.adjoint is not None
+    ]  # fmt: skip
+    return any(s is not None and np.size(s) == 1 and float(np.sum(s)) < 0 for s in slopes)
 
 
 def _in_one(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:

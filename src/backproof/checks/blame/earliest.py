@@ -5,7 +5,7 @@ from __future__ import annotations
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.blame.fault import Fault
-from backproof.checks.blame.gradients import at_gradient, level_nodes
+from backproof.checks.blame.gradients import at_gradient, level_nodes, sink
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.proposals import Proposals
 from backproof.checks.blame.replays import Replays
@@ -54,6 +54,7 @@ class Blame:
 
     def _first(self, wrong: set[int]) -> Fault | None:
         """The earliest fault, once those before are repaired."""
+        assert self.evidence.fit is not None
         self.replays.restart()
         run = self.replays.start
         forward = self.cotangents.forward
@@ -74,7 +75,13 @@ class Blame:
             for site, g in groups.items()
             for idle in (all(trust.is_idle(o) for o in g),)
         }
-        suspects = [groups[s] for s in sorted(groups, key=lambda s: order[s] or 0) if order[s]]
+        # What feeds a right gradient is hardly wrong itself: it is looked at last.
+        right = self.tape.ancestors(
+            n for i in self.evidence.fit.chosen for n in sink(self.evidence.params[i])
+        )
+        feeds_right = {site: g[0].out in right for site, g in groups.items()}
+        ranked = sorted(groups, key=lambda s: (feeds_right[s], order[s] or 0))
+        suspects = [groups[s] for s in ranked if order[s]]
         trusted = [g for site, g in groups.items() if order[site] is None]
         best: Fault | None = None
         late_ones = [[o for o in g if o.index >= (order[g[0].site] or 0)] for g in suspects]

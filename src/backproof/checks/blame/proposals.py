@@ -23,6 +23,9 @@ MOST_SEQUENTIAL = 64
 MOST_RANKS = 10
 NEAR = 7
 
+#: How a value enters another: the sites on the way, and the operand's position at each.
+Way = tuple[tuple[int, int], ...]
+
 
 class Proposals:
     """Proposes true values for the sites of one step."""
@@ -34,6 +37,8 @@ class Proposals:
         self.tape = replays.tape
         self.meant: dict[Any, tuple[int, float]] = {}
         """Role -> (forward node, scale) of the whole cotangents among the last partners."""
+        self.ways: dict[Any, Way] = {}
+        """Role -> how those forward values enter the one whose cotangent is known."""
 
     def of(self, operations: Sequence[Operation]) -> Iterable[dict[int, Any]]:
         """Yield what the values of a site should have been, most plausible first.
@@ -46,7 +51,7 @@ class Proposals:
         author = self.replays.start.env[first.out]
         self.meant = {}
         partners = self._partners(first, self.replays.start, len(operations))
-        meant = dict(self.meant)
+        meant, ways = dict(self.meant), dict(self.ways)
         for role, partner in partners.items():
             value = shaped(partner, author)
             if self.replays.late():
@@ -58,7 +63,7 @@ class Proposals:
             if role[0] == "sum" and len(operations) == 1:
                 yield self._summand(first, role[1], value)
                 continue
-            yield self._spread(operations, role, value)
+            yield self._spread(operations, role, value, ways.get(role))
             if len(operations) > 1 and role in meant:
                 node, s = meant[role]
                 for sense in (-1, 1):
@@ -108,8 +113,14 @@ class Proposals:
                     return False
         return not checked
 
-    def _spread(self, operations: Sequence[Operation], role: Any, value: Any) -> dict[int, Any]:
-        """Carry a proposal for the first execution of a site over to the later ones."""
+    def _spread(
+        self, operations: Sequence[Operation], role: Any, value: Any, way: Way | None
+    ) -> dict[int, Any]:
+        """Carry a proposal for the first execution of a site over to the later ones.
+
+        The value in its role, or the one that enters by the same `way`: the input of the first
+        layer is made by another statement than that of the others.
+        """
         truth = {operations[0].out: value}
         sequential = len(operations) <= MOST_SEQUENTIAL
         for operation in operations[1:]:
@@ -119,8 +130,11 @@ class Proposals:
                 else self.replays.start
             )
             partners = self._partners(operation, present, len(operations))
-            if role in partners:
-                truth[operation.out] = shaped(partners[role], present.env[operation.out])
+            same = role
+            if role not in partners and way is not None:
+                same = next((r for r, w in self.ways.items() if w == way and r in partners), role)
+            if same in partners:
+                truth[operation.out] = shaped(partners[same], present.env[operation.out])
         return truth
 
     def _partners(self, operation: Operation, run: Run, executions: int) -> dict[Any, Any]:
@@ -134,6 +148,7 @@ class Proposals:
         # A factor may be missing here: what is made of another multiple should have the scale.
         scale = self.replays.scale
         known += [(start, scale) for start, s in known if abs(s / scale - 1) > SAME]
+        self.ways = {}
         found: dict[Any, Any] = {}
         parts: dict[Any, Any] = {}
         operands: dict[Any, Any] = {}
@@ -141,7 +156,7 @@ class Proposals:
             for position, part in self._operands(start, size):
                 _enter(operands, ("operand", position), s * np.asarray(part))
             ranks: dict[int, int] = {}
-            for node in self._upstream(start):
+            for node, way in self._upstream(start).items():
                 if node not in self.cotangents.of:
                     continue
                 made = self.cotangents.site_of(node)
@@ -149,10 +164,11 @@ class Proposals:
                 if np.size(self.cotangents.of[node]) != size:
                     continue
                 value = s * np.asarray(self.cotangents.of[node])
-                self.meant[_enter(found, ("whole", made, rank), value)] = (node, s)
+                role = _enter(found, ("whole", made, rank), value)
+                self.meant[role], self.ways[role] = (node, s), way
                 for user, part in self.cotangents.parts.get(node, ()):
-                    role = ("part", made, rank, self.tape.operations[user].site)
-                    _enter(parts, role, s * np.asarray(part))
+                    site = self.tape.operations[user].site
+                    _enter(parts, ("part", made, rank, site), s * np.asarray(part))
         if not found and executions <= MOST_SEQUENTIAL:
             shape = np.shape(run.env[operation.out])
             scales = list(dict.fromkeys([self.replays.scale, *self._scales()]))[:3]
@@ -200,21 +216,19 @@ class Proposals:
             scales[key] = scales.get(key, 0) + 1
         return sorted(scales, key=lambda k: -scales[k])
 
-    def _upstream(self, node: int) -> list[int]:
-        """Values that `node` was computed from, breadth first, a few operations up."""
-        seen = {node: 0}
+    def _upstream(self, node: int) -> dict[int, Way]:
+        """Values that `node` was computed from, breadth first, and how each enters it."""
+        ways: dict[int, Way] = {node: ()}
         order = [node]
         for n in order:
-            if seen[n] >= NEAR:
-                continue
             operation = self.tape.producer(n)
-            if operation is None:
+            if operation is None or len(ways[n]) >= NEAR:
                 continue
-            for parent in operation.inputs:
-                if parent not in seen:
-                    seen[parent] = seen[n] + 1
+            for position, parent in enumerate(operation.inputs):
+                if parent not in ways:
+                    ways[parent] = (*ways[n], (operation.site, position))
                     order.append(parent)
-        return order
+        return ways
 
 
 def _enter(values: dict[Any, Any], role: Any, value: Any) -> Any:

@@ -1,0 +1,39 @@
+"""Parameters that only some iterations update: a generator that plays every second round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from backproof.homes import Homes
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+
+class Late:
+    """Takes updates by statements that are not known to update parameters yet.
+
+    The training loop is recognised by two iterations in a row. A further value counts as a
+    parameter when it changes in place, or when the same statements have put a new value at the
+    same place in two recorded steps.
+    """
+
+    def __init__(self, homes: Homes) -> None:
+        self.homes = homes
+        self._seen: dict[frozenset[int], set[str]] = {}
+
+    def admitted(self, tape: Tape, updates: Sequence[Update], known: Iterable[int]) -> set[int]:
+        """Return the sites of the updates that are parameters', but for the `known` ones."""
+        sites = set(known)
+        found: set[int] = set()
+        open_ones = [u for u in updates if not u.repeated and u.sites(tape).isdisjoint(sites)]
+        paths = self.homes.paths() if open_ones else {}
+        for update in open_ones:
+            new, at = tape.nodes[update.new].obj, update.sites(tape)
+            path = paths.get(id(new))
+            if path is None:
+                continue
+            places = self._seen.setdefault(at, set())
+            if new is tape.nodes[update.old].obj or path in places:
+                found |= at
+            places.add(path)
+        return found
