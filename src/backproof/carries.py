@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
+from backproof.packs import joined
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Tape
@@ -33,6 +34,8 @@ class Carries:
         self.carry: dict[int, dict[int, float]] = {}
         self.links: dict[int, tuple[tuple[int, ...], Merges]] = {}
         """node -> (the values that it holds on, source -> merges made here)."""
+        self.packs: dict[int, tuple[int, ...]] = {}
+        """Vectors that old values were joined to; they count as old values themselves."""
         self.merged: set[int] = set()
         """Nodes that some merge led to."""
         for operation in tape.operations[start:stop]:
@@ -100,7 +103,10 @@ class Carries:
         if not args:
             return
         first = args[0]
-        if function is operator.getitem or keeps(operation):
+        if sources := joined(self, operation):
+            self.packs[operation.out] = sources
+            self.carry[operation.out] = {operation.out: 1.0}
+        elif function is operator.getitem or keeps(operation):
             carried = self.of(first)
             if carried:
                 self._keep(operation, carried)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from backproof.agenda import Agenda
 from backproof.candidates import has_cost, readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.gathering import Gathering
@@ -21,20 +22,9 @@ from backproof.trace.recorder import Recorder
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
 from backproof.updates import Update, find_updates, turns
+from backproof.versions import apart
 from backproof.witness import Witness
 
-#: Steps recorded after the two that the loop was recognised by: ever rarer ones. Programs print
-#: their cost at steps like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
-SCHEDULE = (
-    2, 3, 9, 20, 49, 99, 200, 499, 999, 2_000, 9_999, 20_000, 99_999, 200_000, 999_999,
-)  # fmt: skip
-#: Times that the loop is entered again after which its first step is recorded: another training
-#: may have another cost.
-ENTERED_AGAIN = (1, 2, 3, 4)
-#: CPU seconds of judging after which no more steps are judged, however long the program runs.
-JUDGING_BUDGET = 2.5
-#: CPU seconds that are left for it in any case when the loop is entered again.
-RESERVE = 1.0
 #: Times that events without updates are looked through for gradients.
 MOST_LOGS = 8
 #: Updates judged in an iteration that makes several.
@@ -84,10 +74,8 @@ class Conductor:
         self.steps = 0
         self._abandoned = False
         self.recording_step = False
-        self._budget = JUDGING_BUDGET
-        self.scheduled = set(SCHEDULE)
+        self.agenda = Agenda(self.clock)
         self._running: LoopInstance | None = None
-        self._entered = -1
         self._open = False
         self.gathering = Gathering()
         self.search = LoopSearch(self.clock, max_events=max_events, has_cost=has_cost)
@@ -150,16 +138,13 @@ class Conductor:
         self._count()
         if loop is not self._running:
             self._running = loop
-            self._entered += 1
-            if self._entered in ENTERED_AGAIN:
-                self.scheduled.add(self.steps)
-                self._budget = max(self._budget, self.clock.judging + RESERVE)
+            self.agenda.enter(self.steps)
         if self.lookout.boundary(self.steps, self.clock.analysis) or self.lookout.hunting:
             recorder.log.clear()
             recorder.start()
             self.recording_step = True
             return True
-        if self.steps in self.scheduled and self.clock.judging < self._budget:
+        if self.agenda.is_due(self.steps):
             recorder.log.clear()
             self._inside.clear()
             self.gathering.begin()
@@ -234,9 +219,7 @@ class Conductor:
         period = found.candidate.period
         self.steps = self.search.done(found) // period
         if self.steps > found.candidate.count // period:
-            soon = range(self.steps, self.steps + 20)
-            self.scheduled.update(soon[:2])
-            self.scheduled.update([i for i in soon if i % 10 in (0, 9)][:2])
+            self.agenda.resume(self.steps)
 
     def _last_attempt(self, recorder: Recorder, loop: LoopInstance) -> None:
         """Look at the last iterations of a loop that is over."""
@@ -258,7 +241,7 @@ class Conductor:
             self._judge(recorder, first, second, self.steps - 2, following=end)
             for start, stop in loop.later:
                 self._judge(recorder, start, stop, self.steps)
-        self._entered += len(loop.later)
+        self.agenda.entered(len(loop.later))
         recorder.log.clear()
         if loop is self.search.candidate:
             self._catch_up(found)
@@ -387,6 +370,7 @@ class Conductor:
             for begin, end in windows[:MOST_TURNS]:
                 self._judge(recorder, max(start, begin), end, step)
             return
+        tape, known = apart(tape, known)
         if read is None:
             self._homes.learn(tape.nodes[u.new].obj for u in known)
         if not self.lookout.examine(tape, known, step):

@@ -30,6 +30,8 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         key: Any = update.old
         if shape == ():
             key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
+        elif update.pack >= 0:
+            key = ("pack", update.pack)
         groups.setdefault(key, []).append(update)
     carries = carries_of(tape)
     bits = {update.old: 1 << number for number, update in enumerate(updates)}
@@ -45,7 +47,7 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         if same:
             parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
-        if len(members) == 1:
+        if len(members) == 1 or members[0].pack >= 0:
             parameter.levels = _levels(members[0], descent)
         elif all(len(u.merges) == 1 for u in members):
             parameter.levels = _shared_levels(tape, members, descent)

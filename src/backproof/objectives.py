@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from backproof.agenda import JUDGING_BUDGET
 from backproof.checks.objective import judge_evaluation
-from backproof.conductor import JUDGING_BUDGET, Conductor, StopRun
+from backproof.conductor import Conductor, StopRun
 from backproof.options import RunOptions
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers

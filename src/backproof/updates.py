@@ -18,6 +18,7 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.carries import SMALLEST, Carries, dependence
 from backproof.entries import entry_dependence
+from backproof.packs import taken_apart
 from backproof.trace import primitives
 from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape
@@ -43,6 +44,8 @@ class Update:
     """Later nodes that hold `new` in another layout, cast or clipped."""
     repeated: bool = False
     """A later Δ depends on the value after an earlier one: several steps in one iteration."""
+    pack: int = -1
+    """The vector that `old` was joined to with others; the Δ of `merges` is that of all of it."""
 
     def sites(self, tape: Tape) -> frozenset[int]:
         """The source sites of the merging operations."""
@@ -131,7 +134,8 @@ def find_updates(
     if not latest:
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
-    depends = dependence(tape, bits | _views(tape, bits, start), start, stop)
+    within = _within_packs(carries, bits)
+    depends = dependence(tape, bits | _views(tape, bits, start) | within, start, stop)
     merged: dict[int, tuple[tuple[int, int], ...]] = {}
     for source, new in latest.items():
         merges = tuple(
@@ -155,7 +159,16 @@ def find_updates(
         if source != update.old and source not in shared and carries.carry[update.new][source] > 0
     }
     found = [u for u in found if u.old not in feeding]
-    return _without_averages(tape, found, depends, bits)
+    return taken_apart(tape, carries, _without_averages(tape, found, depends, bits))
+
+
+def _within_packs(carries: Carries, bits: dict[int, int]) -> dict[int, int]:
+    """Return the bits of what was joined: a step that reads it depends on the whole."""
+    found: dict[int, int] = {}
+    for pack, sources in carries.packs.items():
+        for source in sources if pack in bits else ():
+            found[source] = found.get(source, bits.get(source, 0)) | bits[pack]
+    return found
 
 
 def _without_averages(

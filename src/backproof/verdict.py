@@ -11,7 +11,6 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
-from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.moved import alternates, excuse_turns
@@ -31,8 +30,8 @@ from backproof.trace.tape import Tape
 from backproof.updates import Update
 from backproof.witness import Witness
 
-#: What edits explain that show which cost is meant: a diagnosis, and the parameters it repairs.
-Shown = tuple[tuple[Diagnosis, tuple[int, ...]], ...]
+#: What shows which cost is meant, where no gradient fits any.
+Shown = tuple[Accusation, ...]
 
 
 class Verdict:
@@ -206,10 +205,10 @@ class Verdict:
             return
         if shown:
             self.blamed |= {evidence.params[i].name for i in wrong}
-            for diagnosis, repaired in shown:
-                explained = tuple(i for i in repaired if i in wrong)
+            for one in shown:
+                explained = tuple(i for i in one.repaired if i in wrong)
                 if explained:
-                    self._add(evidence, Accusation(diagnosis, explained))
+                    self._add(evidence, replace(one, repaired=explained))
             return
         uphill = None if claimed else self.uphill.look(evidence)
         found = [] if claimed else climbing(evidence, self.findings.values())
@@ -233,11 +232,24 @@ class Verdict:
             return ()
         found = free_search(evidence, patience=SEARCH)
         if found is None:
-            evidence.fit = anchored(evidence)
             self.blamed.discard(names)
-            return ()
+            return self._anchored(evidence)
         evidence.fit = found.fit
-        return found.diagnoses
+        return tuple(Accusation(*one) for one in found.diagnoses)
+
+    def _anchored(self, evidence: StepEvidence) -> Shown:
+        """Judge under the cost that the backward pass starts from, where a fault explains all.
+
+        Several expressions that are wrong, nobody knows why, say that another cost is meant.
+        """
+        evidence.fit = anchored(evidence)
+        if evidence.fit is None:
+            return ()
+        told = tuple(accusations(evidence, set(evidence.fit.wrong)))
+        if len(told) > 1 and all(one.diagnosis.is_vague for one in told):
+            evidence.fit = None
+            return ()
+        return told
 
     def _aside(self, evidence: StepEvidence) -> Shown:
         """Search the edit that makes the gradients of another training right, once in a run."""
@@ -264,7 +276,7 @@ class Verdict:
         if found is None or not found.fit.hypothesis.own:
             return ()
         evidence.fit = found.fit
-        return found.diagnoses
+        return tuple(Accusation(*one) for one in found.diagnoses)
 
     def _accumulated(self, evidence: StepEvidence) -> bool:
         """See whether all gradients fit a cost of the program's once its accumulators are empty."""

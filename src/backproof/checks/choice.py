@@ -18,7 +18,7 @@ from backproof.checks.match import (
     spread,
 )
 from backproof.checks.one_scale import LEAST_EXACT, common_scale
-from backproof.checks.scales import TOLERANCE, is_plausible
+from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import total
 from backproof.joins import VIEWS
 from backproof.roles import Parameter, vector
@@ -88,6 +88,26 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
                 continue
             fit.scale, fit.anchored = shared, True
         return fit
+    return None
+
+
+def of_a_part(best: Fit | None, fits: Sequence[Fit]) -> Fit | None:
+    """Return the program's own cost where gradients are what comes back through a part of it.
+
+    Of ``E = psi @ H(psi) / (psi @ psi)`` the gradient of the numerator, divided by the denominator:
+    the scale is the slope of the cost by its part, which no program would write otherwise.
+    """
+    if best is None or best.hypothesis.own or best.hypothesis.registered or not is_full(best):
+        return None
+    if is_plausible(best.scale):
+        return None
+    for fit in fits:
+        slope = None if fit.adjoint is None else fit.adjoint.of.get(best.hypothesis.node)
+        if not fit.hypothesis.own or fit.hypothesis.after or slope is None or np.size(slope) != 1:
+            continue
+        if slope and abs(best.scale / float(np.sum(slope)) - 1) < SAME:
+            fit.scale, fit.anchored = 1.0, True
+            return fit
     return None
 
 

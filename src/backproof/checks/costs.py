@@ -19,6 +19,7 @@ from backproof.checks.choice import (
     contradicted,
     has_penalty,
     is_full,
+    of_a_part,
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
@@ -111,6 +112,7 @@ class Trials:
             self._try_combined()
         if self.judged is self.run:
             self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
+            self.best = of_a_part(self.best, self.fits) or self.best
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:

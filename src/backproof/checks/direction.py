@@ -38,6 +38,10 @@ FALLS = re.compile(
     r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
     r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
 )  # fmt: skip
+#: Functions that compute a cost.
+COSTS = re.compile(
+    r"(\w+_)?(cost|loss|nll|mse|cross_?entropy|objective)(_?(fn|func|function))?", re.I
+)
 #: The registered cost that nobody wants to grow, and steps up it that leave no doubt.
 SQUARED, ENOUGH = "squared error", 4
 #: What makes one number of many, and what scales it.
@@ -134,6 +138,8 @@ def meant(evidence: StepEvidence) -> float:
         if call >= 0:
             site = SITES[tape.calls[call][1]]
             names += [t for t in site.targets if site.is_value]
+    function = "" if made is None else made.where.function.rpartition(".")[2]
+    names += [function] if COSTS.fullmatch(function) else []
     for name in names:
         if FALLS.search(name):
             # A log-likelihood that is called a loss is below zero, and climbs rightly.

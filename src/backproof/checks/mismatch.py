@@ -14,7 +14,7 @@ import numpy as np
 from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.direction import is_distance
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit
+from backproof.checks.match import Fit, Match
 from backproof.checks.scales import is_plausible
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
@@ -127,9 +127,16 @@ def explains_some(fit: Fit) -> bool:
     """
     return any(
         any(is_plausible(s) for _, s, _ in m.scales)
-        or m.penalties or m.reason or (m.nearest[2] < NEAR and m.size > FEW)
+        or m.penalties or m.reason or _is_near(m)
         for m in fit.matches if m.size > 1
     )  # fmt: skip
+
+
+def _is_near(match: Match) -> bool:
+    """Whether a gradient differs from the one under a cost by what an epsilon explains."""
+    _, scale, error = match.nearest
+    alike = any(abs(scale / usual - 1) < NEAR for usual in (0.5, 1.0, 2.0))
+    return error < NEAR and match.size > FEW and alike
 
 
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:

@@ -19,7 +19,7 @@ from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import statement_of
 from backproof.checks.selection import selecting
-from backproof.checks.siblings import Family
+from backproof.checks.siblings import Family, is_called_a_weight
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
@@ -309,7 +309,9 @@ class Step:
             rule = None
             if type(obj) is float and any(_same_list(path, p) for p in twins):
                 rule = "entry"
-            elif (twins or still_zero or leaves.shared(node)) and self._is_computed(truth):
+            elif (
+                twins or still_zero or leaves.shared(node) or is_called_a_weight(path)
+            ) and self._is_computed(truth):
                 rule = "computed"
             if rule is None and twins and is_random(obj):
                 rule = "random"

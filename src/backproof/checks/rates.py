@@ -127,7 +127,9 @@ def pace(evidence: StepEvidence, index: int, depends: dict[int, int]) -> Pace | 
     level, scale, _ = evidence.fit.chosen[index]
     if level < 0 or level >= len(parameter.levels):
         return None
-    factor = parameter.levels[level].factor
+    # Beneath clipping, or an optimiser's root, the factor above it.
+    factors = [each.factor for each in parameter.levels[: level + 1]]
+    factor = next((f for f in reversed(factors) if f is not None), None)
     if factor is None or not np.isfinite(factor * scale) or not factor * scale:
         return None
     found = Pace(index, factor * scale)

@@ -19,6 +19,11 @@ BIASES = re.compile(
     r"_*[a-z]?_?(?:[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?|thresholds?|c|w0)"
     + _AFTER
 )
+#: Names that nothing else has.
+SURE = re.compile(
+    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Bb]ias(?:es)?\w{0,6}"
+    r"|[Bb]_?[a-z]?\d*|gamma|beta)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,11 @@ class Family:
             p for p in self.beside.get(kept.around, ())
             if Kept.at(p).parts[: Kept.at(p).named] == holder
         ]  # fmt: skip
+
+
+def is_called_a_weight(path: str) -> bool:
+    """Whether a value has a name that only weights and biases have: `net.Wy`, never `X`."""
+    return bool(SURE.fullmatch(Kept.at(path).name))
 
 
 def _numbers(path: str) -> list[str]:

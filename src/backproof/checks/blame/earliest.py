@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.gradients import at_gradient, level_nodes, sink
 from backproof.checks.blame.inputs import Inputs
+from backproof.checks.blame.narrowing import narrowed
 from backproof.checks.blame.proposals import Proposals
 from backproof.checks.blame.replays import Replays
 from backproof.checks.blame.trust import Trust
@@ -19,6 +23,8 @@ from backproof.trace.tape import Operation
 MOST_INSTANCES = 3_000
 #: Seconds for the search in one step.
 PATIENCE = 3.0
+#: What makes arrays that are to be filled.
+BLANK = {np.zeros_like, np.empty_like}
 
 
 class Blame:
@@ -64,7 +70,7 @@ class Blame:
             feeding -= {n for level in shallow[:-1] for n in level.nodes}
         groups: dict[int, list[Operation]] = {}
         for operation in self.tape.operations:
-            if operation.function is patch_view:
+            if operation.function is patch_view or is_in(operation.function, BLANK):
                 continue  # what a view shows goes back to its owner: no value of its own
             if operation.out in feeding and is_differentiable(run.env[operation.out]):
                 groups.setdefault(operation.site, []).append(operation)
@@ -99,7 +105,7 @@ class Blame:
                     outs = tuple(o.index for o in groups.get(site, makers or operations))
                     best = Fault(site, outs, truth, tuple(repaired))
                 if best is not None and len(best.repaired) == len(wrong):
-                    return best
+                    return narrowed(best, self.replays, trust, wrong)
         if best is None or len(best.repaired) < len(wrong):
             exchanged = Inputs(self.replays, trust).meant(wrong)
             if exchanged is not None:

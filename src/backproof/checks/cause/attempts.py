@@ -25,7 +25,7 @@ ATTEMPTS: tuple[Callable[[Blamed], Diagnosis | None], ...] = (
 )  # fmt: skip
 
 #: Those that compare values, and do not say what the function should compute instead.
-BY_VALUE = {sign_or_factor, elementwise_factor}
+BY_VALUE = {sign_or_factor, missing_term, elementwise_factor}
 
 
 def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:

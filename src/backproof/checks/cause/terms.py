@@ -10,6 +10,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, renaming
+from backproof.checks.edits.edit import short
 from backproof.checks.scales import proportion
 
 MOST_ALTERNATIVES = 400
@@ -38,12 +39,42 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
         value = np.asarray(blamed.run.env[node], float).reshape(-1)
         s, error = proportion(flat, value)
         if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in blamed.operation.inputs:
-            name = blamed.text(node)
+            name = _name(blamed, node)
             if s > 0:
                 place = renaming(blamed.tape, [blamed.operation]) or blamed.operation.where
                 return blamed.finding("BP101", "missing-term", f"the term `{name}` is missing",
                                       f"add `{name}`", site=place)  # fmt: skip
-    return _partial(blamed)
+    return _missing_use(blamed, flat) or _partial(blamed)
+
+
+def _name(blamed: Blamed, node: int) -> str:
+    """What the user calls a value: by the call, where the expression that made it is blamed."""
+    made = blamed.tape.producer(node)
+    if made is not None and made.site == blamed.operation.site:
+        call = blamed.tape.called_from(made)
+        if call is not None:
+            return call.text
+    return blamed.text(node)
+
+
+def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | None:
+    """What lacks is what comes back to a forward value through one of its uses."""
+    known = blamed.cotangents
+    for node, uses in known.parts.items():
+        for index, part in uses:
+            value = np.asarray(part, float).reshape(-1)
+            if value.size != missing.size:
+                continue
+            s, error = proportion(missing, value)
+            if error < EXACT and any(abs(s / scale - 1) < EXACT for scale in known.scales):
+                use = blamed.tape.operations[index].where
+                return blamed.finding(
+                    "BP101", "missing-term",
+                    f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
+                    f"(line {use.span.line}) is missing",
+                    f"add the gradient that comes back through `{short(use.text)}`",
+                )  # fmt: skip
+    return None
 
 
 def _candidates(blamed: Blamed, shape: tuple[int, ...]) -> Iterator[int]:

@@ -1,0 +1,49 @@
+"""Which steps of the training loop are judged: the first few, then ever rarer ones."""
+
+from __future__ import annotations
+
+from backproof.clock import Clock
+
+#: Steps recorded after the two that the loop was recognised by. Programs print their cost at steps
+#: like 9 or 99 (`(i + 1) % 10 == 0`), or like 20, 200 (`i % 100 == 0`).
+STEPS = (
+    2, 3, 9, 20, 49, 99, 200, 499, 999, 2_000, 9_999, 20_000, 99_999, 200_000, 999_999,
+)  # fmt: skip
+#: Times that the loop is entered again after which its first step is recorded: another training
+#: may have another cost.
+ENTERED_AGAIN = (1, 2, 3, 4)
+#: CPU seconds of judging after which no more steps are judged, however long the program runs.
+JUDGING_BUDGET = 2.5
+#: CPU seconds that are left for it in any case when the loop is entered again.
+RESERVE = 1.0
+
+
+class Agenda:
+    """The steps that are to be judged, as far as there is time for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._steps = set(STEPS)
+        self._budget = JUDGING_BUDGET
+        self._entered = -1
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is to be judged."""
+        return step in self._steps and self.clock.judging < self._budget
+
+    def enter(self, step: int) -> None:
+        """The loop is entered, before a step."""
+        self._entered += 1
+        if self._entered in ENTERED_AGAIN:
+            self._steps.add(step)
+            self._budget = max(self._budget, self.clock.judging + RESERVE)
+
+    def entered(self, times: int) -> None:
+        """The loop was entered again while it was searched."""
+        self._entered += times
+
+    def resume(self, step: int) -> None:
+        """The steps before were done while the loop was searched: judge some of the next ones."""
+        soon = range(step, step + 20)
+        self._steps.update(soon[:2])
+        self._steps.update([i for i in soon if i % 10 in (0, 9)][:2])

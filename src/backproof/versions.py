@@ -1,0 +1,80 @@
+"""Parameters that a step updates several times, each time by a gradient at the last values.
+
+A discriminator learns from real samples, then from false ones, and the generator from what it has
+become. Each of these updates is judged on its own: the values that it starts from are leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+
+from backproof.trace.tape import Node, Operation, Ref, Tape, map_refs
+from backproof.updates import Update
+
+#: Updates of one parameter in a step above which they are not told apart.
+MOST_VERSIONS = 4
+
+
+def apart(tape: Tape, updates: Sequence[Update]) -> tuple[Tape, list[Update]]:
+    """Return a tape on which what is updated several times is a parameter for each update.
+
+    The same tape and updates where nothing is, or where the updates do not follow each other.
+    """
+    chains = {u.old: _versions(tape, u) for u in updates if u.repeated}
+    if not chains or not all(chains.values()):
+        return tape, list(updates)
+    new = copy(tape)
+    new.nodes, new._values = list(tape.nodes), dict(tape._values)
+    leaves: dict[int, int] = {}
+    found: list[Update] = []
+    for update in updates:
+        versions = chains.get(update.old)
+        if versions is None:
+            found.append(update)
+            continue
+        start = update.old
+        for node, merge in zip(versions, update.merges, strict=True):
+            last = node == versions[-1]
+            found.append(Update(
+                start, update.new if last else node, (merge,), update.copies if last else ()
+            ))  # fmt: skip
+            if not last:
+                start = leaves[node] = len(new.nodes)
+                value = np.array(tape.value(node), copy=True)
+                new.nodes.append(Node(start, None, value, tape.nodes[node].event, "leaf"))
+                new._values[start] = value
+    new.operations = [_renamed(operation, leaves) for operation in tape.operations]
+    new.forget()
+    return new, found
+
+
+def _versions(tape: Tape, update: Update) -> list[int]:
+    """Return the values that a parameter has after each of its updates; none if it is unclear."""
+    if len(update.merges) > MOST_VERSIONS or np.ndim(tape.nodes[update.old].obj) == 0:
+        return []
+    found: list[int] = []
+    node = update.old
+    for index, _ in update.merges:
+        operation = tape.operations[index]
+        if node not in operation.inputs:
+            return []
+        node = operation.out
+        found.append(node)
+    return found
+
+
+def _renamed(operation: Operation, leaves: dict[int, int]) -> Operation:
+    if leaves.keys().isdisjoint(operation.inputs):
+        return operation
+
+    def leaf(ref: Ref) -> Ref:
+        return Ref(leaves.get(ref.node, ref.node))
+
+    args = tuple(map_refs(list(operation.args), leaf))
+    kwargs = map_refs(operation.kwargs, leaf)
+    inputs = tuple(leaves.get(n, n) for n in operation.inputs)
+    return replace(operation, args=args, kwargs=kwargs, inputs=inputs)
