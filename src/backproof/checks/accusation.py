@@ -13,6 +13,7 @@ from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value, spread
+from backproof.checks.overwritten import overwritten
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 from backproof.checks.state import not_reset, stale_reads
@@ -89,6 +90,10 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     assert evidence.fit is not None
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
+    lost = overwritten(search, wrong)
+    if lost is not None and len(lost.repaired) == len(wrong):
+        yield Accusation(from_edit(search, lost), lost.repaired)
+        return
     if len(wrong) > 1:
         # One slip that explains all that is wrong is likelier than several.
         found = search.likeliest(wrong)

@@ -310,7 +310,10 @@ class Step:
             if type(obj) is float and any(_same_list(path, p) for p in twins):
                 rule = "entry"
             elif (
-                twins or still_zero or leaves.shared(node) or is_called_a_weight(path)
+                twins
+                or still_zero
+                or leaves.shared(node)
+                or (truth.size > 1 and is_called_a_weight(path))
             ) and self._is_computed(truth):
                 rule = "computed"
             if rule is None and twins and is_random(obj):

@@ -38,7 +38,8 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
         found = attempt(blamed)
         if found is not None:
-            call = called_wrongly(blamed) if attempt in BY_VALUE else None
+            here = attempt in BY_VALUE and found.site is blamed.operation.where
+            call = called_wrongly(blamed) if here else None
             return found if call is None else replace(found, site=call)
     call = called_wrongly(blamed)
     if call is not None:

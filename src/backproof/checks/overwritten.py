@@ -1,0 +1,133 @@
+"""``=`` for ``+=``: of several values that belong to one sum, the last alone is kept.
+
+The others are computed, given a name, and never read. Where their sum makes wrong gradients right,
+that is the fault, and the statement that gives the name its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.edits.edit import Edit, short
+from backproof.checks.search import Executions, Found, StepSearch
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Ref, Tape
+
+#: Executions of one statement above which it is not looked at.
+MOST = 3_000
+
+
+def overwritten(search: StepSearch, wrong: Sequence[int]) -> Found | None:
+    """Return the statement that keeps one of several values, if their sum is what is meant."""
+    best: Found | None = None
+    places: dict[int, list[Lost]] = {}
+    for lost in _lost(search):
+        places.setdefault(_place(search, lost).index, []).append(lost)
+    for index, found in places.items():
+        place = SITES[index]
+        text = short(place.file.slice(place.statement) if place.targets else place.text)
+        edit = Edit(
+            "missing-term", f"of {1 + len(found[0].dead) // len(found[0].live)} values that belong "
+            f"to a sum, `{text}` keeps the last alone", "use `+=` in place of `=`, from zero on",
+            _summing(found), 1.0,
+        )  # fmt: skip
+        operations = sorted((o for lost in found for o in lost.live), key=lambda o: o.index)
+        repaired = search.repairs(Executions(index, tuple(operations)), edit, wrong)
+        if repaired and (best is None or len(repaired) > len(best.repaired)):
+            best = Found(edit, place, repaired, search.scale, edit.cost, search.edited)
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Executions of a statement whose values are used, and those before whose values are not."""
+
+    live: Sequence[Operation]
+    dead: Sequence[Operation]
+
+
+def _lost(search: StepSearch) -> Iterator[Lost]:
+    """Find the statements of which some values are used, and nobody reads the others."""
+    tape, chains = search.tape, search.tape.chains()
+    used = set().union(*search.needed.values()) if search.needed else set()
+    groups: dict[Any, list[Operation]] = {}
+    for operation in tape.operations:
+        if operation.out not in search.forward and not operation.mutates:
+            key = operation.site, np.shape(tape.nodes[operation.out].obj)
+            groups.setdefault(key, []).append(operation)
+    for members in groups.values():
+        if len(members) > MOST or all(o.out in used for o in members):
+            continue
+        calls: dict[int, list[Operation]] = {}
+        for operation in members:
+            calls.setdefault((chains[operation.index] or (-1,))[-1], []).append(operation)
+        # Within each call of a function, or of its calls the last alone.
+        found = [lost for call in calls.values() if (lost := _split(tape, call, used)) is not None]
+        whole = None if found else _split(tape, members, used)
+        yield from found if whole is None else [whole]
+
+
+def _split(tape: Tape, members: Sequence[Operation], used: set[int]) -> Lost | None:
+    live = [o for o in members if o.out in used]
+    dead = [o for o in members if o.out not in used and not tape.users[o.out]]
+    if not live or not dead or len(members) > len(live) + len(dead) or len(dead) % len(live):
+        return None
+    return Lost(live, dead) if dead[-1].index < live[0].index else None
+
+
+def _summing(found: Sequence[Lost]) -> Any:
+    """Return the change that adds to each value the lost ones: those at its place in each turn."""
+    lost = {
+        o.index: [d.out for d in each.dead[number :: len(each.live)]]
+        for each in found for number, o in enumerate(each.live)
+    }  # fmt: skip
+
+    def change(operation: Operation, _: int) -> Operation:
+        function, count, more = operation.function, len(operation.args), lost[operation.index]
+
+        def total(*args: Any, **kwargs: Any) -> Any:
+            return sum(args[count:], start=function(*args[:count], **kwargs))
+
+        return replace(
+            operation, function=total, args=(*operation.args, *map(Ref, more)),
+            inputs=(*operation.inputs, *more),
+        )  # fmt: skip
+
+    return change
+
+
+def _place(search: StepSearch, lost: Lost) -> Site:
+    """Return the statement that a lost value ends at.
+
+    The last that passes it on; of several calls that return one each, the one that puts the last
+    in its place; else the one that makes it.
+    """
+    tape, made = search.tape, lost.dead[-1]
+    passed = [site for _, site in sorted(tape.flows.get(made.out, ()))]
+    if passed:
+        named = [site for site in passed if SITES[site].targets]
+        return SITES[(named or passed)[-1]]
+    chains = tape.chains()
+    for one, other in zip(chains[made.index], chains[lost.live[0].index], strict=False):
+        if one != other:
+            call = SITES[tape.calls[one][1]]
+            return _handing_on(tape, call) or call
+    return made.where
+
+
+def _handing_on(tape: Tape, call: Site) -> Site | None:
+    """Return the next statement that reads what a call returns, and computes nothing of it."""
+    names = set(re.findall(r"\w+", " ".join(call.targets)))
+    computing = {o.where.statement for o in tape.operations if o.where.file is call.file}
+    found = [
+        site for site in SITES
+        if site.file is call.file and site.function == call.function
+        and site.statement.line > call.statement.line and site.statement not in computing
+        and site.targets and names & set(re.findall(r"\w+", site.file.slice(site.statement)))
+    ]  # fmt: skip
+    return min(found, key=lambda site: site.statement.line, default=None)
