@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,6 +26,8 @@ from backproof.updates import is_shared
 MAGNITUDES: frozenset[Any] = frozenset({abs, np.abs, np.fabs, math.fabs})
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
+#: Heads of a network whose costs one statement makes.
+MOST_HEADS = 6
 #: Places in the source where output meets labels.
 MOST_JOINS = 4
 
@@ -90,7 +93,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     read = data_read(tape, feeding, set(bits) | new)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
-    found: list[tuple[int, int, Hypothesis]] = []
+    found: list[tuple[int, int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
         out = operation.out
@@ -122,17 +125,20 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             hypothesis.own = not shared.isdisjoint(before) or (
                 bool(read) and data_read(tape, before, set(bits) | new) == read
             )
-        found.append((bin(mask).count("1"), out, hypothesis))
+        found.append((bin(mask).count("1"), out, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
-    found.sort(key=lambda item: (not item[2].own, -item[0], -item[1]))
+    found.sort(key=lambda item: (not item[3].own, -item[0], -item[1]))
     chosen: list[Hypothesis] = []
     sums: list[Hypothesis] = []
-    seen: dict[int, int] = {}
-    for _, out, hypothesis in found:
+    seen: Counter[int] = Counter()
+    reached: set[tuple[int, int]] = set()
+    for _, out, mask, hypothesis in found:
         site = tape.operations[tape.nodes[out].operation or 0].site
-        if seen.get(site, 0) >= 2:
+        another = (site, mask) not in reached  # one statement may make the costs of several heads
+        if seen[site] >= (MOST_HEADS if another else 2):
             continue
-        seen[site] = seen.get(site, 0) + 1
+        reached.add((site, mask))
+        seen[site] += 1
         chosen.append(hypothesis)
         members = executions[site, hypothesis.after]
         if seen[site] == 1 and 1 < len(members) <= MOST_EXECUTIONS:

@@ -15,6 +15,7 @@ from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.pairs import judge_pairs
+from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
 from backproof.checks.state import emptied
 from backproof.checks.training import TrainingHistory
@@ -219,10 +220,13 @@ class Verdict:
         if names - self.blamed and self.options.diagnose:
             self.blamed |= names
             with self.clock.apart():
+                closer = by_parts(evidence)
+                if closer is not evidence and closer.fit is not None:
+                    evidence, wrong = closer, closer.fit.wrong
                 for accusation in accusations(evidence, set(wrong)):
                     self._add(evidence, accusation)
 
-    def _without_anchor(self, evidence: StepEvidence) -> Shown:
+    def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
         if names in self.blamed:
@@ -233,7 +237,7 @@ class Verdict:
         found = free_search(evidence, patience=SEARCH)
         if found is None:
             self.blamed.discard(names)
-            return self._anchored(evidence)
+            return self._anchored(evidence) if anchors else ()
         evidence.fit = found.fit
         return tuple(Accusation(*one) for one in found.diagnoses)
 
@@ -246,7 +250,7 @@ class Verdict:
         if evidence.fit is None:
             return ()
         told = tuple(accusations(evidence, set(evidence.fit.wrong)))
-        if len(told) > 1 and all(one.diagnosis.is_vague for one in told):
+        if len(told) > 1 and any(one.diagnosis.is_vague for one in told):
             evidence.fit = None
             return ()
         return told
@@ -259,7 +263,7 @@ class Verdict:
         self._searched_aside = True
         evidence.complete()
         with self.clock.apart():
-            return self._without_anchor(evidence)
+            return self._without_anchor(evidence, anchors=False)
 
     def _under_own_cost(self, evidence: StepEvidence) -> Shown:
         """See whether one edit makes all gradients right under a cost of the program's.

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
 from backproof.trace.tape import Node, Operation, Ref, Tape, map_refs
 from backproof.updates import Update
 
@@ -24,9 +25,10 @@ def apart(tape: Tape, updates: Sequence[Update]) -> tuple[Tape, list[Update]]:
 
     The same tape and updates where nothing is, or where the updates do not follow each other.
     """
+    updates = [_without_decay(tape, u) for u in updates]
     chains = {u.old: _versions(tape, u) for u in updates if u.repeated}
     if not chains or not all(chains.values()):
-        return tape, list(updates)
+        return tape, updates
     new = copy(tape)
     new.nodes, new._values = list(tape.nodes), dict(tape._values)
     leaves: dict[int, int] = {}
@@ -50,6 +52,32 @@ def apart(tape: Tape, updates: Sequence[Update]) -> tuple[Tape, list[Update]]:
     new.operations = [_renamed(operation, leaves) for operation in tape.operations]
     new.forget()
     return new, found
+
+
+def _without_decay(tape: Tape, update: Update) -> Update:
+    """Return an update without the decay that comes after it: ``p -= rate * 1e-3 * p``."""
+    merges = list(update.merges)
+    new = update.new
+    while update.repeated and len(merges) > 1 and _is_decay(tape, *merges[-1]):
+        index, delta = merges.pop()
+        new = next(n for n in tape.operations[index].inputs if n != delta)
+    if new == update.new:
+        return update
+    return replace(update, new=new, merges=tuple(merges), copies=(), repeated=len(merges) > 1)
+
+
+def _is_decay(tape: Tape, index: int, delta: int) -> bool:
+    """Whether what is added to a value is nothing but a multiple of it."""
+    inputs = tape.operations[index].inputs
+    value = delta
+    while (made := tape.producer(value)) is not None and value not in inputs[:1]:
+        if not is_in(made.function, MULTIPLY | DIVIDE | NEGATE):
+            break
+        shaped = [n for n in made.inputs if np.ndim(tape.nodes[n].obj)]
+        if len(shaped) != 1:
+            break
+        value = shaped[0]
+    return value in inputs and value != delta and len(inputs) == 2
 
 
 def _versions(tape: Tape, update: Update) -> list[int]:

@@ -53,7 +53,7 @@ def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
             is_exact(f),
             len(f.chosen),
             f.hypothesis.title in preferred,
-            sum(m.fits for m in f.matches),
+            sum(m.fits for m in f.matches if m.size > 1),
             # A gradient of one sample is a multiple of many: only such scales say something.
             is_plausible(f.scale),
             f.hypothesis.own,

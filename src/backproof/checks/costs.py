@@ -29,7 +29,7 @@ from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
-from backproof.hypotheses import Hypothesis, bare_output
+from backproof.hypotheses import MOST_HEADS, Hypothesis, bare_output
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
@@ -181,9 +181,13 @@ class Trials:
             ):
                 self.fits.append(total)
                 self.best = total
-            if self.best is not None and self.best.chosen:
+            for _ in range(MOST_HEADS):
+                if self.best is None or not self.best.chosen:
+                    break
                 both = with_another(self.best, self.fits, self.tape, self.run, self.params)
-                self.best = both or self.best
+                if both is None:
+                    break
+                self.best = both
         accuses = self.best is not None and self.best.wrong and is_plausible(self.best.scale)
         if not self.settled and not accuses and not self.has_own:
             output = bare_output(self.tape, self.params)

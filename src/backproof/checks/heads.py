@@ -21,6 +21,8 @@ from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries of gradients that must show the weight of a second cost.
 LEAST_LEFT = 2
+#: Entries of one gradient that show it alone, if a program would write the weight.
+LEAST_SURE = 4
 
 
 def weighted_sum(
@@ -85,14 +87,17 @@ def with_another(
 def _weights(best: Fit, truths: Sequence[Any], run: Run, level: int) -> list[float]:
     """Return by how much a second cost may be weighed, what most gradients say first."""
     said: list[float] = []
+    sure: set[float] = set()
     for i in best.wrong:
         rest = _rest(best, truths, run, level, i)
         weight = None if rest is None else _multiple(*rest)
-        if weight is not None and weight / best.scale > 0:
+        if rest is not None and weight is not None and weight / best.scale > 0:
             said.append(weight)
+            if rest[0].size >= LEAST_SURE and is_plausible(weight):
+                sure.add(weight)
     alike = [sum(abs(other / weight - 1) < SAME for other in said) for weight in said]
     order = sorted(range(len(said)), key=lambda k: -alike[k])
-    return [said[k] for k in order if alike[k] > 1][:1]
+    return [said[k] for k in order if alike[k] > 1 or said[k] in sure][:1]
 
 
 def _rest(

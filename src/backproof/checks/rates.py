@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, keeps
+from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in, keeps
 from backproof.carries import dependence
 from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
+from backproof.descent import CLIPPING
 from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.site import Site
@@ -127,9 +128,12 @@ def pace(evidence: StepEvidence, index: int, depends: dict[int, int]) -> Pace | 
     level, scale, _ = evidence.fit.chosen[index]
     if level < 0 or level >= len(parameter.levels):
         return None
-    # Beneath clipping, or an optimiser's root, the factor above it.
-    factors = [each.factor for each in parameter.levels[: level + 1]]
-    factor = next((f for f in reversed(factors) if f is not None), None)
+    while level and parameter.levels[level].factor is None:
+        above = evidence.tape.producer(parameter.levels[level - 1].nodes[0])
+        if above is None or not is_in(above.function, CLIPPING):
+            return None
+        level -= 1  # what clipping leaves as it is has the factor above it
+    factor = parameter.levels[level].factor
     if factor is None or not np.isfinite(factor * scale) or not factor * scale:
         return None
     found = Pace(index, factor * scale)
