@@ -247,8 +247,8 @@ class Verdict:
         Several expressions that are wrong, nobody knows why, say that another cost is meant.
         """
         evidence.fit = anchored(evidence)
-        if evidence.fit is None:
-            return ()
+        if evidence.fit is None or by_parts(evidence) is not evidence:
+            return ()  # parts of a vector that are right show the cost
         told = tuple(accusations(evidence, set(evidence.fit.wrong)))
         if len(told) > 1 and any(one.diagnosis.is_vague for one in told):
             evidence.fit = None
