@@ -365,12 +365,12 @@ class Conductor:
         )  # fmt: skip
         self._sites |= self._late.admitted(tape, updates, self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
+        tape, known = apart(tape, known)
         windows = turns(tape, known)
         if windows:
             for begin, end in windows[:MOST_TURNS]:
                 self._judge(recorder, max(start, begin), end, step)
             return
-        tape, known = apart(tape, known)
         if read is None:
             self._homes.learn(tape.nodes[u.new].obj for u in known)
         if not self.lookout.examine(tape, known, step):

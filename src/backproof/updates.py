@@ -44,6 +44,8 @@ class Update:
     """Later nodes that hold `new` in another layout, cast or clipped."""
     repeated: bool = False
     """A later Δ depends on the value after an earlier one: several steps in one iteration."""
+    again: bool = False
+    """The same step updates the new value once more."""
     pack: int = -1
     """The vector that `old` was joined to with others; the Δ of `merges` is that of all of it."""
 

@@ -42,7 +42,8 @@ def apart(tape: Tape, updates: Sequence[Update]) -> tuple[Tape, list[Update]]:
         for node, merge in zip(versions, update.merges, strict=True):
             last = node == versions[-1]
             found.append(Update(
-                start, update.new if last else node, (merge,), update.copies if last else ()
+                start, update.new if last else node, (merge,), update.copies if last else (),
+                again=not last,
             ))  # fmt: skip
             if not last:
                 start = leaves[node] = len(new.nodes)

@@ -10,14 +10,19 @@ import pytest
 pytestmark = pytest.mark.quality
 
 
-def judged(tmp_path, text):
-    """Run a program; return the status of its gradients and its findings as (code, line)."""
+def report(tmp_path, text):
+    """Run a program without a search for fixes; return the report."""
     (tmp_path / "train.py").write_text(dedent(text), "utf-8")
     command = [sys.executable, "-m", "backproof", "run", "--no-fix", "--json", "o.json", "train.py"]
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
-    report = json.loads((tmp_path / "o.json").read_text("utf-8"))
-    found = [(f["code"], f["line"]) for f in report["findings"] if f["severity"] != "note"]
-    return report["gradient"]["status"], found
+    return json.loads((tmp_path / "o.json").read_text("utf-8"))
+
+
+def judged(tmp_path, text):
+    """Run a program; return the status of its gradients and its findings as (code, line)."""
+    told = report(tmp_path, text)
+    found = [(f["code"], f["line"]) for f in told["findings"] if f["severity"] != "note"]
+    return told["gradient"]["status"], found
 
 
 LAYER = """

@@ -21,7 +21,7 @@ from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries of gradients that must show the weight of a second cost.
 LEAST_LEFT = 2
-#: Entries of one gradient that show it alone, if a program would write the weight.
+#: Entries of one gradient that show it alone.
 LEAST_SURE = 4
 
 
@@ -76,16 +76,21 @@ def with_another(
         if any({h.node, best.hypothesis.node} <= behind for behind in totals):
             continue  # the program says itself how they are weighed; or one is a part of the other
         sign = -1.0 if level < 0 else -params[best.wrong[0]].levels[level].sign
-        for weight in _weights(best, truths, run, level):
+        for weight, least in _weights(best, truths, run, level):
             pair = (best, sign * best.scale), (fit, sign * weight)
             found = _judged(*pair, tape, run, params)
-            if found is not None and len(found.chosen) > len(best.chosen) + 1:
+            if found is not None and len(found.chosen) >= len(best.chosen) + least:
                 return found
     return None
 
 
-def _weights(best: Fit, truths: Sequence[Any], run: Run, level: int) -> list[float]:
-    """Return by how much a second cost may be weighed, what most gradients say first."""
+def _weights(
+    best: Fit, truths: Sequence[Any], run: Run, level: int
+) -> list[tuple[float, int]]:  # fmt: skip
+    """Return by how much a second cost may be weighed, what most gradients say first.
+
+    With each weight, how many more gradients it must make right to be no chance.
+    """
     said: list[float] = []
     sure: set[float] = set()
     for i in best.wrong:
@@ -93,11 +98,12 @@ def _weights(best: Fit, truths: Sequence[Any], run: Run, level: int) -> list[flo
         weight = None if rest is None else _multiple(*rest)
         if rest is not None and weight is not None and weight / best.scale > 0:
             said.append(weight)
-            if rest[0].size >= LEAST_SURE and is_plausible(weight):
+            if rest[0].size >= LEAST_SURE:
                 sure.add(weight)
     alike = [sum(abs(other / weight - 1) < SAME for other in said) for weight in said]
     order = sorted(range(len(said)), key=lambda k: -alike[k])
-    return [said[k] for k in order if alike[k] > 1 or said[k] in sure][:1]
+    found = [(said[k], 1 if said[k] in sure else 2) for k in order]
+    return [one for one, k in zip(found, order, strict=True) if alike[k] >= one[1]][:1]
 
 
 def _rest(

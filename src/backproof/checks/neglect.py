@@ -281,6 +281,8 @@ class Step:
 
     def _is_kept(self, parameter: Parameter) -> bool:
         """Whether some value of a parameter after the step can be reached from a variable."""
+        if any(update.again for update in parameter.updates):
+            return True
         nodes = [n for u in parameter.updates for n in (u.new, *u.copies)]
         return any(self.names.path(self.tape.nodes[n].obj) is not None for n in nodes)
 

@@ -37,6 +37,8 @@ class Scope:
         What the user calls a leaf.
     olds : sequence of int
         The parameters before the step.
+    held : set of int
+        What the updates of another cost have made: there it stands for itself.
     forward, errors : set of int
         The nodes of the forward pass, and those where labels meet the output.
     cotangents : mapping of node to value
@@ -46,6 +48,7 @@ class Scope:
     def __init__(
         self, tape: Tape, run: Run, name: Callable[[int], str | None], olds: Sequence[int],
         forward: set[int], errors: set[int], cotangents: Mapping[int, Any],
+        held: set[int],
     ) -> None:  # fmt: skip
         self.tape = tape
         self.run = run
@@ -58,7 +61,7 @@ class Scope:
         self._varying = tape.reach(olds)
         # In an engine no output meets labels: what is no forward value carries the error there.
         all_nodes = set(range(len(tape.nodes)))
-        self._with_error = tape.reach(errors) | errors if errors else all_nodes - forward
+        self._with_error = tape.reach(errors, held) | errors if errors else all_nodes - forward
         self.slopes = Slopes(tape, run, self._varying & forward)
         """Those of the functions of the forward pass."""
         self._ends: dict[tuple[int, ...], tuple[list[int], Any]] = {}

@@ -10,11 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from backproof.checks.choice import step_sizes
 from backproof.checks.edits.arguments import other_arguments
 from backproof.checks.edits.edit import Edit, is_transpose, short
 from backproof.checks.edits.kinds import ROUNDS, edits_of
@@ -39,6 +41,8 @@ FAR = 0.02
 NAMED = 2.0
 #: Entries of right gradients that show which cost is meant where others are wrong.
 LEAST_SHOWN = 3
+#: Numbers that updates read, above which one of them explains a scale by chance.
+MOST_RATES = 8
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
 
@@ -95,10 +99,15 @@ class StepSearch:
         self.outputs = {join.output for join in joins}
         self.errors = {self.tape.operations[join.operation].out for join in joins}
         """Values where labels meet the output: the backward pass starts from them."""
+        held = set(fit.hypothesis.held)
+        backward = set().union(*self.needed.values()) - self.forward if self.needed else set()
+        if backward.isdisjoint(self.tape.reach(self.errors, held)):
+            self.errors = set()  # those of another cost; here the label is a constant
         olds = [n for p in evidence.params for n in p.old]
         cotangents = {} if fit.adjoint is None else fit.adjoint.of
         self.scope = Scope(
-            self.tape, self.run, self._leaf_name, olds, self.forward, self.errors, cotangents
+            self.tape, self.run, self._leaf_name, olds, self.forward, self.errors, cotangents,
+            held,
         )  # fmt: skip
         self.scale = fit.scale
         """Common scale of the gradients after the last edit that repaired any."""
@@ -187,7 +196,10 @@ class StepSearch:
     def is_local(self, site: int) -> bool:
         """Whether a site's values carry no error: they depend on no labels, only on the forward."""
         operations = self.groups.get(site, [])
-        return bool(operations) and not self.tape.ancestors([operations[0].out]) & self.errors
+        if not operations:
+            return False
+        stop = set(self.fit.hypothesis.held)
+        return not self.tape.ancestors([operations[0].out], stop) & self.errors
 
     def in_order(self) -> list[int]:
         """Return the sites of the backward pass in order of their first execution."""
@@ -273,11 +285,19 @@ class StepSearch:
 
     def _shows_the_cost(self, fit: Fit) -> bool:
         """Whether gradients, of which none was right before, are now those of a cost."""
-        if not is_natural(fit.scale) or not self._descends(fit):
+        # A rate may be in it: `w - 0.02 * h.T @ e` has no gradient of its own.
+        natural = is_natural(fit.scale) or any(is_natural(fit.scale / r) for r in self._rates)
+        if not natural or not self._descends(fit):
             return False
         if self.partial:
             return sum(fit.matches[i].size for i in fit.chosen) >= LEAST_SHOWN
         return not fit.wrong
+
+    @cached_property
+    def _rates(self) -> list[float]:
+        """The numbers that updates read, of which one may be the learning rate; few, or none."""
+        found = sorted(step_sizes(self.fit, self.tape, self.evidence.params))
+        return found if len(found) <= MOST_RATES else []
 
     def _changed_from(
         self, executions: Executions, edited: Mapping[int, Operation], run: Run
