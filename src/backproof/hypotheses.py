@@ -79,6 +79,8 @@ class Hypothesis:
 def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> list[Hypothesis]:
     """Return the scalars of the step that depend on parameters and do not feed the updates.
 
+    But for those that are called a cost: the gradient of a root or a quotient is made of its value.
+
     An expression that is evaluated several times in the step, once for each sample, stands for the
     sum of its values as well.
     """
@@ -100,7 +102,9 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         obj = tape.nodes[out].obj
         if is_appended(operation):
             continue
-        if out in feeding or np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+        if np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+            continue
+        if out in feeding and not _is_called_a_cost(operation):
             continue
         if is_in(operation.function, ROUNDING):
             continue
@@ -142,10 +146,16 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         chosen.append(hypothesis)
         members = executions[site, hypothesis.after]
         if seen[site] == 1 and 1 < len(members) <= MOST_EXECUTIONS:
-            sums.append(_summed(tape, hypothesis, members[::-1]))
+            sums.append(summed(tape, hypothesis, members[::-1]))
         if len(chosen) >= limit:
             break
     return chosen + sums
+
+
+def _is_called_a_cost(operation: Operation) -> bool:
+    """Whether an assignment calls a value a cost; an `error` may be a difference."""
+    where = operation.where
+    return where.is_value and len(where.targets) == 1 and bool(CALLED.fullmatch(where.targets[0]))
 
 
 def _moves(tape: Tape, carries: Carries, node: int) -> bool:
@@ -240,6 +250,8 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
     return found
 
 
+#: What programs call a cost that their gradients are made of.
+CALLED = re.compile(r"(\w*[._])?(loss|cost|energy|rmse|objective|nll|E|J)\w{0,2}", re.I)
 #: What a scalar is printed through.
 ROUNDING = {round, np.round, np.around}
 #: Scalars that programs print besides their cost.
@@ -248,7 +260,7 @@ OTHER_SCALARS = re.compile(
 )
 
 
-def _summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypothesis:
+def summed(tape: Tape, hypothesis: Hypothesis, members: Sequence[int]) -> Hypothesis:
     """Return the sum of several executions of a cost's expression."""
     last = tape.producer(hypothesis.node)
     assert last is not None

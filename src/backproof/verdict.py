@@ -14,6 +14,7 @@ from backproof.checks.arrival import Arrival
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.moved import alternates, excuse_turns
+from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
@@ -33,6 +34,9 @@ from backproof.witness import Witness
 
 #: What shows which cost is meant, where no gradient fits any.
 Shown = tuple[Accusation, ...]
+
+#: Steps in which gradients are compared with those of all samples as well.
+MOST_LAST = 3
 
 
 class Verdict:
@@ -271,9 +275,15 @@ class Verdict:
         Some may fit a cost that it does not compute: `y - a` is the error term of two.
         """
         fit = evidence.fit
-        if fit is None or not fit.hypothesis.registered or not fit.wrong or self.blamed:
+        if fit is None or self.blamed or evidence.unfaithful:
             return ()
-        if not evidence.has_own_cost or evidence.unfaithful:
+        last = last_alone(evidence) if self.judged <= MOST_LAST else None
+        if last is not None:
+            evidence.fit, diagnosis = last
+            return (Accusation(diagnosis, tuple(last[0].wrong)),)
+        if not fit.hypothesis.registered or not fit.wrong:
+            return ()
+        if not evidence.has_own_cost:
             return ()
         with self.clock.apart():
             found = free_search(evidence, patience=SEARCH)

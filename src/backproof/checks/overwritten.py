@@ -13,13 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.edits.edit import Edit, short
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, compare
 from backproof.checks.search import Executions, Found, StepSearch
+from backproof.hypotheses import summed
+from backproof.trace.appended import evaluate
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 
 #: Executions of one statement above which it is not looked at.
 MOST = 3_000
+#: CPU seconds for looking at all of them.
+PATIENCE = 2.0
 
 
 def overwritten(search: StepSearch, wrong: Sequence[int]) -> Found | None:
@@ -41,6 +48,33 @@ def overwritten(search: StepSearch, wrong: Sequence[int]) -> Found | None:
         if repaired and (best is None or len(repaired) > len(best.repaired)):
             best = Found(edit, place, repaired, search.scale, edit.cost, search.edited)
     return best
+
+
+def last_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
+    """See whether gradients are those of the last sample's cost, since the others are lost.
+
+    They are right under this execution of the cost; under the sum of all they are once nothing is
+    overwritten.
+    """
+    fit, tape = evidence.fit, evidence.tape
+    made = None if fit is None else tape.producer(fit.hypothesis.node)
+    if fit is None or made is None or fit.hypothesis.registered or fit.wrong or not fit.chosen:
+        return None
+    members = [o.out for o in tape.operations if o.site == made.site]
+    if not 1 < len(members) <= MOST or fit.hypothesis.after:
+        return None
+    total = summed(tape, fit.hypothesis, members)
+    evidence.complete()
+    evaluate(tape, evidence.run, total.node)
+    whole = compare(tape, evidence.run, total, evidence.params)
+    if whole is None or whole.chosen:
+        return None
+    search = StepSearch(evidence, whole, patience=PATIENCE)
+    found = overwritten(search, whole.wrong)
+    if found is None or len(found.repaired) < len(whole.wrong):
+        return None
+    whole.scale = found.scale
+    return whole, from_edit(search, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +136,28 @@ def _summing(found: Sequence[Lost]) -> Any:
 
 
 def _place(search: StepSearch, lost: Lost) -> Site:
-    """Return the statement that a lost value ends at.
+    """Return the statement that takes the place of a lost value.
 
-    The last that passes it on; of several calls that return one each, the one that puts the last
-    in its place; else the one that makes it.
+    The one that gives what is kept the name that the lost one had last; of several calls that
+    return one each, what puts the last in its place; else the one that makes it.
     """
     tape, made = search.tape, lost.dead[-1]
-    passed = [site for _, site in sorted(tape.flows.get(made.out, ()))]
+    passed = _passed(tape, made)
     if passed:
-        named = [site for site in passed if SITES[site].targets]
-        return SITES[(named or passed)[-1]]
+        taking = [s for s in _passed(tape, lost.live[0]) if s.targets == passed[-1].targets]
+        return (taking or passed)[-1]
     chains = tape.chains()
     for one, other in zip(chains[made.index], chains[lost.live[0].index], strict=False):
         if one != other:
-            call = SITES[tape.calls[one][1]]
+            call = SITES[tape.calls[other][1]]
             return _handing_on(tape, call) or call
     return made.where
+
+
+def _passed(tape: Tape, operation: Operation) -> list[Site]:
+    """Return the statements that pass a value on under a name, in order of time."""
+    sites = [SITES[site] for _, site in sorted(tape.flows.get(operation.out, ()))]
+    return [site for site in sites if site.targets] or sites
 
 
 def _handing_on(tape: Tape, call: Site) -> Site | None:

@@ -1,0 +1,191 @@
+"""Faults that blame once put in the wrong place."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged
+
+pytestmark = pytest.mark.quality
+
+
+def line_of(text, mark):
+    return 1 + next(i for i, line in enumerate(text.splitlines()) if mark in line)
+
+
+def blamed(tmp_path, text, old, new):
+    """Return the lines of the findings in a program with `new` for `old`, and that of the fault."""
+    wrong = text.replace(old, new)
+    assert wrong != text
+    return [line for _, line in judged(tmp_path, wrong)[1]], line_of(wrong, new)
+
+
+GATES = """
+import numpy as np
+rng = np.random.default_rng(0)
+N, H, T = 3, 5, 6
+wz, wc = rng.normal(size=(H, N)) * 0.5, rng.normal(size=(H, N)) * 0.5
+uz, uc = rng.normal(size=(H, H)) * 0.5, rng.normal(size=(H, H)) * 0.5
+out = rng.normal(size=(1, H)) * 0.5
+xs = rng.normal(size=(40, T, N, 1))
+for step in range(40):
+    x, y = xs[step], np.sin(xs[step].sum())
+    hs, zs, cs = {-1: np.zeros((H, 1))}, {}, {}
+    for t in range(T):
+        zs[t] = 1 / (1 + np.exp(-(wz @ x[t] + uz @ hs[t - 1])))
+        cs[t] = np.tanh(wc @ x[t] + uc @ hs[t - 1])
+        hs[t] = zs[t] * hs[t - 1] + (1 - zs[t]) * cs[t]
+    e = out @ hs[T - 1] - y
+    loss = 0.5 * float((e ** 2).sum())
+    dout = e @ hs[T - 1].T
+    dwz, dwc, duz, duc = (np.zeros_like(w) for w in (wz, wc, uz, uc))
+    dnext = out.T @ e
+    for t in reversed(range(T)):
+        dh = dnext
+        dz = dh * (hs[t - 1] - cs[t]) * zs[t] * (1 - zs[t])
+        dc = dh * (1 - zs[t]) * (1 - cs[t] ** 2)
+        dwz += dz @ x[t].T
+        dwc += dc @ x[t].T
+        duz += dz @ hs[t - 1].T
+        duc += dc @ hs[t - 1].T
+        dnext = dh * zs[t] + uz.T @ dz + uc.T @ dc
+    for w, d in ((wz, dwz), (wc, dwc), (uz, duz), (uc, duc), (out, dout)):
+        w -= 0.05 * d
+    print(loss)
+"""
+
+
+def test_a_carry_that_is_lost_is_missed_where_the_others_are_summed(tmp_path):
+    found, line = blamed(tmp_path, GATES, "dnext = dh * zs[t] + uz.T", "dnext = uz.T")
+    assert found == [line]
+
+
+def test_the_wrong_gate_in_a_carry(tmp_path):
+    found, line = blamed(tmp_path, GATES, "dnext = dh * zs[t] +", "dnext = dh * cs[t] +")
+    assert found == [line]
+
+
+SAMPLES = """
+import numpy as np
+rng = np.random.default_rng(1)
+w = [rng.normal(size=(4, 3)), rng.normal(size=(1, 4))]
+data = [(rng.normal(size=(3, 1)), rng.normal(size=(1, 1))) for _ in range(24)]
+
+def backward(x, y):
+    nabla = [None, None]
+    h = np.tanh(w[0] @ x)
+    e = w[1] @ h - y
+    nabla[1] = e @ h.T
+    nabla[0] = ((w[1].T @ e) * (1 - h * h)) @ x.T
+    return nabla, 0.5 * float((e ** 2).sum())
+
+for epoch in range(30):
+    for start in range(0, 24, 6):
+        total, loss = [np.zeros(v.shape) for v in w], 0.0
+        for x, y in data[start:start + 6]:
+            found, cost = backward(x, y)
+            total = [a + b for a, b in zip(total, found)]
+            loss += cost
+        w = [v - 0.1 / 6 * g for v, g in zip(w, total)]
+    print(loss)
+"""
+
+
+def test_a_sum_over_samples_that_is_overwritten_in_a_comprehension(tmp_path):
+    found, line = blamed(tmp_path, SAMPLES, "total = [a + b for", "total = [b for")
+    assert found == [line]
+
+
+BOTH = """
+import numpy as np
+rng = np.random.default_rng(3)
+
+class Linear:
+    def __init__(self, n, m):
+        self.w = rng.normal(size=(n, m)) * 0.5
+    def __call__(self, x):
+        self.x = x
+        return x @ self.w
+    def back(self, d):
+        self.g = self.x.T @ d
+        return d @ self.w.T
+
+body, mean, scale = Linear(3, 6), Linear(6, 1), Linear(6, 1)
+x = rng.normal(size=(50, 3))
+y = x[:, :1] + 0.3 * rng.normal(size=(50, 1))
+for i in range(50):
+    h = np.tanh(body(x))
+    m, s = mean(h), scale(h)
+    r = (y - m) * np.exp(-s)
+    nll = np.mean(s + 0.5 * r ** 2)
+    dh = mean.back(-r * np.exp(-s) / 50)
+    dh += scale.back((1 - r ** 2) / 50)
+    body.back(dh * (1 - h ** 2))
+    for layer in (body, mean, scale):
+        layer.w -= 0.1 * layer.g
+    print(nll)
+"""
+
+
+def test_the_second_head_overwrites_the_first(tmp_path):
+    found, line = blamed(tmp_path, BOTH, "dh += scale", "dh = scale")
+    assert found == [line]
+
+
+VECTOR = """
+import numpy as np
+rng = np.random.default_rng(4)
+theta = rng.normal(size=3 * 5 + 5 + 5 + 1) * 0.5
+x = rng.normal(size=(30, 3))
+y = np.tanh(x[:, :1] * x[:, 1:2])
+m = np.zeros_like(theta)
+for i in range(40):
+    w, b = theta[:15].reshape(3, 5), theta[15:20]
+    v, c = theta[20:25].reshape(5, 1), theta[25:]
+    h = np.tanh(x @ w + b)
+    e = h @ v + c - y
+    loss = np.mean(e ** 2)
+    e = 2 * e / len(x)
+    back = (e @ v.T) * (1 - h * h)
+    grad = np.concatenate(((x.T @ back).ravel(), back.sum(0), (h.T @ e).ravel(), e.sum(0)))
+    m = 0.9 * m + 0.1 * grad
+    theta = theta - 0.3 * m
+    print(loss)
+"""
+
+
+def test_a_part_of_a_vector(tmp_path):
+    found, line = blamed(tmp_path, VECTOR, "(e @ v.T) * (1 - h * h)", "(e @ v.T) * (1 - h)")
+    assert found == [line]
+
+
+def test_a_rate_that_is_forgotten_beneath_a_clip(tmp_path):
+    program = GATES.replace(
+        "for w, d in ((wz, dwz), (wc, dwc), (uz, duz), (uc, duc), (out, dout)):\n        w -= 0.05 * d",
+        "for d in (dwz, dwc, duz, duc, dout):\n        np.clip(d, -5, 5, out=d)\n"
+        + "".join(f"    {w} -= rate * d{w}\n" for w in ("wz", "wc", "uz", "uc", "out")),
+    ).replace("N, H, T", "rate = 0.05\nN, H, T", 1)
+    found, line = blamed(tmp_path, program, "uc -= rate * duc", "uc -= duc")
+    assert found == [line]
+
+
+NORMED = """
+import numpy as np
+rng = np.random.default_rng(6)
+A = rng.normal(size=(7, 7))
+A = A + A.T
+w, b = rng.normal(size=(7, 4)), rng.normal(size=4)
+grid = np.eye(7)
+for i in range(60):
+    h = np.tanh(grid @ w)
+    psi = h @ b
+    energy = psi @ (A @ psi) / (psi @ psi)
+    d = 2 * (A @ psi - energy * psi) / (psi @ psi)
+    db, dw = h.T @ d, grid.T @ (np.outer(d, b) * (1 - h ** 2))
+    b, w = b - 0.02 * db, w - 0.02 * dw
+    print(energy)
+"""
+
+
+def test_what_comes_back_through_the_denominator(tmp_path):
+    assert judged(tmp_path, NORMED) == ("verified", [])
+    found, line = blamed(tmp_path, NORMED, "2 * (A @ psi - energy * psi)", "2 * (A @ psi)")
+    assert found == [line]
