@@ -145,8 +145,8 @@ class StepSearch:
         A cost on other data, or of a forward pass of its own, has other gradients. In an engine,
         where no output meets labels, they read its values.
         """
-        if not self.outputs.isdisjoint(self.forward):
-            return True
+        if self.fit.hypothesis.own or not self.outputs.isdisjoint(self.forward):
+            return True  # the program's own cost is one of the same data
         olds = [n for p in self.evidence.params for n in p.old]
         values = (self.tape.reach(olds) - set(olds)) & self.forward
         return any(not values.isdisjoint(o.inputs) for g in self.groups.values() for o in g)

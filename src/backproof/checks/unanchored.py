@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.direction import FALLS
+from backproof.checks.direction import COSTS, FALLS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
 from backproof.checks.search import Found, StepSearch
@@ -42,7 +42,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
-    if not any(f.hypothesis.own and FALLS.search(f.hypothesis.title) for f in own):
+    if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
         own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
     most = max((_reached(f) for f in own), default=0)
@@ -54,6 +54,13 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
             if found is not None:
                 return found
     return None
+
+
+def _is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
+    """Whether a scalar has a cost's name, or the function that computes it."""
+    made = evidence.tape.producer(fit.hypothesis.node)
+    function = "" if made is None else made.where.function.rpartition(".")[2]
+    return bool(FALLS.search(fit.hypothesis.title) or COSTS.fullmatch(function))
 
 
 def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:
