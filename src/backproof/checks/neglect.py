@@ -17,7 +17,7 @@ from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
-from backproof.checks.places import statement_of
+from backproof.checks.places import Place, statement_of
 from backproof.checks.selection import selecting
 from backproof.checks.siblings import Family, is_called_a_weight
 from backproof.checks.untrained import Untrained, is_random, rooted
@@ -325,8 +325,15 @@ class Step:
             merge = self.tape.operations[self._neighbour(near)]
             found = self._untrained(path, rule, merge.where, obj, truth)
             found.neighbours = near
-            found.place = selecting(found.place, merge.where) or found.place
+            found.place = self._choosing(self._neighbour(near)) or found.place
             yield found
+
+    def _choosing(self, operation: int) -> Place | None:
+        """Return the loop that chooses what is updated, around the update or a call of it."""
+        sites = [self.tape.operations[operation].where]
+        sites += [SITES[s] for s in self._calls(operation)[::-1]]
+        places = (selecting(statement_of(site), site) for site in sites)
+        return next((place for place in places if place is not None), None)
 
     def _neighbour(self, near: Sequence[str]) -> int:
         """Return the update that most of the neighbours have."""

@@ -26,18 +26,21 @@ def selecting(place: Place, site: Site) -> Place | None:
     except SyntaxError:
         return None
     line = place.span.line
-    best: ast.For | None = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0):
-            statement = _statement(node, line)
-            if statement is None or not _chooses(node.iter):
-                continue
-            bound = {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-            if bound & _used(statement) and (best is None or node.lineno > best.lineno):
-                best = node
-    if best is None:
+    loops = [
+        node for node in ast.walk(tree)
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
+    ]  # fmt: skip
+    statement = _statement(loops[0], line) if loops else None
+    if statement is None:
         return None
-    return Place(file, _header(file, best))
+    used = _used(statement)
+    for loop in sorted(loops, key=lambda node: -node.lineno):
+        if used.isdisjoint(n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)):
+            continue
+        if _chooses(loop.iter):
+            return Place(file, _header(file, loop))
+        used |= {n.id for n in ast.walk(loop.iter) if isinstance(n, ast.Name)}
+    return None
 
 
 def _header(file: SourceFile, loop: ast.For) -> Span:
@@ -48,7 +51,7 @@ def _header(file: SourceFile, loop: ast.For) -> Span:
 
 def _statement(loop: ast.For, line: int) -> ast.stmt | None:
     for node in ast.walk(loop):
-        if isinstance(node, (ast.Assign, ast.AugAssign)) and node.lineno <= line <= (
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr)) and node.lineno <= line <= (
             node.end_lineno or 0
         ):
             return node
@@ -56,7 +59,9 @@ def _statement(loop: ast.For, line: int) -> ast.stmt | None:
 
 
 def _used(statement: ast.stmt) -> set[str]:
-    """Return the names in the subscripts and receivers of a statement's targets."""
+    """Return the names in the subscripts and receivers of a statement's targets, or of a call."""
+    if isinstance(statement, ast.Expr):
+        return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     if isinstance(statement, ast.AugAssign):
         targets = [statement.target]
@@ -74,7 +79,13 @@ def _chooses(iterable: ast.expr) -> bool:
         return isinstance(iterable.slice, ast.Slice)
     if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name):
         if iterable.func.id == "range":
-            return True
+            return not _is_length(iterable.args)
         if iterable.func.id in ("reversed", "enumerate", "zip", "sorted"):
             return any(_chooses(argument) for argument in iterable.args)
     return False
+
+
+def _is_length(args: list[ast.expr]) -> bool:
+    """Whether a range goes over all of something: ``range(len(x))``."""
+    call = args[0] if len(args) == 1 else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "len"
