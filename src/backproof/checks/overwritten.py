@@ -15,9 +15,10 @@ import numpy as np
 
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.edits.edit import Edit, short
+from backproof.checks.found import Executions, Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.checks.search import Executions, Found, StepSearch
+from backproof.checks.search import StepSearch
 from backproof.hypotheses import summed
 from backproof.trace.appended import evaluate
 from backproof.trace.site import SITES, Site

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -22,6 +22,7 @@ from backproof.checks.edits.edit import Edit, is_transpose, short
 from backproof.checks.edits.kinds import ROUNDS, edits_of
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
+from backproof.checks.found import Executions, Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scales import is_natural
@@ -45,27 +46,6 @@ LEAST_SHOWN = 3
 MOST_RATES = 8
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Executions:
-    """The operations that an edit changes together, and the site where the user would make it."""
-
-    place: int
-    operations: tuple[Operation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An edit that was tried, where, and the parameters that it makes right."""
-
-    edit: Edit
-    site: Site
-    repaired: tuple[int, ...]
-    scale: float
-    price: float
-    edited: Mapping[int, Operation]
-    """What the operations that it changes become."""
 
 
 class StepSearch:

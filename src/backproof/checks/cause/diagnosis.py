@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
-from backproof.checks.search import Found, StepSearch
+from backproof.checks.found import Found
+from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
 

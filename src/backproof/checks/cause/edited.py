@@ -7,7 +7,7 @@ from backproof.checks.blame.inputs import Inputs
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.edits.edit import short
-from backproof.checks.search import Found
+from backproof.checks.found import Found
 from backproof.trace.site import SITES
 
 
