@@ -10,7 +10,7 @@ from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, n
 from backproof.repair.candidate import Change, Code, is_atomic
 from backproof.repair.elements import elements
 from backproof.repair.names import likeness
-from backproof.repair.offers import STRENGTH, bracketed, derivatives, penalties, sizes
+from backproof.repair.offers import STRENGTH, bracketed, constants, derivatives, penalties, sizes
 
 OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**",
@@ -76,6 +76,8 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
+        for number in constants(code):
+            yield node, f"{number} * {grouped}", "missing-factor", 1.5 + far
     for node in _reduced(root):
         grouped = bracketed(code, node)
         factors = [*derivatives(code, atoms), *((atom, 1.4) for atom in atoms)]

@@ -13,6 +13,8 @@ from backproof.repair.offers import STRENGTH, bracketed
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 
 MOST_NAMES = 7
+#: Names of gradients.
+GRADIENT = re.compile(r"(self\.)?_?(d[A-Za-z]|g_|grad|delta|err|back)\w*")
 
 
 def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterator[Change]:
@@ -29,6 +31,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     if near:
         yield from _analogues(code, root, atoms)
         yield from _products(code, root, atoms)
+        yield from _uses(code, root, atoms)
     for node in ast.walk(root):
         yield from _derivatives(code, node)
         yield from _wrapped(code, node)
@@ -37,6 +40,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         yield from _branches(code, node, atoms)
         yield from _slopes_in_products(code, node)
         yield from _complements(code, node)
+        yield from _summed(code, node)
         if near:
             yield from _known(code, root, node, atoms)
     if near:
@@ -297,6 +301,28 @@ def _relettered(name: str, old: str, new: str) -> str:
         if at >= 0:
             return name[:at] + b + name[at + 1 :]
     return name
+
+
+def _uses(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """What comes back through one use more: ``… + dh * z``, beside other such terms."""
+    text = code.text(root)
+    if not isinstance(root, ast.BinOp) or "\n" in text or len(text) > 160:
+        return
+    gradients = [a for a in atoms if GRADIENT.match(a)][:8]
+    others = [a for a in atoms if a not in gradients][:24]
+    for one in gradients:
+        for other in others:
+            yield root, f"{text} + {one} * {other}", "missing-term", 1.6
+
+
+def _summed(code: Code, node: ast.AST) -> Iterator[Change]:
+    """The sum of what a comprehension goes through: ``[b for a, b in …]`` for ``[a + b …]``."""
+    if not isinstance(node, ast.ListComp | ast.GeneratorExp) or not isinstance(node.elt, ast.Name):
+        return
+    target = node.generators[0].target
+    for name in target.elts if isinstance(target, ast.Tuple) else ():
+        if isinstance(name, ast.Name) and name.id != node.elt.id:
+            yield node.elt, f"{name.id} + {node.elt.id}", "missing-term", 1.0
 
 
 def _products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:

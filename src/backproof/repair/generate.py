@@ -18,7 +18,7 @@ from backproof.repair.candidate import (
     value_of,
 )
 from backproof.repair.expressions import changes, wholes
-from backproof.repair.forms import forms
+from backproof.repair.forms import GRADIENT, forms
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
 from backproof.source import Edit
@@ -30,6 +30,7 @@ MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
+_USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
@@ -191,6 +192,7 @@ def _of_statement(
         proposals = [changes(code, root, values), forms(code, root, values, near=near)]
         if distance < 3 and findings:
             proposals.insert(0, _told(code, root, findings[0]))
+            proposals.insert(0, _through(code, root, findings[0], values))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
             proposals.append(wholes(code, root, values))
@@ -237,6 +239,18 @@ def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     for node in ast.walk(root):
         if isinstance(node, ast.expr) and _is_called(code.text(node), found):
             yield node, code.put(node, expected), finding.cause, 0.5
+
+
+def _through(
+    code: Code, root: ast.expr, finding: Finding, values: list[str]
+) -> Iterator[Change]:  # fmt: skip
+    """Yield what comes back through the use that the diagnosis names: ``… + dh * zs[t]``."""
+    found = _USE.search(finding.message)
+    if found is None:
+        return
+    for one in (value for value in values if GRADIENT.match(value)):
+        for factor in found.groups():
+            yield root, f"{code.text(root)} + {one} * {factor}", "missing-term", 0.5
 
 
 def _of_index(

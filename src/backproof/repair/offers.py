@@ -8,7 +8,7 @@ import re
 from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import is_text
 
-MOST_KEYS = 30
+MOST_KEYS, MOST_CONSTANTS = 30, 6
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
     r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
@@ -123,6 +123,18 @@ def _numbers_of_strengths(code: Code, known: set[str]) -> list[str]:
             if type(number) is float and number and name not in known and _PENALTY.fullmatch(name):
                 found[repr(number)] = None
     return list(found)[:2]
+
+
+def constants(code: Code) -> list[str]:
+    """Return the numbers of a program's formulas: the 1.702 of ``x / (1 + np.exp(-1.702 * x))``."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.tree):
+        for part in (node.left, node.right) if isinstance(node, ast.BinOp) else ():
+            part = part.operand if isinstance(part, ast.UnaryOp) else part
+            number = part.value if isinstance(part, ast.Constant) else None
+            if type(number) is float and 1e-3 < number < 1e3 and number not in (0.5, 1.0, 2.0):
+                found[repr(number)] = None
+    return list(found)[:MOST_CONSTANTS]
 
 
 def keys(code: Code) -> list[str]:
