@@ -81,6 +81,12 @@ class Verdict:
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
                 self.show(evidence)
+            elif evidence.fit is None and evidence.has_own_cost:
+                merge = tape.operations[updates[0].merges[-1][0]].where
+                self.warnings.append(
+                    f"a further training loop (line {merge.span.line}) is not verified: no cost of "
+                    "its steps fits its gradients"
+                )
 
     def judge_pairs(self, log: Sequence[Event]) -> None:
         """Judge what a program that updates nothing calls gradients, once."""
