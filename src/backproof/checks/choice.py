@@ -168,7 +168,7 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
         elif operation.inputs:
             mixed.add(operation.out)
     pure |= _squares(tape, run, fit, within)
-    pure &= _summands(tape, hypothesis.node, pure | mixed | olds)
+    pure &= _summands(tape, hypothesis.node, tape.reach(olds))
     return any(np.size(run.env[n]) == 1 and np.any(fit.adjoint.of.get(n, 0.0)) for n in pure)
 
 
