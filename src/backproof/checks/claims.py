@@ -96,6 +96,15 @@ def called(tape: Tape, node: int) -> list[str]:
     return list(names)
 
 
+def returned_as(tape: Tape, operation: Operation) -> str:
+    """Return the name that a caller gives to what a helper returns: `f[t]` for `sigma(a)`."""
+    where = operation.where
+    if not where.file.slice(where.statement).startswith("return"):
+        return ""
+    call = tape.called_from(operation)
+    return call.targets[0] if call is not None and call.is_value and call.targets else ""
+
+
 def operand_texts(operation: Operation) -> tuple[str, ...]:
     """Return the texts of an operation's arguments; ``np.dot(a, b)`` is a method of `np`."""
     texts = operation.where.operands

@@ -181,13 +181,7 @@ class Trials:
             ):
                 self.fits.append(total)
                 self.best = total
-            for _ in range(MOST_HEADS):
-                if self.best is None or not self.best.chosen:
-                    break
-                both = with_another(self.best, self.fits, self.tape, self.run, self.params)
-                if both is None:
-                    break
-                self.best = both
+            self._add_heads()
         accuses = self.best is not None and self.best.wrong and is_plausible(self.best.scale)
         if not self.settled and not accuses and not self.has_own:
             output = bare_output(self.tape, self.params)
@@ -196,6 +190,26 @@ class Trials:
                 self.best = best_fit(self.fits, self.preferred)
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
+
+    def _add_heads(self) -> None:
+        """Add costs one by one, each with its weight, to one that explains some gradients.
+
+        The sum of all with equal weights may explain as many as one alone; it is no start.
+        """
+        if self.best is None or not self.best.chosen:
+            return
+        own = [f for f in self.fits if f.hypothesis.own and f.chosen and f is not self.best]
+        for start in (self.best, *own[:MOST_OWN]):
+            found = start
+            for _ in range(MOST_HEADS):
+                more = with_another(found, self.fits, self.tape, self.run, self.params)
+                if more is None:
+                    break
+                found = more
+            if len(found.chosen) > len(self.best.chosen):
+                self.best = found
+            if is_full(self.best):
+                break
 
     # ---- the choice ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import WeightedTotal
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter
-from backproof.trace.appended import append, evaluate, site_like
+from backproof.trace.appended import append, evaluate, is_appended, site_like
 from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries of gradients that must show the weight of a second cost.
@@ -65,7 +65,11 @@ def with_another(
     if len(levels) != 1 or not best.wrong or best.hypothesis.after:
         return None
     level = levels.pop()
-    totals = [tape.ancestors([f.hypothesis.node]) for f in fits if f.hypothesis.own]
+    totals = [
+        tape.ancestors([f.hypothesis.node]) for f in fits
+        if f.hypothesis.own and (made := tape.producer(f.hypothesis.node)) is not None
+        and not is_appended(made)  # the sum of all executions is one of ours
+    ]  # fmt: skip
     for fit in fits:
         h = fit.hypothesis
         truths = [m.truth for m in fit.matches]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.claims import called
+from backproof.checks.claims import called, returned_as
 from backproof.checks.slopes import Slopes
 from backproof.trace.event import Parts
 from backproof.trace.tape import Operation, Ref, Run, Tape
@@ -101,7 +101,7 @@ class Scope:
                 text = where.targets[0] if where.targets and where.is_value else where.text
                 if where.kind.startswith("aug") and not operation.mutates:
                     text = where.text
-                text = self._part_name(operation) or text
+                text = self._part_name(operation) or returned_as(self.tape, operation) or text
             self._texts[node] = " ".join(text.split())
         return self._texts[node]
 

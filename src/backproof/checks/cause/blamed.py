@@ -9,6 +9,7 @@ import numpy as np
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.claims import returned_as
 from backproof.checks.search import StepSearch
 from backproof.trace.tape import Operation
 
@@ -64,7 +65,8 @@ class Blamed:
                     return parameter.name
             return self.evidence.names.path(self.tape.nodes[node].obj) or "the data"
         where = operation.where
-        return where.targets[0] if where.targets and where.is_value else where.text
+        named = where.targets[0] if where.targets and where.is_value else ""
+        return named or returned_as(self.tape, operation) or where.text
 
     def finding(self, code: str, cause: str, reason: str, help: str = "", **kw: Any) -> Diagnosis:
         """Make a diagnosis at the blamed site."""
