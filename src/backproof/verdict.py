@@ -154,7 +154,8 @@ class Verdict:
     ) -> tuple[StepEvidence | None, Shown]:
         """Judge gradients that are wrong under one cost under another one of the program.
 
-        A step may train two networks, each with its own cost (a generator, a discriminator).
+        A step may train two networks, each with its own cost (a generator, a discriminator). Where
+        none of these gradients fits any, an edit may show which cost is theirs.
         """
         fit = evidence.fit
         if fit is None or fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
