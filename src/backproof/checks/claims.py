@@ -102,7 +102,8 @@ def returned_as(tape: Tape, operation: Operation) -> str:
     if not where.file.slice(where.statement).startswith("return"):
         return ""
     call = tape.called_from(operation)
-    return call.targets[0] if call is not None and call.is_value and call.targets else ""
+    name = call.targets[0] if call is not None and call.is_value and call.targets else ""
+    return "" if "," in name else name  # one of several results
 
 
 def operand_texts(operation: Operation) -> tuple[str, ...]:
