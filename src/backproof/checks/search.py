@@ -81,8 +81,8 @@ class StepSearch:
         """Values where labels meet the output: the backward pass starts from them."""
         held = set(fit.hypothesis.held)
         backward = set().union(*self.needed.values()) - self.forward if self.needed else set()
-        if backward.isdisjoint(self.tape.reach(self.errors, held)):
-            self.errors = set()  # those of another cost; here the label is a constant
+        if self.errors and backward.isdisjoint(self.tape.reach(self.errors, held)):
+            self.errors = self._first_read(backward)  # those of another cost
         olds = [n for p in evidence.params for n in p.old]
         cotangents = {} if fit.adjoint is None else fit.adjoint.of
         self.scope = Scope(
@@ -97,6 +97,12 @@ class StepSearch:
         """The call of a helper that alone is changed by it."""
         self._reached: dict[tuple[int, int, int], set[int]] = {}
         self.groups = self._groups()
+
+    def _first_read(self, backward: set[int]) -> set[int]:
+        """Return what reads the last value of the forward pass: there a label may be a constant."""
+        readers = [o for o in self.tape.operations if o.out in backward]
+        last = max((n for o in readers for n in o.inputs if n in self.forward), default=None)
+        return {o.out for o in readers if last in o.inputs}
 
     def _leaf_name(self, node: int) -> str | None:
         for parameter in self.evidence.params:
