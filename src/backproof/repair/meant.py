@@ -18,7 +18,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import compare
-from backproof.checks.objective import JOINING, is_structural
+from backproof.checks.parts import JOINING, is_structural
 from backproof.source import Span
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs
