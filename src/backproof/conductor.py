@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from backproof.agenda import Agenda
-from backproof.candidates import has_cost, readings, repeated_updates, sites_of
+from backproof.candidates import readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.gathering import Gathering
 from backproof.homes import Homes
@@ -78,7 +78,7 @@ class Conductor:
         self._running: LoopInstance | None = None
         self._open = False
         self.gathering = Gathering()
-        self.search = LoopSearch(self.clock, max_events=max_events, has_cost=has_cost)
+        self.search = LoopSearch(self.clock, max_events=max_events)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""

@@ -7,11 +7,11 @@ waits for the loops around it to show whether they update more; then it is found
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backproof.candidates import Candidate, gathered, repeated_updates, sites_of, sweeps
+from backproof.candidates import Candidate, gathered, has_cost, repeated_updates, sites_of, sweeps
 from backproof.clock import Clock
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
@@ -42,12 +42,8 @@ class Found:
 class LoopSearch:
     """The search for the training loop of one run."""
 
-    def __init__(
-        self, clock: Clock, *, max_events: int,
-        has_cost: Callable[[Sequence[Event], Candidate], bool] = lambda log, candidate: True,
-    ) -> None:  # fmt: skip
+    def __init__(self, clock: Clock, *, max_events: int) -> None:
         self.clock = clock
-        self.has_cost = has_cost
         self.max_events = max_events
         self.candidate: Candidate | None = None
         self.doubtful: tuple[Candidate, list[Event]] | None = None
@@ -152,7 +148,7 @@ class LoopSearch:
     def _is_plausible(self, log: Sequence[Event], found: Candidate) -> bool:
         """Whether a loop trains: what it updates has a cost. `y += h * f(y)` has none."""
         with self.clock.analysing():
-            plausible = self.has_cost(log, found)
+            plausible = has_cost(log, found)
         if not plausible and self.doubtful is None:
             first, second, end = found.bounds
             moved = replace(found, bounds=(0, second - first, end - first), around=())
