@@ -251,7 +251,7 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
 
 
 #: What programs call a cost that their gradients are made of.
-CALLED = re.compile(r"(\w*[._])?(loss|cost|energy|rmse|objective|nll|E|J)\w{0,2}", re.I)
+CALLED = re.compile(r"(\w*[._])?((?i:loss|cost|energy|rmse|objective|nll)\w{0,2}|[EJ])")
 #: What a scalar is printed through.
 ROUNDING = {round, np.round, np.around}
 #: Scalars that programs print besides their cost.

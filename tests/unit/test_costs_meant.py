@@ -7,6 +7,8 @@ from textwrap import dedent
 
 import pytest
 
+from backproof.hypotheses import CALLED
+
 pytestmark = pytest.mark.quality
 
 
@@ -322,3 +324,10 @@ print(total)
 def test_a_total_that_is_counted_down_is_a_cost(tmp_path):
     assert judged(tmp_path, COUNTED_DOWN.format(sign="-")) == ("verified", [])
     assert judged(tmp_path, COUNTED_DOWN.format(sign="+"))[1] == [("BP104", 16)]
+
+
+def test_an_error_that_feeds_the_update_is_no_cost():
+    costs = ("loss", "self.cost", "J", "E", "rmse", "loss_t")
+    others = ("e", "err", "error", "j", "ex", "delta")
+    assert all(CALLED.fullmatch(name) for name in costs)
+    assert not any(CALLED.fullmatch(name) for name in others)
