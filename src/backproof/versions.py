@@ -69,16 +69,17 @@ def _without_decay(tape: Tape, update: Update) -> Update:
 
 def _is_decay(tape: Tape, index: int, delta: int) -> bool:
     """Whether what is added to a value is nothing but a multiple of it."""
-    inputs = tape.operations[index].inputs
+    held = [n for n in tape.operations[index].inputs if n != delta]
     value = delta
-    while (made := tape.producer(value)) is not None and value not in inputs[:1]:
-        if not is_in(made.function, MULTIPLY | DIVIDE | NEGATE):
-            break
+    while [value] != held:
+        made = tape.producer(value)
+        if made is None or not is_in(made.function, MULTIPLY | DIVIDE | NEGATE):
+            return False
         shaped = [n for n in made.inputs if np.ndim(tape.nodes[n].obj)]
         if len(shaped) != 1:
-            break
+            return False
         value = shaped[0]
-    return value in inputs and value != delta and len(inputs) == 2
+    return True
 
 
 def _versions(tape: Tape, update: Update) -> list[int]:

@@ -158,8 +158,9 @@ def test_a_part_of_a_vector(tmp_path):
 
 
 def test_a_rate_that_is_forgotten_beneath_a_clip(tmp_path):
+    pairs = "(wz, dwz), (wc, dwc), (uz, duz), (uc, duc), (out, dout)"
     program = GATES.replace(
-        "for w, d in ((wz, dwz), (wc, dwc), (uz, duz), (uc, duc), (out, dout)):\n        w -= 0.05 * d",
+        f"for w, d in ({pairs}):\n        w -= 0.05 * d",
         "for d in (dwz, dwc, duz, duc, dout):\n        np.clip(d, -5, 5, out=d)\n"
         + "".join(f"    {w} -= rate * d{w}\n" for w in ("wz", "wc", "uz", "uc", "out")),
     ).replace("N, H, T", "rate = 0.05\nN, H, T", 1)

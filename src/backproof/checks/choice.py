@@ -201,7 +201,7 @@ def _squares(tape: Tape, run: Run, fit: Fit, within: set[int]) -> set[int]:
     }  # fmt: skip
     found = set()
     for operation in tape.operations if source else ():
-        known = [source.get(n) for n in operation.inputs if n in source]
+        known = [source[n] for n in operation.inputs if n in source]
         if operation.out not in within or not known or operation.out in source:
             continue
         if is_in(operation.function, MULTIPLY):
@@ -209,7 +209,7 @@ def _squares(tape: Tape, run: Run, fit: Fit, within: set[int]) -> set[int]:
             if len(factors) == 2 and factors[0] == factors[1]:
                 found.add(operation.out)
             elif len(known) == 1:
-                source[operation.out] = known[0]  # type: ignore[assignment]
+                source[operation.out] = known[0]
         elif is_in(operation.function, POWERS) and operation.args[1] == 2:
             found.add(operation.out)
     return found
