@@ -9,6 +9,7 @@ import numpy as np
 
 from backproof.arithmetic import SUBTRACT
 from backproof.carries import carries_of, dependence
+from backproof.controls import decided_dependence
 from backproof.descent import Descent
 from backproof.roles import Level, Parameter
 from backproof.trace.tape import Tape
@@ -36,6 +37,8 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
     carries = carries_of(tape)
     bits = {update.old: 1 << number for number, update in enumerate(updates)}
     depends = dependence(tape, bits, 0, len(tape.operations))
+    if any(not depends.get(delta, 0) & bits[u.old] for u in updates for _, delta in u.merges):
+        depends = decided_dependence(tape, bits, 0, len(tape.operations), carries)
 
     def descent(update: Update) -> Descent:
         return Descent(tape, update, sizes, depends, bits[update.old])

@@ -17,6 +17,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.carries import SMALLEST, Carries, dependence
+from backproof.controls import decided_dependence
 from backproof.entries import entry_dependence
 from backproof.packs import taken_apart
 from backproof.trace import primitives
@@ -116,6 +117,8 @@ def find_updates(
             source = max(carried, key=lambda s: (s not in shared, carried[s]))
             if carried[source] <= 0 or operation.function in (operator.getitem, strided_view):
                 continue
+            if np.size(tape.nodes[source].obj) != np.size(tape.nodes[operation.out].obj):
+                continue  # a row of the data that gradients were added to
             if keeps(operation) and not operation.mutates:
                 copies.setdefault(source, []).append(operation.out)
             elif (later and latest.get(source) in later and operation.out not in later) or (
@@ -137,16 +140,22 @@ def find_updates(
         return []
     bits = {source: 1 << i for i, source in enumerate(latest)}
     within = _within_packs(carries, bits)
-    depends = dependence(tape, bits | _views(tape, bits, start) | within, start, stop)
-    merged: dict[int, tuple[tuple[int, int], ...]] = {}
-    for source, new in latest.items():
-        merges = tuple(
+    bits_of = bits | _views(tape, bits, start) | within
+    depends = dependence(tape, bits_of, start, stop)
+    joined = {
+        source: [
             (index, delta)
             for index, delta in carries.merges(new, source)
-            if depends.get(delta, 0) & bits[source]
-            and not _is_old(tape, delta, start)
+            if not _is_old(tape, delta, start)
             and carries.carry.get(delta, {}).get(source, 0.0) < SMALLEST
-        )
+        ]
+        for source, new in latest.items()
+    }
+    if any(not depends.get(delta, 0) & bits[s] for s, made in joined.items() for _, delta in made):
+        depends = decided_dependence(tape, bits_of, start, stop, carries)
+    merged: dict[int, tuple[tuple[int, int], ...]] = {}
+    for source, made in joined.items():
+        merges = tuple((i, delta) for i, delta in made if depends.get(delta, 0) & bits[source])
         if merges:
             merged[source] = merges
     again = _repeated(tape, merged, start, stop)

@@ -7,7 +7,6 @@ become. Each of these updates is judged on its own: the values that it starts fr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -29,8 +28,7 @@ def apart(tape: Tape, updates: Sequence[Update]) -> tuple[Tape, list[Update]]:
     chains = {u.old: _versions(tape, u) for u in updates if u.repeated}
     if not chains or not all(chains.values()):
         return tape, updates
-    new = copy(tape)
-    new.nodes, new._values = list(tape.nodes), dict(tape._values)
+    new = tape.edited({})
     leaves: dict[int, int] = {}
     found: list[Update] = []
     for update in updates:

@@ -18,6 +18,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import Place, statement_of
+from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.siblings import Family, is_called_a_weight
 from backproof.checks.untrained import Untrained, is_random, rooted
@@ -91,7 +92,7 @@ class Step:
             self.dropped,
             self.dropped_numbers,
             self.unkept,
-            self.replaced,
+            lambda: replaced(self),
             self.silent,
         ]
         if not self.fit.wrong:
@@ -122,7 +123,7 @@ class Step:
                 if any(np.any(np.asarray(v)) for v in values):
                     break
                 above = self.tape.producer(level.nodes[0]) or above
-            yield self._untrained(
+            yield self.untrained_value(
                 parameter.name, "zero", above.where, self.tape.nodes[parameter.new[0]].obj,
                 self.fit.matches[i].truth,
             )  # fmt: skip
@@ -153,11 +154,11 @@ class Step:
             if site.index in self.sites:
                 site = self._own_call(merge, trained) or site
             name = self.names.path(obj) or parameter.name
-            yield self._untrained(name, "dropped", site, obj, truth)
+            yield self.untrained_value(name, "dropped", site, obj, truth)
 
     def dropped_numbers(self) -> Iterator[Untrained]:
         """The same for a number that is still the constant it began with (`b = 0.0`)."""
-        rates = self._rates()
+        rates = self.rates()
         for operation in self.tape.operations:
             if operation.function not in ADD and operation.function not in SUBTRACT:
                 continue
@@ -169,8 +170,8 @@ class Step:
                 if name is None or leaf not in self.truths or not is_shared(obj):
                     continue
                 truth = self.truths[leaf]
-                if any(self._is_multiple(step, truth, rate) for rate in rates):
-                    yield self._untrained(name, "dropped", operation.where, obj, truth)
+                if any(self.is_multiple(step, truth, s * r) for r in rates for s in (1, -1)):
+                    yield self.untrained_value(name, "dropped", operation.where, obj, truth)
 
     def _calls(self, operation: int) -> list[int]:
         """Return the sites of the calls that an operation runs in, outermost first."""
@@ -194,7 +195,7 @@ class Step:
                         continue
                     lost = self._lost(operand)
                     site = operation.where if lost is None else lost.where
-                    found = self._untrained(name, "silent", site, obj, self.truths[source])
+                    found = self.untrained_value(name, "silent", site, obj, self.truths[source])
                     if lost is not None:
                         found.related.append((statement_of(operation.where), "call-site"))
                     yield found
@@ -214,47 +215,15 @@ class Step:
                 return operation
         return None
 
-    def replaced(self) -> Iterator[Untrained]:
-        """Values that are set to their step: ``b = -rate * db``, not ``b - rate * db``."""
-        rates = self._rates()
-        gone = [n for n in self.truths if self.names.path(self.tape.nodes[n].obj) is None]
-        if not rates or not gone:
-            return
-        carries = carries_of(self.tape)
-        moving = self.tape.reach(n for p in self.evidence.params for n in p.old)
-        for operation in self.tape.operations:
-            where = operation.where
-            if operation.out in carries.merged or operation.out in self.forward:
-                continue
-            if operation.out not in moving:
-                continue  # a step depends on the parameters; a rate does not
-            value = self.run.env[operation.out]
-            if not is_differentiable(value):
-                continue
-            obj = self.tape.nodes[operation.out].obj
-            name = self.names.path(obj)
-            if name is None or name in self.merges:
-                continue
-            if not (where.is_value or self.family.twins(name) or self.family.partners(name)):
-                continue
-            for node in gone:
-                truth = self.truths[node]
-                if truth.size == np.size(value) and any(
-                    self._is_multiple(operation.out, truth, r) for r in rates
-                ):
-                    yield self._untrained(name, "replaced", where, obj, truth)
-                    break
+    def rates(self, *, with_gradients: bool = False) -> set[float]:
+        """Return the factors between the true gradients and the changes of trained parameters.
 
-    def _rates(self) -> set[float]:
-        """Return the factors between the true gradients and the changes of trained parameters."""
+        Without those of the gradients themselves, unless asked for, which may be kept anywhere.
+        """
         found = set()
         for i in self.fit.chosen:
             found |= {s for level, s, _ in self.fit.matches[i].scales if level == -1}
-        return {
-            sign * s for s in found
-            if abs(abs(s / self.fit.scale) - 1) > 1e-6  # a gradient itself may be kept anywhere
-            for sign in (1.0, -1.0)
-        }  # fmt: skip
+        return {s for s in found if with_gradients or abs(abs(s / self.fit.scale) - 1) > 1e-6}
 
     def _is_unread(self, node: int) -> bool:
         return all(is_appended(self.tape.operations[i]) for i in self.tape.users[node])
@@ -277,7 +246,9 @@ class Step:
                 continue
             truth = self.fit.matches[i].truth
             obj = self.tape.nodes[parameter.old[0]].obj
-            yield self._untrained(site.operands[0], "dropped", site, obj, truth, parameter.name)
+            yield self.untrained_value(
+                site.operands[0], "dropped", site, obj, truth, parameter.name
+            )
 
     def _is_kept(self, parameter: Parameter) -> bool:
         """Whether some value of a parameter after the step can be reached from a variable."""
@@ -323,7 +294,7 @@ class Step:
             if rule is None:
                 continue
             merge = self.tape.operations[self._neighbour(near)]
-            found = self._untrained(path, rule, merge.where, obj, truth)
+            found = self.untrained_value(path, rule, merge.where, obj, truth)
             found.neighbours = near
             found.place = self._choosing(self._neighbour(near)) or found.place
             yield found
@@ -355,7 +326,7 @@ class Step:
             # The common scale may hold the rate; a gradient that nothing uses has met none.
             scales = {s for i in self.fit.chosen for _, s, _ in self.fit.matches[i].scales}
             return any(
-                self._is_multiple(n, truth, scale)
+                self.is_multiple(n, truth, scale)
                 for n in self._computed.get(truth.size, ())
                 for scale in (self.fit.scale, *scales)
             )
@@ -375,7 +346,7 @@ class Step:
             self._forward = self.tape.ancestors([self.fit.hypothesis.node])
         return self._forward
 
-    def _is_multiple(self, node: int, truth: Any, scale: float | None = None) -> bool:
+    def is_multiple(self, node: int, truth: Any, scale: float | None = None) -> bool:
         """Whether a value is the true gradient in the author's scale, perhaps transposed."""
         value = self.run.env[node]
         if np.size(value) != truth.size or not is_differentiable(value):
@@ -387,9 +358,10 @@ class Step:
             arrays.append(arrays[0].T)
         return any(bool(np.max(np.abs(a.reshape(-1) - wanted)) <= limit) for a in arrays)
 
-    def _untrained(
+    def untrained_value(
         self, name: str, rule: str, site: Site, obj: Any, truth: Any, called: str = ""
     ) -> Untrained:
+        """Return a finding about a value that should have been updated at a site."""
         return Untrained(
             name, rule, statement_of(site), obj, rooted(obj), size=float(np.linalg.norm(truth)),
             called=called,

@@ -133,7 +133,7 @@ def _finding(members: list[Untrained]) -> Finding:
         ),
         "replaced": (
             f"{shown} {are} replaced by {their} step instead of being moved by it",
-            f"start from the old value: `{first.name} = {first.name} - …`",
+            f"start from the old value: `{first.meant or f'{first.name} = {first.name} - …'}`",
             "the old value is lost",
         ),
         "zero": (
@@ -167,7 +167,10 @@ def _finding(members: list[Untrained]) -> Finding:
         cause="update-direction" if first.rule in ("dropped", "replaced") else "missing-term",
         severity="warning" if likely else "error", title=title, message=message,
         file=first.place.file.path, span=first.place.span, expression=first.place.text,
-        evidence={"parameters": names, "steps": sorted(first.steps), "rule": first.rule},
+        evidence={
+            "parameters": names, "steps": sorted(first.steps), "rule": first.rule,
+            **({"found": first.place.text, "expected": first.meant} if first.meant else {}),
+        },
         related=tuple(
             Related(p.span, role, p.text, p.file.path) for p, role in first.related
         ),

@@ -76,6 +76,7 @@ class StepSearch:
         self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
+        self.tape.complete(self.run)  # a join may be an operation of ours
         self.outputs = {join.output for join in joins}
         self.errors = {self.tape.operations[join.operation].out for join in joins}
         """Values where labels meet the output: the backward pass starts from them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,9 +94,7 @@ def _in_two(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | N
     first = search.best(search.in_order(), fit.wrong)
     if first is None or len(first.repaired) == len(fit.wrong):
         return None
-    tape = copy(evidence.tape)
-    tape.operations = [first.edited.get(o.index, o) for o in tape.operations]
-    tape.forget()
+    tape = evidence.tape.edited(first.edited)
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(_outs(first)))
     left = rematch(run, fit)
     left.adjoint, left.run = fit.adjoint, fit.run

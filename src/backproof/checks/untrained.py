@@ -32,6 +32,8 @@ class Untrained:
     """Norm of its true gradient."""
     called: str = ""
     """The name under which its gradient was judged, where it was."""
+    meant: str = ""
+    """What should stand there instead."""
 
 
 def rooted(values: Any) -> Any:

@@ -12,6 +12,8 @@ from backproof.repair.trial import JudgedStep, Trial
 SAME = 1e-6
 #: An epsilon in the logarithm of the cost moves the scale of an exact gradient by less than this.
 NEAR_ONE = 1e-5
+#: Rules by which a value that should be trained is none of the parameters.
+LEFT_OUT = {"replaced", "computed", "random"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def judge(trial: Trial, before: Trial) -> Judgement:
         return worthless
     old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
-    complete = trial.verified and _complete(trial) and all(
+    complete = trial.verified and _complete(trial) and _trains_more(trial, before) and all(
         is_plausible(step.scale) or abs(step.scale - 1) < NEAR_ONE
         for step in trial.telling if step.own_cost
     )  # fmt: skip
@@ -72,6 +74,14 @@ def _complete(trial: Trial) -> bool:
     return not any(p.reason == CONTRADICTED for p in parameters) and not any(
         f.severity == "error" and f.code.startswith("BP1") for f in trial.report.findings
     )
+
+
+def _trains_more(trial: Trial, before: Trial) -> bool:
+    """Whether a step updates more numbers, where the program left some out."""
+    left_out = before.report is not None and any(
+        f.evidence.get("rule") in LEFT_OUT for f in before.report.findings
+    )
+    return not left_out or trial.telling[0].entries > before.telling[0].entries
 
 
 def _same_program(trial: Trial, before: Trial) -> bool:

@@ -92,6 +92,8 @@ class JudgedStep:
     after : bool
         The cost was computed with the updated parameters.
     deltas : dict of name to (norm, projection) of the update
+    entries : int
+        How many numbers the step updates.
     """
 
     step: int
@@ -104,6 +106,7 @@ class JudgedStep:
     scales: tuple[float, ...] = ()
     after: bool = False
     deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
+    entries: int = 0
 
     @property
     def verified(self) -> bool:
@@ -340,6 +343,7 @@ def summary(evidence: StepEvidence) -> JudgedStep:
         scales=tuple(fit.scales) if fit is not None else (),
         after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,
+        entries=sum(np.size(evidence.tape.nodes[n].obj) for p in evidence.params for n in p.old),
     )
 
 

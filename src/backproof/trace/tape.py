@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -258,6 +259,14 @@ class Tape:
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
+
+    def edited(self, operations: Mapping[int, Operation]) -> Tape:
+        """Return a tape of its own that computes some of the operations, by index, otherwise."""
+        other = copy(self)
+        other.nodes, other._values = list(self.nodes), dict(self._values)
+        other.operations = [operations.get(o.index, o) for o in self.operations]
+        other.forget()
+        return other
 
     def complete(self, run: Run) -> None:
         """Give a run made earlier a place for each node that has been appended since."""

@@ -1,0 +1,65 @@
+"""Values that are set to their step (BP104): ``b = -rate * db`` for ``b -= rate * db``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.carries import carries_of
+from backproof.checks.untrained import Untrained
+from backproof.trace.site import Site
+
+if TYPE_CHECKING:
+    from backproof.checks.neglect import Step
+
+
+def replaced(step: Step) -> Iterator[Untrained]:
+    """Yield the values of a step that become what the others are moved by."""
+    tape, names = step.tape, step.names
+    gone = [n for n in step.truths if names.path(tape.nodes[n].obj) is None]
+    if not gone:
+        return
+    rates, all_rates = step.rates(), step.rates(with_gradients=True)
+    params = step.evidence.params
+    lists = {names.container(tape.nodes[n].obj) for p in params for n in p.new}
+    carries = carries_of(tape)
+    moving = tape.reach(n for p in params for n in p.old)
+    for operation in tape.operations:
+        if operation.out in carries.merged or operation.out in step.forward:
+            continue
+        if operation.out not in moving:
+            continue  # a step depends on the parameters; a rate does not
+        value, obj, where = (
+            step.run.env[operation.out],
+            tape.nodes[operation.out].obj,
+            operation.where,
+        )
+        name = names.path(obj) if is_differentiable(value) else None
+        if name is None or name in step.merges:
+            continue
+        if not (where.is_value or step.family.twins(name) or step.family.partners(name)):
+            continue
+        # A gradient itself may be kept anywhere, but not among the numbers of a list of weights.
+        among = type(obj) is float and name[-2:-1].isdigit() and names.container(obj) in lists
+        for node in gone:
+            truth = step.truths[node]
+            signs = [
+                sign for rate in (all_rates if among else rates) for sign in (1.0, -1.0)
+                if truth.size == np.size(value)
+                and step.is_multiple(operation.out, truth, sign * rate)
+            ]  # fmt: skip
+            if signs:
+                found = step.untrained_value(name, "replaced", where, obj, truth)
+                yield replace(found, meant=_moved(where, signs[0]))
+                break
+
+
+def _moved(where: Site, sign: float) -> str:
+    """Return the assignment with the old value in it, where it is the program's own statement."""
+    if not where.is_value or len(where.targets) != 1:
+        return ""
+    return f"{where.targets[0]} {'+' if sign > 0 else '-'}= {where.text}"
