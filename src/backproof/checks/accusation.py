@@ -14,6 +14,7 @@ from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
+from backproof.checks.penalised import penalised_elsewhere
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 from backproof.checks.state import not_reset, stale_reads
@@ -88,6 +89,10 @@ def accusations(evidence: StepEvidence, wrong: set[int]) -> Iterator[Accusation]
 def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     """Find the expressions behind the wrong gradients of a step."""
     assert evidence.fit is not None
+    penalised = penalised_elsewhere(evidence)
+    if sum(len(one.repaired) for one in penalised) == len(evidence.fit.wrong):
+        yield from (Accusation(one.diagnosis, one.repaired) for one in penalised)
+        return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
     lost = overwritten(search, wrong)

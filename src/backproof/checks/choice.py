@@ -222,6 +222,16 @@ def accept_decay(fit: Fit, run: Run) -> None:
         _joint_decay(fit, run)
 
 
+def decays_only(fit: Fit) -> bool:
+    """Whether all that is wrong has one decay, in the scale of what is right."""
+    strengths = [
+        [lam for _, s, lam in fit.matches[i].penalties if lam > 0 and abs(s / fit.scale - 1) < SAME]
+        for i in fit.wrong
+    ]
+    shared = strengths[0] if fit.chosen and strengths else []
+    return any(all(any(abs(b / a - 1) < SAME for b in own) for own in strengths) for a in shared)
+
+
 def _joint_decay(fit: Fit, run: Run) -> None:
     """Accept one decay for all parameters, of which a step changes a few entries each.
 

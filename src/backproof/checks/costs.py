@@ -17,6 +17,7 @@ from backproof.checks.choice import (
     at_kinks,
     best_fit,
     contradicted,
+    decays_only,
     has_penalty,
     is_full,
     of_a_part,
@@ -98,10 +99,9 @@ class Trials:
             The registered costs of its outputs, for a program that computes none.
         """
         self._try_own(own)
-        if not self.settled and not self.exact:
-            self._accept_decay(
-                [f for f in self.fits if f.hypothesis.own and not self._penalised(f)]
-            )
+        if not self.settled:
+            fits = [f for f in self.fits if f.hypothesis.own and not self._penalised(f)]
+            self._accept_decay([f for f in fits if decays_only(f) or not self.exact])
         if not self.settled:
             self._look_beneath()
         if not self.settled:

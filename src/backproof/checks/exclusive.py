@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
 
 
-def exclusive_call(tape: Tape, operations: Sequence[Operation]) -> Site | None:
+def exclusive_call(
+    tape: Tape, operations: Sequence[Operation], used: Container[int] | None = None
+) -> Site | None:
     """Return the one call that some executions of a helper's expression come from, and no others.
+
+    Others are those whose values are `used`: a function that returns cost and gradient, and is
+    called for each, computes both twice.
 
     Of nested helpers it is the outermost such call: ``deltas.hadamard(slopes)``, not the loop over
     entries that it runs.
@@ -21,7 +26,7 @@ def exclusive_call(tape: Tape, operations: Sequence[Operation]) -> Site | None:
         return tape.calls[chain[-depth]][1] if len(chain) >= depth else -1
 
     sites = {o.site for o in operations}
-    every = [o for o in tape.operations if o.site in sites]
+    every = [o for o in tape.operations if o.site in sites and (used is None or o.out in used)]
     found: Site | None = None
     depth = 1
     while operations and len(sites) == 1 and len(every) > len(operations):

@@ -252,7 +252,8 @@ def fill(run: Run, match: Match, after: bool) -> None:
                 break
             if error < match.nearest[2]:
                 match.nearest = (level, s, error)
-            penalty = penalty_in(run, parameter, x, truth) if level >= 0 else None
+            below = level >= 0 or not parameter.levels
+            penalty = penalty_in(run, parameter, x, truth) if below else None
             penalty = penalty or penalty_on_some(run, parameter, x, truth, limit)
             if penalty is None and level >= 0:
                 penalty = penalty_on_part(run, parameter, x, truth)

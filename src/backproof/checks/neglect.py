@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
+from backproof.checks.direction import PRODUCTS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
@@ -26,8 +27,11 @@ from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation
+from backproof.trace.tape import Operation, Ref
 from backproof.updates import Update, find_updates, is_shared
+
+#: How the forward pass uses weights and biases.
+JOINS = PRODUCTS | ADD
 
 
 class Step:
@@ -271,7 +275,9 @@ class Step:
             if path is None or leaves.is_label(node):
                 continue
             twins = self.family.twins(path)
-            near = twins or self.family.partners(path) or self.family.company(path)
+            peers = [] if type(obj) is float and not path[-2:-1].isdigit() else self._peers(node)
+            peers = peers or self.family.cousins(path)
+            near = twins or self.family.partners(path) or self.family.company(path) or peers
             still_zero = np.ndim(obj) > 0 and not np.any(obj)
             if not near and still_zero and len(set(self.merges.values())) > 1:
                 # One statement updates all others, and a bias has stayed as it was made.
@@ -284,12 +290,13 @@ class Step:
                 rule = "entry"
             elif (
                 twins
+                or peers
                 or still_zero
                 or leaves.shared(node)
                 or (truth.size > 1 and is_called_a_weight(path))
             ) and self._is_computed(truth):
                 rule = "computed"
-            if rule is None and twins and is_random(obj):
+            if rule is None and (twins or peers) and (is_random(obj) or is_called_a_weight(path)):
                 rule = "random"
             if rule is None:
                 continue
@@ -298,6 +305,26 @@ class Step:
             found.neighbours = near
             found.place = self._choosing(self._neighbour(near)) or found.place
             yield found
+
+    def _peers(self, node: int) -> list[str]:
+        """Return trained parameters that the forward pass uses by the same expressions."""
+        if self._uses is None:
+            self._uses = {}
+            olds = {update.merges[-1][0]: update.old for update in self.updates}
+            for name, merge in self.merges.items():
+                for use in self._used(olds[merge]) if merge in olds else ():
+                    self._uses.setdefault(use, []).append(name)
+        uses = list(self._used(node))
+        return self._uses.get(uses[0], []) if uses and all(u in self._uses for u in uses) else []
+
+    def _used(self, node: int) -> Iterator[tuple[int, int]]:
+        """Yield site and position wherever the forward pass multiplies or adds a leaf."""
+        for index in self.tape.users[node]:
+            operation = self.tape.operations[index]
+            if operation.out in self.forward and is_in(operation.function, JOINS):
+                for position, arg in enumerate(operation.args):
+                    if type(arg) is Ref and arg.node == node:
+                        yield operation.site, position
 
     def _choosing(self, operation: int) -> Place | None:
         """Return the loop that chooses what is updated, around the update or a call of it."""
@@ -322,21 +349,20 @@ class Step:
                 value = self.run.env[operation.out]
                 if operation.out not in self.forward and is_differentiable(value):
                     self._computed.setdefault(np.size(value), []).append(operation.out)
+        # The common scale may hold the rate; a gradient that nothing uses has met none.
+        scales = {s for i in self.fit.chosen for _, s, _ in self.fit.matches[i].scales}
+        scales.add(self.fit.scale)
         if truth.size > 1:
-            # The common scale may hold the rate; a gradient that nothing uses has met none.
-            scales = {s for i in self.fit.chosen for _, s, _ in self.fit.matches[i].scales}
-            return any(
-                self.is_multiple(n, truth, scale)
-                for n in self._computed.get(truth.size, ())
-                for scale in (self.fit.scale, *scales)
-            )
+            nodes = self._computed.get(truth.size, ())
+            return any(self.is_multiple(n, truth, scale) for n in nodes for scale in scales)
         if self._numbers is None:
             self._numbers = vector(self.run.env[n] for n in self._computed.get(1, ()))
-        wanted = float(truth[0]) * self.fit.scale
-        return bool(np.any(np.abs(self._numbers - wanted) <= 1e-9 * abs(wanted)))
+        wanted = [float(truth[0]) * scale for scale in scales]
+        return any(bool(np.any(np.abs(self._numbers - w) <= 1e-9 * abs(w))) for w in wanted)
 
     _computed: dict[int, list[int]] | None = None
     _numbers: Any = None
+    _uses: dict[tuple[int, int], list[str]] | None = None
     _forward: set[int] | None = None
 
     @property

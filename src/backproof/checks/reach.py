@@ -26,7 +26,7 @@ from backproof.updates import Update, is_shared
 #: Words with which authors say that something is meant to stay as it is.
 MEANT = re.compile(
     r"freez\w*|frozen|\w*trainable\w*|requires_grad|stop_grad\w*|detach\w*|reservoir|random[ _]feat"
-    r"|pre-?trained|fine[- _]?tun|transfer learning|not trained|untrained|never trained"
+    r"|pre-?trained|teacher\w*|fine[- _]?tun|transfer learning|not trained|untrained|never trained"
     r"|(stays?|kept|held|remains?) (fixed|constant)|fixed (weights?|random|projection|embedding)"
     r"|lottery|target_net|extreme learning", re.I,
 )  # fmt: skip
@@ -77,7 +77,9 @@ class Reach:
                 continue
             rule = "computed" if known.rule == "random" and known.neighbours else known.rule
             span = known.place.span
-            groups.setdefault((rule, known.place.file.path, *span.start), []).append(known)
+            group = groups.setdefault((rule, known.place.file.path, *span.start), [])
+            if not any(other.obj is known.obj for other in group):  # else by another name
+                group.append(known)
         for members in groups.values():
             # A constant such as 0.0 may stand in several places in some of the steps.
             always = members[0].rule in ("zero", "silent", "replaced") or is_shared(members[0].obj)
@@ -125,6 +127,7 @@ def _finding(members: list[Untrained]) -> Finding:
     shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
     are = "are" if len(names) > 1 else "is"
     their = "their" if len(names) > 1 else "its"
+    they = "they" if len(names) > 1 else "it"
     title, message, label = {
         "dropped": (
             f"{shown} {are} never updated: the new value that is computed here is not kept",
@@ -150,7 +153,7 @@ def _finding(members: list[Untrained]) -> Finding:
         f"{shown} {are} never updated, while {_neighbours(first)} "
         f"{'are' if len(first.neighbours) > 1 else 'is'}",
         f"update {shown} as well"
-        + (f", or say in a comment that {shown} {are} frozen" if first.rule == "random" else ""),
+        + (f", or say in a comment that {they} {are} frozen" if first.rule == "random" else ""),
         "",
     )  # fmt: skip
     note = (

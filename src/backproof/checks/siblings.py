@@ -21,7 +21,7 @@ BIASES = re.compile(
 )
 #: Names that nothing else has.
 SURE = re.compile(
-    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Bb]ias(?:es)?\w{0,6}"
+    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?\w{0,6}"
     r"|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
 
@@ -105,6 +105,18 @@ class Family:
         ]  # fmt: skip
         near = [p for p in beside if _numbers(p) == _numbers(path)]
         return near or [p for p in beside if not _numbers(path) or not _numbers(p)]
+
+    def cousins(self, path: str) -> list[str]:
+        """Return trained weights (biases) of other parts: ``net.fc.W`` for ``net.conv.kernels``."""
+        kept = Kept.at(path)
+        if len(kept.parts) < 3 or not is_called_a_weight(path):
+            return []
+        trained = [(p, Kept.at(p)) for paths in self.members.values() for p in paths]
+        return [
+            p for p, other in trained
+            if len(other.parts) >= 3 and other.parts[0] == kept.parts[0] and is_called_a_weight(p)
+            and bool(BIASES.fullmatch(other.name)) == bool(BIASES.fullmatch(kept.name))
+        ]  # fmt: skip
 
     def company(self, path: str) -> list[str]:
         """Return trained parameters that the same dictionary holds."""

@@ -40,7 +40,7 @@ class Asked:
     truth: Array
 
     def verdict(self, gradient: Any) -> str:
-        """Return ``right``, ``unchanged`` (as without an edit) or ``wrong``."""
+        """Return ``right``, ``unchanged`` (as without an edit), ``partly`` right or ``wrong``."""
         try:
             own = np.asarray(gradient, float).reshape(-1)
         except (TypeError, ValueError):
@@ -50,7 +50,11 @@ class Asked:
                 meant
             ):
                 return name
-        return "wrong"
+        if own.shape != self.truth.shape:
+            return "wrong"
+        limit = EQUAL * float(np.max(np.abs(self.truth), initial=0.0))
+        before, now = (np.abs(g - self.truth) > limit for g in (self.author, own))
+        return "partly" if np.any(before & ~now) and not np.any(now & ~before) else "wrong"
 
     def install(self, settle: Callable[[str], Any]) -> None:
         """Have optimisers ask, and tell `settle` the verdict; those before are called."""

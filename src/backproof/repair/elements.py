@@ -37,10 +37,21 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
         yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
     else:
         yield node, base, "wrong-operand", 1.2
+    if isinstance(node.slice, ast.Tuple):
+        yield from _sliced(code, node, node.slice)
     text = code.text(node.slice)
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):
             yield node, f"{base}[{other}]", "wrong-operand", 1.1
+
+
+def _sliced(code: Code, node: ast.Subscript, index: ast.Tuple) -> Iterator[Change]:
+    """Another slice along one axis of several: ``d[:, 1:]`` for ``d[:, :-1]``."""
+    for axis in index.elts:
+        if isinstance(axis, ast.Slice) and (text := code.text(axis)) != ":":
+            for other in ("1:", ":-1"):
+                if other != text:
+                    yield node, code.within(node, axis, other), "wrong-operand", 1.0
 
 
 def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[Change]:

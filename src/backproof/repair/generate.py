@@ -20,6 +20,7 @@ from backproof.repair.candidate import (
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import GRADIENT, forms
 from backproof.repair.names import atoms, enclosing
+from backproof.repair.penalties import entries
 from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
 from backproof.source import Edit
 
@@ -221,6 +222,8 @@ def _of_statement(
     finding = next((f for f in findings if f.file == code.file.path), None)
     if finding is None:
         return
+    if distance == 0:
+        yield from entries(code, statement, finding)
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
         known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all

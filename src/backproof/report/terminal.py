@@ -263,8 +263,8 @@ def _difference(fix: Fix, report: Report, layout: Layout, gutter: int) -> Iterat
             continue
         yield edge
         file = SourceFile(path, source)
-        for _, edit in (e for e in fix.edits if e[0] == path):
-            first, removed, added = _changed(file, edit)
+        for edits in _of_one_place([edit for other, edit in fix.edits if other == path]):
+            first, removed, added = _changed(file, edits)
             for sign, style, lines in (("-", "removed", removed), ("+", "added", added)):
                 for number, line in enumerate(lines, first):
                     text = line.expandtabs(4)
@@ -272,10 +272,24 @@ def _difference(fix: Fix, report: Report, layout: Layout, gutter: int) -> Iterat
                     yield [(f"{number:>{gutter}} ", "gutter"), (f"{sign} {kept}", style)]
 
 
-def _changed(file: SourceFile, edit: Edit) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    """Return the number of the first line that an edit changes, the lines before and after."""
-    first, last = edit.span.line, edit.span.end_line
-    new = file.edited([edit]).lines
+def _of_one_place(edits: Sequence[Edit]) -> Iterator[list[Edit]]:
+    """Yield the edits that change the same lines together."""
+    group: list[Edit] = []
+    for edit in sorted(edits, key=lambda e: e.span):
+        if group and edit.span.line > group[-1].span.end_line:
+            yield group
+            group = []
+        group.append(edit)
+    if group:
+        yield group
+
+
+def _changed(
+    file: SourceFile, edits: Sequence[Edit]
+) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """Return the number of the first line that edits change, the lines before and after."""
+    first, last = edits[0].span.line, max(edit.span.end_line for edit in edits)
+    new = file.edited(edits).lines
     removed = file.lines[first - 1 : last]
     added = new[first - 1 : last + len(new) - len(file.lines)]
     while removed and added and removed[-1] == added[-1]:
