@@ -12,6 +12,7 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.last_kept import last_kept
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere
@@ -92,6 +93,10 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     penalised = penalised_elsewhere(evidence)
     if sum(len(one.repaired) for one in penalised) == len(evidence.fit.wrong):
         yield from (Accusation(one.diagnosis, one.repaired) for one in penalised)
+        return
+    kept = last_kept(evidence)
+    if kept is not None and len(kept[1]) == len(evidence.fit.wrong):
+        yield Accusation(*kept)
         return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)

@@ -275,7 +275,11 @@ def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
     common = {1.0, *step_sizes(fit, tape, [params[i] for i in fit.chosen])}
     for i in fit.wrong:
         own_rates = step_sizes(fit, tape, [params[i]])
-        ratios = {own / other for own in own_rates for other in common} - {1.0}
+        # What all updates read, as the decay of a rate, is no parameter's own.
+        ratios = {
+            own / other for own in {1.0, *own_rates} for other in common
+            if own not in common or other not in {1.0, *own_rates}
+        } - {1.0}  # fmt: skip
         fit.ratios[i] = np.array(sorted(ratios))
     fit.accept_ratios()
 

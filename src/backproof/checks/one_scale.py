@@ -85,7 +85,8 @@ def common_scale(fit: Fit) -> None:
     if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5 and len(best) < judged:
         # What is exactly the gradient of the program's own cost is right, few as it may be.
         exact = {i: entry for s, i, entry in offers if abs(s - 1) < 1e-5}
-        if sum(fit.matches[i].size for i in exact) > LEAST_EXACT:
+        # (But not less right: a change that has no gradient of its own has the rate in it.)
+        if sum(fit.matches[i].size for i in exact) > LEAST_EXACT and not set(exact) < set(best):
             best, fit.scale = exact, 1.0
     entries = sum(fit.matches[i].size for i in best)
     fit.chosen = best if entries > 1 or is_natural(fit.scale) else {}

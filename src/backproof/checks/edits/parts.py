@@ -28,7 +28,9 @@ def without_a_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
         if type(arg) is not Ref or (i == 1 and is_in(function, DIVIDE)):
             continue
         other = operation.args[1 - i]
-        name = scope.text(other.node) if type(other) is Ref else repr(other)
+        operands = operation.where.operands
+        number = operands[1 - i] if len(operands) == 2 else repr(other)
+        name = scope.text(other.node) if type(other) is Ref else number
 
         def alone(*args: Any, position: int = i, negative: bool = i == 1 and subtracts) -> Any:
             value = -args[position] if negative else args[position]

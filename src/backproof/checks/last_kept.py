@@ -1,0 +1,81 @@
+"""``=`` for ``+=`` where the values are read elsewhere as well: ``db = delta`` in a loop over time.
+
+The gradient is the last of several values that one statement passes on under its name, and their
+sum is the true one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
+from backproof.checks.overwritten import MOST
+from backproof.checks.scales import SAME
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation
+
+#: Entries that the gradients must have, all together, for a sum to be no chance.
+LEAST_ENTRIES = 3
+
+
+def last_kept(evidence: StepEvidence) -> tuple[Diagnosis, tuple[int, ...]] | None:
+    """Return the statement that keeps the last of the values that wrong gradients are sums of."""
+    fit = evidence.fit
+    assert fit is not None
+    found: dict[int, list[int]] = {}
+    for i in fit.wrong:
+        for site in _passing(evidence, i):
+            found.setdefault(site.index, []).append(i)
+    if not found:
+        return None
+    index, members = max(found.items(), key=lambda item: len(item[1]))
+    if sum(fit.matches[i].size for i in members) < LEAST_ENTRIES:
+        return None
+    site = SITES[index]
+    text = site.file.slice(site.statement)
+    return Diagnosis(
+        "BP101", "missing-term", site,
+        f"of the values that belong to a sum, `{text}` keeps the last alone",
+        "use `+=` in place of `=`, from zero on",
+    ), tuple(members)  # fmt: skip
+
+
+def _passing(evidence: StepEvidence, index: int) -> Iterator[Site]:
+    """Yield the statements that pass on a parameter's gradient, and before it what it lacks."""
+    fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
+    assert fit is not None
+    truth = fit.matches[index].truth
+    if truth is None:
+        return
+    for level in range(-1, len(parameter.levels)):
+        own = author_value(run, parameter, level)
+        if own is None or own.size != truth.size or not np.any(own):
+            continue
+        for site, outs in _passed(evidence, own.size).items():
+            values = [np.asarray(run.env[n], float).reshape(-1) for n in outs]
+            for factor in {1.0, *fit.scales, fit.scale}:
+                if factor and np.array_equal(values[-1], own):
+                    gap = np.linalg.norm(sum(values) - factor * truth)
+                    if gap <= SAME * abs(factor) * np.linalg.norm(truth):
+                        yield SITES[site]
+                        return
+
+
+def _passed(evidence: StepEvidence, size: int) -> dict[int, list[int]]:
+    """Return the statements that pass on several values of a size, one after the other."""
+    tape = evidence.tape
+    makers: dict[tuple[int, int], list[Operation]] = {}
+    for operation in tape.operations:
+        value: Any = evidence.run.env[operation.out]
+        if operation.out in tape.flows and is_differentiable(value) and np.size(value) == size:
+            for site in {site for _, site in tape.flows[operation.out] if SITES[site].targets}:
+                makers.setdefault((site, operation.site), []).append(operation)
+    return {
+        site: [o.out for o in made] for (site, _), made in makers.items() if 1 < len(made) <= MOST
+    }
