@@ -205,6 +205,8 @@ class Verdict:
                 self._unanchored = evidence
         elif search:
             shown = self._without_anchor(evidence)
+            if evidence.fit is not None:
+                self.cost = (evidence.fit.hypothesis.title, evidence.fit.hypothesis.line)
         elif self.options.diagnose and not claimed and not shown:
             shown = self._under_own_cost(evidence)
         said = self.witness.ask(evidence)

@@ -86,7 +86,9 @@ def _trains_more(trial: Trial, before: Trial) -> bool:
 
 def _same_program(trial: Trial, before: Trial) -> bool:
     """Whether the same parameters are trained on the same cost as before."""
-    titles = {_unweighted(s.cost_title) for s in before.steps}
+    titles = {_unweighted(s.cost_title) for s in before.steps if s.cost_title}
+    if not titles and before.report is not None:  # an edit has shown which cost is meant
+        titles = {_unweighted(before.report.gradient.cost_expression or "")}
     # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
     first = 0 if before.loop is not None else 1
     known = {

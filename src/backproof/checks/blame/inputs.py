@@ -54,7 +54,7 @@ class Inputs:
             if len(members) > MOST_SEQUENTIAL or self.replays.late():
                 continue
             size = np.size(self.replays.run.env[node])
-            for role in self._roles_above(self.trust.right[node][0], size, by_path):
+            for role in self.roles_above(self.trust.right[node][0], size, by_path):
                 run = self._exchanged(members, role, by_path)
                 repaired = self.replays.right_in(run, wrong)
                 if len(repaired) == len(wrong):
@@ -75,7 +75,7 @@ class Inputs:
         """Values that a cotangent may be meant for in place of the one that it belongs to."""
         return self._uses_above(node) if by_path else self._elementwise_above(node)
 
-    def _roles_above(self, node: int, size: int, by_path: bool) -> list[tuple[int, int]]:
+    def roles_above(self, node: int, size: int, by_path: bool) -> list[tuple[int, int]]:
         """Return (site, rank) of forward values of a size that a value was computed from."""
         ranks: dict[int, int] = {}
         roles = []
@@ -99,7 +99,7 @@ class Inputs:
             known = self.trust.right.get(node)
             if edited:
                 known = self.cotangents.recognised(run, node)
-            value = None if known is None else self._in_role(known, run.env[node], role, by_path)
+            value = None if known is None else self.in_role(known, run.env[node], role, by_path)
             if value is None:
                 continue
             for operation in (o for o, n in members if n == node):
@@ -153,7 +153,7 @@ class Inputs:
                     order.append(parent)
         return [n for n in order[1:] if n in self.cotangents.parts]
 
-    def _in_role(
+    def in_role(
         self, known: tuple[int, float], like: Any, role: tuple[int, int], by_path: bool
     ) -> Any:
         """Return the cotangent above a right value that has a role, in the value's layout."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import ADD, is_in
 from backproof.checks.blame.fault import Fault
+from backproof.checks.blame.gradients import sink
+from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.blame.trust import Trust
 from backproof.checks.scales import SAME
@@ -39,13 +42,42 @@ def _inner(fault: Fault, replays: Replays, trust: Trust, wrong: set[int]) -> Fau
     if fault.kind != "value" or not makers or replays.late():
         return None
     if all(is_in(o.function, ADD) for o in makers):
-        truth = _summands(makers, fault, replays, trust)
+        ways: Iterator[dict[int, Any]] = iter([_summands(makers, fault, replays, trust)])
     else:
-        truth = _wholes(makers, replays, trust)
-    sites = {made.site for node in truth if (made := tape.producer(node)) is not None}
-    if len(sites) != 1 or replays.repaired(truth, wrong) != list(fault.repaired):
-        return None
-    return Fault(sites.pop(), _executions(truth, replays), truth, fault.repaired)
+        ways = chain([_wholes(makers, replays, trust)], _meant(makers, replays, trust))
+    for truth in ways:
+        sites = {made.site for node in truth if (made := tape.producer(node)) is not None}
+        if len(sites) == 1 and replays.repaired(truth, wrong) == list(fault.repaired):
+            return Fault(sites.pop(), _executions(truth, replays), truth, fault.repaired)
+    return None
+
+
+def _meant(
+    makers: Sequence[Operation], replays: Replays, trust: Trust
+) -> Iterator[dict[int, Any]]:
+    """Yield what operands should be that are in order for another value: before its activation.
+
+    ``dz = dout @ W.T`` is what comes back to ``a = f(z)``; no right gradient is made of it, so it
+    is `dz` that lacks a derivative, not ``x.T @ dz``.
+    """
+    tape, fit = replays.tape, replays.fit
+    right = tape.ancestors(n for i in fit.chosen for n in sink(fit.matches[i].parameter))
+    inputs = Inputs(replays, trust)
+    for position, arg in enumerate(makers[0].args):
+        if type(arg) is not Ref or arg.node not in trust.right or arg.node in right:
+            continue
+        made = tape.producer(arg.node)
+        if made is None or made.where.statement == makers[0].where.statement:
+            continue
+        operands = [o.args[position].node for o in makers if type(o.args[position]) is Ref]
+        known = trust.right[arg.node]
+        for role in inputs.roles_above(known[0], np.size(replays.start.env[arg.node]), False):
+            truth = {
+                n: inputs.in_role(trust.right[n], replays.start.env[n], role, False)
+                for n in operands if n in trust.right and n not in right
+            }  # fmt: skip
+            if len(truth) == len(makers) and all(value is not None for value in truth.values()):
+                yield truth
 
 
 def _wholes(makers: Sequence[Operation], replays: Replays, trust: Trust) -> dict[int, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
+from backproof.checks.cause.passed import passed_in
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES, Site
@@ -60,8 +61,9 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
         )  # fmt: skip
     if cause in LOCAL_CAUSES and found.site.kind == "binop" and _is_slope(search, found.site.index):
         cause = "wrong-derivative"
+    site = passed_in(search.tape, found) if cause == "wrong-operand" else found.site
     return Diagnosis(
-        "BP101", "missing-term" if cause == "extra-term" else cause, found.site, edit.reason,
+        "BP101", "missing-term" if cause == "extra-term" else cause, site, edit.reason,
         edit.help,
         evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
     )  # fmt: skip

@@ -1,0 +1,77 @@
+"""A wrong value that a function is given: the call is at fault, not what the function does."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+from backproof.checks.found import Found
+from backproof.source import SourceFile
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Tape
+
+
+def passed_in(tape: Tape, found: Found) -> Site:
+    """Return where an edit belongs: the call that hands on what the expression should not read.
+
+    ``sigmoid_prime(a)`` for ``sigmoid_prime(z)``: its ``s = sigmoid(x)`` reads but its parameter.
+    """
+    chains, site = tape.chains(), found.site
+    operations = [tape.operations[index] for index in found.edited]
+    while operations and found.edit.found:
+        names = _given(site)
+        if not names or found.edit.found in site.text:
+            break
+        depths = {_depth(tape, chains[o.index], site) for o in operations}
+        depth = depths.pop()
+        if depths or depth < 0:
+            break
+        calls = {chains[o.index][depth] for o in operations}
+        sites = {tape.calls[c][1] for c in calls}
+        above = SITES[next(iter(sites))]
+        if len(sites) > 1 or above.function == site.function:
+            break
+        site = above
+    return site
+
+
+def _depth(tape: Tape, chain: tuple[int, ...], site: Site) -> int:
+    """Return the place in a chain of the call that entered the function of a site, or -1."""
+    sites = [tape.calls[c][1] for c in chain]
+    return sites.index(site.index) - 1 if site.index in sites else len(sites) - 1
+
+
+def _given(site: Site) -> set[str]:
+    """Return the parameters that an expression reads, if it reads nothing else."""
+    try:
+        tree = ast.parse(site.text.strip(), mode="eval")
+    except SyntaxError:
+        return set()
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    called = {
+        n.id for call in ast.walk(tree) if isinstance(call, ast.Call)
+        for n in ast.walk(call.func) if isinstance(n, ast.Name)
+    }  # fmt: skip
+    read = names - called - {"self"}
+    return read if read <= _parameters(site.file, site.function) else set()
+
+
+@lru_cache(maxsize=1_000)
+def _parameters(file: SourceFile, function: str) -> frozenset[str]:
+    """Return a function's parameters that it does not bind to other values."""
+    try:
+        tree = ast.parse(file.text)
+    except SyntaxError:
+        return frozenset()
+    name = function.rpartition(".")[2]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
+            own = node.args
+            given = {a.arg for a in (*own.posonlyargs, *own.args, *own.kwonlyargs)}
+            bound = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and _stores(n)}
+            return frozenset(given - bound)
+    return frozenset()
+
+
+def _stores(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
