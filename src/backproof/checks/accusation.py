@@ -16,6 +16,7 @@ from backproof.checks.last_kept import last_kept
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere
+from backproof.checks.repeated import repeated_rows
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 from backproof.checks.state import not_reset, stale_reads
@@ -90,14 +91,11 @@ def accusations(evidence: StepEvidence, wrong: set[int]) -> Iterator[Accusation]
 def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     """Find the expressions behind the wrong gradients of a step."""
     assert evidence.fit is not None
-    penalised = penalised_elsewhere(evidence)
-    if sum(len(one.repaired) for one in penalised) == len(evidence.fit.wrong):
-        yield from (Accusation(one.diagnosis, one.repaired) for one in penalised)
-        return
-    kept = last_kept(evidence)
-    if kept is not None and len(kept[1]) == len(evidence.fit.wrong):
-        yield Accusation(*kept)
-        return
+    for shown in (penalised_elsewhere, repeated_rows, last_kept):
+        told = shown(evidence)
+        if sum(len(repaired) for _, repaired in told) == len(evidence.fit.wrong):
+            yield from (Accusation(*one) for one in told)
+            return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
     lost = overwritten(search, wrong)

@@ -24,8 +24,8 @@ from backproof.trace.tape import Operation
 LEAST_ENTRIES = 3
 
 
-def last_kept(evidence: StepEvidence) -> tuple[Diagnosis, tuple[int, ...]] | None:
-    """Return the statement that keeps the last of the values that wrong gradients are sums of."""
+def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]:
+    """Find the statement that keeps the last of the values that wrong gradients are sums of."""
     fit = evidence.fit
     assert fit is not None
     found: dict[int, list[int]] = {}
@@ -33,17 +33,18 @@ def last_kept(evidence: StepEvidence) -> tuple[Diagnosis, tuple[int, ...]] | Non
         for site in _passing(evidence, i):
             found.setdefault(site.index, []).append(i)
     if not found:
-        return None
+        return []
     index, members = max(found.items(), key=lambda item: len(item[1]))
     if sum(fit.matches[i].size for i in members) < LEAST_ENTRIES:
-        return None
+        return []
     site = SITES[index]
     text = site.file.slice(site.statement)
-    return Diagnosis(
+    diagnosis = Diagnosis(
         "BP101", "missing-term", site,
         f"of the values that belong to a sum, `{text}` keeps the last alone",
         "use `+=` in place of `=`, from zero on",
-    ), tuple(members)  # fmt: skip
+    )  # fmt: skip
+    return [(diagnosis, tuple(members))]
 
 
 def _passing(evidence: StepEvidence, index: int) -> Iterator[Site]:

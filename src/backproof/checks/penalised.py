@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,7 @@ LEAST_ENTRIES = 3
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Penalised:
-    """Gradients that differ from the truth by a penalty on some of their entries."""
-
-    diagnosis: Diagnosis
-    repaired: tuple[int, ...]
-
-
-def penalised_elsewhere(evidence: StepEvidence) -> list[Penalised]:
+def penalised_elsewhere(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]:
     """Find gradients whose penalty has other entries than the cost's, by the place of its sum."""
     fit = evidence.fit
     assert fit is not None
@@ -56,7 +47,7 @@ def penalised_elsewhere(evidence: StepEvidence) -> list[Penalised]:
             evidence={"rest": rest},
         )  # fmt: skip
         found.setdefault((site.index, part), (diagnosis, []))[1].append(i)
-    return [Penalised(diagnosis, tuple(members)) for diagnosis, members in found.values()]
+    return [(diagnosis, tuple(members)) for diagnosis, members in found.values()]
 
 
 def _difference(evidence: StepEvidence, index: int) -> tuple[float, str, str] | None:

@@ -10,6 +10,9 @@ from backproof.repair.candidate import Change, Code
 from backproof.repair.names import is_text, likeness
 from backproof.repair.offers import keys, prefixes
 
+#: What makes an index the one before or after another.
+NEXT = re.compile(r"\s*[-+]\s*1$")
+
 
 def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     """Yield the edits of an element's key, number or slice."""
@@ -29,10 +32,8 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
         if not isinstance(node.slice, ast.Constant):
-            core = re.sub(r"\s*[-+]\s*1$", "", index)
-            for other in (core, f"{core} + 1", f"{core} - 1", f"-{core}"):
-                if other != index:
-                    yield node, f"{base}[{other}]", "wrong-operand", 0.95
+            for other in (*_near(index), f"-{re.sub(NEXT, '', index)}"):
+                yield node, f"{base}[{other}]", "wrong-operand", 0.95
         yield node, base, "wrong-operand", 1.5
         yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
     else:
@@ -46,8 +47,11 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
 
 
 def _sliced(code: Code, node: ast.Subscript, index: ast.Tuple) -> Iterator[Change]:
-    """Another slice along one axis of several: ``d[:, 1:]`` for ``d[:, :-1]``."""
+    """Another place along one axis of several: ``d[:, 1:]`` for ``d[:, :-1]``, ``y[:, t - 1]``."""
     for axis in index.elts:
+        if isinstance(axis, ast.Name | ast.BinOp):
+            for other in _near(code.text(axis)):
+                yield node, code.within(node, axis, other), "wrong-operand", 0.95
         if isinstance(axis, ast.Slice) and (text := code.text(axis)) != ":":
             for other in ("1:", ":-1"):
                 if other != text:
@@ -62,7 +66,13 @@ def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[
         if other != left:
             yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
     index = code.text(key.right.args[0]) if key.right.args else ""
-    core = re.sub(r"\s*[-+]\s*1$", "", index)
-    for number in (core, f"{core} + 1", f"{core} - 1"):
-        if number and number != index:
+    if index:
+        for number in _near(index):
             yield node, f"{base}[{left} + str({number})]", "wrong-operand", 0.95
+
+
+def _near(index: str) -> list[str]:
+    """Return an index, the one before and the one after, but for the one that is given."""
+    core = NEXT.sub("", index)
+    found = [core, f"{core} + 1", f"{core} - 1"]
+    return [text for text in found if text.replace(" ", "") != index.replace(" ", "")]

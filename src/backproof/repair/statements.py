@@ -23,9 +23,10 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
     if isinstance(statement, ast.AugAssign | ast.Assign) and len(targets) == 1:
         left = code.text(targets[0])
         sign = _SIGNS.get(type(statement.op), "?") if isinstance(statement, ast.AugAssign) else ""
-        if sign == "+" and isinstance(targets[0], ast.Subscript):
+        at = {"+": "add", "-": "subtract"}.get(sign)
+        if at and isinstance(targets[0], ast.Subscript):
             base, index = code.text(targets[0].value), code.text(targets[0].slice)
-            added = f"np.add.at({base}, {index}, {right})"
+            added = f"np.{at}.at({base}, {index}, {right})"
             yield Candidate(path, (Edit(span, added),), 1.1, "missing-term", span)
         for other in ("", "+", "-"):
             if other != sign:

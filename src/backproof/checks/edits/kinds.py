@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from backproof.checks.edits.edit import Edit
 from backproof.checks.edits.layout import other_axes, other_layouts
-from backproof.checks.edits.operands import other_constants, other_operands
+from backproof.checks.edits.operands import other_constants, other_entries, other_operands
 from backproof.checks.edits.operators import functions_of_operands, other_operators, other_sign
 from backproof.checks.edits.parts import with_another_part, without_a_part
 from backproof.checks.edits.slopes import other_slopes
@@ -24,6 +24,7 @@ def _in_place(operation: Operation, scope: Scope) -> Iterator[Edit]:
     yield from other_axes(operation, scope)
     yield from without_a_part(operation, scope)
     yield from other_constants(operation, scope)
+    yield from other_entries(operation, scope)
     yield other_sign(operation)
     yield from functions_of_operands(operation, scope)
     yield from other_slopes(operation, scope)

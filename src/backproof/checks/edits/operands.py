@@ -48,6 +48,41 @@ def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
                        f"use `{other:g}` in place of `{arg:g}`", change, price)  # fmt: skip
 
 
+def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """The entry before or after, or the others: ``y[:, i]`` for ``y[:, i + 1]``, ``d[1:]``."""
+    if operation.function is not operator.getitem or len(operation.args) != 2:
+        return
+    key, text = operation.args[1], short(operation.where.text)
+    parts = key if type(key) is tuple else (key,)
+    for axis, part in enumerate(parts):
+        kind = type(part)
+        for other, reason, help in _moved(part, type(key) is tuple):
+
+            def change(
+                execution: Operation, _: int, axis: int = axis, kind: Any = kind, other: Any = other
+            ) -> Operation | None:
+                index = execution.args[1]
+                places = list(index) if type(index) is tuple else [index]
+                if len(places) <= axis or type(places[axis]) is not kind:
+                    return None
+                places[axis] = places[axis] + other if kind is int else other
+                moved = tuple(places) if type(index) is tuple else places[0]
+                return replace(execution, args=(execution.args[0], moved))
+
+            yield Edit("wrong-operand", f"`{text}` {reason}", help, change, 2.0)
+
+
+def _moved(part: Any, several: bool) -> Iterator[tuple[Any, str, str]]:
+    """Yield what an index may be exchanged for: an offset, or another slice of the same length."""
+    if type(part) is int and several:
+        yield -1, "reads one entry too far", "read the entry before it"
+        yield 1, "reads one entry too early", "read the entry after it"
+    if part == slice(1, None):
+        yield slice(None, -1), "leaves out the first entry, the last is meant", "use `:-1`"
+    elif part == slice(None, -1):
+        yield slice(1, None), "leaves out the last entry, the first is meant", "use `1:`"
+
+
 def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
     """Another value of the same shape in place of one operand."""
     if scope.size(operation.out) > LARGE:
