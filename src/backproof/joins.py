@@ -28,13 +28,15 @@ class Join:
     """A place where data first meets a value of all parameters: ``A - Y``, ``Y / A``.
 
     `labels` is the node of the data. Where there is none, `given` holds them: an int, or
-    the one-hot rows of class indices (``P[range(n), y] -= 1``).
+    the one-hot rows of class indices (``P[range(n), y] -= 1``). `written` is a number that the
+    author has written there: a label (``a - 1``), or a part of a slope (``1 - a``).
     """
 
     output: int
     labels: int | None
     given: Any
     operation: int
+    written: bool = False
 
 
 def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Join]:
@@ -79,17 +81,34 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                     continue
                 if _fits(tape, value, labels):
                     seen.add((value, labels))
-                    found.append(Join(value, labels, 0.0, operation.index))
-        number = [a for a in operation.args if type(a) is int]
+                    number = tape.nodes[labels].obj
+                    if type(number) is float and _is_written(operation, number):
+                        numbers.append(Join(value, None, number, operation.index, True))
+                    else:
+                        found.append(Join(value, labels, 0.0, operation.index))
         single = isinstance(tape.nodes[values[0]].obj, (float, np.floating))
-        if number and single and operation.function is operator.sub:
-            numbers.append(Join(values[0], None, float(number[0]), operation.index))
+        if single and operation.function is operator.sub:
+            for given in (float(a) for a in operation.args if type(a) is int):
+                written = _is_written(operation, given)
+                numbers.append(Join(values[0], None, given, operation.index, written))
         marked = _marked(tape, operation, values)
         if marked is not None:
             found.append(marked)
         if len(found) >= limit:
             break
     return [*found, *numbers][:limit]
+
+
+def _is_written(operation: Operation, number: float) -> bool:
+    """Whether an author has written a number as an operand: ``1.0 - a``."""
+    return any(_is_number(text, number) for text in operation.where.operands)
+
+
+def _is_number(text: str, value: float) -> bool:
+    try:
+        return float(text) == value
+    except ValueError:
+        return False
 
 
 def _listed(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | None:

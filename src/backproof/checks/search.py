@@ -77,6 +77,7 @@ class StepSearch:
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
         self.tape.complete(self.run)  # a join may be an operation of ours
+        joins = [join for join in joins if not join.written] or joins
         self.outputs = {join.output for join in joins}
         self.errors = {self.tape.operations[join.operation].out for join in joins}
         """Values where labels meet the output: the backward pass starts from them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,8 @@ from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4
+#: Slips that show a cost which the program does not compute, and entries that they must explain.
+SLOPES, LEAST = {"extra-factor", "wrong-derivative"}, 12
 #: Of the time for one edit, what each of two gets.
 SHARE = 0.35
 
@@ -45,14 +47,36 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
         own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
-    most = max((_reached(f) for f in own), default=0)
-    fits = [f for f in own if _reached(f) == most][:MOST_COSTS]
     for search_in in (_in_one, _in_two):
-        for fit in fits:
-            fit.chosen = {}
-            found = search_in(evidence, fit, patience / len(fits))
-            if found is not None:
-                return found
+        found = _first(evidence, own, search_in, patience)
+        if found is not None:
+            return found
+    # What the program prints may be a measure only: `y - p` is known, but not `(y - p) * p'`.
+    titles = list(dict.fromkeys(f.hypothesis.title for f in fits if f.hypothesis.registered))
+    known = sorted(
+        (
+            f for f in fits
+            if f.hypothesis.registered and f not in own and sum(m.size for m in f.matches) >= LEAST
+        ),
+        key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
+    )
+    found = _first(evidence, known, _in_one, patience)
+    slips = found is not None and all(d.cause in SLOPES for d, _ in found.diagnoses)
+    return found if slips else None
+
+
+def _first(
+    evidence: StepEvidence, fits: Sequence[Fit],
+    search_in: Callable[[StepEvidence, Fit, float], Unanchored | None], patience: float,
+) -> Unanchored | None:  # fmt: skip
+    """Return what is found under the first cost, of those that reach most parameters."""
+    most = max((_reached(f) for f in fits), default=0)
+    tried = [f for f in fits if _reached(f) == most][:MOST_COSTS]
+    for fit in tried:
+        fit.chosen = {}
+        found = search_in(evidence, fit, patience / len(tried))
+        if found is not None:
+            return found
     return None
 
 

@@ -28,9 +28,11 @@ def without_a_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
         if type(arg) is not Ref or (i == 1 and is_in(function, DIVIDE)):
             continue
         other = operation.args[1 - i]
-        operands = operation.where.operands
-        number = operands[1 - i] if len(operands) == 2 else repr(other)
-        name = scope.text(other.node) if type(other) is Ref else number
+        name, operands = repr(other), operation.where.operands
+        if len(operands) == 2:
+            name = short(operands[1 - i])
+        elif type(other) is Ref:
+            name = scope.text(other.node)
 
         def alone(*args: Any, position: int = i, negative: bool = i == 1 and subtracts) -> Any:
             value = -args[position] if negative else args[position]
