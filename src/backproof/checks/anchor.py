@@ -7,8 +7,8 @@ backward pass is meant for this cost, however wrong all gradients are that come 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEAST_ENTRIES = 3
 #: Entries of one gradient that must agree to show which cost is meant, and that it must have.
 LEAST_ALIKE, LEAST_MIXED = 3, 8
+#: Multiples of true numbers that are looked for, and how many must be there.
+NUMBERS, LEAST_NUMBERS = (1.0, 2.0, 0.5), 2
 #: Entries whose ratio is tried.
 MOST_RATIOS = 30
 
@@ -114,4 +116,19 @@ def _scales(evidence: StepEvidence, fit: Fit) -> Counter[float]:
                 if is_plausible(s) and np.unique(np.round(x, 12)).size > 2:
                     found[float(f"{abs(s):.9g}")] += 1
                 break
-    return found
+    return found or _scales_of_numbers(fit, run, forward, feeding)
+
+
+def _scales_of_numbers(fit: Fit, run: Run, forward: set[int], feeding: set[int]) -> Counter[float]:
+    """Count the same among single numbers: lists, the nodes of an engine."""
+    assert fit.adjoint is not None
+    known = _digits(g for n, g in fit.adjoint.of.items() if n in forward)
+    values = _digits(run.env[n] for n in feeding)
+    counts = {s: len({float(f"{s * v:.9g}") for v in known} & values) for s in NUMBERS}
+    return Counter({s: count for s, count in counts.items() if count >= LEAST_NUMBERS})
+
+
+def _digits(values: Iterable[Any]) -> set[float]:
+    """Return the sizes of numbers, to nine digits, but for those that are simple."""
+    sizes = [abs(v) for v in values if isinstance(v, float)]
+    return {float(f"{v:.9g}") for v in map(float, sizes) if v and float(f"{v:.4g}") != v}

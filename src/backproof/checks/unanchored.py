@@ -82,9 +82,12 @@ def _first(
 
 def _is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
     """Whether a scalar has a cost's name, or the function that computes it."""
-    made = evidence.tape.producer(fit.hypothesis.node)
+    node, names = fit.hypothesis.node, evidence.names
+    made = evidence.tape.producer(node)
     function = "" if made is None else made.where.function.rpartition(".")[2]
-    return bool(FALLS.search(fit.hypothesis.title) or COSTS.fullmatch(function))
+    path = (names.path(evidence.tape.nodes[node].obj) if names is not None else None) or ""
+    called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
+    return any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None
 
 
 def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:
