@@ -14,7 +14,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.match import Fit, Match, author_value
-from backproof.checks.scales import TOLERANCE, is_plausible
+from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.trace.tape import Run
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEAST_ENTRIES = 3
 #: Entries of one gradient that must agree to show which cost is meant, and that it must have.
 LEAST_ALIKE, LEAST_MIXED = 3, 8
+#: Entries of one ratio that are a majority.
+LEAST_MAJORITY = 4
 #: Multiples of true numbers that are looked for, and how many must be there.
 NUMBERS, LEAST_NUMBERS = (1.0, 2.0, 0.5), 2
 #: Entries whose ratio is tried.
@@ -63,6 +65,47 @@ def anchored_by_entries(fits: Sequence[Fit], run: Run) -> Fit | None:
                 fit.scale, fit.anchored = scale, True
                 return fit
     return None
+
+
+def anchored_by_majority(fits: Sequence[Fit], run: Run) -> Fit | None:
+    """Return a cost of a single output under which most entries of the gradients are right.
+
+    Whatever the cost of one number is, all gradients are the same multiple of that number's: where
+    the entries of one parameter are several, those that differ are wrong.
+    """
+    for fit in fits:
+        if fit.chosen or any(match.reason for match in fit.matches):
+            continue
+        ratios = [_ratios(match, run) for match in fit.matches]
+        if any(ratio is None for ratio in ratios):
+            continue
+        known = np.concatenate([r for r in ratios if r is not None])
+        tried = known[known != 0][:MOST_RATIOS]
+        alike = [np.abs(known / ratio - 1) < SAME for ratio in tried]
+        best = max(alike, key=np.count_nonzero, default=np.zeros(0, bool))
+        count = int(np.count_nonzero(best))
+        scale = float(known[best][0]) if count else 0.0
+        if LEAST_MAJORITY <= count < known.size < 2 * count and is_plausible(scale):
+            mixed = any(
+                r is not None and 0 < np.count_nonzero(np.abs(r / scale - 1) < SAME) < r.size
+                for r in ratios
+            )
+            if mixed:
+                fit.scale, fit.anchored = scale, True
+                return fit
+    return None
+
+
+def _ratios(match: Match, run: Run) -> np.ndarray | None:
+    """Return the ratios of the entries of a gradient to the true ones, where these are not zero."""
+    truth, parameter = match.truth, match.parameter
+    shallow = [i for i, level in enumerate(parameter.levels) if not level.deep]
+    own = author_value(run, parameter, shallow[-1] if shallow else -1)
+    if own is None or truth is None or own.shape != truth.shape:
+        return None
+    known = np.abs(truth) > 1e-9 * np.max(np.abs(truth), initial=0.0)
+    found: np.ndarray = own[known] / truth[known]
+    return found
 
 
 def _shared_ratio(match: Match, run: Run) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backproof.checks.anchor import anchored_by_entries
+from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
 from backproof.checks.calm import calmed
 from backproof.checks.choice import (
     FEW,
@@ -190,6 +190,9 @@ class Trials:
                 self.best = best_fit(self.fits, self.preferred)
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
+        if self.best is None or not (self.best.chosen or self.best.anchored):
+            single = [f for f in self.fits if f.hypothesis.registered and self._outputs(f) == 1]
+            self.best = anchored_by_majority(single, self.run) or self.best
 
     def _add_heads(self) -> None:
         """Add costs one by one, each with its weight, to one that explains some gradients.
