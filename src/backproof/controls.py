@@ -7,7 +7,7 @@ evaluation of the test, from the order on the tape.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -51,6 +51,17 @@ def decided_dependence(
         if mask:
             depends[operation.out] = mask | depends.get(operation.out, 0)
     return depends
+
+
+def decides(tape: Tape, olds: Iterable[int]) -> bool:
+    """Whether a branch depends on old values: with others the program would run otherwise."""
+    moving = tape.reach(olds)
+    return any(
+        operation.out in moving
+        and isinstance(tape.nodes[operation.out].obj, (bool, np.bool_))
+        and bool(_branches_of(operation.site)[0])
+        for operation in tape.operations
+    )
 
 
 @lru_cache(maxsize=10_000)

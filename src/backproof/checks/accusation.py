@@ -104,7 +104,7 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
         return
     if len(wrong) > 1:
         # One slip that explains all that is wrong is likelier than several.
-        found = search.likeliest(wrong)
+        found = search.likeliest(wrong) or search.at_names(wrong)
         if found is not None and set(found.repaired) >= set(wrong):
             operations = search.groups.get(found.site.index, ())
             outs = tuple(operation.index for operation in operations)

@@ -23,6 +23,7 @@ from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
+from backproof.controls import decides
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -156,7 +157,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         change = np.concatenate(seen.changes)
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
-    seen.map = _kept(seen.map, cost, tape, run) if trial else None
+    seen.map = _kept(seen.map, cost, tape, run) if trial and not decides(tape, old) else None
     if seen.map is None:
         seen.samples.retry = None
     else:

@@ -13,6 +13,8 @@ from backproof.trace.tape import Run
 
 #: Entries that have no penalty, and as many that have one, that prove both.
 LEAST_ALIKE = 4
+#: Entries that have a penalty: of one alone any number is right.
+LEAST_PENALISED = 2
 #: Entries whose ratio to the truth is tried as that of all.
 MOST_RATIOS = 200
 
@@ -28,6 +30,8 @@ def penalty_in(
         return None
     shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
     for mask in _masks(shape):
+        if np.count_nonzero(w * mask) < LEAST_PENALISED:
+            continue
         basis = np.stack([truth, w * mask], axis=1)
         solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
         rest = float(np.linalg.norm(x - basis @ solution))

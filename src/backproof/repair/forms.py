@@ -227,8 +227,15 @@ def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:
         return
     if isinstance(node, ast.Constant):
         return
+    # A helper of the author's is given another value sooner than written out.
+    price = 1.7 if isinstance(node, ast.Call) and _is_helper(code, node) else 1.2
     for _, derivative in forward_slopes(code):
-        yield node, code.put(node, derivative), "wrong-derivative", 1.2
+        yield node, code.put(node, derivative), "wrong-derivative", price + len(derivative) / 1e3
+
+
+def _is_helper(code: Code, call: ast.Call) -> bool:
+    name = code.text(call.func).rpartition(".")[2]
+    return any(isinstance(n, ast.FunctionDef) and n.name == name for n in ast.walk(code.tree))
 
 
 def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:

@@ -27,6 +27,8 @@ def wrong_derivative(blamed: Blamed) -> Diagnosis | None:
         if local.node in blamed.right or not _is_local(blamed, local.node):
             continue
         a = blamed.run.env[delta.node]
+        if np.size(a) > 1 and np.shape(a) != np.shape(blamed.truth):
+            continue
         with np.errstate(all="ignore"):
             needed = np.asarray(blamed.truth, float) / np.asarray(a, float)
         known = np.isfinite(needed)
