@@ -68,10 +68,10 @@ def anchored_by_entries(fits: Sequence[Fit], run: Run) -> Fit | None:
 
 
 def anchored_by_majority(fits: Sequence[Fit], run: Run) -> Fit | None:
-    """Return a cost of a single output under which most entries of the gradients are right.
+    """Return a cost under which most entries of the gradients are right, but not all of one.
 
-    Whatever the cost of one number is, all gradients are the same multiple of that number's: where
-    the entries of one parameter are several, those that differ are wrong.
+    The program's own, with all that is right exactly its gradient; or a known one of a single
+    output: whatever the cost of one number is, all gradients are the same multiple of its.
     """
     for fit in fits:
         if fit.chosen or any(match.reason for match in fit.matches):
@@ -85,7 +85,8 @@ def anchored_by_majority(fits: Sequence[Fit], run: Run) -> Fit | None:
         best = max(alike, key=np.count_nonzero, default=np.zeros(0, bool))
         count = int(np.count_nonzero(best))
         scale = float(known[best][0]) if count else 0.0
-        if LEAST_MAJORITY <= count < known.size < 2 * count and is_plausible(scale):
+        natural = abs(scale - 1) < SAME if fit.hypothesis.own else is_plausible(scale)
+        if LEAST_MAJORITY <= count < known.size < 2 * count and natural:
             mixed = any(
                 r is not None and 0 < np.count_nonzero(np.abs(r / scale - 1) < SAME) < r.size
                 for r in ratios

@@ -74,8 +74,15 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
         if not fit.hypothesis.own or is_full(fit) or not has_penalty(tape, run, fit):
             continue
         other = None if best is None or best is fit else best.hypothesis.node
-        if is_exact(fit) and other in tape.ancestors([fit.hypothesis.node]):
+        within = tape.ancestors([fit.hypothesis.node])
+        if is_exact(fit) and other in within:
             return fit  # all but the penalised gradients are exactly those of the whole cost
+        if best is not None and other in within and not fit.chosen:
+            # Of a part of the cost more entries are wrong: `λ * w[1:]` for a penalty on all of w.
+            own, part = _wrong_entries(fit, run), _wrong_entries(best, run)
+            if own is not None and part is not None and own < part:
+                fit.scale, fit.anchored = 1.0, True
+                return fit
         pairs = [(s, lam) for i in fit.wrong for _, s, lam in fit.matches[i].penalties]
         if not pairs or not all(
             fit.matches[i].penalties or _is_alike(fit.matches[i], run, pairs) for i in fit.wrong
@@ -89,6 +96,22 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
             fit.scale, fit.anchored = shared, True
         return fit
     return None
+
+
+def _wrong_entries(fit: Fit, run: Run) -> int | None:
+    """Return how many entries of the gradients are not those of a cost, in its own scale."""
+    wrong = 0
+    for match in fit.matches:
+        counts = []
+        for level in range(len(match.parameter.levels)):
+            own = author_value(run, match.parameter, level)
+            if own is not None and match.truth is not None and own.shape == match.truth.shape:
+                limit = TOLERANCE * float(np.max(np.abs(match.truth), initial=0.0))
+                counts.append(int(np.count_nonzero(np.abs(own - match.truth) > limit)))
+        if not counts:
+            return None
+        wrong += min(counts)
+    return wrong
 
 
 def of_a_part(best: Fit | None, fits: Sequence[Fit]) -> Fit | None:

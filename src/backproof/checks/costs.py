@@ -191,8 +191,10 @@ class Trials:
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
         if self.best is None or not (self.best.chosen or self.best.anchored):
-            single = [f for f in self.fits if f.hypothesis.registered and self._outputs(f) == 1]
-            self.best = anchored_by_majority(single, self.run) or self.best
+            telling = [f for f in self.fits if f.hypothesis.own] + [
+                f for f in self.fits if f.hypothesis.registered and self._outputs(f) == 1
+            ]
+            self.best = anchored_by_majority(telling, self.run) or self.best
 
     def _add_heads(self) -> None:
         """Add costs one by one, each with its weight, to one that explains some gradients.
@@ -209,7 +211,7 @@ class Trials:
                 if more is None:
                     break
                 found = more
-            if len(found.chosen) > len(self.best.chosen):
+            if found is not start and len(found.chosen) > len(self.best.chosen):
                 self.best = found
             if is_full(self.best):
                 break

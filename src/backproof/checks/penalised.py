@@ -17,7 +17,7 @@ from backproof.checks.scales import SAME, TOLERANCE
 from backproof.joins import VIEWS
 from backproof.roles import vector
 from backproof.trace.site import Site
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Ref, Tape
 
 #: Entries that must tell the strength of a penalty.
 LEAST_ENTRIES = 3
@@ -31,10 +31,11 @@ def penalised_elsewhere(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[i
     assert fit is not None
     found: dict[tuple[int, str], tuple[Diagnosis, list[int]]] = {}
     for i in fit.wrong:
-        told = _difference(evidence, i)
-        site = _penalty(evidence, i) if told is not None else None
-        if told is None or site is None:
+        penalty = _penalty(evidence, i)
+        told = None if penalty is None else _difference(evidence, i, penalty[1])
+        if penalty is None or told is None:
             continue
+        site, _ = penalty
         strength, part, rest = told
         extra, name = strength > 0, evidence.params[i].name
         entries = f"`{name}{part}`" if part else "some entries"
@@ -50,28 +51,36 @@ def penalised_elsewhere(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[i
     return [(diagnosis, tuple(members)) for diagnosis, members in found.values()]
 
 
-def _difference(evidence: StepEvidence, index: int) -> tuple[float, str, str] | None:
-    """Return λ of the penalty that some entries have too much, and what these and the rest are."""
+def _difference(
+    evidence: StepEvidence, index: int, own_strength: float
+) -> tuple[float, str, str] | None:
+    """Return λ of the penalty that some entries have too much, and what these and the rest are.
+
+    Of few entries any λ is right: there it must be the one that the author gives the others.
+    """
     fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
     assert fit is not None
     match = fit.matches[index]
     if match.truth is None:
         return None
     w = vector(run.env[n] for n in parameter.old)
-    for level, s, _ in match.penalties:
+    for level in range(-1, len(parameter.levels)):
         own = author_value(run, parameter, level)
-        if abs(s / fit.scale - 1) > SAME or own is None or own.size != match.truth.size:
+        if own is None or own.size != match.truth.size or w.size != own.size:
             continue
-        gap = own / s - match.truth
-        differs = np.abs(gap) > TOLERANCE * np.max(np.abs(match.truth), initial=0.0)
-        count = int(np.count_nonzero(differs & (w != 0)))
-        if count < LEAST_ENTRIES or count == np.count_nonzero(w) or w.size != gap.size:
-            continue
-        strengths = gap[differs & (w != 0)] / w[differs & (w != 0)]
-        strength = float(np.median(strengths))
-        if strength and np.max(np.abs(strengths / strength - 1)) < SAME:
-            shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else gap.shape
-            return strength, *_part(differs.reshape(shape))
+        for s in dict.fromkeys((fit.scale, *fit.scales)):
+            gap = own / s - match.truth if s else np.zeros(0)
+            differs = np.abs(gap) > TOLERANCE * np.max(np.abs(match.truth), initial=0.0)
+            if not 0 < np.count_nonzero(differs) < differs.size or np.any(w[differs] == 0):
+                continue
+            strengths = gap[differs] / w[differs]
+            strength = float(np.median(strengths))
+            alike = strength and np.max(np.abs(strengths / strength - 1)) < SAME
+            meant = abs(abs(strength) / own_strength - 1) < SAME
+            if alike and (strengths.size >= LEAST_ENTRIES or meant):
+                one = len(parameter.old) == 1
+                shape = np.shape(run.env[parameter.old[0]]) if one else gap.shape
+                return strength, *_part(differs.reshape(shape))
     return None
 
 
@@ -87,33 +96,45 @@ def _part(mask: Array) -> tuple[str, str]:
     return "", ""
 
 
-def _penalty(evidence: StepEvidence, index: int) -> Site | None:
-    """Return where a multiple of the parameter joins its gradient, if at one place."""
+def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float] | None:
+    """Return where a multiple of the parameter joins its gradient, if at one place, and which."""
     tape, parameter = evidence.tape, evidence.params[index]
     assert evidence.fit is not None
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     merges = {i for update in parameter.updates for i, _ in update.merges}
-    multiples = _multiples(tape, set(parameter.old), forward)
-    sums = [
-        operation for operation in tape.operations
-        if is_in(operation.function, ADD | SUBTRACT) and operation.index not in merges
-        and operation.out not in forward
-        and len(multiples.intersection(operation.inputs)) == 1 < len(operation.inputs)
-    ]  # fmt: skip
+    multiples = _multiples(tape, set(parameter.old))
     feeding = tape.ancestors(parameter.new)
-    sites = {o.site: o.where for o in sums if o.out in feeding}
-    return next(iter(sites.values())) if len(sites) == 1 else None
-
-
-def _multiples(tape: Tape, olds: set[int], forward: set[int]) -> set[int]:
-    """Return the values that are a parameter, or entries of it, times a number."""
-    found = set(olds)
+    found: dict[int, tuple[Site, float]] = {}
     for operation in tape.operations:
-        if found.isdisjoint(operation.inputs):
+        if operation.index in merges or operation.out in forward or operation.out not in feeding:
             continue
-        scaled = is_in(operation.function, MULTIPLY | DIVIDE) and all(
-            n in found or np.size(tape.nodes[n].obj) == 1 for n in operation.inputs
-        )
-        if scaled or is_in(operation.function, VIEWS) or keeps(operation):
-            found.add(operation.out)
+        joined = [multiples[n] for n in operation.inputs if n in multiples]
+        sums = is_in(operation.function, ADD | SUBTRACT) and len(operation.inputs) > len(joined)
+        if sums and len(joined) == 1 and joined[0]:
+            found[operation.site] = operation.where, abs(joined[0])
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _multiples(tape: Tape, olds: set[int]) -> dict[int, float]:
+    """Return the values that are a parameter, or entries of it, times a number, with the number."""
+    found = dict.fromkeys(olds, 1.0)
+    for operation in tape.operations:
+        held = [n for n in operation.inputs if n in found]
+        if not held or operation.out in found:
+            continue
+        if is_in(operation.function, MULTIPLY | DIVIDE) and len(held) == 1:
+            others = [
+                _number(tape, a) for a in operation.args
+                if not (type(a) is Ref and a.node == held[0])
+            ]  # fmt: skip
+            if len(others) == 1 and others[0]:
+                divides = is_in(operation.function, DIVIDE)
+                found[operation.out] = found[held[0]] * (1 / others[0] if divides else others[0])
+        elif is_in(operation.function, VIEWS) or keeps(operation):
+            found[operation.out] = found[held[0]]
     return found
+
+
+def _number(tape: Tape, value: Any) -> float | None:
+    obj = tape.nodes[value.node].obj if type(value) is Ref else value
+    return float(obj) if np.size(obj) == 1 and isinstance(obj, (int, float, np.generic)) else None

@@ -55,7 +55,8 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     titles = list(dict.fromkeys(f.hypothesis.title for f in fits if f.hypothesis.registered))
     known = sorted(
         (
-            f for f in fits
+            f
+            for f in fits
             if f.hypothesis.registered and f not in own and sum(m.size for m in f.matches) >= LEAST
         ),
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first

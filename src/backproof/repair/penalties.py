@@ -53,6 +53,7 @@ def _confined(
 ) -> Iterator[tuple[Edit, ...]]:
     """Put the slice behind the parameter, and behind what it is added to; or fill it with zeros."""
     targets = targets_of(statement)
+    named = {code.text(target) for target in targets}
     names = {
         code.text(node): node for node in ast.walk(value)
         if isinstance(node, (ast.Name, ast.Attribute))
@@ -63,7 +64,7 @@ def _confined(
             left = Edit(code.span(targets[0]), code.text(targets[0]) + rest)
             yield left, Edit(code.span(node), name + rest)
     for name, node in reversed(names.items()):
-        if rest in PADDED:
+        if rest in PADDED and name not in named:
             yield (Edit(code.span(node), PADDED[rest].format(name)),)
 
 

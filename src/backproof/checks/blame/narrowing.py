@@ -52,9 +52,7 @@ def _inner(fault: Fault, replays: Replays, trust: Trust, wrong: set[int]) -> Fau
     return None
 
 
-def _meant(
-    makers: Sequence[Operation], replays: Replays, trust: Trust
-) -> Iterator[dict[int, Any]]:
+def _meant(makers: Sequence[Operation], replays: Replays, trust: Trust) -> Iterator[dict[int, Any]]:
     """Yield what operands should be that are in order for another value: before its activation.
 
     ``dz = dout @ W.T`` is what comes back to ``a = f(z)``; no right gradient is made of it, so it

@@ -28,7 +28,7 @@ def other_slopes(operation: Operation, scope: Scope) -> Iterator[Edit]:
         return
     others = [n for n in scope.alternatives(operation.out, operation.index) if n in slopes.ends]
     if scope.is_local(operation.out):
-        if operation.where.is_value or is_in(operation.function, MULTIPLY):
+        if _is_whole(operation) or is_in(operation.function, MULTIPLY):
             yield from _in_place_of(scope, operation, others, None)
         return
     leaves = _leaves(operation, scope)
@@ -39,6 +39,13 @@ def other_slopes(operation: Operation, scope: Scope) -> Iterator[Edit]:
     for count in range(min(len(local), MOST_LOCAL), -1, -1):
         for dropped in combinations(local, count):
             yield from _in_place_of(scope, operation, others, dropped)
+
+
+def _is_whole(operation: Operation) -> bool:
+    """Whether an expression is all that its statement assigns or returns."""
+    where = operation.where
+    before, _, after = where.file.slice(where.statement).partition(where.text)
+    return where.is_value or f"{before}{after}".strip("() ") == "return"
 
 
 def recognised_slope(operation: Operation, scope: Scope) -> Edit:

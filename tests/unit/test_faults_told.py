@@ -1,0 +1,251 @@
+"""Faults that were detected vaguely, or not at all, and are named now."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from backproof.report.terminal import _of_one_place
+from backproof.source import Edit, Span
+from tests.unit.test_costs_meant import judged, report
+from tests.unit.test_faults_placed import blamed, line_of
+
+pytestmark = pytest.mark.quality
+
+HINGE = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(30, 4))
+y = (X @ rng.normal(size=(4, 3))).argmax(axis=1)
+W = 0.01 * rng.normal(size=(4, 3))
+
+def naive(W, X, y):
+    dW, loss = np.zeros(W.shape), 0.0
+    for i in range(len(X)):
+        scores = X[i] @ W
+        for j in range(3):
+            if j == y[i]:
+                continue
+            margin = scores[j] - scores[y[i]] + 1
+            if margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    return loss / len(X), dW / len(X)
+
+for it in range(40):
+    loss, grad = naive(W, X, y)
+    W -= 0.1 * grad
+    print(loss)
+"""
+
+
+def test_a_gradient_that_branches_alone_decide_is_judged(tmp_path):
+    assert judged(tmp_path, HINGE) == ("verified", [])
+
+
+def test_a_sign_within_such_a_branch(tmp_path):
+    found, line = blamed(tmp_path, HINGE, "dW[:, y[i]] -= X[i]", "dW[:, y[i]] += X[i]")
+    assert found == [line]
+
+
+NEURONS = """
+import random
+random.seed(4)
+rows = [[random.gauss(0, 1), random.gauss(0, 1)] for _ in range(40)]
+goal = [1.0 if a * b > 0 else 0.0 for a, b in rows]
+net = [[{"w": [random.gauss(0, 1) for _ in range(3)]} for _ in range(3)],
+       [{"w": [random.gauss(0, 1) for _ in range(4)]}]]
+
+def squash(z):
+    return 1 / (1 + 2.718281828459045 ** -z)
+
+for epoch in range(20):
+    total = 0.0
+    for row, t in zip(rows, goal):
+        values = row
+        for layer in net:
+            fresh = []
+            for n in layer:
+                z = n["w"][-1] + sum(w * v for w, v in zip(n["w"], values))
+                n["a"] = squash(z)
+                fresh.append(n["a"])
+            values = fresh
+        total += (values[0] - t) ** 2
+        last = net[1][0]
+        last["d"] = 2 * (last["a"] - t) * last["a"] * (1 - last["a"])
+        for j, n in enumerate(net[0]):
+            n["d"] = last["d"] * last["w"][j] * n["a"] * (1 - n["a"])
+        for number, layer in enumerate(net):
+            entering = row if number == 0 else [n["a"] for n in net[0]]
+            for n in layer:
+                for j, v in enumerate(entering):
+                    n["w"][j] -= 0.3 * n["d"] * v
+                n["w"][-1] -= 0.3 * n["d"]
+    print(total)
+"""
+
+
+def test_a_bias_that_its_step_replaces(tmp_path):
+    old, new = 'n["w"][-1] -= 0.3 * n["d"]', 'n["w"][-1] = -0.3 * n["d"]'
+    told = report(tmp_path, NEURONS.replace(old, new))
+    (found,) = (f for f in told["findings"] if f["severity"] == "error")
+    assert (found["code"], found["line"]) == ("BP104", line_of(NEURONS.replace(old, new), new))
+    assert "+= " in found["message"]
+
+
+def test_a_layer_that_no_update_reaches(tmp_path):
+    wrong = NEURONS.replace("for number, layer in enumerate(net):", "for number in [1]:", 1)
+    wrong = wrong.replace("for n in layer:\n                for j, v", "for n in net[1]:\n"
+                          "                for j, v")  # fmt: skip
+    _, found = judged(tmp_path, wrong)
+    assert {code for code, _ in found} == {"BP107"}
+
+
+def test_a_layer_that_is_called_frozen_is_left_in_peace(tmp_path):
+    wrong = NEURONS.replace("for number, layer in enumerate(net):", "for number in [1]:", 1)
+    wrong = wrong.replace("for n in layer:\n                for j, v", "for n in net[1]:\n"
+                          "                for j, v")  # fmt: skip
+    assert judged(tmp_path, "# the first layer stays frozen" + wrong) == ("verified", [])
+
+
+PENALTY = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = np.column_stack([np.ones(60), rng.normal(size=(60, 4))])
+y = (X[:, 1] > 0).astype(float)
+theta = rng.normal(size=5)
+for it in range(50):
+    p = 1 / (1 + np.exp(-X @ theta))
+    cost = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)) + 0.05 * np.sum(theta[1:] ** 2)
+    grad = X.T @ (p - y) / 60
+    grad[1:] = grad[1:] + 0.1 * theta[1:]
+    theta -= 0.5 * grad
+    print(cost)
+"""
+
+
+def test_a_penalty_that_reaches_the_bias(tmp_path):
+    found, line = blamed(tmp_path, PENALTY, "grad[1:] = grad[1:] + 0.1 * theta[1:]",
+                         "grad = grad + 0.1 * theta")  # fmt: skip
+    assert found == [line]
+
+
+def test_a_bias_whose_penalty_the_gradient_leaves_out(tmp_path):
+    wrong = PENALTY.replace("theta[1:] ** 2", "theta ** 2")
+    status, found = judged(tmp_path, wrong)
+    assert (status, found) == ("wrong", [("BP101", line_of(wrong, "grad[1:] = grad[1:]"))])
+
+
+HELPER = """
+import numpy as np
+rng = np.random.default_rng(6)
+
+def squash(x):
+    return 1 / (1 + np.exp(-x))
+
+def slope(x):
+    s = squash(x)
+    return s * (1 - s)
+
+X, T = rng.normal(size=(50, 3)), rng.random((50, 2))
+A, B = rng.normal(size=(3, 5)), rng.normal(size=(5, 2))
+for it in range(60):
+    z1 = X @ A
+    a1 = squash(z1)
+    z2 = a1 @ B
+    a2 = squash(z2)
+    d2 = (a2 - T) * slope(z2)
+    d1 = (d2 @ B.T) * slope(z1)
+    A -= 0.1 * (X.T @ d1)
+    B -= 0.1 * (a1.T @ d2)
+    print(np.abs(a2 - T).mean())
+"""
+
+
+def test_what_a_helper_is_given_is_blamed_at_the_call(tmp_path):
+    found, line = blamed(tmp_path, HELPER, "(a2 - T) * slope(z2)", "(a2 - T) * slope(a2)")
+    assert found == [line]
+
+
+def test_a_slope_that_is_wrong_in_all_layers_shows_without_a_cost(tmp_path):
+    found, line = blamed(tmp_path, HELPER, "return s * (1 - s)", "return 1 - s * s")
+    assert found == [line]
+
+
+BOTH = """
+import numpy as np
+from scipy.optimize import fmin_cg
+rng = np.random.default_rng(9)
+X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+
+def both(t):
+    W, v = t[:12].reshape(3, 4), t[12:]
+    h = np.tanh(X @ W)
+    e = h @ v - y
+    J = 0.5 * np.sum(e ** 2)
+    dv = h.T @ e
+    dW = X.T @ (np.outer(e, v) * (1 - h ** 2))
+    return J, np.concatenate([dW.ravel(), dv])
+
+def cost(t):
+    return both(t)[0]
+
+def grad(t):
+    return both(t)[1]
+
+fmin_cg(cost, rng.normal(size=16), fprime=grad, maxiter=15, disp=False)
+"""
+
+
+def test_a_function_that_is_called_for_cost_and_gradient_is_looked_into(tmp_path):
+    found, line = blamed(tmp_path, BOTH, "(1 - h ** 2)", "(1 - h)")
+    assert found == [line]
+
+
+RATES = """
+import numpy as np
+rng = np.random.default_rng(3)
+X, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 1))
+A, B, C = (rng.normal(size=s) * 0.5 for s in ((4, 6), (6, 5), (5, 1)))
+for i in range(100):
+    h = np.tanh(X @ A)
+    k = np.tanh(h @ B)
+    e = (k @ C - y) / 50
+    cost = 25 * np.sum(e ** 2)
+    dk = (e @ C.T) * (1 - k ** 2)
+    dh = (dk @ B.T) * (1 - h ** 2)
+    rate = 0.5 * (1 / (1 + 0.01 * i))
+    A -= rate * (X.T @ dh)
+    B -= rate * (h.T @ dk)
+    C -= rate * (k.T @ e)
+    print(cost)
+"""
+
+
+def test_a_rate_that_all_updates_read_excuses_no_factor(tmp_path):
+    # 0.01 / 0.5 is 1 / 50: by chance the ratio of two numbers that every update reads.
+    found, line = blamed(tmp_path, RATES, "dk = (e @ C.T) * (1 - k ** 2)",
+                         "dk = (e @ C.T) * (1 - k ** 2) / 50")  # fmt: skip
+    assert found == [line]
+
+
+def test_the_penalty_gets_a_fix_that_was_tried(tmp_path):
+    path = tmp_path / "penalty.py"
+    path.write_text(PENALTY.replace("theta[1:] ** 2", "theta ** 2"))
+    told = tmp_path / "r.json"
+    subprocess.run(
+        [sys.executable, "-m", "backproof", "run", "--json", str(told), str(path)],
+        capture_output=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    fix = json.loads(told.read_text())["findings"][0]["fix"]
+    assert fix["verified"]
+    assert fix["after"] == "grad = grad + 0.1 * theta"
+
+
+def test_edits_of_one_line_are_shown_together():
+    one, two, three = (
+        Edit(Span(line, column, line, column + 1), "x") for line, column in ((3, 9), (5, 1), (3, 1))
+    )
+    assert list(_of_one_place([one, two, three])) == [[three, one], [two]]
