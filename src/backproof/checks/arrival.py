@@ -9,6 +9,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.growth import Growth
 from backproof.checks.idle import unmoved
 from backproof.checks.mismatch import Mismatch
+from backproof.checks.moments import Moments
 from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
 from backproof.checks.shapes import Shapes
@@ -30,6 +31,7 @@ class Arrival:
         self.growth = Growth()
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
+        self.moments = Moments()
         self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
@@ -40,6 +42,7 @@ class Arrival:
         self.growth.look(evidence)
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
+        self.moments.look(evidence)
 
     def idle(self, tape: Tape, names: Any) -> None:
         """Look at a recording in which nothing is updated."""
@@ -54,6 +57,7 @@ class Arrival:
             *self.rates.findings(),
             *self.mismatch.findings(),
             *self.vacuous.findings(),
+            *self.moments.findings(),
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found

@@ -12,6 +12,7 @@ from backproof.checks.direction import COSTS, FALLS
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
+from backproof.checks.moments import rootless
 from backproof.checks.search import StepSearch
 from backproof.hypotheses import is_progress
 
@@ -47,6 +48,10 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
         own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
+    for fit in own[:MOST_COSTS]:
+        told = rootless(replace(evidence, fit=fit))
+        if told and sum(len(repaired) for _, repaired in told) == len(fit.wrong):
+            return Unanchored(fit, tuple(told))
     for search_in in (_in_one, _in_two):
         found = _first(evidence, own, search_in, patience)
         if found is not None:

@@ -316,11 +316,18 @@ def _nearest(findings: list[Finding], candidate: Candidate) -> Finding:
 
 
 def faults(report: Report) -> list[Finding]:
-    """Return the findings that an edit may repair, those proven first."""
-    errors = [f for f in report.findings if f.code in REPAIRED and f.severity == "error"]
+    """Return the findings that an edit may repair, those proven first.
+
+    Not those about an optimiser: right gradients say nothing of what it makes of them.
+    """
+    found = [
+        f for f in report.findings
+        if f.code in REPAIRED and f.evidence.get("rule") != "optimiser"
+    ]  # fmt: skip
+    errors = [f for f in found if f.severity == "error"]
     if errors or report.gradient.status != "wrong":
         return errors
-    return [f for f in report.findings if f.code in REPAIRED and f.severity == "warning"]
+    return [f for f in found if f.severity == "warning"]
 
 
 def _changed_lines(old: Sequence[str], new: Sequence[str]) -> tuple[str, str]:

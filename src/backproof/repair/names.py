@@ -8,6 +8,7 @@ import re
 from backproof.repair.candidate import Code, Statement, targets_of
 
 MOST = 60
+_KEYED = re.compile(r"(\w[\w.]*)\[([\"'])(\w+)\2\]")
 _NUMBER = re.compile(r"\d+")
 _MODULES = frozenset({"np", "numpy", "math", "plt", "sys", "os", "scipy", "random", "time"})
 
@@ -26,8 +27,23 @@ def atoms(code: Code, statement: Statement) -> list[str]:
         t for s in code.tree.body for target in targets_of(s)
         if isinstance(target, ast.Name) for t in [target.id]
     ]  # fmt: skip
-    found = dict.fromkeys([*near, *module])
+    found = dict.fromkeys([*near, *_other_keys(code, near), *module])
     return [t for t in found if t not in _MODULES and t != "self"][:MOST]
+
+
+def _other_keys(code: Code, texts: list[str]) -> list[str]:
+    """Return the other values of the dictionaries that are read: ``cache["Z1"]`` beside ``A1``."""
+    literals = [
+        [k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+        for node in ast.walk(code.tree) if isinstance(node, ast.Dict)
+    ]  # fmt: skip
+    found: list[str] = []
+    for match in map(_KEYED.fullmatch, texts):
+        if match is not None:
+            base, quote, own = match.groups()
+            known = dict.fromkeys(k for keys in literals if own in keys for k in keys)
+            found += [f"{base}[{quote}{key}{quote}]" for key in known if key.isidentifier()]
+    return found
 
 
 def enclosing(code: Code, statement: Statement) -> list[str]:

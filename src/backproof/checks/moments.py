@@ -1,0 +1,306 @@
+"""Slips in an optimiser's averages: shares, roots and corrections that contradict each other.
+
+``m = β₁·m + (1 − β₂)·g`` is no average of gradients, ``m / (1 − β₂ᵗ)`` no correction of one that
+decays by β₁. What an author means is read from the program itself: the decays from what is kept of
+the old averages, the gradient from the verdict, the correction from the steps of the run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import DIVIDE, is_in
+from backproof.carries import carries_of
+from backproof.checks.advice import advise
+from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
+from backproof.checks.places import Place, statement_of
+from backproof.finding import Finding
+from backproof.roles import Parameter
+from backproof.trace.tape import Ref, Tape
+
+#: Relative difference of numbers that are equal.
+EQUAL = 1e-7
+#: The same of steps: an epsilon stands beside the root.
+NEAR = 1e-4
+#: Decays of an average.
+LEAST_DECAY, MOST_DECAY = 0.3, 1.0
+#: Entries that must agree.
+LEAST_ENTRIES = 3
+#: Judged steps whose sizes must follow one rule for it to be known.
+LEAST_STEPS = 3
+
+Array = np.ndarray[Any, Any]
+#: What a step may be multiplied by at the t-th step, with the decays of both averages.
+Rule = Callable[[float, float, int], float]
+
+RIGHT: dict[str, Rule] = {
+    "both": lambda a, b, t: np.sqrt(1 - b**t) / (1 - a**t),
+    "none": lambda a, b, t: 1.0,
+}
+SLIPS: dict[str, Rule] = {
+    "the first average is corrected with the decay of the second": lambda a, b, t: (
+        np.sqrt(1 - b**t) / (1 - b**t)
+    ),
+    "the second average is corrected with the decay of the first": lambda a, b, t: (
+        np.sqrt(1 - a**t) / (1 - a**t)
+    ),
+    "each average is corrected with the decay of the other": lambda a, b, t: (
+        np.sqrt(1 - a**t) / (1 - b**t)
+    ),
+    "the first average is corrected, the second is not": lambda a, b, t: 1 / (1 - a**t),
+    "the second average is corrected, the first is not": lambda a, b, t: np.sqrt(1 - b**t),
+    "the first average is divided by a number above one": lambda a, b, t: (
+        np.sqrt(1 - b**t) / (1 + a**t)
+    ),
+    "the second average is divided by a number above one": lambda a, b, t: (
+        np.sqrt(1 + b**t) / (1 - a**t)
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A value that keeps `decay` of its old self and adds `share` of a gradient, or its square."""
+
+    value: Array
+    decay: float
+    share: float
+    squared: bool
+    place: Place
+    corrected: Place | None
+    """Where it is divided by a number."""
+
+
+@dataclass(slots=True)
+class Course:
+    """The sizes of one parameter's steps: how far it goes for its averages, by the step."""
+
+    name: str
+    averages: tuple[Average, Average]
+    place: Place
+    sizes: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def decays(self) -> tuple[float, float]:
+        """The decays of the first and the second average."""
+        return self.averages[0].decay, self.averages[1].decay
+
+    def place_of(self, rule: str) -> Place:
+        """Return where a rule that the sizes follow is written."""
+        first, second = (average.corrected for average in self.averages)
+        there = {"the f": first, "the s": second, "each ": first}.get(rule[:5])
+        return self.place if there is None or rule.endswith("is not") else there
+
+    def rule(self) -> str:
+        """Return which rule most sizes of the run follow, '' where none does, or several.
+
+        Not all: averages may start anew in the middle, and so may the count of steps.
+        """
+        steps = sorted(self.sizes)
+        counts = {}
+        for name, rule in (RIGHT | SLIPS).items():
+            rates = np.array([self.sizes[n] / rule(*self.decays, n + 1) for n in steps])
+            alike = np.abs(rates[:, None] / rates - 1) < NEAR
+            counts[name] = int(np.max(np.sum(alike, axis=1), initial=0))
+        (best, most), (_, second) = Counter(counts).most_common(2)
+        enough = most >= max(LEAST_STEPS, len(steps) / 2)
+        return best if enough and most > second + 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One contradiction; parameters that share place and reason are told of together."""
+
+    place: Place
+    cause: str
+    reason: str
+    help: str
+
+
+class Moments:
+    """Fed with every judged step of a run, asked for findings at its end."""
+
+    def __init__(self) -> None:
+        self.slips: dict[Slip, list[str]] = {}
+        self.courses: dict[str, Course] = {}
+
+    def look(self, evidence: StepEvidence) -> None:
+        """Look at the averages of a judged step."""
+        fit = evidence.fit
+        if fit is None or fit.wrong:
+            return
+        for i, (level, _, _) in fit.chosen.items():
+            parameter = evidence.params[i]
+            # What is averaged may hold a penalty beside the gradient that is right.
+            owns = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
+            pairs = (_pair(evidence, parameter, own) for own in owns if own is not None)
+            pair = next((pair for pair in pairs if pair is not None), None)
+            if pair is None:
+                continue
+            for slip in _shares(*pair):
+                self._note(slip, parameter.name)
+            root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
+            if root is not None:
+                merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
+                course = Course(parameter.name, pair, statement_of(merge))
+                course = self.courses.setdefault(parameter.name, course)
+                course.sizes[evidence.step] = root
+
+    def _note(self, slip: Slip, name: str) -> None:
+        names = self.slips.setdefault(slip, [])
+        if name not in names:
+            names.append(name)
+
+    def findings(self) -> Iterator[Finding]:
+        """Say what contradicts itself in the averages, and in their corrections."""
+        rules = {name: course.rule() for name, course in self.courses.items()}
+        usual = Counter(rule for rule in rules.values() if rule).most_common(1)
+        for name, rule in rules.items():
+            odd = rule and rule != usual[0][0] and usual[0][1] > 1
+            if rule in SLIPS or odd:
+                course = self.courses[name]
+                first, second = course.decays
+                reason = rule if rule in SLIPS else "its averages are corrected unlike the others"
+                help = f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
+                self._note(Slip(course.place_of(rule), "wrong-operand", reason, help), name)
+        for slip, names in self.slips.items():
+            shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
+            yield advise(
+                "BP102", slip.cause, slip.place,
+                f"the optimiser's step of {shown} contradicts itself: {slip.reason}",
+                slip.help, {"parameters": names, "rule": "optimiser"}, severity="error", confidence="proven",
+            )  # fmt: skip
+
+
+def rootless(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]:
+    """Find steps that an optimiser divides by an average of squares, not by its root."""
+    fit = evidence.fit
+    assert fit is not None
+    found: dict[int, tuple[Diagnosis, list[int]]] = {}
+    few: list[tuple[int, int]] = []
+    for i in fit.wrong:
+        parameter, truth = evidence.params[i], fit.matches[i].truth
+        pair = None if truth is None else _pair(evidence, parameter, truth)
+        merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
+        if truth is not None and truth.size <= LEAST_ENTRIES:
+            few.append((i, merge.index))
+        if pair is None:
+            continue
+        first, second = (average.value for average in pair)
+        if _constant(_moved(evidence, parameter), first, second) is None:
+            continue
+        diagnosis = Diagnosis(
+            "BP101", "missing-factor", merge,
+            "its step is divided by the average of squares, not by its root",
+            "divide by the square root of the average", evidence={"rule": "optimiser"},
+        )  # fmt: skip
+        found.setdefault(merge.index, (diagnosis, []))[1].append(i)
+    for i, index in few:  # whose entries say nothing, but the statement is the same
+        if index in found and i not in found[index][1]:
+            found[index][1].append(i)
+    return [(diagnosis, tuple(members)) for diagnosis, members in found.values()]
+
+
+def _pair(
+    evidence: StepEvidence, parameter: Parameter, own: Array
+) -> tuple[Average, Average] | None:
+    """Return the one average of gradients and the one of their squares, if these are all."""
+    if len(parameter.updates) != 1 or own.size < LEAST_ENTRIES:
+        return None
+    averages = list(_averages(evidence, parameter, own))
+    first = [a for a in averages if not a.squared]
+    second = [a for a in averages if a.squared]
+    return (first[0], second[0]) if len(first) == len(second) == 1 else None
+
+
+def _moved(evidence: StepEvidence, parameter: Parameter) -> Array:
+    env, update = evidence.run.env, parameter.updates[0]
+    change: Array = np.asarray(env[update.new], float) - np.asarray(env[update.old], float)
+    return change.reshape(-1)
+
+
+def _averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> Iterator[Average]:
+    """Yield the averages of a gradient, or of its square, that the new value is made of."""
+    tape, env = evidence.tape, evidence.run.env
+    carries = carries_of(tape)
+    olds = {n for p in evidence.params for n in p.old}
+    for node in sorted(tape.ancestors([parameter.updates[0].new])):
+        for source, decay in carries.carry.get(node, {}).items():
+            if source in olds or not LEAST_DECAY < decay < MOST_DECAY:
+                continue
+            made = tape.producer(node)
+            merges = carries.merges(node, source)
+            if made is None or len(merges) != 1 or merges[0][0] != made.index:
+                continue
+            added = env[merges[0][1]]
+            if np.size(added) != own.size or np.size(env[node]) != own.size:
+                continue
+            value = np.asarray(env[node], float).reshape(-1)
+            for squared, of in ((False, own), (True, own * own)):
+                share = _ratio(np.asarray(added, float).reshape(-1), of)
+                if share is not None:
+                    place = statement_of(made.where)
+                    yield Average(value, decay, share, squared, place, _corrected(tape, node))
+
+
+def _ratio(values: Array, of: Array) -> float | None:
+    """Return the one number that makes all entries of a value of another, if there is one."""
+    known = np.abs(of) > 1e-6 * np.max(np.abs(of), initial=0.0)
+    if np.count_nonzero(known) < LEAST_ENTRIES:
+        return None
+    ratios = values[known] / of[known]
+    middle = float(np.median(ratios))
+    return middle if middle and np.max(np.abs(ratios / middle - 1)) < EQUAL else None
+
+
+def _constant(change: Array, first: Array, divisor: Array) -> float | None:
+    """Return c where a change is ``c · first / (divisor + ε)``, whatever ε ≥ 0 is."""
+    known = (change != 0) & (first != 0) & (divisor > 0)
+    if np.count_nonzero(known) <= LEAST_ENTRIES:
+        return None
+    inverse, x = first[known] / change[known], divisor[known]
+    basis = np.stack([x, np.ones(x.size)], axis=1) / np.abs(inverse)[:, None]
+    (slope, offset), *_ = np.linalg.lstsq(basis, np.sign(inverse), rcond=None)
+    gap = float(np.max(np.abs(basis @ [slope, offset] - np.sign(inverse))))
+    alike = np.ptp(x) <= EQUAL * np.max(x)
+    return (
+        float(1 / slope)
+        if slope and gap < NEAR and offset * slope >= -EQUAL and not alike
+        else None
+    )
+
+
+def _corrected(tape: Tape, node: int) -> Place | None:
+    """Return where an average is divided by a number."""
+    for index in tape.users[node]:
+        operation = tape.operations[index]
+        if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
+            top, bottom = operation.args
+            size = np.size(tape.nodes[bottom.node].obj) if type(bottom) is Ref else 1
+            if type(top) is Ref and top.node == node and size == 1:
+                return statement_of(operation.where)
+    return None
+
+
+def _shares(first: Average, second: Average) -> Iterator[Slip]:
+    """Find an average that adds another share than its decay leaves: that of the other one."""
+    for one, other in ((first, second), (second, first)):
+        wrong = {
+            "the share that the other average adds": 1 - other.decay,
+            "as much as it keeps": one.decay,
+        }
+        for what, share in wrong.items():
+            if abs(one.share - share) < EQUAL and abs(share - (1 - one.decay)) > EQUAL:
+                yield Slip(
+                    one.place, "wrong-operand",
+                    f"the average of its {'squared ' if one.squared else ''}gradients keeps "
+                    f"{one.decay:g} of the old value and adds {one.share:g} of the new one, {what}",
+                    f"add {1 - one.decay:g} of the new one",
+                )  # fmt: skip
