@@ -249,3 +249,61 @@ def test_edits_of_one_line_are_shown_together():
         Edit(Span(line, column, line, column + 1), "x") for line, column in ((3, 9), (5, 1), (3, 1))
     )
     assert list(_of_one_place([one, two, three])) == [[three, one], [two]]
+
+
+ADAM = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 4))
+y = (X[:, :1] * X[:, 1:2] > 0).astype(float)
+P = {"W": rng.normal(size=(4, 6)) * 0.5, "b": np.zeros(6) + 0.1, "V": rng.normal(size=(6, 1)) * 0.5}
+M = {k: np.zeros_like(v) for k, v in P.items()}
+S = {k: np.zeros_like(v) for k, v in P.items()}
+one, two = 0.9, 0.999
+for t in range(1, 101):
+    h = np.tanh(X @ P["W"] + P["b"])
+    a = 1 / (1 + np.exp(-(h @ P["V"])))
+    loss = -np.mean(y * np.log(a) + (1 - y) * np.log(1 - a))
+    d = (a - y) / 60
+    dh = (d @ P["V"].T) * (1 - h * h)
+    g = {"W": X.T @ dh, "b": dh.sum(0), "V": h.T @ d}
+    for k in P:
+        M[k] = one * M[k] + (1 - one) * g[k]
+        S[k] = two * S[k] + (1 - two) * g[k] ** 2
+        first = M[k] / (1 - one ** t)
+        second = S[k] / (1 - two ** t)
+        P[k] -= 0.01 * first / (np.sqrt(second) + 1e-8)
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(1 - one) * g[k]", "(1 - two) * g[k]"),
+        ("(1 - two) * g[k] ** 2", "(1 - one) * g[k] ** 2"),
+        ("(1 - one) * g[k]", "one * g[k]"),
+        ("second = S[k] / (1 - two ** t)", "second = S[k] / (1 - one ** t)"),
+        ("first = M[k] / (1 - one ** t)", "first = M[k] / (1 - two ** t)"),
+        ("second = S[k] / (1 - two ** t)", "second = S[k] / (1 + two ** t)"),
+        ("(np.sqrt(second) + 1e-8)", "(second + 1e-8)"),
+    ],
+)
+def test_averages_that_contradict_each_other(tmp_path, old, new):
+    found, line = blamed(tmp_path, ADAM, old, new)
+    assert found == [line]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("loss = ", "loss = "),
+        ("first = M[k] / (1 - one ** t)\n        second = S[k] / (1 - two ** t)",
+         "first, second = M[k], S[k]"),
+        ("0.01 * first", "0.01 / t ** 0.5 * first"),
+        ("for k in P:", "for k in P:\n        g[k] = g[k] + 0.01 * P[k]"),
+        ("one, two = 0.9, 0.999", "one, two = 0.5, 0.5"),
+    ],
+)  # fmt: skip
+def test_averages_that_are_in_order(tmp_path, old, new):
+    assert judged(tmp_path, ADAM.replace(old, new)) == ("verified", [])

@@ -23,12 +23,14 @@ from backproof.checks.match import author_value
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
 from backproof.roles import Parameter
-from backproof.trace.tape import Ref, Tape
+from backproof.trace.tape import Ref
 
 #: Relative difference of numbers that are equal.
 EQUAL = 1e-7
 #: The same of steps: an epsilon stands beside the root.
 NEAR = 1e-4
+#: The same of the rates of different steps: one that shrinks slowly is none of these rules.
+STEADY = 1e-6
 #: Decays of an average.
 LEAST_DECAY, MOST_DECAY = 0.3, 1.0
 #: Entries that must agree.
@@ -44,24 +46,9 @@ RIGHT: dict[str, Rule] = {
     "both": lambda a, b, t: np.sqrt(1 - b**t) / (1 - a**t),
     "none": lambda a, b, t: 1.0,
 }
-SLIPS: dict[str, Rule] = {
-    "the first average is corrected with the decay of the second": lambda a, b, t: (
-        np.sqrt(1 - b**t) / (1 - b**t)
-    ),
-    "the second average is corrected with the decay of the first": lambda a, b, t: (
-        np.sqrt(1 - a**t) / (1 - a**t)
-    ),
-    "each average is corrected with the decay of the other": lambda a, b, t: (
-        np.sqrt(1 - a**t) / (1 - b**t)
-    ),
+ONE_SIDED: dict[str, Rule] = {
     "the first average is corrected, the second is not": lambda a, b, t: 1 / (1 - a**t),
     "the second average is corrected, the first is not": lambda a, b, t: np.sqrt(1 - b**t),
-    "the first average is divided by a number above one": lambda a, b, t: (
-        np.sqrt(1 - b**t) / (1 + a**t)
-    ),
-    "the second average is divided by a number above one": lambda a, b, t: (
-        np.sqrt(1 + b**t) / (1 - a**t)
-    ),
 }
 
 
@@ -74,8 +61,15 @@ class Average:
     share: float
     squared: bool
     place: Place
-    corrected: Place | None
-    """Where it is divided by a number."""
+    correction: float | None
+    """The number that it is divided by."""
+    corrected: Place
+    """Where it is."""
+
+    @property
+    def age(self) -> int:
+        """The number of steps t for which the correction is that of this average, or 0."""
+        return 0 if self.correction is None else _power(1 - self.correction, self.decay)
 
 
 @dataclass(slots=True)
@@ -92,12 +86,6 @@ class Course:
         """The decays of the first and the second average."""
         return self.averages[0].decay, self.averages[1].decay
 
-    def place_of(self, rule: str) -> Place:
-        """Return where a rule that the sizes follow is written."""
-        first, second = (average.corrected for average in self.averages)
-        there = {"the f": first, "the s": second, "each ": first}.get(rule[:5])
-        return self.place if there is None or rule.endswith("is not") else there
-
     def rule(self) -> str:
         """Return which rule most sizes of the run follow, '' where none does, or several.
 
@@ -105,9 +93,9 @@ class Course:
         """
         steps = sorted(self.sizes)
         counts = {}
-        for name, rule in (RIGHT | SLIPS).items():
+        for name, rule in (RIGHT | ONE_SIDED).items():
             rates = np.array([self.sizes[n] / rule(*self.decays, n + 1) for n in steps])
-            alike = np.abs(rates[:, None] / rates - 1) < NEAR
+            alike = np.abs(rates[:, None] / rates - 1) < STEADY
             counts[name] = int(np.max(np.sum(alike, axis=1), initial=0))
         (best, most), (_, second) = Counter(counts).most_common(2)
         enough = most >= max(LEAST_STEPS, len(steps) / 2)
@@ -144,7 +132,7 @@ class Moments:
             pair = next((pair for pair in pairs if pair is not None), None)
             if pair is None:
                 continue
-            for slip in _shares(*pair):
+            for slip in (*_shares(*pair), *_corrections(*pair)):
                 self._note(slip, parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
             if root is not None:
@@ -161,21 +149,17 @@ class Moments:
     def findings(self) -> Iterator[Finding]:
         """Say what contradicts itself in the averages, and in their corrections."""
         rules = {name: course.rule() for name, course in self.courses.items()}
-        usual = Counter(rule for rule in rules.values() if rule).most_common(1)
         for name, rule in rules.items():
-            odd = rule and rule != usual[0][0] and usual[0][1] > 1
-            if rule in SLIPS or odd:
+            if rule in ONE_SIDED:
                 course = self.courses[name]
-                first, second = course.decays
-                reason = rule if rule in SLIPS else "its averages are corrected unlike the others"
-                help = f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
-                self._note(Slip(course.place_of(rule), "wrong-operand", reason, help), name)
+                self._note(Slip(course.place, "missing-factor", rule, _right(*course.decays)), name)
         for slip, names in self.slips.items():
             shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
             yield advise(
                 "BP102", slip.cause, slip.place,
                 f"the optimiser's step of {shown} contradicts itself: {slip.reason}",
-                slip.help, {"parameters": names, "rule": "optimiser"}, severity="error", confidence="proven",
+                slip.help, {"parameters": names, "rule": "optimiser"}, severity="error",
+                confidence="proven",
             )  # fmt: skip
 
 
@@ -247,7 +231,9 @@ def _averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> Itera
                 share = _ratio(np.asarray(added, float).reshape(-1), of)
                 if share is not None:
                     place = statement_of(made.where)
-                    yield Average(value, decay, share, squared, place, _corrected(tape, node))
+                    correction = _correction(evidence, node)
+                    number, there = (None, place) if correction is None else correction
+                    yield Average(value, decay, share, squared, place, number, there)
 
 
 def _ratio(values: Array, of: Array) -> float | None:
@@ -277,16 +263,47 @@ def _constant(change: Array, first: Array, divisor: Array) -> float | None:
     )
 
 
-def _corrected(tape: Tape, node: int) -> Place | None:
-    """Return where an average is divided by a number."""
+def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None:
+    """Return the number that an average is divided by, and where."""
+    tape, env = evidence.tape, evidence.run.env
     for index in tape.users[node]:
         operation = tape.operations[index]
         if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
             top, bottom = operation.args
-            size = np.size(tape.nodes[bottom.node].obj) if type(bottom) is Ref else 1
-            if type(top) is Ref and top.node == node and size == 1:
-                return statement_of(operation.where)
+            number = env[bottom.node] if type(bottom) is Ref else bottom
+            if type(top) is Ref and top.node == node and np.size(number) == 1:
+                return float(np.sum(number)), statement_of(operation.where)
     return None
+
+
+def _power(value: float, base: float) -> int:
+    """Return the whole number n ≥ 1 with ``value = base ** n``, or 0."""
+    if not 0 < value < 1:
+        return 0
+    n = round(float(np.log(value) / np.log(base)))
+    return n if n and abs(value - base**n) < EQUAL * value else 0
+
+
+def _right(first: float, second: float) -> str:
+    return f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
+
+
+def _corrections(first: Average, second: Average) -> Iterator[Slip]:
+    """Find an average that is divided by what belongs to the other, or by more than one."""
+    if first.correction is None or second.correction is None or (first.age and second.age):
+        return
+    help = _right(first.decay, second.decay)
+    pairs = ((first, second, "first", "second"), (second, first, "second", "first"))
+    for one, other, name, beside in pairs:
+        assert one.correction is not None
+        t = _power(1 - one.correction, other.decay)
+        if t and other.age in (0, t):
+            reason = f"the {name} average is corrected with the decay of the {beside}"
+        elif other.age and abs(one.correction - 1 - one.decay**other.age) < EQUAL:
+            reason = f"the {name} average is divided by 1 + {one.decay:g} ** t, not 1 - …"
+        else:
+            continue
+        yield Slip(one.corrected, "wrong-operand", reason, help)
 
 
 def _shares(first: Average, second: Average) -> Iterator[Slip]:
