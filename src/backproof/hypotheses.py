@@ -14,8 +14,10 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
+from backproof.controls import decides
 from backproof.costs import COSTS, pairs, total
-from backproof.joins import VIEWS, Join, output_joins
+from backproof.joins import Join, output_joins
+from backproof.reads import data_read
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.site import SITES
@@ -56,6 +58,8 @@ class Hypothesis:
     """Nodes that the cost does not vary through: what another cost's update made."""
     any_cost: bool = False
     """The node is the one output of a sample: under any cost of it gradients are multiples."""
+    bare: bool = False
+    """It reads no data, and others do: a penalty alone."""
     edited: Mapping[int, Operation] = field(default_factory=dict)
     """Operations of the cost as they are meant: without an epsilon."""
 
@@ -91,6 +95,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     reach_new = _dependence_after(tape, bits_new)
     feeding = tape.ancestors(new)
     shared = {n for n in feeding if reach_old.get(n)} - set(bits) - new
+    branching = decides(tape, bits)  # then gradients read what branches have let through
     carries, strict = carries_of(tape), None
     read = data_read(tape, feeding, set(bits) | new)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
@@ -98,8 +103,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     found: list[tuple[int, int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
-        out = operation.out
-        obj = tape.nodes[out].obj
+        out, obj = operation.out, tape.nodes[operation.out].obj
         if is_appended(operation):
             continue
         if np.size(obj) != 1 or not is_differentiable(obj) or out in new:
@@ -126,9 +130,10 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         other = OTHER_SCALARS.search(hypothesis.title.lower()) or is_progress(tape, out, params)
         if not other and is_terminal(tape, out, reach_old):
             before = tape.ancestors([out])
-            hypothesis.own = not shared.isdisjoint(before) or (
-                bool(read) and data_read(tape, before, set(bits) | new) == read
-            )
+            also = data_read(tape, before, set(bits) | new) if read else read
+            less = branching and dict(read).keys() <= dict(also).keys()
+            same = bool(read) and (also == read or less)
+            hypothesis.own = same or not shared.isdisjoint(before)
         found.append((bin(mask).count("1"), out, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
     found.sort(key=lambda item: (not item[3].own, -item[0], -item[1]))
@@ -149,7 +154,11 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             sums.append(summed(tape, hypothesis, members[::-1]))
         if len(chosen) >= limit:
             break
-    return chosen + sums
+    every = chosen + sums
+    told = [data_read(tape, tape.ancestors([h.node]), set(bits) | new) for h in every]
+    for hypothesis, data in zip(every, told, strict=True):
+        hypothesis.bare = any(told) and not data
+    return every
 
 
 def _is_called_a_cost(operation: Operation) -> bool:
@@ -227,27 +236,6 @@ def _are_numbers(
     before = tape.ancestors(nodes)
     numbers = all(np.size(tape.nodes[n].obj) == 1 for n in before)
     return numbers and before.isdisjoint(tape.ancestors([node]))
-
-
-def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
-    """Return which arrays of data are read on the way to some values, and in which shapes.
-
-    A cost over all samples reads another shape of the data than a step over a batch of them.
-    """
-    found = set()
-    for operation in tape.operations:
-        if operation.out not in nodes:
-            continue
-        for node in operation.inputs:
-            leaf = node
-            while (made := tape.producer(leaf)) is not None and made.function in VIEWS:
-                leaf = made.inputs[0]
-            obj = tape.nodes[leaf].obj
-            if tape.nodes[leaf].operation is not None or leaf in params or not np.ndim(obj):
-                continue
-            if operation.function not in VIEWS and is_differentiable(obj):
-                found.add((leaf, np.shape(tape.nodes[node].obj)))
-    return found
 
 
 #: What programs call a cost that their gradients are made of.

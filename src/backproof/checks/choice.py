@@ -49,6 +49,7 @@ def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
     return max(
         fits,
         key=lambda f: (
+            not f.hypothesis.bare,
             is_full(f),
             is_exact(f),
             len(f.chosen),

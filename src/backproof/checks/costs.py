@@ -254,6 +254,8 @@ class Trials:
 
     def _convinces(self, fit: Fit) -> bool:
         """Whether a cost explains every gradient, and not by chance."""
+        if fit.hypothesis.bare:
+            return False
         return is_full(fit) and (fit.hypothesis.any_cost or self._is_natural(fit))
 
     def _is_natural(self, fit: Fit) -> bool:

@@ -39,6 +39,9 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     edit that makes all gradients exact at once shows it too, or two, of which the first makes some
     exact and the second the rest; nothing less does.
     """
+    lost = _penalty_alone(evidence)
+    if lost is not None:
+        return Unanchored(lost[0], ((lost[1], tuple(lost[0].wrong)),))
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
@@ -84,6 +87,30 @@ def _first(
         if found is not None:
             return found
     return None
+
+
+def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
+    """Return the program's cost where all gradients are those of its penalty: ``dW = λ * W``."""
+    tape = evidence.tape
+    alone = [f for f in evidence.others if f.hypothesis.bare and f.chosen and not f.wrong]
+    whole = [
+        f for f in evidence.others
+        if f.wrong and not (f.hypothesis.bare or f.hypothesis.registered)
+        and _is_called_a_cost(evidence, f)
+    ]  # fmt: skip
+    if not alone or not whole or len(evidence.params) != len(alone[0].chosen):
+        return None
+    fit, (index, (level, _, _)) = whole[0], next(iter(alone[0].chosen.items()))
+    levels = evidence.params[index].levels
+    made = tape.producer(levels[level].nodes[0]) if 0 <= level < len(levels) else None
+    if made is None:
+        return None
+    fit.scale, fit.chosen, fit.anchored = 1.0, {}, True
+    return fit, Diagnosis(
+        "BP101", "missing-term", made.where,
+        "it is that of the penalty alone; what comes back from the data is lost",
+        "add the penalty to the gradient: `+=` in place of `=`",
+    )  # fmt: skip
 
 
 def _is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
