@@ -308,6 +308,9 @@ def _corrections(first: Average, second: Average) -> Iterator[Slip]:
 
 def _shares(first: Average, second: Average) -> Iterator[Slip]:
     """Find an average that adds another share than its decay leaves: that of the other one."""
+    size = (1 - first.decay) / first.share  # of what both are made of, as the author has it
+    if abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL:
+        return
     for one, other in ((first, second), (second, first)):
         wrong = {
             "the share that the other average adds": 1 - other.decay,
