@@ -20,6 +20,9 @@ from backproof.trace.tape import Tape
 #: Statements that leave a block: what follows the branch that ends so is decided by it as well.
 LEAVES = (ast.Continue, ast.Break, ast.Return, ast.Raise)
 
+#: A file, and the number of a branch in it.
+Branch = tuple[str, int]
+
 
 def decided_dependence(
     tape: Tape, bits: dict[int, int], start: int, stop: int, carries: Carries
@@ -31,7 +34,7 @@ def decided_dependence(
     the bias of ``w @ x + b > 0``.
     """
     depends = dict(bits)
-    tests: dict[int, dict[int, int]] = {}
+    tests: dict[Branch, dict[int, int]] = {}
     """The branch -> what the latest comparison at each site of its test depends on."""
     for operation in tape.operations[start:stop]:
         mask = 0
@@ -65,16 +68,15 @@ def decides(tape: Tape, olds: Iterable[int]) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def _branches_of(site: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _branches_of(site: int) -> tuple[tuple[Branch, ...], tuple[Branch, ...]]:
     """Return the branches whose test a site belongs to, and those that it runs under."""
     file, span = SITES[site].file, SITES[site].span
     within, under = [], []
     for number, (test, blocks) in enumerate(_branches(file)):
-        key = hash((file.path, number))
         if test.contains(span):
-            within.append(key)
+            within.append((file.path, number))
         elif any(block.contains(span) for block in blocks):
-            under.append(key)
+            under.append((file.path, number))
     return tuple(within), tuple(under)
 
 

@@ -6,7 +6,6 @@ sum is the true one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,9 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     assert fit is not None
     found: dict[int, list[int]] = {}
     for i in fit.wrong:
-        for site in _passing(evidence, i):
-            found.setdefault(site.index, []).append(i)
+        passing = _passing(evidence, i)
+        if passing is not None:
+            found.setdefault(passing.index, []).append(i)
     if not found:
         return []
     index, members = max(found.items(), key=lambda item: len(item[1]))
@@ -47,25 +47,26 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     return [(diagnosis, tuple(members))]
 
 
-def _passing(evidence: StepEvidence, index: int) -> Iterator[Site]:
-    """Yield the statements that pass on a parameter's gradient, and before it what it lacks."""
+def _passing(evidence: StepEvidence, index: int) -> Site | None:
+    """Return the statement that passes on a parameter's gradient, and before it what it lacks."""
     fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
     assert fit is not None
     truth = fit.matches[index].truth
     if truth is None:
-        return
+        return None
+    limit = SAME * float(np.linalg.norm(truth))
     for level in range(-1, len(parameter.levels)):
         own = author_value(run, parameter, level)
         if own is None or own.size != truth.size or not np.any(own):
             continue
         for site, outs in _passed(evidence, own.size).items():
             values = [np.asarray(run.env[n], float).reshape(-1) for n in outs]
-            for factor in {1.0, *fit.scales, fit.scale}:
-                if factor and np.array_equal(values[-1], own):
-                    gap = np.linalg.norm(sum(values) - factor * truth)
-                    if gap <= SAME * abs(factor) * np.linalg.norm(truth):
-                        yield SITES[site]
-                        return
+            if np.array_equal(values[-1], own) and any(
+                np.linalg.norm(sum(values) / factor - truth) <= limit
+                for factor in {1.0, *fit.scales, fit.scale} if factor
+            ):
+                return SITES[site]
+    return None
 
 
 def _passed(evidence: StepEvidence, size: int) -> dict[int, list[int]]:
