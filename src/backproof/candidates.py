@@ -55,14 +55,12 @@ def repeated_updates(
     if sites_of(tape, before).isdisjoint(sites_of(tape, [u for u in kept if u in after])):
         kept = []  # what the next iteration adds to a parameter it reads is no update of it
     carries = Carries(tape, a, b)
-    for update in after:
-        # `w = b = 0.0` are one object before the first iteration; afterwards they are told apart.
-        sources = carries.carry.get(update.old, {}) if update.old in carries.merged else {}
-        if update not in kept and any(is_shared(tape.nodes[s].obj) for s in sources):
-            kept.append(update)
     known = {update.old for update in kept}
     for update in find_updates(tape, b, c) if kept else ():
-        if update.old not in known and _is_newborn(tape, update, (a, b)):
+        # `w = b = 0.0` are one object before the first iteration; afterwards they are told apart.
+        sources = carries.carry.get(update.old, {}) if update.old in carries.merged else {}
+        shared = any(is_shared(tape.nodes[s].obj) for s in sources)
+        if update.old not in known and (shared or _is_newborn(tape, update, (a, b))):
             kept.append(update)
     return tape, kept
 

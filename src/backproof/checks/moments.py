@@ -110,6 +110,8 @@ class Slip:
     cause: str
     reason: str
     help: str
+    certain: bool = True
+    """Others of the run have it right, or nobody would mean it."""
 
 
 class Moments:
@@ -151,15 +153,17 @@ class Moments:
         rules = {name: course.rule() for name, course in self.courses.items()}
         for name, rule in rules.items():
             if rule in ONE_SIDED:
-                course = self.courses[name]
-                self._note(Slip(course.place, "missing-factor", rule, _right(*course.decays)), name)
+                place, help = self.courses[name].place, _right(*self.courses[name].decays)
+                certain = "both" in rules.values()
+                self._note(Slip(place, "missing-factor", rule, help, certain), name)
         for slip, names in self.slips.items():
             shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
             yield advise(
                 "BP102", slip.cause, slip.place,
                 f"the optimiser's step of {shown} contradicts itself: {slip.reason}",
-                slip.help, {"parameters": names, "rule": "optimiser"}, severity="error",
-                confidence="proven",
+                slip.help, {"parameters": names, "rule": "optimiser"},
+                severity="error" if slip.certain else "warning",
+                confidence="proven" if slip.certain else "likely",
             )  # fmt: skip
 
 
