@@ -307,3 +307,36 @@ def test_averages_that_contradict_each_other(tmp_path, old, new):
 )  # fmt: skip
 def test_averages_that_are_in_order(tmp_path, old, new):
     assert judged(tmp_path, ADAM.replace(old, new)) == ("verified", [])
+
+
+LINE = """
+points = [(x / 10, 2.0 * x / 10 - 1 + 0.1 * (x % 3)) for x in range(40)]
+m, c = 0.0, 0.0
+for it in range(200):
+    gm = gc = loss = 0.0
+    for x, y in points:
+        e = m * x + c - y
+        if abs(e) <= 1.0:
+            loss += 0.5 * e * e
+            gm += e * x
+            gc += e
+        else:
+            sign = 1.0 if e > 0 else -1.0
+            loss += abs(e) - 0.5
+            gm += sign * x
+            gc += sign
+    m -= 0.005 * gm
+    c -= 0.005 * gc
+    print(loss)
+"""
+
+
+def test_parameters_that_begin_as_one_number_are_told_apart(tmp_path):
+    told = report(tmp_path, LINE)
+    assert told["gradient"]["status"] == "verified"
+    assert {p["name"] for p in told["gradient"]["parameters"]} == {"m", "c"}
+
+
+def test_a_factor_of_such_a_parameter(tmp_path):
+    status, found = judged(tmp_path, LINE.replace("gm += sign * x", "gm += sign"))
+    assert (status, [code for code, _ in found]) == ("wrong", ["BP101"])

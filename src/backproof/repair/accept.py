@@ -89,6 +89,9 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     titles = {_unweighted(s.cost_title) for s in before.steps if s.cost_title}
     if not titles and before.report is not None:  # an edit has shown which cost is meant
         titles = {_unweighted(before.report.gradient.cost_expression or "")}
+    own = {s.step for s in before.steps if s.own_cost}
+    if any(s.step in own and not s.own_cost for s in trial.steps):
+        return False  # it fits the gradients no more
     # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
     first = 0 if before.loop is not None else 1
     known = {

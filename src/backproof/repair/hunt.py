@@ -150,6 +150,8 @@ class Hunt:
             if not findings:
                 if not repair.found:
                     repair.reason = "there is no wrong gradient to repair"
+                else:
+                    repair.reason = repair.reason or "no edit that was tried is right at every step"
                 return
             best = self._one(trial, findings, repair.files)
             if best is None:
