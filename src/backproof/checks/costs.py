@@ -30,7 +30,7 @@ from backproof.checks.moved import right_elsewhere
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
-from backproof.hypotheses import MOST_HEADS, Hypothesis, bare_output
+from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
@@ -191,9 +191,11 @@ class Trials:
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
         if self.best is None or not (self.best.chosen or self.best.anchored):
-            telling = [f for f in self.fits if f.hypothesis.own] + [
-                f for f in self.fits if f.hypothesis.registered and self._outputs(f) == 1
-            ]
+            telling = [
+                f for f in self.fits
+                if (f.hypothesis.registered and self._outputs(f) == 1)
+                or (f.hypothesis.own and CALLED.fullmatch(f.hypothesis.title))
+            ]  # fmt: skip
             self.best = anchored_by_majority(telling, self.run) or self.best
 
     def _add_heads(self) -> None:

@@ -31,6 +31,8 @@ EQUAL = 1e-7
 NEAR = 1e-4
 #: The same of the rates of different steps: one that shrinks slowly is none of these rules.
 STEADY = 1e-6
+#: What a correction must differ from one by.
+TELLING = 1e-3
 #: Decays of an average.
 LEAST_DECAY, MOST_DECAY = 0.3, 1.0
 #: Entries that must agree.
@@ -296,6 +298,8 @@ def _corrections(first: Average, second: Average) -> Iterator[Slip]:
     """Find an average that is divided by what belongs to the other, or by more than one."""
     if first.correction is None or second.correction is None or (first.age and second.age):
         return
+    if min(abs(1 - first.correction), abs(1 - second.correction)) < TELLING:
+        return  # late in a run a correction is one, whatever decays
     help = _right(first.decay, second.decay)
     pairs = ((first, second, "first", "second"), (second, first, "second", "first"))
     for one, other, name, beside in pairs:

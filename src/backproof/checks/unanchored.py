@@ -13,6 +13,7 @@ from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
 from backproof.checks.moments import rootless
+from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 from backproof.hypotheses import is_progress
 
@@ -46,6 +47,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
+        and not (f.hypothesis.registered and _agrees_with_itself(f))
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
@@ -69,9 +71,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         ),
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
     )
-    found = _first(evidence, known, _in_one, patience)
-    slips = found is not None and all(d.cause in SLOPES for d, _ in found.diagnoses)
-    return found if slips else None
+    return _first(evidence, known, _in_a_slope, patience)
 
 
 def _first(
@@ -87,6 +87,17 @@ def _first(
         if found is not None:
             return found
     return None
+
+
+def _agrees_with_itself(fit: Fit) -> bool:
+    """Whether all gradients are one multiple of a cost's, by a number that no network has.
+
+    A reward below the baseline turns the step of its sample round; nothing is wrong with it.
+    """
+    scales = [[s for _, s, _ in m.scales] for m in fit.matches if not m.vacuous]
+    return bool(scales) and any(
+        all(any(abs(s / first - 1) < SAME for s in own) for own in scales) for first in scales[0]
+    )
 
 
 def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
@@ -133,7 +144,14 @@ def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:
     return any(s is not None and np.size(s) == 1 and float(np.sum(s)) < 0 for s in slopes)
 
 
-def _in_one(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+def _in_a_slope(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+    """Search one edit of a slope that makes all gradients right."""
+    return _in_one(evidence, fit, patience, slopes=True)
+
+
+def _in_one(
+    evidence: StepEvidence, fit: Fit, patience: float, *, slopes: bool = False
+) -> Unanchored | None:
     """Search one edit that makes all gradients right."""
     search = StepSearch(evidence, fit, patience=patience)
     if not search.shares_the_forward_pass():
@@ -142,6 +160,13 @@ def _in_one(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | N
     found = search.likeliest(wrong) or search.at_names(wrong)
     if found is None or len(found.repaired) < len(wrong):
         return None
+    if slopes and found.edit.cause not in SLOPES:
+        return None
+    if fit.hypothesis.registered and found.edit.cause == "extra-factor":
+        # What depends on no parameter is no slope: a reward weighs a sample.
+        moving = evidence.tape.reach(n for p in evidence.params for n in p.old)
+        if any(not moving.issuperset(evidence.tape.operations[i].inputs) for i in found.edited):
+            return None
     fit.scale = found.scale
     return Unanchored(fit, ((from_edit(search, found), tuple(wrong)),))
 
