@@ -260,7 +260,7 @@ P = {"W": rng.normal(size=(4, 6)) * 0.5, "b": np.zeros(6) + 0.1, "V": rng.normal
 M = {k: np.zeros_like(v) for k, v in P.items()}
 S = {k: np.zeros_like(v) for k, v in P.items()}
 one, two = 0.9, 0.999
-for t in range(1, 101):
+for t in range(1, 401):
     h = np.tanh(X @ P["W"] + P["b"])
     a = 1 / (1 + np.exp(-(h @ P["V"])))
     loss = -np.mean(y * np.log(a) + (1 - y) * np.log(1 - a))
@@ -340,3 +340,30 @@ def test_parameters_that_begin_as_one_number_are_told_apart(tmp_path):
 def test_a_factor_of_such_a_parameter(tmp_path):
     status, found = judged(tmp_path, LINE.replace("gm += sign * x", "gm += sign"))
     assert (status, [code for code, _ in found]) == ("wrong", ["BP101"])
+
+
+LEVERS = """
+import math
+import random
+random.seed(7)
+worth = [random.gauss(2, 1) for _ in range(6)]
+taste = [0.0] * 6
+usual = 0.0
+for pull in range(1, 801):
+    raised = [math.exp(t - max(taste)) for t in taste]
+    odds = [r / sum(raised) for r in raised]
+    arm = random.choices(range(6), weights=odds)[0]
+    luck = random.gauss(worth[arm], 1.0)
+    gain = luck - usual
+    usual += gain / pull
+    for k in range(6):
+        if k == arm:
+            taste[k] += 0.1 * gain * (1 - odds[k])
+        else:
+            taste[k] -= 0.1 * gain * odds[k]
+print(odds)
+"""
+
+
+def test_a_reward_that_turns_a_step_round_is_no_fault(tmp_path):
+    assert judged(tmp_path, LEVERS)[1] == []

@@ -63,7 +63,8 @@ def _passing(evidence: StepEvidence, index: int) -> Site | None:
             values = [np.asarray(run.env[n], float).reshape(-1) for n in outs]
             if np.array_equal(values[-1], own) and any(
                 np.linalg.norm(sum(values) / factor - truth) <= limit
-                for factor in {1.0, *fit.scales, fit.scale} if factor
+                for factor in {1.0, *fit.scales, fit.scale}
+                if factor
             ):
                 return SITES[site]
     return None
