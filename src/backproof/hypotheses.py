@@ -155,10 +155,16 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if len(chosen) >= limit:
             break
     every = chosen + sums
-    told = [data_read(tape, tape.ancestors([h.node]), set(bits) | new) for h in every]
-    for hypothesis, data in zip(every, told, strict=True):
-        hypothesis.bare = any(told) and not data
+    told = [_reads_arrays(tape, h.node, set(bits) | new) for h in every]
+    for hypothesis, reads in zip(every, told, strict=True):
+        hypothesis.bare = any(told) and not reads
     return every
+
+
+def _reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
+    """Whether a value is computed from arrays of any kind that are no parameters."""
+    leaves = [n for n in tape.ancestors([node]) if tape.nodes[n].operation is None]
+    return any(n not in params and np.ndim(tape.nodes[n].obj) for n in leaves)
 
 
 def _is_called_a_cost(operation: Operation) -> bool:
