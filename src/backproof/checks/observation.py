@@ -17,13 +17,12 @@ from backproof.arithmetic import DIVIDE, MULTIPLY
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
-from backproof.carries import carries_of
+from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
-from backproof.controls import decides
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -157,7 +156,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         change = np.concatenate(seen.changes)
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
-    seen.map = _kept(seen.map, cost, tape, run) if trial and not decides(tape, old) else None
+    trial = trial and _flows(tape, params)
+    seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
         seen.samples.retry = None
     else:
@@ -168,6 +168,17 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _flows(tape: Tape, params: Sequence[Parameter]) -> bool:
+    """Whether all changes are made of the parameters, and not decided by branches.
+
+    With other values the program would take other branches, which are not on the tape.
+    """
+    updates = [u for p in params for u in p.updates]
+    bits = {u.old: 1 << number for number, u in enumerate(updates)}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    return all(any(depends.get(delta, 0) & bits[u.old] for _, delta in u.merges) for u in updates)
 
 
 def _is_way(tape: Tape, join: Join, inputs: int | None, cost: int) -> bool:

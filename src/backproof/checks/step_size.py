@@ -257,6 +257,8 @@ def too_small(record: Record) -> Finding | None:
     trial = attempt(first, scale, steps, time.process_time() + 2 * max(0.0, record.time_left()))
     if trial is None or first.cost - trial.cost < 3 * max(expected, 0.02 * abs(first.cost)):
         return None
+    if trial.cost < 0 < min(s.cost for s in seen if s.cost is not None):
+        return None  # a sum of margins, whose branches were not taken anew
     place = rate_place(rate.text, rate.value, rate.site)
     assert first.stability is not None
     curvature = first.stability.value / rate.value
