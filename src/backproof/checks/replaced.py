@@ -33,11 +33,8 @@ def replaced(step: Step) -> Iterator[Untrained]:
             continue
         if operation.out not in moving:
             continue  # a step depends on the parameters; a rate does not
-        value, obj, where = (
-            step.run.env[operation.out],
-            tape.nodes[operation.out].obj,
-            operation.where,
-        )
+        value, where = step.run.env[operation.out], operation.where
+        obj = tape.nodes[operation.out].obj
         name = names.path(obj) if is_differentiable(value) else None
         if name is None or name in step.merges:
             continue

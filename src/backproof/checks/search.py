@@ -293,8 +293,13 @@ class StepSearch:
         """Return the one call of a helper from which an edit of it changes anything, if one."""
         outs = [o for o in executions.operations if o.index in edited]
         changed = [o for o in outs if not _same(run.env[o.out], self.run.env[o.out])]
+        return exclusive_call(self.tape, changed, self.used) if changed else None
+
+    @cached_property
+    def used(self) -> set[int]:
+        """What the cost and the new parameters are made of."""
         ends = [self.fit.hypothesis.node, *(n for p in self.evidence.params for n in p.new)]
-        return exclusive_call(self.tape, changed, self.tape.ancestors(ends)) if changed else None
+        return self.tape.ancestors(ends)
 
     def _found(self, edit: Edit, site: int, repaired: tuple[int, ...], price: float) -> Found:
         where = SITES[site]

@@ -21,8 +21,8 @@ BIASES = re.compile(
 )
 #: Names that nothing else has.
 SURE = re.compile(
-    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?\w{0,6}"
-    r"|[Bb]_?[a-z]?\d*|gamma|beta)"
+    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Kk]ernels?|[Ff]ilters?"
+    r"|[Bb]ias(?:es)?\w{0,6}|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
 
 

@@ -14,5 +14,4 @@ def called_wrongly(blamed: Blamed) -> Site | None:
         o for o in map(tape.operations.__getitem__, blamed.fault.operations)
         if o.out in truth and not equal(blamed.run.env[o.out], truth[o.out])
     ]  # fmt: skip
-    ends = [n for p in blamed.evidence.params for n in p.new]
-    return exclusive_call(tape, wrong, tape.ancestors([*ends, blamed.fit.hypothesis.node]))
+    return exclusive_call(tape, wrong, blamed.search.used)

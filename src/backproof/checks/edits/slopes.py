@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -84,7 +85,8 @@ def _in_place_of(
     used = text
     if dropped:
         texts = _texts(operation, scope)
-        used = " * ".join(texts[i] for i in dropped)
+        grouped = [f"({t})" if len(dropped) > 1 and _is_sum(t) else t for t in texts]
+        used = " * ".join(grouped[i] for i in dropped)
     missing = dropped == ()
     cause, price = ("missing-factor", MISSING) if missing else ("wrong-derivative", REPLACED)
 
@@ -148,6 +150,16 @@ def _with(
         function=lambda *factors: reduce(lambda a, b: a * b, factors, slope),
         inputs=tuple(leaf.node for leaf in kept if type(leaf) is Ref),
     )  # fmt: skip
+
+
+def _is_sum(text: str) -> bool:
+    """Whether a text needs brackets as a factor."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    bare = node.col_offset == 0  # behind a bracket it has one already
+    return bare and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 def _texts(operation: Operation, scope: Scope) -> list[str]:
