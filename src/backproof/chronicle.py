@@ -10,7 +10,7 @@ from backproof.checks.gradient import StepEvidence, confirmed
 from backproof.checks.match import author_value
 from backproof.finding import Finding, ParameterVerdict
 from backproof.history import History, distinct
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Operation, Tape
 
 
 class Chronicle:
@@ -61,6 +61,16 @@ class Chronicle:
             if reason:
                 history.reason = reason
         return status == "wrong"
+
+    def leave_open(self, evidence: StepEvidence, made_by: Operation) -> None:
+        """Note that a step's gradients fit nothing, and come from code that no other step ran."""
+        line = made_by.where.span.line
+        for parameter in evidence.params:
+            history = self.histories.setdefault(parameter.name, History(parameter.name))
+            history.elsewhere = (
+                f"in step {evidence.step} no cost fits the gradient that is formed by line {line}, "
+                "which the verified steps do not run"
+            )
 
     def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
         """Name the gradient and its line."""

@@ -128,6 +128,8 @@ class Conductor:
                 self._inside.setdefault(loop.site, []).append(len(recorder.log))
             else:
                 recorder.arm()
+                if not self._is_busy(recorder):
+                    self.others.entered(recorder, loop)
             return True
         if self.gathering.several and not self.lookout.hunting and self._is_within(recorder):
             return self.recording_step

@@ -21,6 +21,8 @@ class History:
         What has confirmed the adjoint, beside it: 'program', 'replay' or nothing.
     contradicted : bool
         The program's own differences contradict the adjoint in some step.
+    elsewhere : str
+        Why a gradient that other code forms is not verified, if there is one.
     """
 
     name: str
@@ -32,6 +34,7 @@ class History:
     reason: str = ""
     witness: str = ""
     contradicted: bool = False
+    elsewhere: str = ""
 
     def hear(self, program: bool | None, replay: bool) -> None:
         """Hear the witnesses of a step: whether the program (if it can be asked) and the replay
@@ -50,6 +53,8 @@ class History:
             status = "unverified"
         elif "wrong" in self.statuses:
             status = "wrong"
+        elif self.elsewhere:
+            status = "unverified"
         elif "verified" in self.statuses and (
             self.statuses.count("unverified") <= len(self.statuses) // 2
         ):
@@ -58,7 +63,7 @@ class History:
             status = "verified" if "zero" in self.reason else "unverified"
         else:
             status = "unverified"
-        reason = CONTRADICTED if self.contradicted else self.reason
+        reason = CONTRADICTED if self.contradicted else self.elsewhere or self.reason
         return ParameterVerdict(
             name=self.name,
             gradient=self.gradient,

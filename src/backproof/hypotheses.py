@@ -133,7 +133,9 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             also = data_read(tape, before, set(bits) | new) if read else read
             less = branching and dict(read).keys() <= dict(also).keys()
             same = bool(read) and (also == read or less)
-            hypothesis.own = same or not shared.isdisjoint(before)
+            # Gradients of a penalty alone are made of nothing that a cost reads.
+            lost = not read and _reads_arrays(tape, out, set(bits) | new)
+            hypothesis.own = same or lost or not shared.isdisjoint(before)
         found.append((bin(mask).count("1"), out, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
     found.sort(key=lambda item: (not item[3].own, -item[0], -item[1]))

@@ -14,6 +14,8 @@ from backproof.trace.recorder import Recorder
 
 #: Outermost loops that are looked into, and the events of each.
 MOST_LOOPS, MOST_EVENTS = 6, 40_000
+#: Times that a further training loop is looked into when it is entered again: `for loss in (…)`.
+MOST_AGAIN = 3
 
 
 class Trainings:
@@ -30,6 +32,8 @@ class Trainings:
         self.judge = judge
         self.search: LoopSearch | None = None
         self._seen: set[int] = set()
+        self._again: dict[int, int] = {}
+        """The further training loops, and how often each was entered again."""
 
     def outermost(self, recorder: Recorder) -> None:
         """A loop begins outside any other: look into it, once."""
@@ -38,6 +42,18 @@ class Trainings:
         if site in self._seen or len(self._seen) >= MOST_LOOPS:
             return
         self._seen.add(site)
+        self._begin(recorder)
+
+    def entered(self, recorder: Recorder, loop: LoopInstance) -> None:
+        """An iteration begins while nothing is searched: look into a known training run again."""
+        new, loop.count = not loop.count, loop.count + 1
+        if new and self._again.get(loop.site, MOST_AGAIN) < MOST_AGAIN:
+            self._again[loop.site] += 1
+            loop.count = 0
+            self._begin(recorder)
+            self.iteration(recorder, loop)
+
+    def _begin(self, recorder: Recorder) -> None:
         self.search = LoopSearch(self.clock, max_events=MOST_EVENTS)
         recorder.log.clear()
         recorder.start()
@@ -66,6 +82,7 @@ class Trainings:
     def end(self, recorder: Recorder, found: Found | None) -> None:
         """Judge what was found, and record no more."""
         if found is not None:
+            self._again.setdefault(found.candidate.site, 0)
             self.judge(recorder, found)
         self.leave(recorder)
 

@@ -11,6 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
+from backproof.checks.covered import Covered
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.moved import alternates, excuse_turns
@@ -58,6 +59,7 @@ class Verdict:
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
         self.arrival = Arrival()
+        self.covered = Covered()
         self.uphill = Uphill()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
@@ -77,16 +79,19 @@ class Verdict:
             if evidence is None:
                 return
             evidence.complete()
-            shown = self._aside(evidence)
+            shown = self._aside(evidence, anchors=True)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
-                self.show(evidence)
             elif evidence.fit is None and evidence.has_own_cost:
-                merge = tape.operations[updates[0].merges[-1][0]].where
-                self.warnings.append(
-                    f"a further training loop (line {merge.span.line}) is not verified: no cost of "
-                    "its steps fits its gradients"
-                )
+                if self.blamed.isdisjoint(p.name for p in evidence.params):
+                    merge = tape.operations[updates[0].merges[-1][0]].where
+                    self.warnings.append(
+                        f"a further training loop (line {merge.span.line}) is not verified: no "
+                        "cost of its steps fits its gradients"
+                    )
+            else:
+                return
+            self.show(evidence)
 
     def judge_pairs(self, log: Sequence[Event]) -> None:
         """Judge what a program that updates nothing calls gradients, once."""
@@ -125,12 +130,17 @@ class Verdict:
             self.take(other, shown=shown)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
+        elsewhere = self.covered.look(evidence)
+        if elsewhere is not None:
+            shown = self._aside(evidence, anchors=True)
+            if evidence.fit is None:
+                self.chronicle.leave_open(evidence, elsewhere)
         with self.clock.apart():
             self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
-        self.take(evidence)
+        self.take(evidence, shown=shown if other is None else ())
         self.arrival.look(evidence, updates)
         self.show(evidence)
 
@@ -268,7 +278,7 @@ class Verdict:
             return ()
         return told
 
-    def _aside(self, evidence: StepEvidence) -> Shown:
+    def _aside(self, evidence: StepEvidence, *, anchors: bool = False) -> Shown:
         """Search the edit that makes the gradients of another training right, once in a run."""
         searches = self.options.diagnose and evidence.fit is None and evidence.has_own_cost
         if not searches or self._searched_aside:
@@ -276,7 +286,7 @@ class Verdict:
         self._searched_aside = True
         evidence.complete()
         with self.clock.apart():
-            return self._without_anchor(evidence, anchors=False)
+            return self._without_anchor(evidence, anchors=anchors)
 
     def _under_own_cost(self, evidence: StepEvidence) -> Shown:
         """See whether one edit makes all gradients right under a cost of the program's.

@@ -7,47 +7,25 @@ where several statements update, else that of the update.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
+from backproof.arithmetic import SUBTRACT
 from backproof.checks.advice import advise
-from backproof.checks.claims import is_name
-from backproof.checks.edits.operators import POWERS
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
+from backproof.checks.sense import meant
 from backproof.finding import Finding
 from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
-from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Tape
 
-#: Words in the names of scalars that are meant to grow, and to fall.
-GROWS = re.compile(
-    r"likelihood|log_?lik|loglik|reward|return|score|elbo|\bll\b|objective_max", re.I
-)
-FALLS = re.compile(
-    r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
-    r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
-    r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
-)  # fmt: skip
-#: Functions that compute a cost.
-COSTS = re.compile(
-    r"(\w+_)?(cost|loss|nll|mse|cross_?entropy|objective)(_?(fn|func|function))?", re.I
-)
 #: The registered cost that nobody wants to grow, and steps up it that leave no doubt.
 SQUARED, ENOUGH = "squared error", 4
-#: What makes one number of many, and what scales it.
-AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
-SCALING = MULTIPLY | DIVIDE
-PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method("dot")}) | MULTIPLY
 
 
 def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Finding]:
@@ -124,56 +102,6 @@ class Uphill:
         if self.rising < ENOUGH or self.falling:
             return None
         return against(evidence, sorted(directions), rises=True)
-
-
-def meant(evidence: StepEvidence) -> float:
-    """Return 1 where a cost is meant to fall by its names, -1 where it is meant to grow, else 0."""
-    fit, tape = evidence.fit, evidence.tape
-    assert fit is not None
-    names = [fit.hypothesis.title]
-    path = evidence.names.path(tape.nodes[fit.hypothesis.node].obj) if evidence.names else None
-    names += [path] if path else []
-    made = tape.producer(fit.hypothesis.node)
-    for call in tape.chains()[made.index] if made is not None else ():
-        if call >= 0:
-            site = SITES[tape.calls[call][1]]
-            names += [t for t in site.targets if site.is_value]
-    function = "" if made is None else made.where.function.rpartition(".")[2]
-    names += [function] if COSTS.fullmatch(function) else []
-    for name in names:
-        if FALLS.search(name):
-            # A log-likelihood that is called a loss is below zero, and climbs rightly.
-            return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
-        # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
-        if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
-            return 1.0 if name.lstrip("( ").startswith("-") else -1.0
-    olds = {n for p in evidence.params for n in p.old}
-    return 1.0 if is_distance(tape, fit.hypothesis.node, olds) else 0.0
-
-
-def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
-    """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
-    for _ in range(6):
-        made = tape.producer(node)
-        if made is None or not made.inputs:
-            return False
-        function, args = made.function, made.args
-        square = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
-        product = is_in(function, PRODUCTS) and len(set(made.inputs)) == 1
-        if (square and args[1] == 2) or product or function is np.square:
-            base = tape.producer(made.inputs[0])
-            if base is None or not is_in(base.function, SUBTRACT) or len(base.inputs) != 2:
-                return False
-            moving = [not olds.isdisjoint(tape.ancestors([n])) for n in base.inputs]
-            return sum(moving) == 1  # else a variance, which may be meant to grow
-        if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
-            return False
-        # Of a sum, the penalty comes last; totals begin with nothing.
-        onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]
-        if not onward:
-            return False
-        node = onward[0]
-    return False
 
 
 # ---- one of several ----------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from backproof.checks.choice import FEW, is_exact, is_full
-from backproof.checks.direction import is_distance
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match
 from backproof.checks.scales import is_plausible
+from backproof.checks.sense import is_distance
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES

@@ -14,13 +14,13 @@ import numpy as np
 from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
-from backproof.checks.direction import PRODUCTS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
+from backproof.checks.sense import PRODUCTS
 from backproof.checks.siblings import Family, is_called_a_weight
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.direction import COSTS, FALLS
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
 from backproof.checks.moments import rootless
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
+from backproof.checks.sense import COSTS, FALLS
 from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.

@@ -44,7 +44,8 @@ class Court:
         self.fallback: tuple[Candidate, Judgement] | None = None
         self.partial: list[tuple[Candidate, Judgement]] = []
         wrong = [i for i, step in enumerate(before.steps) if step.wrong]
-        self.judged = max(JUDGED, wrong[0] + 2 if wrong else 0)
+        self.least = max(2, wrong[0] + 1 if wrong else 0)
+        self.judged = max(JUDGED, self.least + 1)
 
     def first(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Judgement] | None:
         """Return the first candidate that makes everything right, in the order given.
@@ -65,7 +66,13 @@ class Court:
         edits = [tuple((c.path, e) for e in c.edits) for c in candidates]
         waiting = ((i, e) for i, e in enumerate(edits) if self.left() > 0)
         results = self.workshop.try_all(
-            waiting, self.base, judged=self.judged, strict=True, own=own, cost=cost
+            waiting,
+            self.base,
+            judged=self.judged,
+            least=self.least,
+            strict=True,
+            own=own,
+            cost=cost,
         )
         known: dict[int, Judgement] = {}
         with closing(results):  # type: ignore[type-var]

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
@@ -134,12 +135,14 @@ class Hunt:
         """Run the program for a few steps, to see what its parameters should come to."""
         cost = report.gradient.cost_expression
         named = cost is not None and any(cost in text for text in report.sources.values())
+        seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
+        how: dict[str, Any] = {"judged": JUDGED, "seek": True, "known_wrong": min(seen, default=0)}
         if named:
             # No other cost need be tried on each step, which takes most of the time.
-            tried = self.workshop.try_one(base, judged=JUDGED, seek=True, cost=cost)
+            tried = self.workshop.try_one(base, cost=cost, **how)
             if any(step.wrong or step.ascends for step in tried.telling if step.own_cost):
                 return tried
-        return self.workshop.try_one(base, judged=JUDGED, seek=True)
+        return self.workshop.try_one(base, **how)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
         for _ in range(MOST_FAULTS):
@@ -152,6 +155,9 @@ class Hunt:
                     repair.reason = "there is no wrong gradient to repair"
                 else:
                     repair.reason = repair.reason or "no edit that was tried is right at every step"
+                return
+            if not _shows(trial):
+                repair.reason = "the step in which it is wrong is not reached in a short run"
                 return
             best = self._one(trial, findings, repair.files)
             if best is None:
@@ -308,6 +314,13 @@ class Hunt:
         return all(
             known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps
         )  # fmt: skip
+
+
+def _shows(trial: Trial) -> bool:
+    """Whether a trial came to what is wrong: else every edit would seem to mend it."""
+    assert trial.report is not None
+    wrong = any(step.wrong or step.ascends for step in trial.steps)
+    return wrong or trial.report.gradient.status != "wrong"
 
 
 def _nearest(findings: list[Finding], candidate: Candidate) -> Finding:

@@ -46,6 +46,8 @@ class Job:
         File that holds the standard input.
     judged : int or None
         End the program after so many judged steps.
+    least : int
+        In a slow program, so many will do.
     strict : bool
         End it at the first gradient that is not verified.
     own : bool
@@ -62,10 +64,13 @@ class Job:
     options: RunOptions
     module: bool = False
     judged: int | None = None
+    least: int = 2
     strict: bool = False
     own: bool = False
     seek: bool = False
     """Go on until a wrong gradient is seen, and say what the parameters should come to."""
+    known_wrong: int = 0
+    """A step in which one was seen before."""
     seed: int = 0
     probe: Any = None
     """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
@@ -279,9 +284,10 @@ class Watch:
             self._expect(evidence, loop)
         enough = self.job.judged
         if enough is not None and self.job.strict and time.process_time() - self.started > SLOW:
-            enough = max(2, enough - 2)
+            enough = max(self.job.least, enough - 2)
         done = enough is not None and len(self.steps) >= enough
-        if self.job.seek and len(self.steps) < MOST_SOUGHT:
+        few = len(self.steps) < MOST_SOUGHT or step.step <= self.job.known_wrong
+        if self.job.seek and few:
             seen = any(s.wrong or s.ascends for s in self.telling)
             done = seen and (
                 done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW)

@@ -1,0 +1,144 @@
+"""Which way a cost is meant to go: by what it is called, and by its formula."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
+from backproof.checks.claims import is_name
+from backproof.checks.edits.operators import POWERS
+from backproof.checks.gradient import StepEvidence
+from backproof.trace.primitives import Method
+from backproof.trace.site import SITES
+from backproof.trace.tape import Operation, Ref, Tape
+
+#: Words in the names of scalars that are meant to grow, and to fall.
+GROWS = re.compile(
+    r"likelihood|log_?lik|loglik|reward|return|score|elbo|\bll\b|objective_max", re.I
+)
+FALLS = re.compile(
+    r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
+    r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
+    r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
+)  # fmt: skip
+#: Functions that compute a cost.
+COSTS = re.compile(
+    r"(\w+_)?(cost|loss|nll|mse|cross_?entropy|objective)(_?(fn|func|function))?", re.I
+)
+#: What makes one number of many, and what scales it.
+AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
+SCALING = MULTIPLY | DIVIDE
+PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method("dot")}) | MULTIPLY
+#: Functions whose negative is a cost, and operations between them and it.
+LOGARITHMS: frozenset[Any] = frozenset({np.log, np.log2, np.log10, np.log1p, math.log})
+LONGEST = 4_000
+
+
+def meant(evidence: StepEvidence) -> float:
+    """Return 1 where a cost is meant to fall by its names, -1 where it is meant to grow, else 0."""
+    fit, tape = evidence.fit, evidence.tape
+    assert fit is not None
+    names = [fit.hypothesis.title]
+    path = evidence.names.path(tape.nodes[fit.hypothesis.node].obj) if evidence.names else None
+    names += [path] if path else []
+    made = tape.producer(fit.hypothesis.node)
+    for call in tape.chains()[made.index] if made is not None else ():
+        if call >= 0:
+            site = SITES[tape.calls[call][1]]
+            names += [t for t in site.targets if site.is_value]
+    function = "" if made is None else made.where.function.rpartition(".")[2]
+    names += [function] if COSTS.fullmatch(function) else []
+    for name in names:
+        if FALLS.search(name):
+            # A log-likelihood that is called a loss is below zero, and climbs rightly.
+            return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
+        # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
+        if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
+            return 1.0 if name.lstrip("( ").startswith("-") else -1.0
+    olds = {n for p in evidence.params for n in p.old}
+    node = fit.hypothesis.node
+    return 1.0 if is_distance(tape, node, olds) or is_surprise(tape, node, olds) else 0.0
+
+
+def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
+    """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
+    for _ in range(6):
+        made = tape.producer(node)
+        if made is None or not made.inputs:
+            return False
+        function, args = made.function, made.args
+        square = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
+        product = is_in(function, PRODUCTS) and len(set(made.inputs)) == 1
+        if (square and args[1] == 2) or product or function is np.square:
+            base = tape.producer(made.inputs[0])
+            if base is None or not is_in(base.function, SUBTRACT) or len(base.inputs) != 2:
+                return False
+            moving = [not olds.isdisjoint(tape.ancestors([n])) for n in base.inputs]
+            return sum(moving) == 1  # else a variance, which may be meant to grow
+        if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
+            return False
+        # Of a sum, the penalty comes last; totals begin with nothing.
+        onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]
+        if not onward:
+            return False
+        node = onward[0]
+    return False
+
+
+def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
+    """Whether a cost is by its formula a negative logarithm, or a mean or a sum of such."""
+    moved = tape.reach(olds)
+    signs = set()
+    pending = [(node, 1.0)]
+    for _ in range(LONGEST):
+        if not pending:
+            break
+        node, sign = pending.pop()
+        made = tape.producer(node)
+        moving = [] if made is None else [n for n in made.inputs if n in moved]
+        if made is None or not moving:
+            return False
+        if is_in(made.function, LOGARITHMS):
+            signs.add(sign)
+        elif is_in(made.function, ADD | SUBTRACT):
+            for n in moving:
+                second = is_in(made.function, SUBTRACT) and not _is(made.args[0], n)
+                pending.append((n, -sign if second else sign))
+        elif len(moving) != 1:
+            return False
+        elif is_in(made.function, NEGATE):
+            pending.append((moving[0], -sign))
+        elif is_in(made.function, SCALING | PRODUCTS):
+            factor = _sign_of_the_rest(tape, made, moving[0])
+            if not factor or (is_in(made.function, DIVIDE) and not _is(made.args[0], moving[0])):
+                return False
+            pending.append((moving[0], sign * factor))
+        elif keeps(made) or is_in(made.function, AVERAGING | {operator.getitem}):
+            pending.append((moving[0], sign))
+        else:
+            return False
+    return not pending and signs == {-1.0}
+
+
+def _is(arg: Any, node: int) -> bool:
+    return isinstance(arg, Ref) and arg.node == node
+
+
+def _sign_of_the_rest(tape: Tape, product: Operation, node: int) -> float:
+    """Return the sign that the other factors of a product have, 0 where some differ."""
+    signs = 1.0
+    for arg in product.args:
+        if not _is(arg, node):
+            value = np.asarray(tape.value(arg.node) if isinstance(arg, Ref) else arg)
+            if value.dtype.kind not in "biuf":
+                return 0.0
+            if np.all(value <= 0) and np.any(value):
+                signs = -signs
+            elif not np.all(value >= 0):
+                return 0.0
+    return signs
