@@ -6,26 +6,32 @@ One training loop may be run with several functions in turn (`for loss in (naive
 from __future__ import annotations
 
 from backproof.checks.gradient import StepEvidence
+from backproof.source import Span
 from backproof.trace.tape import Operation
 
 
 class Covered:
-    """The statements that made the gradients of the steps in which a cost fitted."""
+    """The statements that ran in the steps in which a cost fitted."""
 
     def __init__(self) -> None:
-        self._sites: set[int] = set()
+        self._statements: set[tuple[str, Span]] = set()
 
     def look(self, evidence: StepEvidence) -> Operation | None:
-        """Learn from a step that fits; of another return the last operation of code not seen yet.
+        """Learn from a step that fits; of another return the last operation behind its gradients
+        that is in a statement not seen yet.
 
-        None where the same code made the gradients of a step that fits, or none did.
+        None where no such statement forms the gradients, or no step has fitted.
         """
         tape = evidence.tape
+        if evidence.fit is not None:
+            self._statements.update(map(_statement, tape.operations))
+            return None
+        if not self._statements:
+            return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
         made = [op for op in tape.operations if op.out in feeding]
-        if evidence.fit is not None:
-            self._sites.update(op.site for op in made)
-            return None
-        if not self._sites:
-            return None
-        return next((op for op in reversed(made) if op.site not in self._sites), None)
+        return next((op for op in reversed(made) if _statement(op) not in self._statements), None)
+
+
+def _statement(operation: Operation) -> tuple[str, Span]:
+    return operation.where.file.path, operation.where.statement
