@@ -24,6 +24,7 @@ from backproof.trace.event import (
     keep_key,
 )
 from backproof.trace.kinds import MUTATING_FUNCTIONS, MUTATING_METHODS, Kinds
+from backproof.trace.mapped import along_axis, vectorized
 from backproof.trace.primitives import Method
 
 #: What calls a function that it is given.
@@ -173,6 +174,8 @@ def call_hooks(
         "mutate": lambda site, f: mutate(site, f, MUTATING_FUNCTIONS[f]),
         "shuffle": lambda site, f: mutate(site, f, SOURCE),
         "optimiser": lambda site, f: kinds.optimisers[f],
+        "vectorized": lambda site, f: vectorized(append, call, site, f, external(site, f)),
+        "along": lambda site, f: along_axis(append, call, site, external(site, f)),
     }  # fmt: skip
 
     def call(site: int, f: Any) -> Any:

@@ -90,6 +90,10 @@ class Kinds:
             return "mutate"
         if f in UNSET:
             return "draw"
+        if type(f) is np.vectorize:
+            return "vectorized"
+        if f is np.apply_along_axis:
+            return "along"
         owner = getattr(f, "__self__", None)
         if isinstance(owner, DRAWS):  # before the next line: NumPy's are bound methods since 2.0
             return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
