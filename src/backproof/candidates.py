@@ -11,8 +11,9 @@ from backproof.arithmetic import is_in
 from backproof.carries import Carries, dependence
 from backproof.entries import STORES
 from backproof.grouping import parameters
-from backproof.hypotheses import program_costs, registry
+from backproof.hypotheses import program_costs
 from backproof.names import Names
+from backproof.registry import registry
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build

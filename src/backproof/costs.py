@@ -28,6 +28,8 @@ class RegisteredCost:
     """∂f/∂a."""
     applies: Callable[[Array, Array], bool] = lambda a, y: True
     """Whether these outputs and labels lie in the cost's domain."""
+    of_scores: bool = False
+    """Whether it is of numbers that no sigmoid has made."""
     weights: tuple[Array, ...] | None = None
     """What each pair's entries count for; None where all count alike."""
 
@@ -116,15 +118,21 @@ COSTS: tuple[RegisteredCost, ...] = (
         "sigmoid cross-entropy from logits",
         lambda z, y: np.logaddexp(0, z) - y * z,
         lambda z, y: _sigmoid(z) - y,
+        of_scores=True,
     ),
     RegisteredCost(
-        "Poisson likelihood", lambda a, y: a - _xlogy(y, a), lambda a, y: 1 - y / a, _is_positive
+        "Poisson likelihood",
+        lambda a, y: a - _xlogy(y, a),
+        lambda a, y: 1 - y / a,
+        _is_positive,
+        of_scores=True,
     ),
     RegisteredCost(
         "hinge",
         lambda a, y: np.maximum(0, 1 - y * a),
         lambda a, y: np.where(y * a < 1, -y, 0.0),
         _is_signed,
+        of_scores=True,
     ),
     RegisteredCost("absolute error", lambda a, y: np.abs(a - y), lambda a, y: np.sign(a - y)),
     RegisteredCost(
@@ -137,5 +145,6 @@ COSTS: tuple[RegisteredCost, ...] = (
         lambda a, y: np.logaddexp(0, -y * a),
         lambda a, y: -y * _sigmoid(-y * a),
         _is_signed,
+        of_scores=True,
     ),
 )

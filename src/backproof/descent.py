@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
 from backproof.carries import carries_of
+from backproof.entries import still_read
+from backproof.joins import VIEWS
 from backproof.roles import Level
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
@@ -37,6 +40,12 @@ class Descent:
         self.depends = depends
         self.bit = bit
         self.carries = carries_of(tape)
+        self.entry_by_entry = False
+        """Whether the change is stored entry by entry: ``W[j, i] -= …``."""
+
+    @cached_property
+    def _old_entries(self) -> set[int]:
+        return still_read(self.tape, self.old) if self.entry_by_entry else {self.old}
 
     def levels(self, merge: tuple[int, int]) -> list[Level]:
         """Return the levels beneath one merge ``old ± δ``, outermost first."""
@@ -178,14 +187,15 @@ class Descent:
         return False
 
     def only_scales_old(self, node: int) -> bool:
-        """Whether a value is ``λ·W`` (or W) of the old value alone."""
+        """Whether a value is ``λ·W`` (or W) of the old value alone, or of a part of it."""
         for _ in range(6):
-            if node == self.old:
+            if node in self._old_entries:
                 return True
             operation = self.tape.producer(node)
             if operation is None:
                 return False
-            if keeps(operation) and type(operation.args[0]) is Ref:
+            part = operation.function in VIEWS if _hashable(operation.function) else False
+            if (part or keeps(operation)) and type(operation.args[0]) is Ref:
                 node = operation.args[0].node
                 continue
             if not _hashable(operation.function):

@@ -6,7 +6,7 @@ An array holds a value for each of its entries; what reads one entry depends on 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -75,15 +75,45 @@ def entries_read(tape: Tape) -> dict[int, int]:
     }
 
 
-def _held(tape: Tape, start: int, stop: int) -> Iterator[tuple[Operation, Array | None]]:
-    """Yield the operations, and for those that read entries the nodes that these come from."""
+def last_stored(tape: Tape, nodes: Iterable[int]) -> dict[int, Array]:
+    """Return for arrays that were filled entry by entry the node that each entry comes from."""
     stored: dict[int, Array] = {}
-    """Array -> the node that each of its entries comes from."""
+    for _ in _held(tape, 0, len(tape.operations), stored):
+        pass
+    return {node: stored[node] for node in nodes if node in stored}
+
+
+def still_read(tape: Tape, old: int) -> set[int]:
+    """Return what reads entries of an array in which nothing has been stored yet."""
+    found = {old}
+    for operation, held in _held(tape, 0, len(tape.operations)):
+        whole = operation.args[0].node if operation.args and type(operation.args[0]) is Ref else -1
+        if _stores(operation) or not _is_place(operation):
+            continue
+        if np.all(held == old) if held is not None else whole in found:
+            found.add(operation.out)
+    return found
+
+
+def _held(
+    tape: Tape, start: int, stop: int, stored: dict[int, Array] | None = None
+) -> Iterator[tuple[Operation, Array | None]]:
+    """Yield the operations, and for those that read entries the nodes that these come from.
+
+    `stored` holds for each array, as it is by then, the node that each of its entries comes from.
+    """
+    stored = {} if stored is None else stored
+    roots: dict[int, int] = {}
+    """Row or part of an array in which nothing has been stored -> that array."""
     for operation in tape.operations[start:stop]:
         whole = operation.args[0].node if operation.args and type(operation.args[0]) is Ref else -1
         held = None
         if _stores(operation):
-            _store(tape, operation, whole, stored)
+            _store(tape, operation, whole, stored, roots.get(whole, whole))
+        elif (
+            whole not in stored and _is_place(operation) and np.ndim(tape.nodes[operation.out].obj)
+        ):
+            roots[operation.out] = roots.get(whole, whole)
         elif whole in stored and _is_place(operation):
             places = _places(tape, operation, whole)
             if places is not None:
@@ -102,7 +132,9 @@ def _stores(operation: Operation) -> bool:
     return is_in(operation.function, STORES)
 
 
-def _store(tape: Tape, operation: Operation, whole: int, stored: dict[int, Array]) -> None:
+def _store(
+    tape: Tape, operation: Operation, whole: int, stored: dict[int, Array], root: int
+) -> None:
     """Note what a store puts where."""
     shape = np.shape(tape.nodes[whole].obj) if whole >= 0 else ()
     places = _places(tape, operation, whole)
@@ -110,7 +142,7 @@ def _store(tape: Tape, operation: Operation, whole: int, stored: dict[int, Array
         return
     held = stored.pop(whole, None)  # what is stored in goes on as another node
     if held is None:
-        held = np.full(shape, whole)
+        held = np.full(shape, root)
     value = operation.args[-1]
     node = value.node if type(value) is Ref else CONSTANT
     held.reshape(-1)[places] = stored.get(node, node)

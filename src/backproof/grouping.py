@@ -11,6 +11,7 @@ from backproof.arithmetic import SUBTRACT
 from backproof.carries import carries_of, dependence
 from backproof.controls import decided_dependence
 from backproof.descent import Descent
+from backproof.entries import last_stored
 from backproof.roles import Level, Parameter
 from backproof.trace.tape import Tape
 from backproof.updates import Update
@@ -52,6 +53,8 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
         if len(members) == 1 or members[0].pack >= 0:
             parameter.levels = _levels(members[0], descent)
+            if not parameter.levels and len(members[0].merges) > 1:
+                _entry_by_entry(tape, parameter, descent(members[0]))
         elif all(len(u.merges) == 1 for u in members):
             parameter.levels = _shared_levels(tape, members, descent)
         found.append(parameter)
@@ -98,7 +101,33 @@ def _shared_levels(
     if len(members) > len(first):
         sign = _sign(tape, members[0])
         return [Level(tuple(u.merges[0][1] for u in members), sign, sign=sign)]
-    descents = [descent(u).levels(u.merges[0]) for u in first]
+    return _common([descent(u).levels(u.merges[0]) for u in first])
+
+
+def _entry_by_entry(tape: Tape, parameter: Parameter, way: Descent) -> None:
+    """Find the levels of an array whose entries are updated one at a time: ``W[j, i] -= …``."""
+    update = parameter.updates[0]
+    held = last_stored(tape, [update.new]).get(update.new)
+    if held is None:
+        return
+    made = {tape.operations[index].out: (index, delta) for index, delta in update.merges}
+    flat = held.reshape(-1)
+    places = np.flatnonzero(flat != update.old)
+    order = list(dict.fromkeys(flat[places].tolist()))
+    runs = [np.flatnonzero(flat == node) for node in order]
+    if set(order) != set(made) or any(
+        run.size != np.size(tape.nodes[made[node][1]].obj) or run[-1] - run[0] + 1 != run.size
+        for node, run in zip(order, runs, strict=True)
+    ):
+        return  # entries that are updated twice, or not one after another in memory
+    way.entry_by_entry = True
+    parameter.levels = _common([way.levels(made[node]) for node in order])
+    if places.size < held.size:
+        parameter.rows = places
+
+
+def _common(descents: Sequence[Sequence[Level]]) -> list[Level]:
+    """Return the levels that all of several values have, joined."""
     shared: list[Level] = []
     for row in zip(*descents, strict=False):
         if any(level.keys for level in row):

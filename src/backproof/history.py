@@ -103,4 +103,8 @@ def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, 
         exact = [p for p in members if not pattern.search(p.name)]
         if len(loose) <= len(exact) and {p.status for p in loose} <= {p.status for p in exact}:
             dropped.update(p.name for p in loose)
+        wrong = [p.name for p in loose if p.status == "wrong"]
+        for whole in exact:  # `w` beside `w[j]`, which is wrong: the other steps say less
+            if any(name.startswith(f"{whole.name}[") for name in wrong):
+                dropped.add(whole.name)
     return tuple(p for p in everything if p.name not in dropped)

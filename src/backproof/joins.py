@@ -14,13 +14,14 @@ from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in
 from backproof.carries import dependence
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
-from backproof.trace.primitives import strided_view
-from backproof.trace.tape import Operation, Ref, Tape, map_refs
+from backproof.trace.primitives import set_item, strided_view
+from backproof.trace.tape import Operation, Ref, Tape, map_refs, refs_in
 
 #: Functions that make accumulators.
 EMPTY = {np.zeros, np.zeros_like, np.empty, np.empty_like}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
+PLACES: frozenset[Any] = frozenset({operator.getitem, set_item})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
             continue
-        listed = _listed(tape, operation, values)
+        listed = _listed(tape, operation, values) or _literal(tape, operation, values, depends)
         if listed is not None:
             found.append(listed)
             continue
-        for value in values if not is_in(operation.function, ADD) else ():
-            for labels in operation.inputs:  # what is added is a bias
+        # What is added is a bias, and what is in a key (``p[rows, y] -= 1``) is no value.
+        for value in values if not is_in(operation.function, ADD | PLACES) else ():
+            for labels in operation.inputs:
                 if depends.get(labels) or (value, labels) in seen:
                     continue
                 if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):
@@ -124,6 +126,26 @@ def _listed(tape: Tape, operation: Operation, values: Sequence[int]) -> Join | N
                 site = site_like(operation.site)
                 known[operation.index] = append(tape, np.array, (outputs,), site)
             return Join(known[operation.index], labels.node, 0.0, operation.index)
+    return None
+
+
+def _literal(
+    tape: Tape, operation: Operation, values: Sequence[int], depends: dict[int, int]
+) -> Join | None:
+    """Return the join of an output and a list of labels: ``[0, 1] - output``."""
+    if operation.function not in SUBTRACT or len(operation.args) != 2:
+        return None
+    for output, labels in (operation.args, operation.args[::-1]):
+        if type(labels) not in (list, tuple) or type(output) is not Ref:
+            continue
+        if output.node not in values or any(depends.get(n) for _, n in refs_in(labels)):
+            continue
+        try:
+            given = np.array(map_refs(labels, lambda ref: tape.value(ref.node)), dtype=float)
+        except (TypeError, ValueError):
+            continue
+        if given.shape == np.shape(tape.nodes[output.node].obj):
+            return Join(output.node, None, given, operation.index)
     return None
 
 

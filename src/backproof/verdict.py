@@ -11,8 +11,9 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
+from backproof.checks.choice import is_full
 from backproof.checks.covered import Covered
-from backproof.checks.direction import Uphill, climbing
+from backproof.checks.direction import Uphill, climbing, is_single
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
@@ -52,6 +53,8 @@ class Verdict:
         self.warnings: list[str] = []
         self.cost: tuple[str, int] | None = None
         self.preferred: list[str] = []
+        self._sure = False
+        """Whether a cost fitted that would not fit any gradient below one output of one sample."""
         self.judged = 0
         self._unanchored: StepEvidence | None = None
         self._searched_aside = False
@@ -79,7 +82,7 @@ class Verdict:
             if evidence is None:
                 return
             evidence.complete()
-            shown = self._aside(evidence, anchors=True)
+            shown = self._aside(evidence)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=True, shown=shown)  # inputs of an attack go up
             elif evidence.fit is None and evidence.has_own_cost:
@@ -132,7 +135,7 @@ class Verdict:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         elsewhere = self.covered.look(evidence)
         if elsewhere is not None:
-            shown = self._aside(evidence, anchors=True)
+            shown = self._aside(evidence)
             if evidence.fit is None:
                 self.chronicle.leave_open(evidence, elsewhere)
         with self.clock.apart():
@@ -201,9 +204,10 @@ class Verdict:
             title = evidence.fit.hypothesis.title
             if title not in self.preferred:
                 self.preferred.insert(0, title)
+            self._sure |= not (evidence.fit.hypothesis.registered and is_single(evidence))
             if self.cost is None or not evidence.fit.hypothesis.registered:
                 self.cost = (title, evidence.fit.hypothesis.line)
-        anchored = evidence.fit is not None or bool(self.preferred)
+        anchored = evidence.fit is not None or self._is_known(evidence)
         if evidence.fit is None and self.preferred and not evidence.unfaithful:
             self._accumulated(evidence)
         open_case = not anchored and not evidence.unfaithful and not evidence.reason
@@ -278,7 +282,7 @@ class Verdict:
             return ()
         return told
 
-    def _aside(self, evidence: StepEvidence, *, anchors: bool = False) -> Shown:
+    def _aside(self, evidence: StepEvidence) -> Shown:
         """Search the edit that makes the gradients of another training right, once in a run."""
         searches = self.options.diagnose and evidence.fit is None and evidence.has_own_cost
         if not searches or self._searched_aside:
@@ -286,7 +290,7 @@ class Verdict:
         self._searched_aside = True
         evidence.complete()
         with self.clock.apart():
-            return self._without_anchor(evidence, anchors=anchors)
+            return self._without_anchor(evidence, anchors=False)
 
     def _under_own_cost(self, evidence: StepEvidence) -> Shown:
         """See whether one edit makes all gradients right under a cost of the program's.
@@ -325,8 +329,17 @@ class Verdict:
 
     def _cost_is_absent(self, evidence: StepEvidence) -> bool:
         """Whether a cost that fitted another step is not computed in this one."""
-        known = set(self.preferred)
+        known = set(self.preferred) if self._is_known(evidence) else set()
         return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
+
+    def _is_known(self, evidence: StepEvidence) -> bool:
+        """Whether other steps have shown which cost is meant.
+
+        What fits one output of one sample, and not that of another, may be chance, if a cost of
+        the program's fits both by numbers that no program has.
+        """
+        own = any(f.hypothesis.own and is_full(f) for f in evidence.others)
+        return bool(self.preferred) and (self._sure or not own)
 
     def _add(self, evidence: StepEvidence, accusation: Accusation) -> None:
         """Keep a finding, unless one at the same line is there already."""
@@ -350,7 +363,7 @@ class Verdict:
         self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
     ) -> Report:
         """Put everything together."""
-        if self._unanchored is not None and not self.preferred:
+        if self._unanchored is not None and not self._is_known(self._unanchored):
             self.take(self._unanchored, search=True)
         elif self._unanchored is not None and self._accumulated(self._unanchored):
             self.take(self._unanchored)  # which cost is meant was seen in another step only

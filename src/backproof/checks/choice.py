@@ -99,6 +99,31 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
     return None
 
 
+def of_the_whole(best: Fit | None, fits: Sequence[Fit], tape: Tape) -> Fit | None:
+    """Return the program's cost of which the one chosen is a part, if it explains as much.
+
+    Of a reconstruction and a divergence, the decoder's gradients are those of either the first or
+    the sum; what is wrong in the encoder is so under the sum.
+    """
+    if best is None or not best.wrong or not best.chosen or best.hypothesis.registered:
+        return None
+    parts = _terms(tape, best.hypothesis.node)
+    for fit in fits:
+        alike = fit.scale and abs(fit.scale / best.scale - 1) < SAME
+        if fit is best or not fit.hypothesis.own or not alike or fit.hypothesis.bare:
+            continue
+        whole = _terms(tape, fit.hypothesis.node)
+        if set(best.chosen) <= set(fit.chosen) and parts < whole:
+            return fit
+    return None
+
+
+def _terms(tape: Tape, node: int) -> set[int]:
+    """Return what a cost is made of, but for the totals on the way to it."""
+    made = {n: tape.producer(n) for n in tape.ancestors([node])}
+    return {n for n, op in made.items() if op is not None and not is_in(op.function, SUMS)}
+
+
 def _wrong_entries(fit: Fit, run: Run) -> int | None:
     """Return how many entries of the gradients are not those of a cost, in its own scale."""
     wrong = 0

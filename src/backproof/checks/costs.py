@@ -21,6 +21,7 @@ from backproof.checks.choice import (
     has_penalty,
     is_full,
     of_a_part,
+    of_the_whole,
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
@@ -113,6 +114,7 @@ class Trials:
         if self.judged is self.run:
             self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
             self.best = of_a_part(self.best, self.fits) or self.best
+            self.best = of_the_whole(self.best, self.fits, self.tape) or self.best
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:

@@ -206,7 +206,10 @@ def _is_gradient(evidence: StepEvidence) -> bool:
     assert fit is not None
     texts = {site.file.path: site.file.text for site in SITES}.values()
     grows = any(re.search(r"(?<!neg.)log.?likelihood", text, re.I) for text in texts)
-    return (fit.scale < 0) if fit.hypothesis.registered and grows else fit.scale > 0
+    # At the deepest level that is known: the change itself holds the sign of the update.
+    deepest = [max(fit.matches[i].scales, default=fit.chosen[i]) for i in fit.chosen]
+    signs = {np.sign(s) for level, s, _ in deepest if level >= 0} or {np.sign(fit.scale)}
+    return signs == ({-1.0} if fit.hypothesis.registered and grows else {1.0})
 
 
 def _called(evidence: StepEvidence) -> str:
@@ -222,16 +225,19 @@ def _error_term(evidence: StepEvidence) -> Site | None:
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     deltas = [d for p in evidence.params for u in p.updates for _, d in u.merges]
     feeding = tape.ancestors(deltas)
-    joins = output_joins(tape, evidence.params, limit=50)
-    pairs = {(j.output, j.labels) for j in joins if j.output in forward}
-    for operation in tape.operations:
-        meets = {operation.inputs, operation.inputs[::-1]} & pairs
-        if meets and operation.function in SUBTRACT and operation.out in feeding:
-            return operation.where
-    numbers = {j.operation for j in joins if j.labels is None and j.output in forward}
-    return next(
-        (o.where for o in (tape.operations[i] for i in sorted(numbers)) if o.out in feeding), None
-    )
+    every = output_joins(tape, evidence.params, limit=50)
+    # The backward pass may compute the output again, from what the cost reads: logits.
+    for joins in ([j for j in every if j.output in forward], every):
+        pairs = {(j.output, j.labels) for j in joins}
+        for operation in tape.operations:
+            meets = {operation.inputs, operation.inputs[::-1]} & pairs
+            if meets and operation.function in SUBTRACT and operation.out in feeding:
+                return operation.where
+        numbers = sorted({j.operation for j in joins if j.labels is None})
+        for operation in (tape.operations[i] for i in numbers):
+            if operation.out in feeding:
+                return operation.where
+    return None
 
 
 def _names(evidence: StepEvidence, members: list[int]) -> str:

@@ -10,11 +10,14 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
+from backproof.checks.claims import is_name
 from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
 from backproof.checks.rest import velocities
+from backproof.checks.words import FALLS
 from backproof.grouping import parameters
-from backproof.hypotheses import Hypothesis, program_costs, registry
+from backproof.hypotheses import Hypothesis, program_costs
+from backproof.registry import registry
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_shared
@@ -169,6 +172,7 @@ def judge_step(
         return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
     hypotheses = program_costs(tape, params) if given is None else list(given)
     hypotheses = [h for h in hypotheses if h.title not in trained and h.node not in unborn]
+    hypotheses = without_slopes(tape, params, names, hypotheses)
     weighted = not any(h.own and not h.after for h in hypotheses)
     known = []
     if given is None and cost_name is None:
@@ -178,7 +182,8 @@ def judge_step(
     unfaithful = tape.unfaithful(base)
     run, jitter = jittered(tape, params, moved=moved, rest=velocities(tape, params))
     for parameter in params:
-        parameter.rows = changed_rows(tape, run, parameter)
+        if parameter.rows is None:
+            parameter.rows = changed_rows(tape, run, parameter)
     evidence = StepEvidence(step, tape, params, run, None, unfaithful=unfaithful,
                             jitter=jitter, names=names)  # fmt: skip
     exact = any(h.exact for h in hypotheses)
@@ -197,6 +202,27 @@ def judge_step(
     evidence.run, evidence.fit, evidence.reason = trials.judged, trials.best, trials.reason
     evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence
+
+
+def without_slopes(
+    tape: Tape, params: Sequence[Parameter], names: Any, hypotheses: list[Hypothesis]
+) -> list[Hypothesis]:
+    """Return an engine's costs without what it computes as slopes.
+
+    The statement that makes one slope that is lost makes others that the updates are made of; so
+    does the statement that makes the loss (``self.value + other.value``), but that has a name, or
+    all of the forward pass before it.
+    """
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    used = {o.site for o in tape.operations if o.out in feeding}
+    alike = [h for h in hypotheses if (made := tape.producer(h.node)) and made.site in used]
+    if len(alike) < 2 or names is None:
+        return hypotheses
+    paths = {h.node: names.path(tape.nodes[h.node].obj) or "" for h in hypotheses}
+    if any(FALLS.search(paths[h.node]) for h in alike):
+        return [h for h in hypotheses if paths[h.node] or is_name(h.title)]
+    sizes = {h.node: len(tape.ancestors([h.node])) for h in hypotheses}
+    return [h for h in hypotheses if 2 * sizes[h.node] >= max(sizes.values())]
 
 
 def without_state(
@@ -222,7 +248,7 @@ def without_state(
 
 def changed_rows(tape: Tape, run: Run, parameter: Parameter) -> Any:
     """Find which entries of a parameter a smaller Δ lands on (``E[i] -= lr * g``), if it is one."""
-    if len(parameter.updates) != 1 or not parameter.levels:
+    if len(parameter.updates) != 1 or not parameter.levels or len(parameter.levels[0].nodes) != 1:
         return None
     update, node = parameter.updates[0], parameter.levels[0].nodes[0]
     delta, new = run.env[node], run.env[update.new]

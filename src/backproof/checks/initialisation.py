@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Rows that differ by less than this share of their size are the same up to the order of sums.
 SAME = 1e-9
+#: What tells the neurons of a layer apart: `self.layers[0][3].weights`. The last number of a name.
+NUMBER = re.compile(r"\d+(?=\D*$)")
 #: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
 #: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
 FACTOR = 1e4
@@ -27,7 +30,8 @@ DEEP = 4
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the initial weights."""
-    yield from symmetric(record)
+    found = list(symmetric(record)) or list(equal_neurons(record))
+    yield from found
     yield from vanishing(record)
 
 
@@ -65,6 +69,47 @@ def symmetric(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def equal_neurons(record: Record) -> Iterator[Finding]:
+    """Find neurons that keep their weights in places of their own, and have the same throughout."""
+    last = record.every[-1]
+    groups: dict[str, list[str]] = {}
+    for name, value in zip(last.names, last.values, strict=True):
+        if np.size(value) > 1 and (key := NUMBER.sub("#", name)) != name:
+            groups.setdefault(key, []).append(name)
+    for names in groups.values():
+        first = next((o for o in record.every if set(names) <= set(o.names)), last)
+        if len(names) < 2 or first is last:
+            continue
+        members = [first.names.index(name) for name in names]
+        later = [last.values[last.names.index(name)] for name in names]
+        start = first.values[members[0]]
+        moves = bool(np.any(np.ravel(start) != np.ravel(later[0])))
+        if not (moves and _equal([first.values[i] for i in members]) and _equal(later)):
+            continue
+        yield advise(
+            "BP303", "symmetric-init", record.birthplace(first, members[0]),
+            f"the {len(members)} neurons `{names[0]}` … `{names[-1]}` stay the same: their initial "
+            "weights are equal",
+            "draw the weights at random",
+            {"parameter": names[0], "units": len(members), "steps": [first.step, last.step]},
+            severity="error", confidence="proven",
+            notes=[
+                f"their weights are equal at steps {first.step} and {last.step}: they compute no "
+                "more than one neuron",
+            ],
+        )  # fmt: skip
+        return
+
+
+def _equal(values: list[Any]) -> bool:
+    """Whether arrays hold the same numbers, up to the order of sums, and not zeros alone."""
+    rows = [np.ravel(v) for v in values]
+    if any(row.shape != rows[0].shape for row in rows):
+        return False
+    size = float(np.max(np.abs(rows[0]), initial=0.0))
+    return size > 0 and all(float(np.max(np.abs(r - rows[0]))) <= SAME * size for r in rows)
 
 
 def _copies(units: Units) -> bool:

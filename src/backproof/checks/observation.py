@@ -19,6 +19,7 @@ from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
+from backproof.checks.direction import directions_of
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
@@ -122,8 +123,10 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     fit = evidence.fit
     if fit is None:
         _constant_output(seen, tape, run, params)
-    if fit is None or fit.scale <= 0 or len(tape.operations) > MOST_OPERATIONS:
+    if fit is None or not fit.scale or len(tape.operations) > MOST_OPERATIONS:
         return seen
+    if any(d > 0 for d in directions_of(evidence).values()):
+        return seen  # what goes up its cost is judged elsewhere
     seen.title = fit.hypothesis.title
     seen.rate = find_rate(tape, params)
     seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.checks.scales import SAME, is_natural, is_plausible
+from backproof.checks.words import FALLS, GROWS
 from backproof.roles import Parameter
 
 if TYPE_CHECKING:
-    from backproof.checks.match import Fit
+    from backproof.checks.match import Fit, Match
 
 #: Entries that gradients equal to those of the program's own cost must have to decide its scale.
 LEAST_EXACT = 3
 
-Offer = tuple[float, int, tuple[int, float, float]]
+Entry = tuple[int, float, float]
+Offer = tuple[float, int, Entry]
 
 
 def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
@@ -25,31 +27,89 @@ def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
         (s, i, (level, s, error))
         for i, match in enumerate(fit.matches) for level, s, error in match.scales
         if s and deep == (level >= 0 and match.parameter.levels[level].deep)
+        and not any(above < level for above in _growing(fit, match))
     ]  # fmt: skip
 
 
-def _most_alike(
-    offers: Sequence[Offer], scale: float, sizes: Sequence[int]
-) -> tuple[dict[int, tuple[int, float, float]], float]:
+def _growing(fit: Fit, match: Match) -> list[int]:
+    """Return the levels at which a gradient is joined by its parameter, so that this grows.
+
+    A decay may be the program's own affair, its sign may not. (Where a step goes up a cost that
+    the program does not compute, a reward may have turned all of it.)
+    """
+    levels = match.parameter.levels
+    ways = [(level, s * (levels[level].sign if level >= 0 else 1.0), strength)
+            for level, s, strength in match.penalties]  # fmt: skip
+    return [
+        level for level, way, strength in ways
+        if way * strength > 0 and (way < 0 or not fit.hypothesis.registered)
+    ]  # fmt: skip
+
+
+def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], float]:
     """Return the entries of the scale that most parameters share, and that scale.
 
-    A single number, of the `sizes` of all, is a multiple of any other; the weights of one unit are
-    of what they should be, by a number that no program has.
+    A single number is a multiple of any other; the weights of one unit are of what they should be,
+    by a number that no program has.
     """
-    best: dict[int, tuple[int, float, float]] = {}
-    best_key: tuple[int, int, bool, float] = (0, 0, False, -np.inf)
+    best: dict[int, Entry] = {}
+    best_key: tuple[int, int, bool, bool, int, float] = (0, 0, False, False, 0, -np.inf)
+    title, scale = fit.hypothesis.title, fit.scale
+    grows = GROWS.search(title) is not None and not FALLS.search(title)
+    split = False
     for s, _, _ in offers:
-        members: dict[int, tuple[int, float, float]] = {}
-        for other, i, entry in offers:
-            same = abs(other / s - 1) < SAME
-            if same and (i not in members or entry[0] >= members[i][0]):
-                members[i] = entry
-        several = sum(sizes[i] for i in members) > 1
+        groups = _alike(fit, offers, s)
+        together = set().union(*groups)
+        several = sum(fit.matches[i].size for i in together) > 1
         says = 2 * (is_natural(s) or (several and is_plausible(s))) + several
-        key = (len(members), says, s > 0, -abs(float(np.log(abs(s)))))
-        if key > best_key:
-            best, best_key, scale = members, key, s
+        for members in groups:
+            up = any(_direction(fit, i, entry) > 0 for i, entry in members.items())
+            meant = len(groups) < 2 or up == grows  # few, if a sign turns those before them
+            size = -abs(float(np.log(abs(s))))
+            key = (len(together), says, s > 0, meant, len(members), size)
+            if key > best_key:
+                best, best_key, scale, split = members, key, s, len(groups) > 1
+    if split and len(best) < len({i for _, i, _ in offers}):  # the scale of these alone
+        return _most_alike(fit, [offer for offer in offers if offer[1] in best])
     return best, scale
+
+
+def _alike(fit: Fit, offers: Sequence[Offer], scale: float) -> list[dict[int, Entry]]:
+    """Return the groups of parameters that may share a scale, each with its deepest level.
+
+    One group where all go up the cost, or all down. Of those that go the other way only those
+    belong to it whose own update turns them; else the sign of their gradient is wrong.
+    """
+    sides: dict[bool, dict[int, Entry]] = {True: {}, False: {}}
+    for other, i, entry in offers:
+        if abs(other / scale - 1) < SAME:
+            members = sides[_direction(fit, i, entry) > 0]
+            if i not in members or entry[0] >= members[i][0]:
+                members[i] = entry
+    found = []
+    for up, members in sides.items():
+        ways = {_way(fit, i) for i in members}
+        others = {
+            i: entry for i, entry in sides[not up].items()
+            if i not in members and (_way(fit, i) == 0 or -_way(fit, i) in ways)
+        }  # fmt: skip
+        found.append(members | others)
+    # Where the updates' own signs explain the difference, all are one group.
+    every = len(sides[True].keys() | sides[False].keys())
+    whole = [members for members in found if len(members) == every][:1]
+    return whole or [members for members in found if members]
+
+
+def _direction(fit: Fit, index: int, entry: Entry) -> float:
+    """Return a number that is positive where an update goes up the cost."""
+    level, s, _ = entry
+    return s if level < 0 else s * fit.matches[index].parameter.levels[level].sign
+
+
+def _way(fit: Fit, index: int) -> float:
+    """Return the sign of the way from a parameter's gradient to its update, 0 if unknown."""
+    levels = fit.matches[index].parameter.levels
+    return levels[-1].sign if levels else 0.0
 
 
 def _size(parameter: Parameter) -> float:
@@ -73,18 +133,17 @@ def common_scale(fit: Fit) -> None:
         }  # fmt: skip
         return
     offers = _offers(fit, deep=False)
-    sizes = [match.size for match in fit.matches]
-    best, fit.scale = _most_alike(offers, fit.scale, sizes)
+    best, fit.scale = _most_alike(fit, offers)
     judged = sum(not m.vacuous and not m.reason for m in fit.matches)
     if len(best) < judged and len({_size(m.parameter) for m in fit.matches}) == 1:
         # All are divided by one size, and clipped by entry before: right beneath both.
         below = _offers(fit, deep=True)
-        beneath, scale = _most_alike(below, fit.scale, sizes)
+        beneath, scale = _most_alike(fit, below)
         if len(beneath) > len(best):
             best, fit.scale, offers = beneath, scale, below
     if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5 and len(best) < judged:
         # What is exactly the gradient of the program's own cost is right, few as it may be.
-        exact = {i: entry for s, i, entry in offers if abs(s - 1) < 1e-5}
+        exact = max(_alike(fit, offers, 1.0), key=len, default={})
         # (But not less right: a change that has no gradient of its own has the rate in it.)
         if sum(fit.matches[i].size for i in exact) > LEAST_EXACT and not set(exact) < set(best):
             best, fit.scale = exact, 1.0

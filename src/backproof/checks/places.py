@@ -8,6 +8,7 @@ name and value, the second is observed.
 from __future__ import annotations
 
 import ast
+import re
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,6 +102,26 @@ def final_names(text: str) -> list[str]:
 def looks_like_rate(name: str) -> bool:
     """Whether a name is one that authors give to a step size."""
     return any(word in name.lower() for word in RATES)
+
+
+def first_assignment(name: str, file: SourceFile) -> Place | None:
+    """Return where a list of numbers, or an array, is first bound to a name: ``self.w = [...]``.
+
+    `name` is a path: of ``net.layers[0][1].weights`` the last part counts.
+    """
+    found = re.match(r"(?:.*\.)?(\w+)(?:\[[^\]]*\])*(?: \(\d+\))?$", name)
+    if found is None:
+        return None
+    wanted = found.group(1)
+    for node in ast.walk(_tree(file.text)):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        called = {getattr(t, "attr", getattr(t, "id", "")) for t in targets}
+        empty = isinstance(node.value, ast.List) and not node.value.elts
+        if wanted in called and not empty and node.lineno == node.end_lineno:
+            return Place(file, file.span_of(node))
+    return None
 
 
 _TREES: dict[str, ast.Module] = {}

@@ -12,6 +12,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
 from backproof.checks.untrained import Untrained
 from backproof.trace.site import Site
+from backproof.trace.tape import Tape
 
 if TYPE_CHECKING:
     from backproof.checks.neglect import Step
@@ -44,8 +45,9 @@ def replaced(step: Step) -> Iterator[Untrained]:
         among = type(obj) is float and name[-2:-1].isdigit() and names.container(obj) in lists
         for node in gone:
             truth = step.truths[node]
+            own = among or _is_read_by_name(tape, node, where)
             signs = [
-                sign for rate in (all_rates if among else rates) for sign in (1.0, -1.0)
+                sign for rate in (all_rates if own else rates) for sign in (1.0, -1.0)
                 if truth.size == np.size(value)
                 and step.is_multiple(operation.out, truth, sign * rate)
             ]  # fmt: skip
@@ -53,6 +55,15 @@ def replaced(step: Step) -> Iterator[Untrained]:
                 found = step.untrained_value(name, "replaced", where, obj, truth)
                 yield replace(found, meant=_moved(where, signs[0]))
                 break
+
+
+def _is_read_by_name(tape: Tape, node: int, where: Site) -> bool:
+    """Whether an old value is read from the list that an assignment puts another in."""
+    if not where.is_value or len(where.targets) != 1 or not where.targets[0].endswith("]"):
+        return False
+    kept = where.targets[0].partition("[")[0]
+    texts = {t for i in tape.users[node] for t in tape.operations[i].where.operands}
+    return any(text.endswith("]") and text.partition("[")[0] == kept for text in texts)
 
 
 def _moved(where: Site, sign: float) -> str:

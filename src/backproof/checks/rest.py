@@ -21,10 +21,10 @@ from backproof.trace.tape import Ref, Tape
 def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
     """Return the arrays that a step fills entry by entry, but for its parameters.
 
-    Only where a parameter's change has no one gradient beneath it. What entries are added to as
-    they are is no velocity but an accumulator, which may have been forgotten to be emptied.
+    Only where a parameter's change has no one gradient beneath it as a whole. What entries are
+    added to as they are is no velocity but an accumulator, which may not have been emptied.
     """
-    if all(p.levels for p in params):
+    if all(p.levels and len(u.merges) == 1 for p in params for u in p.updates):
         return []
     carries = carries_of(tape)
     source: dict[int, int] = {}

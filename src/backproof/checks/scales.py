@@ -32,7 +32,7 @@ def holds(scale: float, scales: Sequence[float]) -> bool:
 def is_natural(scale: float) -> bool:
     """Whether a scale is ±1, a size, or one over a size: a single number proves nothing else."""
     size = max(abs(scale), 1 / abs(scale)) if scale else 0.5
-    return abs(2 * size - round(2 * size)) < min(1e-7 * size, 1e-4) and size < 1e7
+    return abs(2 * size - round(2 * size)) < min(1e-6 * size, 1e-4) and size < 1e7
 
 
 def is_plausible(scale: float) -> bool:

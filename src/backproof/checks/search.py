@@ -22,7 +22,7 @@ from backproof.checks.edits.edit import Edit, is_transpose, short
 from backproof.checks.edits.kinds import ROUNDS, edits_of
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
-from backproof.checks.found import Executions, Found
+from backproof.checks.found import Executions, Found, are_slopes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.scales import is_natural
@@ -267,6 +267,10 @@ class StepSearch:
                 return ()
         elif not self._shows_the_cost(again):
             return ()
+        elif not (edit.is_slope or edit.cause == "missing-factor") and are_slopes(
+            self.fit, self.run, self.forward, edited.values()
+        ):
+            return ()  # it makes up for a slip further on
         self.scale, self.edited = again.scale, edited
         self.place = self._changed_from(executions, edited, run)
         return tuple(i for i in wrong if i in again.chosen)

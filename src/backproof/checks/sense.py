@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from typing import Any
 
 import numpy as np
@@ -13,29 +12,20 @@ from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in,
 from backproof.checks.claims import is_name
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.words import COSTS, FALLS, GROWS
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape
 
-#: Words in the names of scalars that are meant to grow, and to fall.
-GROWS = re.compile(
-    r"likelihood|log_?lik|loglik|reward|return|score|elbo|\bll\b|objective_max", re.I
-)
-FALLS = re.compile(
-    r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
-    r"|(?<![\[,])(?<!, )\bj\b|total|cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte"
-    r"|erreur|perda|p[eé]rdida|hata|kay[iı]p", re.I,
-)  # fmt: skip
-#: Functions that compute a cost.
-COSTS = re.compile(
-    r"(\w+_)?(cost|loss|nll|mse|cross_?entropy|objective)(_?(fn|func|function))?", re.I
-)
 #: What makes one number of many, and what scales it.
 AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
 SCALING = MULTIPLY | DIVIDE
 PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method("dot")}) | MULTIPLY
 #: Functions whose negative is a cost, and operations between them and it.
-LOGARITHMS: frozenset[Any] = frozenset({np.log, np.log2, np.log10, np.log1p, math.log})
+LOGARITHMS: frozenset[Any] = frozenset(
+    {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
+)
+EXPONENTIALS: frozenset[Any] = frozenset({np.exp, math.exp})
 LONGEST = 4_000
 
 
@@ -76,10 +66,10 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
         product = is_in(function, PRODUCTS) and len(set(made.inputs)) == 1
         if (square and args[1] == 2) or product or function is np.square:
             base = tape.producer(made.inputs[0])
-            if base is None or not is_in(base.function, SUBTRACT) or len(base.inputs) != 2:
+            if base is None or not is_in(base.function, SUBTRACT) or len(base.args) != 2:
                 return False
-            moving = [not olds.isdisjoint(tape.ancestors([n])) for n in base.inputs]
-            return sum(moving) == 1  # else a variance, which may be meant to grow
+            moving = [n for n in base.inputs if not olds.isdisjoint(tape.ancestors([n]))]
+            return len(moving) == 1  # else a variance, which may be meant to grow
         if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
             return False
         # Of a sum, the penalty comes last; totals begin with nothing.
@@ -91,9 +81,12 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
 
 
 def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
-    """Whether a cost is by its formula a negative logarithm, or a mean or a sum of such."""
+    """Whether a cost holds by its formula negative logarithms, or logarithms of sums of powers.
+
+    ``-Σ y log a``, or ``log(1 + exp(z)) - y z``; other terms say nothing.
+    """
     moved = tape.reach(olds)
-    signs = set()
+    falls = set()
     pending = [(node, 1.0)]
     for _ in range(LONGEST):
         if not pending:
@@ -102,27 +95,40 @@ def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
         made = tape.producer(node)
         moving = [] if made is None else [n for n in made.inputs if n in moved]
         if made is None or not moving:
-            return False
+            continue
         if is_in(made.function, LOGARITHMS):
-            signs.add(sign)
+            falls.add(sign == (1.0 if _sums_powers(tape, made) else -1.0))
         elif is_in(made.function, ADD | SUBTRACT):
             for n in moving:
                 second = is_in(made.function, SUBTRACT) and not _is(made.args[0], n)
                 pending.append((n, -sign if second else sign))
         elif len(moving) != 1:
-            return False
+            continue
         elif is_in(made.function, NEGATE):
             pending.append((moving[0], -sign))
         elif is_in(made.function, SCALING | PRODUCTS):
             factor = _sign_of_the_rest(tape, made, moving[0])
-            if not factor or (is_in(made.function, DIVIDE) and not _is(made.args[0], moving[0])):
-                return False
-            pending.append((moving[0], sign * factor))
+            if factor and not (is_in(made.function, DIVIDE) and not _is(made.args[0], moving[0])):
+                pending.append((moving[0], sign * factor))
         elif keeps(made) or is_in(made.function, AVERAGING | {operator.getitem}):
             pending.append((moving[0], sign))
-        else:
+    return not pending and falls == {True}
+
+
+def _sums_powers(tape: Tape, logarithm: Operation) -> bool:
+    """Whether a logarithm is of a sum of powers of e: ``log(1 + exp(z))``, ``logaddexp``."""
+    if getattr(logarithm.function, "__name__", "") in ("logaddexp", "logsumexp"):
+        return True
+    inner = tape.producer(logarithm.inputs[0])
+    for _ in range(3):
+        if inner is None:
             return False
-    return not pending and signs == {-1.0}
+        if is_in(inner.function, EXPONENTIALS):
+            return True
+        if not (keeps(inner) or is_in(inner.function, ADD | AVERAGING)):
+            return False
+        inner = tape.producer(inner.inputs[-1]) if inner.inputs else None
+    return False
 
 
 def _is(arg: Any, node: int) -> bool:

@@ -25,7 +25,7 @@ from backproof.checks.alignment import Moves
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
-from backproof.checks.places import Birthplaces, Place, statement_of
+from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.finding import Finding
 from backproof.trace.event import Event
 from backproof.trace.tape import Tape
@@ -39,9 +39,13 @@ SHARE = 0.1
 
 @dataclass(slots=True)
 class Record:
-    """All that is known of a run's training when it is over."""
+    """All that is known of a run's training when it is over.
+
+    `seen` are the judged steps of its first training, `every` those of all.
+    """
 
     seen: list[Observation] = field(default_factory=list)
+    every: list[Observation] = field(default_factory=list)
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
     steps: int = 0
@@ -61,11 +65,19 @@ class Record:
         return self.seen[-1]
 
     def birthplace(self, seen: Observation, parameter: int) -> Place:
-        """Return where the array that held a parameter was made, else where it is updated."""
+        """Return where the array that held a parameter was made, else where it is updated.
+
+        Lists of numbers are known by what they are called.
+        """
         site = self.births.of(seen.objects[parameter])
-        if site is None:
-            site = seen.update_sites[parameter]
-        return statement_of(site)
+        if site is not None:
+            return statement_of(site)
+        updated = seen.update_sites[parameter]
+        if np.ndim(seen.objects[parameter]) == 0:
+            made = first_assignment(seen.names[parameter], updated.file)
+            if made is not None:
+                return made
+        return statement_of(updated)
 
     def learns(self, share: float = 0.2) -> bool:
         """Whether the cost has come down by more than this share over the judged steps."""
@@ -157,7 +169,8 @@ class TrainingHistory:
         if not record.seen:
             return []
         begun = time.process_time()
-        record.seen = of_one_training(sorted(record.seen, key=lambda o: o.step))
+        record.every = sorted(record.seen, key=lambda o: o.step)
+        record.seen = of_one_training(record.every)
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)

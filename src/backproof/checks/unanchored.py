@@ -12,9 +12,10 @@ from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
 from backproof.checks.moments import rootless
-from backproof.checks.scales import SAME
+from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.search import StepSearch
-from backproof.checks.sense import COSTS, FALLS
+from backproof.checks.sense import is_distance, is_surprise
+from backproof.checks.words import COSTS, FALLS
 from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
@@ -49,6 +50,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (f.hypothesis.registered and _agrees_with_itself(f))
     ]  # fmt: skip
+    fits = [f for f in fits if not _is_led_on(evidence, f)]
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
@@ -72,6 +74,26 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
     )
     return _first(evidence, known, _in_a_slope, patience)
+
+
+def _is_led_on(evidence: StepEvidence, fit: Fit) -> bool:
+    """Whether all gradients of a cost are there, and are made into another direction.
+
+    Newton's, or that of conjugate gradients: what the step adds is no gradient, and no fault.
+    """
+    tape, run = evidence.tape, evidence.run
+    for parameter, match in zip(evidence.params, fit.matches, strict=True):
+        truth = match.truth
+        if truth is None or truth.size < 2 or match.vacuous:
+            return False
+        feeding = tape.ancestors([d for u in parameter.updates for _, d in u.merges])
+        values = (run.env[n] for n in feeding if np.size(tape.nodes[n].obj) == truth.size)
+        if not any(
+            proportion(np.asarray(v, dtype=float).reshape(-1), truth)[1] <= TOLERANCE
+            for v in values if v is not None
+        ):  # fmt: skip
+            return False
+    return True
 
 
 def _first(
@@ -125,13 +147,16 @@ def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
 
 
 def _is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
-    """Whether a scalar has a cost's name, or the function that computes it."""
+    """Whether a scalar has a cost's name or formula, or the function that computes it."""
     node, names = fit.hypothesis.node, evidence.names
     made = evidence.tape.producer(node)
     function = "" if made is None else made.where.function.rpartition(".")[2]
     path = (names.path(evidence.tape.nodes[node].obj) if names is not None else None) or ""
     called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
-    return any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None
+    if any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None:
+        return True
+    olds = {n for p in evidence.params for n in p.old}
+    return is_surprise(evidence.tape, node, olds) or is_distance(evidence.tape, node, olds)
 
 
 def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:

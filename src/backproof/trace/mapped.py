@@ -62,6 +62,9 @@ def vectorized(
         if isinstance(out, np.ndarray) and all(np.ndim(v) == 0 for v in values):
             flat = np.array(values, dtype=out.dtype)
             append((site, np.array, (values,), {"dtype": out.dtype}, flat, None))
+            if probing:  # no value of its own: a number that nothing is made of may be a cost
+                first, flat = flat, flat.copy()
+                append((site, np.where, (True, first, returned[0]), None, flat, None))
             append((site, np.reshape, (flat, out.shape), None, out, None))
         return out
 

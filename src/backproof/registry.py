@@ -1,0 +1,130 @@
+"""The registered costs of a step: those that networks have where a program computes none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, is_in, keeps
+from backproof.costs import COSTS, pairs
+from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
+from backproof.joins import Join, output_joins
+from backproof.roles import Parameter
+from backproof.trace.appended import append, site_like
+from backproof.trace.site import SITES
+from backproof.trace.tape import Ref, Tape
+
+#: Places in the source where output meets labels.
+MOST_JOINS = 4
+#: Operations between an error and its weights: division by the size of the batch, a store.
+MOST_SCALINGS = 4
+EXPONENTIALS: frozenset[Any] = frozenset({np.exp, math.exp})
+
+
+def registry(
+    tape: Tape, params: Sequence[Parameter], *, weighted: bool = False
+) -> list[Hypothesis]:
+    """Return the registered costs of the outputs and labels of a step.
+
+    All executions of one expression belong to one cost: the samples of a batch, the time steps.
+    With `weighted`, after them, those of errors that the program multiplies by data: by weights of
+    samples or classes, by the masks of what is known, by rewards.
+    """
+    groups: dict[int, list[Join]] = {}
+    for join in output_joins(tape, params, limit=MOST_EXECUTIONS):
+        groups.setdefault(tape.operations[join.operation].site, []).append(join)
+    found, later = [], []
+    olds = tape.reach(n for p in params for n in p.old) if weighted else set()
+    places = list(groups.items())[:MOST_JOINS]
+    sure = [(s, js) for s, js in places if js[0].labels is not None or np.ndim(js[0].given)]
+    if len(sure) > 1:  # one statement for the first sample or time step, others for the rest
+        places.append((sure[0][0], [j for _, joins in sure for j in joins]))
+    for site, joins in places:
+        args = tuple(
+            a
+            for j in joins
+            for a in (Ref(j.output), j.given if j.labels is None else Ref(j.labels))
+        )
+        values = [tape.value(a.node) if type(a) is Ref else a for a in args]
+        weights = _weights(tape, joins, values, olds) if weighted else None
+        shares = all(_is_sigmoid(tape, j.output) for j in joins)
+        for cost in COSTS:
+            if cost.of_scores and shares:
+                continue
+            if not all(cost.applies(a, y) for a, y in pairs(values)):
+                continue
+            node = append(tape, cost, args, site_like(site))
+            line = SITES[site].span.line
+            found.append(Hypothesis(cost.title, node, tuple(joins), line=line))
+            if weights is not None:
+                other = replace(cost, title=f"weighted {cost.title}", weights=weights)
+                node = append(tape, other, args, site_like(site))
+                later.append(Hypothesis(other.title, node, tuple(joins), line=line))
+    return [*found, *later]
+
+
+def _is_sigmoid(tape: Tape, node: int) -> bool:
+    """Whether a value is ``1 / (1 + exp(-z))`` by its formula."""
+    made = tape.producer(node)
+    while made is not None and keeps(made):
+        made = tape.producer(made.inputs[0])
+    if made is None:
+        return False
+    if getattr(made.function, "__name__", "") == "expit":
+        return True
+    if not is_in(made.function, DIVIDE) or not made.inputs:
+        return False
+    below = tape.producer(made.inputs[-1])
+    if below is None or not is_in(below.function, ADD):
+        return False
+    return any(
+        (part := tape.producer(n)) is not None and is_in(part.function, EXPONENTIALS)
+        for n in below.inputs
+    )
+
+
+def _weights(
+    tape: Tape, joins: Sequence[Join], values: Sequence[Any], varying: set[int]
+) -> tuple[Any, ...] | None:
+    """Return the arrays that the errors of all joins are multiplied by, if there are such."""
+    found = []
+    for join, (output, labels) in zip(joins, pairs(values), strict=True):
+        weight = _weight(tape, join, varying)
+        if weight is None or not _spreads(np.shape(weight), np.shape(output)):
+            return None
+        if np.array_equal(weight, labels):
+            return None  # that is no weight, but a slip
+        found.append(weight)
+    return tuple(found)
+
+
+def _spreads(shape: tuple[int, ...], like: tuple[int, ...]) -> bool:
+    """Whether an array broadcasts to another's shape."""
+    return len(shape) <= len(like) and all(
+        n in (1, m) for n, m in zip(shape[::-1], like[::-1], strict=False)
+    )
+
+
+def _weight(tape: Tape, join: Join, varying: set[int]) -> Any:
+    node = tape.operations[join.operation].out
+    for _ in range(MOST_SCALINGS):
+        users = [tape.operations[i] for i in tape.users[node]]
+        stores = [u for u in users if u.mutates and node in u.inputs]
+        users = stores or [u for u in users if is_in(u.function, MULTIPLY | DIVIDE)]
+        if len(users) != 1:
+            return None
+        (user,) = users
+        others = [n for n in user.inputs if n != node]
+        if not user.mutates and any(n in varying for n in others):
+            return None
+        arrays = [n for n in others if np.size(tape.value(n)) > 1]
+        if is_in(user.function, MULTIPLY) and len(arrays) == 1:
+            return np.asarray(tape.value(arrays[0]), dtype=float)
+        if arrays and not user.mutates:
+            return None
+        node = user.out
+    return None
