@@ -26,16 +26,20 @@ EXPONENTIALS: frozenset[Any] = frozenset({np.exp, math.exp})
 
 
 def registry(
-    tape: Tape, params: Sequence[Parameter], *, weighted: bool = False
-) -> list[Hypothesis]:
+    tape: Tape, params: Sequence[Parameter], *, weighted: bool = False,
+    within: range | None = None,
+) -> list[Hypothesis]:  # fmt: skip
     """Return the registered costs of the outputs and labels of a step.
 
     All executions of one expression belong to one cost: the samples of a batch, the time steps.
     With `weighted`, after them, those of errors that the program multiplies by data: by weights of
-    samples or classes, by the masks of what is known, by rewards.
+    samples or classes, by the masks of what is known, by rewards. `within` are the operations in
+    which output and labels meet.
     """
     groups: dict[int, list[Join]] = {}
     for join in output_joins(tape, params, limit=MOST_EXECUTIONS):
+        if within is not None and join.operation not in within:
+            continue
         groups.setdefault(tape.operations[join.operation].site, []).append(join)
     found, later = [], []
     olds = tape.reach(n for p in params for n in p.old) if weighted else set()

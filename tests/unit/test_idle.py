@@ -51,3 +51,18 @@ def test_steps_that_are_only_looked_at_are_none(tmp_path):
     text += "    trial = params[0] - rate * grads[0]\n"
     text += "    print(rate, np.mean((x @ trial + params[1] - y) ** 2))\n"
     assert findings(tmp_path, text) == []
+
+
+@pytest.mark.quality
+def test_a_value_that_is_set_to_its_step_is_no_parameter_yet(tmp_path):
+    text = HEAD + "w = params[0]\nfor epoch in range(20):\n    r = x @ w - y\n"
+    text += "    w = -0.1 * x.T @ r / 30\n    print(np.mean(r ** 2))\n"
+    line = text.splitlines().index("    w = -0.1 * x.T @ r / 30") + 1
+    assert findings(tmp_path, text) == [("BP104", line)]
+
+
+@pytest.mark.quality
+def test_an_iteration_without_labels_is_no_training(tmp_path):
+    text = HEAD + "a = x.T @ x\nv = params[0]\nfor i in range(40):\n    v = a @ v\n"
+    text += "    v = v / np.linalg.norm(v)\n    print((v.T @ a @ v).item())\n"
+    assert findings(tmp_path, text) == []

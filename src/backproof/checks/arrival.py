@@ -12,6 +12,7 @@ from backproof.checks.mismatch import Mismatch
 from backproof.checks.moments import Moments
 from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
+from backproof.checks.restarted import restarted
 from backproof.checks.shapes import Shapes
 from backproof.checks.vacuous import Vacuous
 from backproof.finding import Finding
@@ -46,7 +47,7 @@ class Arrival:
 
     def idle(self, tape: Tape, names: Any) -> None:
         """Look at a recording in which nothing is updated."""
-        self.unmoved = self.unmoved or unmoved(tape, names)
+        self.unmoved = self.unmoved or unmoved(tape, names) or restarted(tape)
 
     def settle(self, findings: Findings) -> None:
         """Put what was found with the findings of a run."""

@@ -93,11 +93,33 @@ def _alike(fit: Fit, offers: Sequence[Offer], scale: float) -> list[dict[int, En
             i: entry for i, entry in sides[not up].items()
             if i not in members and (_way(fit, i) == 0 or -_way(fit, i) in ways)
         }  # fmt: skip
-        found.append(members | others)
+        found.append(_of_one_rate(fit, members | others))
     # Where the updates' own signs explain the difference, all are one group.
     every = len(sides[True].keys() | sides[False].keys())
     whole = [members for members in found if len(members) == every][:1]
     return whole or [members for members in found if members]
+
+
+def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
+    """Leave out parameters that a common rate moves by another multiple of their gradients.
+
+    With a rate of 0.01, a gradient that lacks a division by 100 has the scale of the others' steps.
+    """
+    rates: dict[float, list[tuple[int, float]]] = {}
+    for i, (level, s, _) in members.items():
+        levels = fit.matches[i].parameter.levels
+        rate = levels[1].factor if len(levels) > 1 else None
+        factor = 1.0 if level < 0 else levels[level].factor
+        if rate is not None and factor is not None:
+            rates.setdefault(rate, []).append((i, s * factor))
+    kept = dict(members)
+    for moved in rates.values():
+        alike = [{i for i, m in moved if abs(m / other - 1) < SAME} for _, other in moved]
+        most = max(alike, key=lambda group: (len(group), max(members[i][0] for i in group)))
+        for i, _ in moved:
+            if i not in most:
+                del kept[i]
+    return kept
 
 
 def _direction(fit: Fit, index: int, entry: Entry) -> float:

@@ -53,7 +53,7 @@ def replaced(step: Step) -> Iterator[Untrained]:
             ]  # fmt: skip
             if signs:
                 found = step.untrained_value(name, "replaced", where, obj, truth)
-                yield replace(found, meant=_moved(where, signs[0]))
+                yield replace(found, meant=moved(where, signs[0]))
                 break
 
 
@@ -66,8 +66,11 @@ def _is_read_by_name(tape: Tape, node: int, where: Site) -> bool:
     return any(text.endswith("]") and text.partition("[")[0] == kept for text in texts)
 
 
-def _moved(where: Site, sign: float) -> str:
-    """Return the assignment with the old value in it, where it is the program's own statement."""
+def moved(where: Site, sign: float) -> str:
+    """Return the assignment with the old value in it, where it is the program's own statement.
+
+    `sign` is that of what is added.
+    """
     if not where.is_value or len(where.targets) != 1:
         return ""
     return f"{where.targets[0]} {'+' if sign > 0 else '-'}= {where.text}"

@@ -33,6 +33,9 @@ class Shapes:
         for operation, severity in squares(evidence.tape, evidence.params):
             if operation.site not in self.found:
                 self.found[operation.site] = _finding(evidence, operation, severity == "warning")
+        for operation in class_numbers(evidence.tape, evidence.params):
+            if operation.site not in self.found:
+                self.found[operation.site] = _numbers(evidence, operation)
 
     def findings(self) -> Iterator[Finding]:
         """Say where outputs and labels met; labels that were made square, only once."""
@@ -71,6 +74,41 @@ def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, st
         used = operation.out in feeding or _ends_in_scalar(tape, operation.out)
         if mask == full and mask.bit_count() * 2 >= len(bits) and used:
             yield operation, severity
+
+
+def class_numbers(tape: Tape, params: list[Parameter]) -> Iterator[Operation]:
+    """Yield the differences of shares of several classes and the numbers of classes."""
+    moving = tape.reach(n for p in params for n in p.old)
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    for operation in tape.operations:
+        if operation.function not in SUBTRACT or operation.out not in feeding:
+            continue
+        if len(operation.inputs) != 2 or is_appended(operation):
+            continue
+        output, labels = sorted(operation.inputs, key=lambda n: n not in moving)
+        if output not in moving or labels in moving:
+            continue
+        p, y = np.asarray(tape.value(output)), np.asarray(tape.value(labels))
+        if p.ndim != 2 or y.shape != (len(p), 1) or p.shape[1] < 3 or len(p) < 2:
+            continue
+        shares = bool(np.all(p >= 0)) and np.allclose(p.sum(axis=1), 1.0)
+        whole = np.isin(y, np.arange(p.shape[1])).all() and float(np.max(y)) > 1
+        if shares and whole:
+            yield operation
+
+
+def _numbers(evidence: StepEvidence, operation: Operation) -> Finding:
+    tape = evidence.tape
+    shapes = [np.shape(tape.nodes[n].obj) for n in operation.inputs]
+    classes = max(shape[1] for shape in shapes)
+    return advise(
+        "BP108", "broadcast", place_of(operation.where),
+        f"numbers of classes are subtracted from the shares of {classes} classes",
+        f"subtract one-hot rows: `np.eye({classes})[y]`",
+        {"shapes": [list(shape) for shape in shapes], "step": evidence.step},
+        severity="error", confidence="proven",
+        notes=[f"each number meets all {classes} shares of its sample"],
+    )  # fmt: skip
 
 
 def _is_parameter(tape: Tape, node: int, bits: dict[int, int]) -> bool:

@@ -47,8 +47,11 @@ class Judgement:
 def judge(trial: Trial, before: Trial) -> Judgement:
     """Compare a trial with that of the program before the edit."""
     worthless = Judgement(False, False, False, 0, trial)
-    if not trial.steps or not before.steps or trial.refused:
+    if not trial.steps or trial.refused:
         return worthless
+    if not before.steps:  # nothing was trained at all
+        complete = trial.verified and _complete(trial)
+        return Judgement(complete, complete, complete, len(trial.steps[0].verdicts), trial)
     raises = trial.report is not None and trial.report.status == "raised"
     if raises and (before.report is None or before.report.status != "raised"):
         return worthless
