@@ -8,7 +8,7 @@ import numpy as np
 
 from backproof.checks.gradient import StepEvidence, confirmed
 from backproof.checks.match import author_value
-from backproof.finding import Finding, ParameterVerdict
+from backproof.finding import Finding, GradientReport, ParameterVerdict, Status
 from backproof.history import History, distinct
 from backproof.trace.tape import Operation, Tape
 
@@ -118,6 +118,28 @@ class Chronicle:
     def verdicts(self) -> tuple[ParameterVerdict, ...]:
         """Return the verdict over all steps on each parameter."""
         return distinct(h.verdict() for h in self.histories.values())
+
+    def report(self, cost: tuple[str, int] | None, *, too_long: bool) -> GradientReport:
+        """Return what is known of all gradients, as those of a cost (its expression and line)."""
+        parameters = self.verdicts()
+        statuses = {p.status for p in parameters}
+        status: Status
+        if "wrong" in statuses:
+            status = "wrong"
+        else:
+            status = "verified" if statuses == {"verified"} else "unverified"
+        reason = ""
+        if not parameters:
+            reason = "no parameter update was found in this program"
+            if too_long:
+                reason = "a step is too long to record (raise --max-events)"
+        elif status == "unverified":
+            reason = next((p.reason for p in parameters if p.reason), "") or ""
+        expression, line = cost or (None, None)
+        return GradientReport(
+            status=status, cost_expression=expression, cost_line=line,
+            parameters=parameters, reason=reason,
+        )  # fmt: skip
 
 
 def _named(tape: Tape, node: int) -> bool:

@@ -22,10 +22,10 @@ from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
 from backproof.checks.state import emptied
 from backproof.checks.training import TrainingHistory
-from backproof.checks.unanchored import free_search
+from backproof.checks.unanchored import free_search, is_led_on
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
-from backproof.finding import Finding, GradientReport, Report, Status
+from backproof.finding import Finding, Report
 from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.event import Event
@@ -274,6 +274,9 @@ class Verdict:
         Several expressions that are wrong, nobody knows why, say that another cost is meant.
         """
         evidence.fit = anchored(evidence)
+        evidence.complete()
+        if evidence.fit is not None and is_led_on(evidence, evidence.fit):
+            evidence.fit = None
         if evidence.fit is None or by_parts(evidence) is not evidence:
             return ()  # parts of a vector that are right show the cost
         told = tuple(accusations(evidence, set(evidence.fit.wrong)))
@@ -363,32 +366,15 @@ class Verdict:
         self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
     ) -> Report:
         """Put everything together."""
-        if self._unanchored is not None and not self._is_known(self._unanchored):
-            self.take(self._unanchored, search=True)
-        elif self._unanchored is not None and self._accumulated(self._unanchored):
-            self.take(self._unanchored)  # which cost is meant was seen in another step only
+        with self._guarded("the gradients that fit no cost"):
+            if self._unanchored is not None and not self._is_known(self._unanchored):
+                self.take(self._unanchored, search=True)
+            elif self._unanchored is not None and self._accumulated(self._unanchored):
+                self.take(self._unanchored)  # which cost is meant was seen in another step only
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(self.findings.values())
-        parameters = self.chronicle.verdicts()
-        statuses = {p.status for p in parameters}
-        status: Status
-        if "wrong" in statuses:
-            status = "wrong"
-        else:
-            status = "verified" if statuses == {"verified"} else "unverified"
-        reason = ""
-        if not parameters:
-            reason = "no parameter update was found in this program"
-            if too_long:
-                reason = "a step is too long to record (raise --max-events)"
-        elif status == "unverified":
-            reason = next((p.reason for p in parameters if p.reason), "") or ""
-        cost = self.cost or (None, None)
-        gradient = GradientReport(
-            status=status, cost_expression=cost[0], cost_line=cost[1],
-            parameters=parameters, reason=reason,
-        )  # fmt: skip
-        findings = self.training.triaged(findings, status, steps)
+        gradient = self.chronicle.report(self.cost, too_long=too_long)
+        findings = self.training.triaged(findings, gradient.status, steps)
         return Report(
             script=target,
             status=outcome.status,

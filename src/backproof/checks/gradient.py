@@ -219,10 +219,12 @@ def without_slopes(
     if len(alike) < 2 or names is None:
         return hypotheses
     paths = {h.node: names.path(tape.nodes[h.node].obj) or "" for h in hypotheses}
+    named = {h.node for h in hypotheses if paths[h.node] or is_name(h.title)}
     if any(FALLS.search(paths[h.node]) for h in alike):
-        return [h for h in hypotheses if paths[h.node] or is_name(h.title)]
+        return [h for h in hypotheses if h.node in named]
     sizes = {h.node: len(tape.ancestors([h.node])) for h in hypotheses}
-    return [h for h in hypotheses if 2 * sizes[h.node] >= max(sizes.values())]
+    least = max(sizes.values()) / 2
+    return [h for h in hypotheses if h.node in named or sizes[h.node] >= least]
 
 
 def without_state(

@@ -72,6 +72,7 @@ def _passing(evidence: StepEvidence, index: int) -> Site | None:
 
 def _passed(evidence: StepEvidence, size: int) -> dict[int, list[int]]:
     """Return the statements that pass on several values of a size, one after the other."""
+    evidence.complete()
     tape = evidence.tape
     makers: dict[tuple[int, int], list[Operation]] = {}
     for operation in tape.operations:

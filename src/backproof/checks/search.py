@@ -38,8 +38,7 @@ SAME = 1e-6
 OTHER_SCALE = 0.8
 #: What each site further away costs, in units of `Edit.cost`.
 FAR = 0.02
-#: What exchanging an argument for one that has a name costs less than.
-NAMED = 2.0
+NAMED = 2.0  #: What exchanging an argument for one that has a name costs less than.
 #: Entries of right gradients that show which cost is meant where others are wrong.
 LEAST_SHOWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.

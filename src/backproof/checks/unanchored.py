@@ -50,7 +50,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (f.hypothesis.registered and _agrees_with_itself(f))
     ]  # fmt: skip
-    fits = [f for f in fits if not _is_led_on(evidence, f)]
+    fits = [f for f in fits if not is_led_on(evidence, f)]
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
@@ -76,7 +76,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     return _first(evidence, known, _in_a_slope, patience)
 
 
-def _is_led_on(evidence: StepEvidence, fit: Fit) -> bool:
+def is_led_on(evidence: StepEvidence, fit: Fit) -> bool:
     """Whether all gradients of a cost are there, and are made into another direction.
 
     Newton's, or that of conjugate gradients: what the step adds is no gradient, and no fault.
