@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
+from backproof.checks.cause.handed_on import handed_on
 from backproof.checks.cause.passed import passed_in
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
@@ -51,7 +52,14 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
     executions = search.groups.get(found.site.index, ())
-    renamed = renaming(search.tape, executions) if edit.expected and cause in ADDED else None
+    added = cause in ADDED and (edit.expected or edit.is_slope)
+    renamed = renaming(search.tape, executions) if added else None
+    if renamed is None and added and edit.is_slope:
+        renamed = handed_on(search.tape, edit.derived)
+    if renamed is not None and not edit.expected:
+        text = renamed.file.slice(renamed.statement)
+        reason = re.sub("missing from `.*", lambda _: f"missing from `{text}`", edit.reason)
+        return Diagnosis("BP101", cause, renamed, reason, edit.help)
     if renamed is not None:
         text = renamed.file.slice(renamed.statement)
         what = "term" if cause == "missing-term" else "factor"

@@ -33,6 +33,8 @@ class Edit:
     expected: str = ""
     is_slope: bool = False
     """A derivative of the forward pass is put in: no slip of the pen."""
+    derived: int | None = None
+    """The value of the forward pass whose derivative that is."""
 
 
 def short(text: str) -> str:

@@ -71,7 +71,7 @@ def recognised_slope(operation: Operation, scope: Scope) -> Edit:
     name = "its activation" if known is None else f"`{short(scope.name_of(known))}`"
     return Edit("missing-factor", f"the derivative of the function that makes {name} is missing "
                 f"from `{text}`", f"multiply `{text}` by that derivative", change,
-                MISSING - NEARER, is_slope=True)  # fmt: skip
+                MISSING - NEARER, is_slope=True, derived=known)  # fmt: skip
 
 
 def _in_place_of(
@@ -108,7 +108,7 @@ def _in_place_of(
         elif name == used:
             reason = f"`{used}` is not the derivative that belongs here"
         help = f"multiply by the derivative of the function that makes `{name}`"
-        return Edit(cause, reason, help, change, price, is_slope=True)
+        return Edit(cause, reason, help, change, price, is_slope=True, derived=end)
 
     if not missing:
         leaves = _leaves(operation, scope)
