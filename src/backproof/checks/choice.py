@@ -329,8 +329,29 @@ def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
             own / other for own in {1.0, *own_rates} for other in common
             if own not in common or other not in {1.0, *own_rates}
         } - {1.0}  # fmt: skip
-        fit.ratios[i] = np.array(sorted(ratios))
+        fit.ratios[i] = np.array(sorted(ratios | _moved_alike(fit, i)))
     fit.accept_ratios()
+
+
+def _moved_alike(fit: Fit, index: int) -> set[float]:
+    """Return the ratios of scales with which a step moves a parameter as the others.
+
+    ``b -= 0.1 * 2 * np.mean(r)`` beside ``W -= 0.1 * (2 * X.T @ r / m + λ * W)``: the steps are
+    the same multiple of the gradients, if not the values that they are made of.
+    """
+
+    def moved(i: int, level: int, s: float) -> float | None:
+        factor = 1.0 if level < 0 else fit.matches[i].parameter.levels[level].factor
+        return None if factor is None else s * factor
+
+    steps = [moved(i, level, s) for i, (level, s, _) in fit.chosen.items()]
+    first = steps[0] if steps else None
+    if not first or any(m is None or abs(m / first - 1) > SAME for m in steps):
+        return set()
+    return {
+        s / fit.scale for level, s, _ in fit.matches[index].scales
+        if (m := moved(index, level, s)) is not None and abs(m / first - 1) < SAME
+    }  # fmt: skip
 
 
 def step_sizes(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> set[float]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Entries that gradients equal to those of the program's own cost must have to decide its scale.
 LEAST_EXACT = 3
+#: What no program multiplies a gradient with: the true one has died out.
+HUGE = 1e15
 
 Entry = tuple[int, float, float]
 Offer = tuple[float, int, Entry]
@@ -26,8 +28,8 @@ def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
     return [
         (s, i, (level, s, error))
         for i, match in enumerate(fit.matches) for level, s, error in match.scales
-        if s and deep == (level >= 0 and match.parameter.levels[level].deep)
-        and not any(above < level for above in _growing(fit, match))
+        if 1 / HUGE < abs(s) < HUGE
+        and deep == (level >= 0 and match.parameter.levels[level].deep)
     ]  # fmt: skip
 
 
@@ -122,6 +124,13 @@ def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
     return kept
 
 
+def _holds_rate(fit: Fit, index: int, entry: Entry) -> bool:
+    """Whether a rate is in a value still, which may happen to be the gradient: ``0.02 * sum``."""
+    levels = fit.matches[index].parameter.levels
+    rate = levels[1].factor if len(levels) > 1 else None
+    return entry[0] < 1 and rate is not None and abs(rate) != 1.0
+
+
 def _direction(fit: Fit, index: int, entry: Entry) -> float:
     """Return a number that is positive where an update goes up the cost."""
     level, s, _ = entry
@@ -154,6 +163,10 @@ def common_scale(fit: Fit) -> None:
             if entry[0] == 0 and abs(entry[1] - 1) < 1e-5
         }  # fmt: skip
         return
+    for match in fit.matches:
+        above = min(_growing(fit, match), default=None)
+        if above is not None:
+            match.scales = [entry for entry in match.scales if entry[0] <= above]
     offers = _offers(fit, deep=False)
     best, fit.scale = _most_alike(fit, offers)
     judged = sum(not m.vacuous and not m.reason for m in fit.matches)
@@ -165,7 +178,8 @@ def common_scale(fit: Fit) -> None:
             best, fit.scale, offers = beneath, scale, below
     if fit.hypothesis.own and abs(fit.scale - 1) > 1e-5 and len(best) < judged:
         # What is exactly the gradient of the program's own cost is right, few as it may be.
-        exact = max(_alike(fit, offers, 1.0), key=len, default={})
+        bare = [offer for offer in offers if not _holds_rate(fit, offer[1], offer[2])]
+        exact = max(_alike(fit, bare, 1.0), key=len, default={})
         # (But not less right: a change that has no gradient of its own has the rate in it.)
         if sum(fit.matches[i].size for i in exact) > LEAST_EXACT and not set(exact) < set(best):
             best, fit.scale = exact, 1.0

@@ -91,7 +91,7 @@ def renaming(tape: Tape, operations: Sequence[Operation]) -> Site | None:
             )
         }  # fmt: skip
         shared = sites if shared is None else shared & sites
-    return SITES[max(shared)] if shared else None
+    return SITES[min(shared)] if shared else None
 
 
 def _is_slope(search: StepSearch, site: int) -> bool:

@@ -14,6 +14,9 @@ from backproof.checks.edits.operators import COMPARISONS, POWERS
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
 
+#: What a second difference between two operands costs.
+TWICE = 0.6
+
 
 def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
     """Another number in place of one that is written down."""
@@ -83,6 +86,12 @@ def _moved(part: Any, several: bool) -> Iterator[tuple[Any, str, str]]:
         yield slice(1, None), "leaves out the last entry, the first is meant", "use `1:`"
 
 
+def _differs_twice(used: str, right: str) -> bool:
+    """Whether both the name and the index are other ones: ``h[:, t]``, ``z[:, t + 1]``."""
+    one, other = used.partition("["), right.partition("[")
+    return bool(one[2] and other[2]) and one[0] != other[0] and one[2] != other[2]
+
+
 def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
     """Another value of the same shape in place of one operand."""
     if scope.size(operation.out) > LARGE:
@@ -96,6 +105,7 @@ def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
             price = 1.0 if scope.is_named(node) else 3.0
             if is_in(operation.function, COMPARISONS):
                 price += 1.0  # yes or no: much fits by chance
+            price += TWICE * _differs_twice(used, right)
             for sense in scope.senses(node):
 
                 def change(

@@ -1,0 +1,88 @@
+"""Scales that a gradient has by chance, and those that are meant."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged
+from tests.unit.test_faults_placed import blamed
+
+pytestmark = pytest.mark.quality
+
+MEANS = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(100, 5))
+y = (X[:, 0] * 2 - X[:, 1] ** 2).reshape(-1, 1)
+W1, b1 = 0.4 * rng.normal(size=(5, 8)), np.zeros((1, 8))
+W2, b2 = 0.4 * rng.normal(size=(8, 1)), np.zeros((1, 1))
+m, lr = len(X), 0.02
+for epoch in range(60):
+    A = np.tanh(X @ W1 + b1)
+    out = A @ W2 + b2
+    mse = np.mean((out - y) ** 2)
+    d2 = out - y
+    dW2 = (1 / m) * A.T @ d2
+    db2 = (1 / m) * np.sum(d2, axis=0, keepdims=True)
+    d1 = d2 @ W2.T * (1 - A ** 2)
+    dW1 = (1 / m) * X.T @ d1
+    db1 = (1 / m) * np.sum(d1, axis=0, keepdims=True)
+    for p, g in ((W1, dW1), (b1, db1), (W2, dW2), (b2, db2)):
+        p -= lr * g
+    print(mse)
+"""
+
+
+def test_a_step_that_happens_to_be_the_gradient_is_no_gradient(tmp_path):
+    # 0.02 * 100 / 2 is one: the step of the bias is exactly the gradient of the cost.
+    assert judged(tmp_path, MEANS) == ("verified", [])
+    old, new = "db1 = (1 / m) * np.sum(d1", "db1 = np.sum(d1"
+    found, line = blamed(tmp_path, MEANS, old, new)
+    assert found == [line]
+
+
+FED = """
+import numpy as np
+np.random.seed(0)
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+y = np.array([[0], [1], [1], [0]])
+w1, w2 = np.random.randn(2, 4), np.random.randn(4, 1)
+
+def slope(a):
+    return a * (1 - a)
+
+for i in range(5):
+    z1 = X @ w1
+    a1 = 1 / (1 + np.exp(-z1))
+    z2 = a1 @ w2
+    a2 = 1 / (1 + np.exp(-z2))
+    d2 = (y - a2) * slope(a2)
+    d1 = d2 @ w2.T * slope(a1)
+    w1 += X.T @ d1
+    w2 += a1.T @ d2
+    print(np.mean((y - a2) ** 2) / 2)
+"""
+
+
+def test_a_gradient_that_has_died_out_shows_no_direction(tmp_path):
+    assert judged(tmp_path, FED) == ("verified", [])
+    found, line = blamed(tmp_path, FED, "slope(a2)", "slope(z2)")
+    assert found == [line]
+
+
+DECAY = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 1))
+W, b = rng.normal(size=(3, 1)), np.zeros((1, 1))
+for i in range(50):
+    r = X @ W + b - y
+    loss = np.mean(r ** 2)
+    W -= 0.1 * (2 * X.T @ r / 40 + 0.01 * W)
+    b -= 0.1 * 2 * np.mean(r, keepdims=True)
+    print(loss)
+"""
+
+
+def test_a_decay_that_makes_weights_grow_is_wrong(tmp_path):
+    assert judged(tmp_path, DECAY) == ("verified", [])
+    found, line = blamed(tmp_path, DECAY, "+ 0.01 * W", "- 0.01 * W")
+    assert found == [line]
