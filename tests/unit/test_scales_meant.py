@@ -86,3 +86,41 @@ def test_a_decay_that_makes_weights_grow_is_wrong(tmp_path):
     assert judged(tmp_path, DECAY) == ("verified", [])
     found, line = blamed(tmp_path, DECAY, "+ 0.01 * W", "- 0.01 * W")
     assert found == [line]
+
+
+STRENGTH = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(40, 3))
+y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
+W, b, V, c = rng.normal(size=(3, 5)), np.zeros((1, 5)), rng.normal(size=(5, 1)), np.zeros((1, 1))
+lam, m = 0.01, len(X)
+for i in range(30):
+    Z = X @ W + b
+    H = np.maximum(Z, 0)
+    A = 1 / (1 + np.exp(-H @ V - c))
+    loss = -np.mean(y * np.log(A) + (1 - y) * np.log(1 - A))
+    loss = loss + lam * (np.sum(W ** 2) + np.sum(V ** 2))
+    d = (A - y) / m
+    dV = H.T @ d
+    dV = dV + 2 * lam * V
+    dz = (d @ V.T) * (Z > 0)
+    dW = X.T @ dz + 2 * lam * W
+    W -= 0.5 * dW
+    b -= 0.5 * dz.sum(axis=0, keepdims=True)
+    V -= 0.5 * dV
+    c -= 0.5 * d.sum(axis=0, keepdims=True)
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize("term", ["2 * V", "V"])
+def test_a_penalty_of_another_strength_is_no_decay_beside_the_costs(tmp_path, term):
+    assert judged(tmp_path, STRENGTH) == ("verified", [])
+    found, line = blamed(tmp_path, STRENGTH, "dV = dV + 2 * lam * V", f"dV = dV + {term}")
+    assert found == [line]
+
+
+def test_a_mask_alone_is_no_gradient(tmp_path):
+    found, line = blamed(tmp_path, STRENGTH, "dz = (d @ V.T) * (Z > 0)", "dz = Z > 0")
+    assert found == [line]

@@ -56,7 +56,7 @@ def calmed(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> tupl
             if isinstance(run.env[n], np.matrix):
                 values[n] = np.asmatrix(moved)
         again = tape.replay(values, double=True)
-        fit = compare(tape, again, best.hypothesis, params)
+        fit = compare(tape, again, best.hypothesis, params, penalised=best.penalised)
         if fit is not None and not fit.wrong and len(fit.chosen) == len(params):
             return fit, again
     return best, run

@@ -365,7 +365,7 @@ def step_sizes(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> set[float]:
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:
     """Try the other sub-gradients where a value sits exactly at a kink."""
     for tie in (0.0, 1.0):
-        other = compare(tape, run, best.hypothesis, params, tie=tie)
+        other = compare(tape, run, best.hypothesis, params, tie=tie, penalised=best.penalised)
         if other is not None and len(other.chosen) > len(best.chosen):
             best = other
     return best

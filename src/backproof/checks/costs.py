@@ -28,6 +28,7 @@ from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum, with_another
 from backproof.checks.match import Fit, compare
 from backproof.checks.moved import right_elsewhere
+from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
@@ -298,6 +299,10 @@ class Trials:
             return False
         if not hypothesis.registered:
             fit = without_epsilon(fit, self.tape, self.run, self.params) or fit
+            beside = any(m.penalties for m in fit.matches)
+            if hypothesis.own and beside and self._penalised(fit):
+                fit.penalised = True
+                common_scale(fit)
         self.fits.append(fit)
         return self._convinces(fit)
 

@@ -31,7 +31,9 @@ def without_epsilon(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter])
     edited = _plain(tape, fit.hypothesis)
     if not edited:
         return None
-    plain = compare(tape, run, replace(fit.hypothesis, edited=edited), params)
+    plain = compare(
+        tape, run, replace(fit.hypothesis, edited=edited), params, penalised=fit.penalised
+    )
     if plain is None or any(m.reason for m in plain.matches):
         return None
     left = max((error for _, _, error in plain.chosen.values()), default=np.inf)

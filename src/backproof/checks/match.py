@@ -69,6 +69,9 @@ class Fit:
     """Parameter index -> what a step size of its own may be, in units of the others'."""
     decayed: bool = False
     """Gradients that hold λ times their parameter, λ > 0, count as right: weight decay."""
+    penalised: bool = False
+    """The cost holds a penalty: what is added to a gradient that is that of all of it is too much.
+    """
     slack: dict[int, float] = field(default_factory=dict)
     """By how much the true gradients differ from those of the cost as the program computes it."""
 
@@ -163,8 +166,9 @@ def author_value(run: Run, parameter: Parameter, level: int) -> np.ndarray[Any, 
 
 
 def compare(
-    tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter], *, tie: float = 0.5
-) -> Fit | None:
+    tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter], *,
+    tie: float = 0.5, penalised: bool = False,
+) -> Fit | None:  # fmt: skip
     """Match every parameter's gradient against a hypothesis; None where it cannot be computed.
 
     A cost computed after the update is evaluated again with the old values in place of the new.
@@ -186,7 +190,7 @@ def compare(
     within = set(range(len(tape.nodes))) - hypothesis.held if hypothesis.held else None
     bar = adjoints(tape, point, seeds, tie=tie, within=within)
     blocked = bar.blocked(tape) if bar.cut else set()
-    fit = Fit(hypothesis, [], run=point, adjoint=bar)
+    fit = Fit(hypothesis, [], run=point, adjoint=bar, penalised=penalised)
     for parameter in params:
         fit.matches.append(_match(tape, run, parameter, bar, blocked, hypothesis.after))
     if hypothesis.exact:
@@ -285,6 +289,7 @@ def rematch(run: Run, fit: Fit) -> Fit:
         if match.truth is not None and not match.vacuous:
             fill(run, fresh, fit.hypothesis.after)
         again.matches.append(fresh)
+    again.penalised = fit.penalised
     common_scale(again)
     if fit.decayed:
         accept_penalties(again, run)

@@ -33,18 +33,20 @@ def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
     ]  # fmt: skip
 
 
-def _growing(fit: Fit, match: Match) -> list[int]:
-    """Return the levels at which a gradient is joined by its parameter, so that this grows.
+def _too_much(fit: Fit, match: Match) -> list[int]:
+    """Return the levels at which a gradient is joined by its parameter, where that is wrong.
 
-    A decay may be the program's own affair, its sign may not. (Where a step goes up a cost that
-    the program does not compute, a reward may have turned all of it.)
+    A decay may be the program's own affair, but not one that makes weights grow, nor one beside
+    the cost's own penalty. (Where a step goes up a cost that the program does not compute, a reward
+    may have turned all of it.)
     """
     levels = match.parameter.levels
     ways = [(level, s * (levels[level].sign if level >= 0 else 1.0), strength)
             for level, s, strength in match.penalties]  # fmt: skip
     return [
         level for level, way, strength in ways
-        if way * strength > 0 and (way < 0 or not fit.hypothesis.registered)
+        if fit.penalised
+        or (way * strength > 0 and (way < 0 or not fit.hypothesis.registered))
     ]  # fmt: skip
 
 
@@ -164,7 +166,7 @@ def common_scale(fit: Fit) -> None:
         }  # fmt: skip
         return
     for match in fit.matches:
-        above = min(_growing(fit, match), default=None)
+        above = min(_too_much(fit, match), default=None)
         if above is not None:
             match.scales = [entry for entry in match.scales if entry[0] <= above]
     offers = _offers(fit, deep=False)

@@ -72,7 +72,9 @@ class Blame:
         for operation in self.tape.operations:
             if operation.function is patch_view or is_in(operation.function, BLANK):
                 continue  # what a view shows goes back to its owner: no value of its own
-            if operation.out in feeding and is_differentiable(run.env[operation.out]):
+            value = run.env[operation.out]
+            mask = isinstance(value, np.ndarray) and value.dtype == bool  # ``dz = z > 0``
+            if operation.out in feeding and (mask or is_differentiable(value)):
                 groups.setdefault(operation.site, []).append(operation)
         self.trust = trust = Trust(self.cotangents, run, feeding)
         proposals = Proposals(self.replays, trust)

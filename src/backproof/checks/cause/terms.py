@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, renaming
 from backproof.checks.edits.edit import short
 from backproof.checks.scales import proportion
+from backproof.trace.site import Site
 
 MOST_ALTERNATIVES = 400
 
@@ -30,6 +32,16 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
             if value.size == flat.size:
                 s, error = proportion(flat, value)
                 if error < 1e-5:
+                    other = _strength(blamed, value)
+                    if other is not None:
+                        where, own = other
+                        name, meant = parameter.name, own + s
+                        return blamed.finding(
+                            "BP101", "missing-factor" if abs(own) > abs(meant) else "extra-factor",
+                            f"the penalty's term is {own:.4g}·`{name}`, that of the cost "
+                            f"{meant:.4g}·`{name}`",
+                            f"use {meant:.6g} * {name}", site=where,
+                        )  # fmt: skip
                     return blamed.finding(
                         "BP101", "missing-term",
                         f"the penalty's term {s:.6g}·`{parameter.name}` is missing",
@@ -45,6 +57,25 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
                 return blamed.finding("BP101", "missing-term", f"the term `{name}` is missing",
                                       f"add `{name}`", site=place)  # fmt: skip
     return _missing_use(blamed, flat) or _partial(blamed)
+
+
+def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float] | None:
+    """Return where a multiple of a parameter is in what is blamed, or is added to it, and which."""
+    tape, run = blamed.tape, blamed.run
+    after = tape.reach([blamed.operation.out])
+    merges = {i for p in blamed.evidence.params for u in p.updates for i, _ in u.merges}
+    for operation in tape.operations:
+        own = operation is blamed.operation
+        if not is_in(operation.function, ADD) or operation.index in merges:
+            continue
+        for node in operation.inputs if own or not after.isdisjoint(operation.inputs) else ():
+            term, made = run.env[node], tape.producer(node)
+            if node in after or term is None or np.size(term) != value.size:
+                continue
+            s, error = proportion(np.asarray(term, float).reshape(-1), value)
+            if error < EXACT:
+                return (operation if made is None else made).where, s
+    return None
 
 
 def _name(blamed: Blamed, node: int) -> str:
