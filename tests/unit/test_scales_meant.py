@@ -114,7 +114,7 @@ for i in range(30):
 """
 
 
-@pytest.mark.parametrize("term", ["2 * V", "V"])
+@pytest.mark.parametrize("term", ["2 * V", "lam * V"])
 def test_a_penalty_of_another_strength_is_no_decay_beside_the_costs(tmp_path, term):
     assert judged(tmp_path, STRENGTH) == ("verified", [])
     found, line = blamed(tmp_path, STRENGTH, "dV = dV + 2 * lam * V", f"dV = dV + {term}")
