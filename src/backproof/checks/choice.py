@@ -59,7 +59,7 @@ def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
             is_plausible(f.scale),
             f.hypothesis.own,
             not f.hypothesis.registered,
-            -abs(float(np.log(abs(f.scale)))),
+            -round(abs(float(np.log(abs(f.scale)))), 9),
         ),
         default=None,
     )

@@ -102,8 +102,12 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     }  # fmt: skip
     for step in trial.telling:
         # One step may be judged several times, and its parameters go by other names in between.
-        olds = [s for s in before.steps if s.step == step.step] or [before.steps[0]]
-        if not any(set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds):
+        olds = [s for s in before.steps if s.step == step.step]
+        if olds and not any(
+            set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds
+        ):
+            return False
+        if not olds and len(step.verdicts) < len(before.steps[0].verdicts):
             return False
         meant = _unweighted(step.cost_title)
         if step.verified and not step.own_cost and not any(meant >= known for known in titles):
