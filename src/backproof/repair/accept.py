@@ -164,10 +164,9 @@ def _scaled(trial: Trial, before: Trial) -> bool:
         return True
     rights = [s for s in before.telling if len(s.wrong) < len(s.verdicts) and s.scale]
     for step in trial.telling:
-        old = next(
-            (s for s in rights if (s.step, s.cost_title) == (step.step, step.cost_title)), None
-        )
-        known = old.scales if old is not None else (1.0,)
+        alike = [s for s in rights if s.cost_title == step.cost_title]
+        alike = [s for s in alike if s.step == step.step] or alike
+        known = [scale for s in alike for scale in s.scales] or [1.0]
         if step.own_cost and not any(s and abs(step.scale / s - 1) <= 1e-3 for s in known):
             return False
     return True

@@ -29,6 +29,7 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     if isinstance(node.slice, ast.BinOp) and is_text(node.slice.right):
         yield from _numbered_keys(code, node, node.slice)
         return
+    yield from _turned(code, node)
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
         if not isinstance(node.slice, ast.Constant):
@@ -44,6 +45,20 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     for other in ("1:", ":-1", ":", "0", "-1"):
         if other != text and isinstance(node.slice, ast.Slice):
             yield node, f"{base}[{other}]", "wrong-operand", 1.1
+
+
+def _turned(code: Code, node: ast.Subscript) -> Iterator[Change]:
+    """Two indices the other way round: ``w[j][i]`` for ``w[i][j]``, ``w[j, i]`` for ``w[i, j]``."""
+    inner = node.value
+    if isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Name | ast.BinOp):
+        one, other = code.text(inner.slice), code.text(node.slice)
+        if isinstance(node.slice, ast.Name | ast.BinOp) and one != other:
+            text = f"{code.text(inner.value)}[{other}][{one}]"
+            yield node, text, "missing-transpose", 0.9
+    if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
+        one, other = map(code.text, node.slice.elts)
+        if all(isinstance(e, ast.Name | ast.BinOp) for e in node.slice.elts) and one != other:
+            yield node, f"{code.text(inner)}[{other}, {one}]", "missing-transpose", 0.9
 
 
 def _sliced(code: Code, node: ast.Subscript, index: ast.Tuple) -> Iterator[Change]:
