@@ -234,16 +234,17 @@ def _finding_large(
 
 def too_small(record: Record) -> Finding | None:
     """Find a step so far below the bound that the run hardly moves."""
-    seen = [s for s in record.seen if s.stability is not None and s.cost is not None]
-    rate = seen[0].rate if seen else None
+    seen = [s for s in record.seen if s.cost is not None]
+    curved = [s for s in seen if s.stability is not None]
+    rate = curved[0].rate if curved else None
     if len(seen) < 2 or rate is None or record.nonfinite is not None:
         return None
     if any(not s.stateless for s in seen):
         return None
-    first, last = seen[0], seen[-1]
+    first, last = curved[0], seen[-1]
     assert first.cost is not None
     assert last.cost is not None
-    if not all(0 < ratio(s) < TINY for s in seen):
+    if not all(0 < ratio(s) < TINY for s in curved):
         return None
     # The last judged step is not the last step: with ever smaller gains per step, as in descent,
     # the whole run gains at most in proportion to its length.

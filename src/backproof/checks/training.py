@@ -35,6 +35,11 @@ from backproof.updates import Update
 #: time that they may take where this is more.
 BUDGET = 0.3
 SHARE = 0.1
+#: What observing may take of it, and what is spent when the curvature is measured no more: a large
+#: program has its last steps seen as well, and something left for trials.
+OBSERVING, CURVED = 0.7, 0.35
+#: How much later a step must be than the one before where observing is dear.
+APART = 4
 
 
 @dataclass(slots=True)
@@ -131,9 +136,12 @@ class TrainingHistory:
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
         begun = time.process_time()
-        if self.seconds < BUDGET:
+        curved = self.seconds < CURVED * BUDGET
+        latest = max((o.step for o in self.record.seen), default=0)
+        due = curved or evidence.step >= APART * latest
+        if due and self.seconds < OBSERVING * BUDGET:
             try:
-                seen = observe(evidence, curvature=True, trial=True)
+                seen = observe(evidence, curvature=curved, trial=True)
                 if seen is not None:
                     self.record.seen.append(seen)
             except Exception as error:
