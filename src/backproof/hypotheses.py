@@ -135,7 +135,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             less = branching and dict(read).keys() <= dict(also).keys()
             same = bool(read) and (also == read or less)
             # Gradients of a penalty alone are made of nothing that a cost reads.
-            lost = not read and _reads_arrays(tape, out, set(bits) | new)
+            lost = not read and reads_arrays(tape, out, set(bits) | new)
             hypothesis.own = same or lost or not shared.isdisjoint(before)
         found.append((bin(mask).count("1"), out, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
@@ -158,13 +158,13 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if len(chosen) >= limit:
             break
     every = chosen + sums
-    told = [_reads_arrays(tape, h.node, set(bits) | new) for h in every]
+    told = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
     for hypothesis, reads in zip(every, told, strict=True):
         hypothesis.bare = any(told) and not reads
     return every
 
 
-def _reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
+def reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
     """Whether a value is computed from arrays of any kind that are no parameters."""
     leaves = [n for n in tape.ancestors([node]) if tape.nodes[n].operation is None]
     return any(n not in params and np.ndim(tape.nodes[n].obj) for n in leaves)

@@ -32,7 +32,7 @@ from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
 from backproof.checks.scales import is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
-from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
+from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output, reads_arrays
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
@@ -300,7 +300,10 @@ class Trials:
         if not hypothesis.registered:
             fit = without_epsilon(fit, self.tape, self.run, self.params) or fit
             beside = any(m.penalties for m in fit.matches)
-            if hypothesis.own and beside and self._penalised(fit):
+            olds = {n for p in self.params for n in (*p.old, *p.new)}
+            # Where all data are single numbers, one that multiplies a weight may be either.
+            told = beside and hypothesis.own and reads_arrays(self.tape, hypothesis.node, olds)
+            if told and self._penalised(fit):
                 fit.penalised = True
                 common_scale(fit)
         self.fits.append(fit)

@@ -61,7 +61,7 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
     title, scale = fit.hypothesis.title, fit.scale
     grows = GROWS.search(title) is not None and not FALLS.search(title)
     split = False
-    for s, _, _ in offers:
+    for s in _distinct(offers):
         groups = _alike(fit, offers, s)
         together = set().union(*groups)
         several = sum(fit.matches[i].size for i in together) > 1
@@ -76,6 +76,15 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
     if split and len(best) < len({i for _, i, _ in offers}):  # the scale of these alone
         return _most_alike(fit, [offer for offer in offers if offer[1] in best])
     return best, scale
+
+
+def _distinct(offers: Sequence[Offer]) -> list[float]:
+    """Return the scales that are offered, those that are one to rounding once."""
+    found: list[float] = []
+    for s, _, _ in offers:
+        if not any(abs(s / other - 1) < 1e-9 for other in found):
+            found.append(s)
+    return found
 
 
 def _alike(fit: Fit, offers: Sequence[Offer], scale: float) -> list[dict[int, Entry]]:
@@ -118,8 +127,15 @@ def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
             rates.setdefault(rate, []).append((i, s * factor))
     kept = dict(members)
     for moved in rates.values():
-        alike = [{i for i, m in moved if abs(m / other - 1) < SAME} for _, other in moved]
-        most = max(alike, key=lambda group: (len(group), max(members[i][0] for i in group)))
+        alike: list[tuple[float, set[int]]] = []
+        for i, m in moved:
+            group = next((g for other, g in alike if abs(m / other - 1) < SAME), None)
+            if group is None:
+                alike.append((m, {i}))
+            else:
+                group.add(i)
+        groups = [group for _, group in alike]
+        most = max(groups, key=lambda group: (len(group), max(members[i][0] for i in group)))
         for i, _ in moved:
             if i not in most:
                 del kept[i]
