@@ -15,6 +15,7 @@ from backproof.carries import carries_of
 from backproof.entries import still_read
 from backproof.joins import VIEWS
 from backproof.roles import Level
+from backproof.source import Span
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
 
@@ -60,14 +61,15 @@ class Descent:
             if not (type(first) is Ref and first.node == node):
                 factor = sign = -1.0
         deep = rated = False
-        found = [Level((node,), factor, deep, sign)]
+        here = operation.where.statement
+        found = [Level((node,), factor, deep, sign, self._is_in(node, here))]
         keys: tuple[Any, ...] = ()
         while len(found) < 30:
             part = self._part_of(node)
             if part is not None:
                 node, key = part
                 keys = (key, *keys)
-                found.append(Level((node,), factor, deep, sign, keys))
+                found.append(Level((node,), factor, deep, sign, self._is_in(node, here), keys))
                 continue
             step = self._below(node)
             if step is None:
@@ -79,8 +81,12 @@ class Descent:
             factor = None if factor is None or scale is None else factor * scale
             sign = -sign if scale is not None and scale < 0 else sign
             deep = deep or size
-            found.append(Level((node,), factor, deep, sign, keys))
+            found.append(Level((node,), factor, deep, sign, self._is_in(node, here), keys))
         return found
+
+    def _is_in(self, node: int, statement: Span) -> bool:
+        made = self.tape.producer(node)
+        return made is not None and made.where.statement == statement
 
     def _part_of(self, node: int) -> tuple[int, Any] | None:
         """Return the whole and the key where a value is a fixed part of it: ``step[:4]``."""

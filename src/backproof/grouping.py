@@ -88,7 +88,7 @@ def _levels(update: Update, descent: Callable[[Update], Descent]) -> list[Level]
     first, *others = [way.levels(merge) for merge in merges]
     known = [{(level.nodes, level.sign) for level in other if not level.keys} for other in others]
     return [
-        Level(level.nodes, None, level.deep, level.sign) for level in first
+        Level(level.nodes, None, level.deep, level.sign, level.updating) for level in first
         if not level.keys and all((level.nodes, level.sign) in nodes for nodes in known)
     ]  # fmt: skip
 
@@ -137,7 +137,7 @@ def _common(descents: Sequence[Sequence[Level]]) -> list[Level]:
             break
         shared.append(
             Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep,
-                  row[0].sign)
+                  row[0].sign, row[0].updating)
         )  # fmt: skip
     return shared
 

@@ -25,6 +25,8 @@ class Level:
     deep: bool = False
     sign: float = 1.0
     """Sign of the way from the value to the change (an optimiser's root and clipping keep it)."""
+    updating: bool = False
+    """The value is made by the very statement that updates the parameter."""
     keys: tuple[Any, ...] = ()
     """Which part of the value is this parameter's (``step[:4]`` of one step for all)."""
 

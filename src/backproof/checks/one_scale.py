@@ -36,18 +36,19 @@ def _offers(fit: Fit, *, deep: bool) -> list[Offer]:
 def _too_much(fit: Fit, match: Match) -> list[int]:
     """Return the levels at which a gradient is joined by its parameter, where that is wrong.
 
-    A decay may be the program's own affair, but not one that makes weights grow, nor one beside
-    the cost's own penalty. (Where a step goes up a cost that the program does not compute, a reward
-    may have turned all of it.)
+    A decay may be the program's own affair, but not one that makes weights grow, nor one that the
+    gradient holds beside the cost's own penalty. (Where a step goes up a cost that the program does
+    not compute, a reward may have turned all of it.)
     """
     levels = match.parameter.levels
-    ways = [(level, s * (levels[level].sign if level >= 0 else 1.0), strength)
-            for level, s, strength in match.penalties]  # fmt: skip
-    return [
-        level for level, way, strength in ways
-        if fit.penalised
-        or (way * strength > 0 and (way < 0 or not fit.hypothesis.registered))
-    ]  # fmt: skip
+    found = []
+    for level, s, strength in match.penalties:
+        way = s * (levels[level].sign if level >= 0 else 1.0)
+        grows = way * strength > 0 and (way < 0 or not fit.hypothesis.registered)
+        beside = fit.penalised and level >= 0 and not levels[level].updating
+        if grows or beside:
+            found.append(level)
+    return found
 
 
 def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], float]:
