@@ -21,7 +21,7 @@ CORRECT = harness.correct_programs()
 PROGRAMS = CORRECT + sorted(EXAMPLES.glob("*.py"))
 SAMPLE = harness.stratified_sample(
     harness.load_mutants(),
-    40,
+    34,
     stratum=lambda mutant: mutant.causes[0],
     key=lambda mutant: mutant.key,
 )
@@ -52,7 +52,7 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
 
 TROUBLE = harness.stratified_sample(
     harness.load_trouble(),
-    30,
+    26,
     stratum=lambda trouble: trouble.codes[0],
     key=lambda trouble: trouble.key,
 )

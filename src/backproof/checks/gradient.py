@@ -224,7 +224,9 @@ def without_slopes(
         return [h for h in hypotheses if h.node in named]
     sizes = {h.node: len(tape.ancestors([h.node])) for h in hypotheses}
     least = max(sizes.values()) / 2
-    return [h for h in hypotheses if h.node in named or sizes[h.node] >= least]
+    slopes = [h.node for h in alike if h.node not in named and sizes[h.node] < least]
+    parts = tape.ancestors(slopes)
+    return [h for h in hypotheses if h.node in named or h.node not in parts]
 
 
 def without_state(

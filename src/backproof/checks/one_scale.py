@@ -58,7 +58,7 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
     by a number that no program has.
     """
     best: dict[int, Entry] = {}
-    best_key: tuple[int, int, bool, bool, int, float] = (0, 0, False, False, 0, -np.inf)
+    best_key: tuple[int, int, bool, bool, int, bool, float] = (0, 0, False, False, 0, False, -1e9)
     title, scale = fit.hypothesis.title, fit.scale
     grows = GROWS.search(title) is not None and not FALLS.search(title)
     split = False
@@ -71,7 +71,7 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
             up = any(_direction(fit, i, entry) > 0 for i, entry in members.items())
             meant = len(groups) < 2 or up == grows  # few, if a sign turns those before them
             size = -abs(float(np.log(abs(s))))
-            key = (len(together), says, s > 0, meant, len(members), size)
+            key = (len(together), says, s > 0, meant, len(members), is_natural(s), size)
             if key > best_key:
                 best, best_key, scale, split = members, key, s, len(groups) > 1
     if split and len(best) < len({i for _, i, _ in offers}):  # the scale of these alone

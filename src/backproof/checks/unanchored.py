@@ -50,7 +50,6 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (f.hypothesis.registered and _agrees_with_itself(f))
     ]  # fmt: skip
-    fits = [f for f in fits if not is_led_on(evidence, f)]
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
@@ -59,6 +58,8 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         told = rootless(replace(evidence, fit=fit))
         if told and sum(len(repaired) for _, repaired in told) == len(fit.wrong):
             return Unanchored(fit, tuple(told))
+    # What is made of right gradients by another method than descent is no fault of theirs.
+    own, fits = ([f for f in some if not is_led_on(evidence, f)] for some in (own, fits))
     for search_in in (_in_one, _in_two):
         found = _first(evidence, own, search_in, patience)
         if found is not None:
