@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -15,6 +16,7 @@ SUBTRACT = {operator.sub, np.subtract}
 MULTIPLY = {operator.mul, np.multiply}
 DIVIDE = {operator.truediv, np.divide, np.true_divide}
 NEGATE = {operator.neg, np.negative}
+EXPONENTIALS = {np.exp, math.exp}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
     np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,

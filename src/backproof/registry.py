@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, MULTIPLY, is_in, keeps
 from backproof.costs import COSTS, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
 from backproof.joins import Join, output_joins
@@ -22,7 +21,6 @@ from backproof.trace.tape import Ref, Tape
 MOST_JOINS = 4
 #: Operations between an error and its weights: division by the size of the batch, a store.
 MOST_SCALINGS = 4
-EXPONENTIALS: frozenset[Any] = frozenset({np.exp, math.exp})
 
 
 def registry(

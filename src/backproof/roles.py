@@ -68,6 +68,14 @@ class Parameter:
         """Nodes of the values after the step."""
         return tuple(update.new for update in self.updates)
 
+    def sign(self, level: int) -> float:
+        """Return the sign of the way from a level's value to the change (below 0: the change)."""
+        return 1.0 if level < 0 else self.levels[level].sign
+
+    def factor(self, level: int) -> float | None:
+        """Return what a level's value is multiplied by on that way, None if it is not linear."""
+        return 1.0 if level < 0 else self.levels[level].factor
+
 
 def vector(values: Iterable[Any]) -> np.ndarray[Any, Any]:
     """Join values of any shape into one float64 vector."""

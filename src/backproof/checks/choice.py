@@ -341,7 +341,7 @@ def _moved_alike(fit: Fit, index: int) -> set[float]:
     """
 
     def moved(i: int, level: int, s: float) -> float | None:
-        factor = 1.0 if level < 0 else fit.matches[i].parameter.levels[level].factor
+        factor = fit.matches[i].parameter.factor(level)
         return None if factor is None else s * factor
 
     steps = [moved(i, level, s) for i, (level, s, _) in fit.chosen.items()]

@@ -39,7 +39,7 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
     assert fit is not None
     if fit.hypothesis.registered and fit.wrong:
         return []  # a cost that explains only some gradients may be none of the program's
-    directions = directions_of(evidence)
+    directions = fit.directions
     up = [i for i, d in directions.items() if d > 0]
     sense = 1.0 if fit.hypothesis.registered else meant(evidence)
     if up and len(up) < len(directions):
@@ -51,16 +51,6 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
     if (up and sense > 0) or (not up and sense < 0):
         return [against(evidence, sorted(directions), rises=bool(up))]
     return []
-
-
-def directions_of(evidence: StepEvidence) -> dict[int, float]:
-    """Return for each right gradient a number that is positive where its update goes up."""
-    assert evidence.fit is not None
-    found: dict[int, float] = {}
-    for i, (level, s, _) in evidence.fit.chosen.items():
-        sign = 1.0 if level < 0 else evidence.params[i].levels[level].sign
-        found[i] = sign * s
-    return found
 
 
 def is_single(evidence: StepEvidence) -> bool:
@@ -90,11 +80,11 @@ class Uphill:
         fit = evidence.fit
         if fit is None or not fit.hypothesis.registered:
             return None
-        if all(d < 0 for d in directions_of(evidence).values()):
+        directions = fit.directions
+        if all(d < 0 for d in directions.values()):
             self._descended.add(fit.hypothesis.title)
         if fit.hypothesis.title != SQUARED or fit.wrong or not is_single(evidence):
             return None
-        directions = directions_of(evidence)
         if not directions or not is_plausible(fit.scale):
             return None
         self.rising += all(d > 0 for d in directions.values())

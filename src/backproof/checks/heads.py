@@ -79,7 +79,7 @@ def with_another(
             continue
         if any({h.node, best.hypothesis.node} <= behind for behind in totals):
             continue  # the program says itself how they are weighed; or one is a part of the other
-        sign = -1.0 if level < 0 else -params[best.wrong[0]].levels[level].sign
+        sign = -params[best.wrong[0]].sign(level)
         for weight, least in _weights(best, truths, run, level):
             pair = (best, sign * best.scale), (fit, sign * weight)
             found = _judged(*pair, tape, run, params)
@@ -154,10 +154,10 @@ def _weighed(fits: Sequence[Fit], alone: frozenset[int], whole: bool) -> tuple[F
     for fit in fits:
         offers = []
         for i in alone:
-            levels = fit.matches[i].parameter.levels
+            parameter = fit.matches[i].parameter
             for level, s, _ in fit.matches[i].scales:
-                if (level < 0) == whole and (level < 0 or not levels[level].deep):
-                    offers.append((-s if level < 0 else -levels[level].sign * s, i))
+                if (level < 0) == whole and (level < 0 or not parameter.levels[level].deep):
+                    offers.append((-s * parameter.sign(level), i))
         for weight, _ in offers:
             explained = {i for other, i in offers if abs(other / weight - 1) < 1e-5}
             entries = sum(fit.matches[i].size for i in explained)

@@ -101,6 +101,11 @@ class Fit:
         alike = [s for s in offered[0] if all(holds(s, o) for o in offered[1:])] if offered else []
         return alike if holds(self.scale, alike) else [self.scale, *alike]
 
+    @property
+    def directions(self) -> dict[int, float]:
+        """For each right gradient a number that is positive where its update goes up the cost."""
+        return {i: s * self.matches[i].parameter.sign(n) for i, (n, s, _) in self.chosen.items()}
+
     def scales_of(self, index: int) -> list[float]:
         """The scales that a gradient may have: the common ones, and those of its own step size."""
         return self.scales + [self.scale * r for r in self.ratios.get(index, ())]

@@ -19,7 +19,6 @@ from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
-from backproof.checks.direction import directions_of
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
@@ -125,7 +124,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         _constant_output(seen, tape, run, params)
     if fit is None or not fit.scale or len(tape.operations) > MOST_OPERATIONS:
         return seen
-    if any(d > 0 for d in directions_of(evidence).values()):
+    if any(d > 0 for d in fit.directions.values()):
         return seen  # what goes up its cost is judged elsewhere
     seen.title = fit.hypothesis.title
     seen.rate = find_rate(tape, params)

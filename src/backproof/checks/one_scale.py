@@ -40,12 +40,11 @@ def _too_much(fit: Fit, match: Match) -> list[int]:
     gradient holds beside the cost's own penalty. (Where a step goes up a cost that the program does
     not compute, a reward may have turned all of it.)
     """
-    levels = match.parameter.levels
     found = []
     for level, s, strength in match.penalties:
-        way = s * (levels[level].sign if level >= 0 else 1.0)
+        way = s * match.parameter.sign(level)
         grows = way * strength > 0 and (way < 0 or not fit.hypothesis.registered)
-        beside = fit.penalised and level >= 0 and not levels[level].updating
+        beside = fit.penalised and level >= 0 and not match.parameter.levels[level].updating
         if grows or beside:
             found.append(level)
     return found
@@ -121,9 +120,7 @@ def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
     """
     rates: dict[float, list[tuple[int, float]]] = {}
     for i, (level, s, _) in members.items():
-        levels = fit.matches[i].parameter.levels
-        rate = levels[1].factor if len(levels) > 1 else None
-        factor = 1.0 if level < 0 else levels[level].factor
+        rate, factor = _rate(fit, i), fit.matches[i].parameter.factor(level)
         if rate is not None and factor is not None:
             rates.setdefault(rate, []).append((i, s * factor))
     kept = dict(members)
@@ -145,15 +142,20 @@ def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
 
 def _holds_rate(fit: Fit, index: int, entry: Entry) -> bool:
     """Whether a rate is in a value still, which may happen to be the gradient: ``0.02 * sum``."""
-    levels = fit.matches[index].parameter.levels
-    rate = levels[1].factor if len(levels) > 1 else None
+    rate = _rate(fit, index)
     return entry[0] < 1 and rate is not None and abs(rate) != 1.0
+
+
+def _rate(fit: Fit, index: int) -> float | None:
+    """Return what the update multiplies the value beneath its change with."""
+    levels = fit.matches[index].parameter.levels
+    return levels[1].factor if len(levels) > 1 else None
 
 
 def _direction(fit: Fit, index: int, entry: Entry) -> float:
     """Return a number that is positive where an update goes up the cost."""
     level, s, _ = entry
-    return s if level < 0 else s * fit.matches[index].parameter.levels[level].sign
+    return s * fit.matches[index].parameter.sign(level)
 
 
 def _way(fit: Fit, index: int) -> float:

@@ -81,11 +81,10 @@ def _is_next(made: Operation, reads: Operation) -> bool:
 def _finding(made: Operation, scale: float) -> Finding:
     where = made.where
     target = where.targets[0]
-    sign = -1.0 if scale < 0 else 1.0
     return advise(
         "BP104", "update-direction", statement_of(where),
         f"`{target}` is replaced by its step instead of being moved by it",
-        f"start from the old value: `{moved(where, 1.0 if sign < 0 else -1.0)}`",
+        f"start from the old value: `{moved(where, -scale)}`",
         {"parameters": [target], "scale": scale}, severity="error", confidence="proven",
         label="the old value is lost",
     )  # fmt: skip

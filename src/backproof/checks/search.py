@@ -314,11 +314,7 @@ class StepSearch:
 
     def _descends(self, fit: Fit) -> bool:
         """Whether the updates go down the cost."""
-        for i, (level, s, _) in fit.chosen.items():
-            sign = 1.0 if level < 0 else self.evidence.params[i].levels[level].sign
-            if sign * s > 0:
-                return False
-        return True
+        return all(direction <= 0 for direction in fit.directions.values())
 
     def _reach(self, executions: Executions) -> set[int]:
         first = executions.operations[0]

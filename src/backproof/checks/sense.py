@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
 from backproof.checks.claims import is_name
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
@@ -25,7 +25,6 @@ PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method
 LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
 )
-EXPONENTIALS: frozenset[Any] = frozenset({np.exp, math.exp})
 LONGEST = 4_000
 
 
