@@ -21,6 +21,7 @@ from backproof.trace.tape import Operation, Ref, Tape, map_refs, refs_in
 EMPTY = {np.zeros, np.zeros_like, np.empty, np.empty_like}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
+#: Operations whose key says where, and is no value.
 PLACES: frozenset[Any] = frozenset({operator.getitem, set_item})
 
 

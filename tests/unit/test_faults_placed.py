@@ -190,3 +190,39 @@ def test_what_comes_back_through_the_denominator(tmp_path):
     assert judged(tmp_path, NORMED) == ("verified", [])
     found, line = blamed(tmp_path, NORMED, "2 * (A @ psi - energy * psi)", "2 * (A @ psi)")
     assert found == [line]
+
+
+BATCH_NORM = """
+import numpy as np
+rng = np.random.default_rng(4)
+X, y = rng.normal(size=(32, 6)), rng.normal(size=(32, 1))
+gain, shift, A, W = np.ones(6), np.zeros(6), rng.normal(size=(6, 6)), rng.normal(size=(6, 1))
+
+def back(up, normed, std):
+    N, D = up.shape
+    d = up * gain
+    return (N * d - d.sum(axis=0) - normed * (d * normed).sum(axis=0)) / (N * std)
+
+for step in range(20):
+    z = X @ A
+    std = np.sqrt(z.var(axis=0) + 1e-5)
+    normed = (z - z.mean(axis=0)) / std
+    h = np.tanh(gain * normed + shift)
+    r = h @ W - y
+    loss = 0.5 * np.mean(r ** 2)
+    up = r @ W.T / len(X) * (1 - h ** 2)
+    dz = back(up, normed, std)
+    A -= 0.1 * X.T @ dz
+    gain -= 0.1 * (up * normed).sum(axis=0)
+    shift -= 0.1 * up.sum(axis=0)
+    W -= 0.1 * h.T @ r / len(X)
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize("update", ["0.1 * X.T @ dz", "0.1 * (X.T @ dz)"])
+def test_a_size_is_missing_where_a_cotangent_loses_its_scale(tmp_path, update):
+    text = BATCH_NORM.replace("0.1 * X.T @ dz", update)
+    assert judged(tmp_path, text) == ("verified", [])
+    found, line = blamed(tmp_path, text, "/ (N * std)", "/ std  # ")
+    assert found == [line]

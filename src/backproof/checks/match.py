@@ -128,8 +128,8 @@ class Fit:
     def keeps(self, again: Fit) -> bool:
         """Whether what is right stays right in another run, with the same scale.
 
-        Or with another, where everything is right and all changes are that multiple: one gradient
-        alone does not show whether its rate belongs to it.
+        Or with another, where everything is right and all that is added or subtracted is that
+        multiple: one gradient alone does not show whether its rate belongs to it.
         """
         if not set(self.chosen) <= set(again.chosen) or not self.scale:
             return False
@@ -138,7 +138,7 @@ class Fit:
         if again.wrong or not self.chosen or not holds(again.scale, self.scales):
             return False
         return all(
-            holds(again.scale, [s for level, s, _ in again.matches[i].scales if level < 0])
+            holds(again.scale, [s for level, s, _ in again.matches[i].scales if level <= 0])
             for i in again.chosen
         )
 

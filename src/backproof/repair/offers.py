@@ -9,6 +9,7 @@ from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import is_text
 
 MOST_KEYS, MOST_CONSTANTS = 30, 6
+_SIZE = re.compile(r"[\w.]+\.shape(\[-?\d+\])?|[\w.]+\.size|len\([\w.]+\)")
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
     r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
@@ -32,7 +33,7 @@ def functions(code: Code) -> list[str]:
 def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
     """Return the expressions by which the program divides: ``m``, ``len(x)``, ``X.shape[0]``.
 
-    With `around`, a function, the lengths of its arguments, too.
+    With `around`, a function, what it calls the sizes of axes, and the lengths of its arguments.
     """
     found: dict[str, int] = {}
     for node in ast.walk(code.tree):
@@ -47,8 +48,20 @@ def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
     names = sorted(found, key=lambda text: -found[text])[:8]
     if isinstance(around, ast.FunctionDef):
         given = [a.arg for a in around.args.args if a.arg != "self"][:4]
-        names += [f"len({name})" for name in given if f"len({name})" not in names]
+        lengths = [f"len({name})" for name in given]
+        names = list(dict.fromkeys([*_called_sizes(code, around), *names, *lengths]))
     return names
+
+
+def _called_sizes(code: Code, function: ast.FunctionDef) -> list[str]:
+    """Return the names that a function gives to sizes: ``N, D = x.shape``, ``D = x.shape[-1]``."""
+    found: dict[str, None] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and _SIZE.fullmatch(code.text(node.value)):
+            for target in node.targets:
+                parts = target.elts if isinstance(target, ast.Tuple) else [target]
+                found |= {part.id: None for part in parts if isinstance(part, ast.Name)}
+    return [name for name in found if name != "_"]
 
 
 def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:

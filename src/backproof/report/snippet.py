@@ -98,6 +98,21 @@ def _underlined(edge: Line, mark: Mark, left: int, right: int, room: int) -> lis
     return _labelled([*edge, *signs], [*edge, (" " * indent, "")], mark, right, room)
 
 
+def alike(lines: Sequence[str], room: int) -> list[str]:
+    """Return lines cropped alike to the room there is, so that what differs can be seen."""
+    before = _same(lines) if len(lines) > 1 else 0
+    behind = _same([line[before:][::-1] for line in lines])
+    longest = max(map(len, lines))
+    differs = Mark(Span(1, before + 1, 1, max(longest - behind, before) + 1))
+    return [_Row.of(line.ljust(longest), [differs], 1, room).text.rstrip() for line in lines]
+
+
+def _same(lines: Sequence[str]) -> int:
+    """Return how many letters lines begin with that are the same in all."""
+    columns = enumerate(zip(*lines, strict=False))
+    return next((i for i, letters in columns if len(set(letters)) > 1), min(map(len, lines)))
+
+
 def _labelled(line: Line, below: Line, mark: Mark, end: int, room: int) -> list[Line]:
     """Put a label behind a mark that ends at the cell `end`, or below it."""
     if not mark.label:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TextIO
 
 from backproof.finding import Finding, Fix, Related, Report
 from backproof.report.parameters import table, verdict
 from backproof.report.place import document, located, shown
-from backproof.report.snippet import Mark, snippet
+from backproof.report.snippet import Mark, alike, snippet
 from backproof.report.statement import Targets
 from backproof.report.text import Line, count, cropped, plain, width_of, wrapped
 from backproof.source import Edit, SourceFile
@@ -265,11 +265,13 @@ def _difference(fix: Fix, report: Report, layout: Layout, gutter: int) -> Iterat
         file = SourceFile(path, source)
         for edits in _of_one_place([edit for other, edit in fix.edits if other == path]):
             first, removed, added = _changed(file, edits)
-            for sign, style, lines in (("-", "removed", removed), ("+", "added", added)):
+            pairs = list(zip_longest(removed, added))
+            shown = [alike([line for line in pair if line is not None], room) for pair in pairs]
+            before = [lines[0] for lines in shown[: len(removed)]]
+            after = [lines[-1] for lines in shown[: len(added)]]
+            for sign, style, lines in (("-", "removed", before), ("+", "added", after)):
                 for number, line in enumerate(lines, first):
-                    text = line.expandtabs(4)
-                    kept = text if len(text) <= room else text[: room - 1] + "…"
-                    yield [(f"{number:>{gutter}} ", "gutter"), (f"{sign} {kept}", style)]
+                    yield [(f"{number:>{gutter}} ", "gutter"), (f"{sign} {line}", style)]
 
 
 def _of_one_place(edits: Sequence[Edit]) -> Iterator[list[Edit]]:

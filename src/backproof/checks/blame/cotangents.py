@@ -47,6 +47,8 @@ class Cotangents:
         The cotangent of each.
     parts : dict
         What comes back to a forward value through each of its uses, where it has several.
+    own : list of float
+        The scales that right backward values may have.
     families : dict
         The nodes that one site made, in the order of time: one for each layer or time step.
     """
@@ -57,7 +59,8 @@ class Cotangents:
         self.tape: Tape = evidence.tape
         self.fit: Fit = evidence.fit
         self.scale = self.fit.scale
-        self.scales = self._scales()
+        self.own = self._scales()
+        self.scales = list(self.own)
         hypothesis = self.fit.hypothesis
         target = hypothesis.node
         forward = self.tape.ancestors([target])
@@ -77,13 +80,16 @@ class Cotangents:
         """The scales that backward values may have: before and behind a learning rate.
 
         Where only the change of a parameter is known (a loop over its entries), the scale of what
-        is right has the learning rate in it, and its sign.
+        is right has the learning rate in it, and its sign; what is subtracted, ``0.1 * X.T @ dz``,
+        may have the rate.
         """
-        if any(level >= 0 for level, _, _ in self.fit.chosen.values()):
+        levels = [level for level, _, _ in self.fit.chosen.values()]
+        if any(level > 0 for level in levels):
             return [self.scale]
         params = [self.evidence.params[i] for i in self.fit.chosen]
         rates = sorted(step_sizes(self.fit, self.tape, params))[:MOST_RATES]
-        return [self.scale, *(sign * self.scale / r for r in rates for sign in (-1.0, 1.0))]
+        signs = (1.0,) if 0 in levels else (-1.0, 1.0)
+        return [self.scale, *(sign * self.scale / r for r in rates for sign in signs)]
 
     def _mirror(self) -> set[int]:
         """Forward values of the training pass, where the cost has a pass of its own."""
@@ -152,9 +158,8 @@ class Cotangents:
             elif (known := self.recognised(run, out)) is not None:
                 found[out] = known
         often = Counter(float(f"{s:.9g}") for _, s in found.values())
-        own = [s for s in self.scales if abs(s / self.scale - 1) > SAME]
         common = [s for s, _ in often.most_common(MOST_COMMON) if abs(s / self.scale - 1) > SAME]
-        self.scales = [self.scale, *own, *(s for s in common if s not in own)]
+        self.scales = [*self.own, *(s for s in common if s not in self.own)]
         for out in numbers:
             if (known := self.recognised(run, out)) is not None:
                 found[out] = known

@@ -124,7 +124,14 @@ class Trust:
         if known is None:
             return operation.out in self.accounted
         scales = [self.right[n][1] for n in operation.inputs if n in self.right]
+        if not scales and not self._has_common(known[1]):
+            # ``(N * dxhat - … ) / std``: no operand is a cotangent, but what they are made of is.
+            return not any(self._has_common(s) for _, s in self.nearest_right(operation, self.run))
         return not scales or any(abs(known[1] / s - 1) < 1e-6 for s in scales)
+
+    def _has_common(self, scale: float) -> bool:
+        """Whether a cotangent has the scale of the right gradients."""
+        return any(abs(scale / s - 1) < 1e-6 for s in self.cotangents.own)
 
     def is_idle(self, operation: Operation) -> bool:
         """Whether an operation leaves a cotangent as it is: something may be missing there."""
