@@ -49,7 +49,7 @@ CORRECT = HERE / "correct"
 MUTANTS = HERE / "mutants"
 TROUBLE = HERE / "trouble"
 TIMEOUT = 60.0  # seconds; plain programs of the corpus take less than one
-WORKERS = 2
+WORKERS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 
 
 class CorpusError(ValueError):

@@ -70,7 +70,7 @@ def test_predictions_and_labels_come_back(path, labels):
         {"dtype": np.float32},
         {"max_gradient_norm": 5.0},
     ],
-    ids=str,
+    ids=lambda settings: next(iter(settings)),
 )
 def test_parameters_come_back(path, settings):
     model = fitted(**settings)

@@ -42,7 +42,9 @@ SINGLE = [
 ]
 
 
-@pytest.mark.parametrize("case", SINGLE[::3], ids=lambda c: str(c.function))
+@pytest.mark.parametrize(
+    "case", SINGLE[::3], ids=lambda case: getattr(case.function, "__name__", str(case.function))
+)
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 def test_single_precision_gives_double_cotangents(case: Case) -> None:
     args: Any = case.args

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from backproof.trace.recorder import Recorder
+from tests.unit.test_costs_meant import judged
 
 DATA = """\
 import numpy as np
@@ -135,3 +136,27 @@ def test_shuffling_is_a_store() -> None:
     for generator in (np.random.default_rng(0), np.random.RandomState(0), np.random):
         assert recorder.kinds.of(generator.shuffle) == "shuffle"
         assert recorder.kinds.of(generator.permutation) == "draw"
+
+
+MATRICES = """
+import numpy as np
+rng = np.random.RandomState(3)
+X = [np.matrix(rng.randn(4, 1)) for _ in range(30)]
+T = [np.array([[float(x.sum() > 0)]]) for x in X]
+W, b = rng.randn(1, 4) * 0.1, np.zeros((1, 1))
+mW, mb = np.zeros_like(W), np.zeros_like(b)
+for epoch in range(20):
+    for x, t in zip(X, T):
+        p = 1 / (1 + np.exp(-(np.dot(W, x) + b)))
+        loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).item()
+        dW, db = np.zeros_like(W), np.zeros_like(b)
+        dW += np.dot(p - t, x.T)
+        db += p - t
+        for w, d, m in zip((W, b), (dW, db), (mW, mb)):
+            m += d * d
+            w -= 0.1 * d / np.sqrt(m + 1e-8)
+"""
+
+
+def test_a_matrix_that_is_added_to_an_array_in_place(tmp_path):
+    assert judged(tmp_path, MATRICES) == ("verified", [])

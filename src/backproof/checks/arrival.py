@@ -10,6 +10,7 @@ from backproof.checks.growth import Growth
 from backproof.checks.idle import unmoved
 from backproof.checks.mismatch import Mismatch
 from backproof.checks.moments import Moments
+from backproof.checks.normalised import Normalised
 from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
 from backproof.checks.restarted import restarted
@@ -29,6 +30,7 @@ class Arrival:
         self.reach = Reach()
         self.rates = Rates()
         self.shapes = Shapes()
+        self.normalised = Normalised()
         self.growth = Growth()
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
@@ -40,6 +42,7 @@ class Arrival:
         self.reach.look(evidence, updates)
         self.rates.look(evidence)
         self.shapes.look(evidence)
+        self.normalised.look(evidence)
         self.growth.look(evidence)
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
@@ -62,7 +65,10 @@ class Arrival:
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found
-        broadcast = (*self.shapes.findings(), *self.growth.findings())
+        if self.normalised.found is not None:  # all gradients are right but for that
+            for key in [k for k, f in findings.items() if f.code.startswith("BP1")]:
+                del findings[key]
+        broadcast = (*self.shapes.findings(), *self.growth.findings(), *self.normalised.findings())
         shapes = {(f.code, f.span.line): f for f in broadcast}
         if shapes:  # first: it is behind whatever else is wrong
             others = dict(findings)

@@ -92,13 +92,17 @@ def _same_program(trial: Trial, before: Trial) -> bool:
     titles = {_unweighted(s.cost_title) for s in before.steps if s.cost_title}
     if not titles and before.report is not None:  # an edit has shown which cost is meant
         titles = {_unweighted(before.report.gradient.cost_expression or "")}
+    other_forward = before.report is not None and any(
+        f.evidence.get("forward") for f in before.report.findings
+    )
     own = {s.step for s in before.steps if s.own_cost}
     if any(s.step in own and not s.own_cost for s in trial.steps):
         return False  # it fits the gradients no more
     # A loop's steps begin with 0, an optimiser's evaluations with 1: nothing has moved by then.
     first = 0 if before.loop is not None else 1
     known = {
-        (s.step, s.cost_title): s.cost for s in before.steps if s.step == first and not s.after
+        (s.step, s.cost_title): s.cost for s in before.steps
+        if s.step == first and not s.after and not other_forward
     }  # fmt: skip
     for step in trial.telling:
         # One step may be judged several times, and its parameters go by other names in between.
@@ -110,7 +114,8 @@ def _same_program(trial: Trial, before: Trial) -> bool:
         if not olds and len(step.verdicts) < len(before.steps[0].verdicts):
             return False
         meant = _unweighted(step.cost_title)
-        if step.verified and not step.own_cost and not any(meant >= known for known in titles):
+        fits_another = step.verified and not step.own_cost and not other_forward
+        if fits_another and not any(meant >= known for known in titles):
             return False
         cost = None if step.after else known.get((step.step, step.cost_title))
         if cost is None or step.cost is None:

@@ -13,7 +13,7 @@ from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court
 from backproof.repair.generate import propose
-from backproof.repair.screen import Screen, source_of
+from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
@@ -207,6 +207,11 @@ class Hunt:
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        if findings[0].evidence.get("forward"):
+            # Another forward pass has other gradients: only its own run tells.
+            whole = court.first(candidates[:UNSCREENED])
+            if whole is not None:
+                return whole
         for promising in screen.meeting(candidates):
             whole = court.first(promising)
             if whole is not None and whole[1].scaled:

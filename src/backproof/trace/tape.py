@@ -278,7 +278,7 @@ class Tape:
         dtype = like.dtype
         if double and dtype.kind == "f":
             dtype = np.dtype(float)
-        if isinstance(result, np.ndarray) and result.shape == like.shape and result.dtype == dtype:
+        if type(result) is type(like) and result.shape == like.shape and result.dtype == dtype:
             return result
         out = np.empty(like.shape, dtype)
         np.copyto(out, result, casting="unsafe")
