@@ -60,6 +60,22 @@ def is_shared(value: Any) -> bool:
     return type(value) is float and value == round(value, 3)
 
 
+def is_of_several(tape: Tape, update: Update) -> bool:
+    """Whether one float stands in several places that the step updates each: ``[w] * n``."""
+    if type(tape.nodes[update.old].obj) is not float:
+        return False
+    sites = update.sites(tape)
+    users = [tape.operations[index] for index in tape.users[update.old]]
+    return sum(o.site in sites and _stays(o, update.old) for o in users) > 1
+
+
+def _stays(operation: Operation, old: int) -> bool:
+    """Whether the new value stands where the old one stood: ``w[i] -= …``."""
+    first, where = operation.args[0], operation.where
+    same = bool(where.targets) and where.targets[0] in where.operands
+    return type(first) is Ref and first.node == old and (where.kind.startswith("aug") or same)
+
+
 def read_in(tape: Tape, start: int, stop: int) -> set[int]:
     """Return the nodes made before ``operations[start:stop]`` that these read."""
     return {

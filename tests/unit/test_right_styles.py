@@ -186,3 +186,84 @@ print(J)
 
 def test_a_line_search_keeps_the_forward_pass_for_the_next_gradient(tmp_path):
     assert judged(tmp_path, LINE_SEARCH) == ("verified", [])
+
+
+CAST = """
+import numpy as np
+rng = np.random.default_rng(8)
+x = rng.normal(size=(20, 8)).astype(np.float32)
+y = rng.normal(size=(20, 1)).astype(np.float32)
+w = (0.5 * rng.normal(size=(8, 6))).astype(np.float32)
+v = (0.5 * rng.normal(size=(3, 1))).astype(np.float32)
+for step in range(30):
+    z = (x @ w).astype(np.float32, copy=False).reshape(20, 3, 2)
+    top = z.max(axis=2).astype(np.float32)
+    e = top @ v - y
+    loss = 0.5 * np.mean(e ** 2)
+    d = (e @ v.T).astype(np.float32) / 20
+    mask = (z == top[:, :, None]).astype(np.float32)
+    share = (d[:, :, None] * mask / mask.sum(axis=2, keepdims=True)).reshape(20, 6)
+    v -= 0.1 * (top.T @ e / 20)
+    w -= 0.1 * (x.T @ share)
+"""
+
+
+def test_what_is_cast_to_a_smaller_float_is_still_equal(tmp_path):
+    assert judged(tmp_path, CAST) == ("verified", [])
+
+
+RATINGS = """
+import numpy as np
+rng = np.random.default_rng(9)
+rows = [(int(u), int(i), float(r)) for u, i, r in zip(
+    rng.integers(0, 8, 60), rng.integers(0, 6, 60), rng.normal(3, 1, 60))]
+mean = sum(r for _, _, r in rows) / 60
+bu, bi = np.zeros(8), np.zeros(6)
+p, q = rng.normal(0, 0.1, (8, 4)), rng.normal(0, 0.1, (6, 4))
+for epoch in range(5):
+    total = 0.0
+    for u, i, r in rows:
+        e = r - (mean + bu[u] + bi[i] + p[u] @ q[i])
+        old = p[u].copy()
+        p[u] += 0.02 * (e * q[i] - 0.03 * p[u])
+        q[i] += 0.02 * (e * old - 0.03 * q[i])
+        bu[u] += 0.02 * (e - 0.03 * bu[u])
+        bi[i] += 0.02 * (e - 0.03 * bi[i])
+        total += e ** 2
+"""
+
+
+def test_a_residual_is_no_accumulator_beside_a_decay(tmp_path):
+    assert judged(tmp_path, RATINGS) == ("verified", [])
+
+
+ALIKE = """
+import math, random
+random.seed(3)
+class Neuron:
+    def __init__(self, n):
+        self.w = [random.uniform(-1, 1)] * n
+        self.b = random.uniform(-1, 1)
+    def fire(self, x):
+        self.x = x
+        self.out = 1 / (1 + math.exp(-self.b - sum(w * v for w, v in zip(self.w, x))))
+        return self.out
+    def learn(self):
+        for i, v in enumerate(self.x):
+            self.w[i] -= 0.5 * self.d * v
+        self.b -= 0.5 * self.d
+hidden, out = [Neuron(2) for _ in range(3)], Neuron(3)
+for epoch in range(40):
+    for x, t in (([0.2, 1.0], 1), ([0.9, -0.4], 0), ([1.0, 0.7], 1)):
+        y = out.fire([h.fire(x) for h in hidden])
+        loss = 0.5 * (y - t) ** 2
+        out.d = (y - t) * y * (1 - y)
+        for j, h in enumerate(hidden):
+            h.d = out.w[j] * out.d * h.out * (1 - h.out)
+        for n in (*hidden, out):
+            n.learn()
+"""
+
+
+def test_one_number_in_several_places_is_no_weight_of_its_own_yet(tmp_path):
+    assert judged(tmp_path, ALIKE) == ("verified", [])

@@ -20,7 +20,7 @@ from backproof.hypotheses import Hypothesis, program_costs
 from backproof.registry import registry
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
-from backproof.updates import Update, is_shared
+from backproof.updates import Update, is_of_several, is_shared
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
@@ -165,6 +165,7 @@ def judge_step(
     """
     # What starts as the number 0 is no parameter in the first step, but no cost either.
     unborn = {u.new for u in updates if is_shared(tape.nodes[u.old].obj)}
+    unborn |= {u.new for u in updates if is_of_several(tape, u)}
     updates = [u for u in updates if u.new not in unborn]
     params = parameters(tape, updates, names)
     if not params:

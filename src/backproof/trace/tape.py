@@ -240,7 +240,11 @@ class Tape:
                     else:
                         args = [env[a.node] if type(a) is Ref else a for a in operation.args]
                         kwargs = operation.kwargs
-                    result = operation.function(*args, **kwargs)
+                    function = operation.function
+                    if double and is_small_float(self.nodes[out].obj):
+                        function, *args = map(widened, (function, *args))
+                        kwargs = {name: widened(value) for name, value in kwargs.items()}
+                    result = function(*args, **kwargs)
                     if isinstance(result, complex):
                         raise ValueError("a root of a negative number")
                     if operation.mutates:
@@ -323,6 +327,10 @@ def build(log: Sequence[Event], start: int, stop: int, boundaries: Sequence[int]
     return tape
 
 
+#: How programs name the floats that are computed in float64.
+SMALL_FLOATS = (np.float16, np.float32, "float16", "float32", "f2", "f4")
+
+
 def agrees(a: Any, b: Any) -> bool:
     """Whether a replayed value equals the recorded one, up to the rounding of the BLAS."""
     if type(a) is float and type(b) is float:
@@ -338,8 +346,21 @@ def agrees(a: Any, b: Any) -> bool:
         return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
 
 
+def is_small_float(value: Any) -> bool:
+    """Whether a value is float16 or float32."""
+    kept = isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f"
+    return kept and value.dtype.itemsize < 8
+
+
 def as_double(value: Any) -> Any:
     """Return a float16/32 value in float64, anything else as it is."""
     if isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f":
         return value if value.dtype.itemsize == 8 else value.astype(np.float64)
+    return value
+
+
+def widened(value: Any) -> Any:
+    """Return float64 for a smaller type of float that values are cast to."""
+    if isinstance(value, (type, str, np.dtype)) and value in SMALL_FLOATS:
+        return np.float64
     return value
