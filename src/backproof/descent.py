@@ -155,9 +155,11 @@ class Descent:
         """``μ·v + g`` or ``g + λ·W``: the part that comes from the backward pass."""
         a, b = operation.args
         for position, (value, other) in enumerate(((a, b), (b, a))):
-            if type(value) is Ref and type(other) is Ref and self.only_scales_old(other.node):
-                if self._follows(value.node) and not self.only_scales_old(value.node):
-                    return value.node, -1.0 if subtracts and position else 1.0, False
+            if type(value) is not Ref or not self._follows(value.node):
+                continue
+            beside = type(other) is Ref and self.only_scales_old(other.node)
+            if beside and not self.only_scales_old(value.node):
+                return value.node, -1.0 if subtracts and position else 1.0, False
         if still_holds(self.tape, a, b, self.old):
             return None
         if not subtracts and still_holds(self.tape, b, a, self.old):
