@@ -31,7 +31,9 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         shape = np.shape(tape.nodes[update.old].obj)
         key: Any = update.old
         if shape == ():
-            key = (frozenset(update.sites(tape)), name.container(tape.nodes[update.new].obj))
+            held = name.container(tape.nodes[update.new].obj)
+            # Of numbers that are gone already, the statement that called a helper may tell.
+            key = (frozenset(update.sites(tape)), held or frozenset(_calls(tape, update)))
         elif update.pack >= 0:
             key = ("pack", update.pack)
         groups.setdefault(key, []).append(update)
@@ -59,6 +61,12 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
             parameter.levels = _shared_levels(tape, members, descent)
         found.append(parameter)
     return found
+
+
+def _calls(tape: Tape, update: Update) -> list[tuple[int, ...]]:
+    """Return the call expressions, outermost first, in which an update is made."""
+    chains = tape.chains()
+    return [tuple(tape.calls[c][1] for c in chains[index]) for index, _ in update.merges]
 
 
 def recorded_sizes(tape: Tape) -> set[float]:

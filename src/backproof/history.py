@@ -77,7 +77,7 @@ class History:
 
 
 #: A subscript that is no literal: ``params[k]``, ``p["W" + str(l)]``.
-_VARIABLE = re.compile(r"""\[(?!\s*(?:-?\d+|'[^']*'|"[^"]*")\s*\])""")
+VARIABLE = re.compile(r"""\[(?!\s*(?:-?\d+|'[^']*'|"[^"]*")\s*\])""")
 
 #: What `setattr` puts in place has no name in the statement that updates it.
 _NAMELESS = re.compile(r"^parameter( \(\d+\))?$")
@@ -97,13 +97,13 @@ def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, 
         lines.setdefault(p.line, []).append(p)
     dropped: set[str] = set()
     for members, pattern in (
-        *((g, _VARIABLE) for g in groups.values()), *((g, _NAMELESS) for g in lines.values())
+        *((g, VARIABLE) for g in groups.values()), *((g, _NAMELESS) for g in lines.values())
     ):  # fmt: skip
         loose = [p for p in members if pattern.search(p.name)]
         exact = [p for p in members if not pattern.search(p.name)]
         if len(loose) <= len(exact) and {p.status for p in loose} <= {p.status for p in exact}:
             dropped.update(p.name for p in loose)
-        wrong = [p.name for p in loose if p.status == "wrong"]
+        wrong = [p.name for p in loose if p.status == "wrong" and p.name not in dropped]
         for whole in exact:  # `w` beside `w[j]`, which is wrong: the other steps say less
             if any(name.startswith(f"{whole.name}[") for name in wrong):
                 dropped.add(whole.name)

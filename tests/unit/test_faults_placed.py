@@ -226,3 +226,120 @@ def test_a_size_is_missing_where_a_cotangent_loses_its_scale(tmp_path, update):
     assert judged(tmp_path, text) == ("verified", [])
     found, line = blamed(tmp_path, text, "/ (N * std)", "/ std  # ")
     assert found == [line]
+
+
+TWICE_FORWARD = """
+import math
+def forward(w, x):
+    h = math.tanh(w["b1"] + w["w11"] * x[0] + w["w12"] * x[1])
+    g = math.tanh(w["b2"] + w["w21"] * x[0] + w["w22"] * x[1])
+    return {"h": h, "g": g, "out": w["b"] + w["v1"] * h + w["v2"] * g}
+
+def loss(w, x, t):
+    return (forward(w, x)["out"] - t) ** 2
+
+def gradients(w, x, t):
+    a = forward(w, x)
+    d = 2 * (a["out"] - t)
+    dh = d * w["v1"] * (1 - a["h"] ** 2)
+    dg = d * w["v2"] * (1 - a["g"] ** 2)
+    return {"b": d, "v1": d * a["h"], "v2": d * a["g"], "b1": dh, "w11": dh * x[0],
+            "w12": dh * x[1], "b2": dg, "w21": dg * x[0], "w22": dg * x[1]}
+
+w = {"b": 0.1234, "v1": 0.4321, "v2": -0.3456, "b1": 0.0765, "w11": 0.5432, "w12": -0.6543,
+     "b2": 0.1357, "w21": -0.2468, "w22": 0.8765}
+rows = [((0.1, 0.7), 0.3), ((0.9, -0.4), -0.2), ((-0.5, 0.6), 0.8)]
+for epoch in range(20):
+    total = 0.0
+    for x, t in rows:
+        total += loss(w, x, t)
+        g = gradients(w, x, t)
+        for k in w:
+            w[k] -= 0.1 * g[k]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('dg = d * w["v2"]', 'dg = d * w["v1"]'),
+        ('(1 - a["h"] ** 2)', '(1 - a["g"] ** 2)'),
+        ('"w22": dg * x[1]', '"w22": dg * x[0]'),
+    ],
+)
+def test_numbers_are_solved_for_where_backprop_has_a_forward_pass_of_its_own(tmp_path, old, new):
+    found, line = blamed(tmp_path, TWICE_FORWARD, old, new)
+    assert found == [line]
+
+
+LISTS = """
+import random
+random.seed(5)
+def dot(A, B):
+    return [[sum(a * b for a, b in zip(r, c)) for c in zip(*B)] for r in A]
+def T(A):
+    return [list(r) for r in zip(*A)]
+def minus(A, B):
+    return [[x - y for x, y in zip(r, s)] for r, s in zip(A, B)]
+def times(k, A):
+    return [[k * x for x in r] for r in A]
+def had(A, B):
+    return [[x * y for x, y in zip(r, s)] for r, s in zip(A, B)]
+def rand(m, n):
+    return [[random.gauss(0, 0.5) for _ in range(n)] for _ in range(m)]
+X, Y, W, V, U = rand(5, 3), rand(5, 1), rand(3, 3), rand(3, 3), rand(3, 1)
+for step in range(8):
+    a = dot(X, W)
+    s = had(a, a)
+    b = dot(s, V)
+    q = had(b, b)
+    e = minus(dot(q, U), Y)
+    loss = 0.5 * sum(r[0] ** 2 for r in e)
+    dU = dot(T(q), e)
+    dq = dot(e, T(U))
+    db = times(2, had(dq, b))
+    dV = dot(T(s), db)
+    ds = dot(db, T(V))
+    da = times(2, had(ds, a))
+    dW = dot(T(X), da)
+    W = minus(W, times(0.01, dW))
+    V = minus(V, times(0.01, dV))
+    U = minus(U, times(0.01, dU))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("ds = dot(db, T(V))", "ds = dot(db, V)"), ("V, times(0.01, dV)", "V, times(0.01, dW)")],
+)
+def test_what_a_helper_for_matrices_gets_is_at_fault(tmp_path, old, new):
+    found, line = blamed(tmp_path, LISTS, old, new)
+    assert found == [line]
+
+
+CALLED = """
+import numpy as np
+rng = np.random.default_rng(7)
+X, Y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+W1, W2 = rng.normal(size=(4, 6)) * 0.5, rng.normal(size=(6, 2)) * 0.5
+
+def weights(dz, x):
+    return x.T @ dz
+
+for step in range(30):
+    z1 = X @ W1
+    r1 = np.maximum(z1, 0)
+    out = r1 @ W2
+    loss = 0.5 * np.mean(np.sum((out - Y) ** 2, axis=1))
+    d_out = (out - Y) / len(X)
+    d_r1 = d_out @ W2.T
+    dW1 = weights(d_r1 * (z1 > 0), X)
+    dW2 = weights(d_out, r1)
+    W1 -= 0.1 * dW1
+    W2 -= 0.1 * dW2
+"""
+
+
+def test_a_missing_slope_is_missed_where_the_cotangent_is_used(tmp_path):
+    found, line = blamed(tmp_path, CALLED, "d_r1 * (z1 > 0), X", "d_r1, X")
+    assert found == [line]

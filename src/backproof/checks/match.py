@@ -135,7 +135,10 @@ class Fit:
             return False
         if abs(again.scale / self.scale - 1) < SAME:
             return True
-        if again.wrong or not self.chosen or not holds(again.scale, self.scales):
+        if not self.chosen:  # that of entries: one of several that are offered
+            offered = [[s for _, s, _ in again.matches[i].scales] for i in again.chosen]
+            return bool(offered) and all(holds(self.scale, some) for some in offered)
+        if again.wrong or not holds(again.scale, self.scales):
             return False
         return all(
             holds(again.scale, [s for level, s, _ in again.matches[i].scales if level <= 0])

@@ -16,13 +16,14 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import is_distance
+from backproof.checks.words import COST
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 
 #: Names of what a program minimises; an `error` or an accuracy is printed for the reader.
-LOSS = re.compile(r"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective", re.I)
+LOSS = re.compile(rf"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective|{COST}", re.I)
 #: A list that values are put on.
 KEPT = re.compile(r"\s*([\w.]+)\.append\(")
 #: What only a measure of quality does.

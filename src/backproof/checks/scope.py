@@ -17,6 +17,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import called, returned_as
 from backproof.checks.slopes import Slopes
+from backproof.history import VARIABLE
 from backproof.trace.event import Parts
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
@@ -96,6 +97,8 @@ class Scope:
             if operation is None:
                 value = self.tape.nodes[node].obj
                 text = self.name(node) or (f"{value:g}" if type(value) is float else "the data")
+                if VARIABLE.search(text):  # one of many that one statement updates
+                    text = next(iter(called(self.tape, node)), text)
             else:
                 where = operation.where
                 text = where.targets[0] if where.targets and where.is_value else where.text
@@ -142,7 +145,7 @@ class Scope:
         first, second = self.tape.nodes[node].obj, self.tape.nodes[other].obj
         return (first is second and isinstance(first, np.ndarray)) or (
             self.tape.producer(other) is None and self.name(other) is not None
-            and self.text(node) == self.name(other)
+            and self.tape.producer(node) is not None and self.text(node) == self.name(other)
         )  # fmt: skip
 
     def is_local(self, node: int) -> bool:

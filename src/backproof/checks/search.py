@@ -25,6 +25,7 @@ from backproof.checks.exclusive import exclusive_call
 from backproof.checks.found import Executions, Found, are_slopes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
+from backproof.checks.passes import with_second_pass
 from backproof.checks.scales import is_natural
 from backproof.checks.scope import Scope
 from backproof.joins import output_joins
@@ -72,7 +73,8 @@ class StepSearch:
         self.deadline = time.process_time() + patience
         target = fit.hypothesis.node
         new = {n for p in evidence.params for n in p.new}
-        self.forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
+        forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
+        self.forward = with_second_pass(self.tape, self.run, evidence.params, forward)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
         self.tape.complete(self.run)  # a join may be an operation of ours

@@ -8,11 +8,9 @@ import re
 GROWS = re.compile(
     r"likelihood|log_?lik|loglik|reward|return|score|elbo|\bll\b|objective_max", re.I
 )
-#: Words for a cost in other languages than English.
-ELSEWHERE = (
-    r"cout|coût|co[sû]te|costo|custo\b|kost|fehler|verlust|perte|erreur|perda|p[eé]rdida|hata"
-    r"|kay[iı]p"
-)
+#: Words for a cost, and for an error, in other languages than English.
+COST = r"cout|coût|co[sû]te|costo|custo\b|kost|verlust|perte|perda|p[eé]rdida|kay[iı]p"
+ELSEWHERE = rf"{COST}|fehler|erreur|hata"
 FALLS = re.compile(
     r"loss|cost|err|nll|neg|mse|sse|tss|rss|mae|bce|entropy|energy|residual|deviance|penalty"
     rf"|(?<![\[,])(?<!, )\bj\b|total|{ELSEWHERE}", re.I,

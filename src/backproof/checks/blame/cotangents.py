@@ -16,6 +16,7 @@ from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
+from backproof.checks.passes import with_second_pass
 from backproof.checks.scales import SAME, TOLERANCE
 from backproof.trace.tape import Run, Tape
 
@@ -68,7 +69,7 @@ class Cotangents:
             new = {n for p in evidence.params for n in p.new}
             forward = self.tape.ancestors([target], stop=new)
             forward |= self._mirror()
-        self.forward = forward
+        self.forward = with_second_pass(self.tape, evidence.run, evidence.params, forward)
         self.of = self._cotangents()
         self.parts = self._parts()
         self.tables = self._tables()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from backproof.arithmetic import is_in
@@ -13,6 +15,7 @@ from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.narrowing import narrowed
 from backproof.checks.blame.proposals import Proposals
 from backproof.checks.blame.replays import Replays
+from backproof.checks.blame.solving import solved
 from backproof.checks.blame.trust import Trust
 from backproof.checks.blame.way import common_way
 from backproof.checks.gradient import StepEvidence
@@ -99,7 +102,8 @@ class Blame:
             operations = groups[faulty[0].site]
             if len(operations) > MOST_INSTANCES or self.replays.late():
                 continue
-            for truth in proposals.of(faulty):
+            number = solved(self.replays, faulty, wrong)
+            for truth in chain([number] if number else [], proposals.of(faulty)):
                 repaired = self.replays.repaired(truth, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
                     makers = [m for n in truth if (m := self.tape.producer(n)) is not None]

@@ -13,12 +13,15 @@ from backproof.joins import output_joins
 def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault | None:
     """The first doubtful site that all error passes on its way to several wrong gradients.
 
+    A group of numbers counts as several.
+
     What feeds a right gradient is right. Of the rest, each site is taken away in turn, in
-    order of time: where no error reaches a wrong gradient then, it is the one.
+    order of time: where no error reaches a wrong gradient then, it is the one. A helper's site is
+    another one for each of its calls.
     """
     assert evidence.fit is not None
     sinks = [sink(evidence.params[i]) for i in sorted(wrong)]
-    if len(sinks) < 2:
+    if sum(map(len, sinks)) < 2:
         return None
     tape, forward = evidence.tape, trust.cotangents.forward
     # Operations at which outputs meet labels: error begins there.
@@ -38,15 +41,17 @@ def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault |
         ):
             carrying.add(operation.out)
     sound = {o.out for o in suspects if o.out in trust.right and trust.in_order(o)}
-    tried: set[int] = set()
+    chains = tape.chains()
+    places = {o.index: (o.site, *(tape.calls[c][1] for c in chains[o.index])) for o in suspects}
+    tried: set[tuple[int, ...]] = set()
     for operation in suspects:
-        site = operation.site
+        site = places[operation.index]
         if site in tried or operation.out not in carrying or trust.in_order(operation):
             continue
         tried.add(site)
         reached: set[int] = set()
         for other in suspects:
-            if other.site == site or other.out not in carrying:
+            if places[other.index] == site or other.out not in carrying:
                 continue
             makers = [n for n in other.inputs if n in carrying and n not in sound]
             if any(n in reached for n in makers) or (
@@ -54,6 +59,6 @@ def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault |
             ):
                 reached.add(other.out)
         if not any(n in reached for ends in sinks for n in ends):
-            operations = tuple(o.index for o in suspects if o.site == site)
-            return Fault(site, operations, {}, tuple(sorted(wrong)), kind="way")
+            operations = tuple(o.index for o in suspects if places[o.index] == site)
+            return Fault(operation.site, operations, {}, tuple(sorted(wrong)), kind="way")
     return None

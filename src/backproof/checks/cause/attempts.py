@@ -31,20 +31,17 @@ BY_VALUE = {sign_or_factor, missing_term, elementwise_factor}
 def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     """Return the first explanation that makes the expression exact."""
     blamed = Blamed(blame, fault, search)
-    text = blamed.operation.where.text
     if fault.kind == "update":
         # The update takes a gradient that belongs to another parameter.
-        return blamed.finding("BP101", "wrong-operand", f"`{text}` does not use its own gradient")
+        site = called_wrongly(blamed) or blamed.operation.where
+        reason = f"`{site.text}` does not use its own gradient"
+        return blamed.finding("BP101", "wrong-operand", reason, site=site)
     for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
         found = attempt(blamed)
         if found is not None:
             here = attempt in BY_VALUE and found.site is blamed.operation.where
             call = called_wrongly(blamed) if here else None
             return found if call is None else replace(found, site=call)
-    call = called_wrongly(blamed)
-    if call is not None:
-        text = call.text
-    return blamed.finding(
-        "BP101", "wrong-operand", f"`{text}` is not what the chain rule gives here",
-        site=call or blamed.operation.where,
-    )  # fmt: skip
+    site = called_wrongly(blamed) or blamed.operation.where
+    reason = f"`{site.text}` is not what the chain rule gives here"
+    return blamed.finding("BP101", "wrong-operand", reason, site=site)

@@ -10,6 +10,7 @@ from typing import Any
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.cause.handed_on import handed_on
 from backproof.checks.cause.passed import passed_in
+from backproof.checks.cause.used import used_at
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES, Site
@@ -56,6 +57,10 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     renamed = renaming(search.tape, executions) if added else None
     if renamed is None and added and edit.is_slope:
         renamed = handed_on(search.tape, edit.derived)
+        place = None if renamed else used_at(search.tape, executions, edit.derived)
+        if place is not None:
+            reason = re.sub("missing from `.*", lambda _: f"missing in `{place.text}`", edit.reason)
+            return Diagnosis("BP101", cause, place, reason, edit.help)
     if renamed is not None and not edit.expected:
         text = renamed.file.slice(renamed.statement)
         reason = re.sub("missing from `.*", lambda _: f"missing from `{text}`", edit.reason)
