@@ -17,7 +17,7 @@ from backproof.checks.scales import is_plausible
 from backproof.entries import earlier_reads
 from backproof.joins import VIEWS
 from backproof.roles import Parameter
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
 
 #: Accumulators of which each is told; more are forgotten together.
@@ -194,7 +194,22 @@ def not_reset(evidence: StepEvidence) -> list[StateFault]:
     everyone = tuple(sorted({i for fault in found for i in fault.repaired}))
     reason = "their accumulators still hold the gradients of earlier steps"
     help = "set the accumulators to zero at the start of each step"
-    return [replaced(found[0], reason=reason, help=help, repaired=everyone)]
+    place = _backward_call(evidence, list(grouped)) or found[0].site
+    return [replaced(found[0], site=place, reason=reason, help=help, repaired=everyone)]
+
+
+def _backward_call(evidence: StepEvidence, adding: list[int]) -> Site | None:
+    """Return the call beside the update from which several functions add: ``loss.backward()``."""
+    tape = evidence.tape
+    if len({tape.operations[index].where.function for index in adding}) < 2:
+        return None
+    merge = evidence.params[0].updates[-1].merges[-1][0]
+    training = tape.operations[merge].where.function
+    calls = {
+        tape.calls[call][1] for index in adding for call in tape.chains()[index]
+        if SITES[tape.calls[call][1]].function == training
+    }  # fmt: skip
+    return SITES[max(calls, key=lambda site: SITES[site].span.line)] if calls else None
 
 
 def _adding_site(evidence: StepEvidence, source: int, nodes: set[int]) -> int:
