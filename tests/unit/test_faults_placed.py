@@ -343,3 +343,68 @@ for step in range(30):
 def test_a_missing_slope_is_missed_where_the_cotangent_is_used(tmp_path):
     found, line = blamed(tmp_path, CALLED, "d_r1 * (z1 > 0), X", "d_r1, X")
     assert found == [line]
+
+
+TWO_WAYS = """
+import numpy as np
+rng = np.random.default_rng(3)
+X, Y = rng.normal(size=(30, 5)), rng.normal(size=(30, 2))
+A, B, C = rng.normal(size=(5, 6)) * .4, rng.normal(size=(6, 2)) * .4, rng.normal(size=(6, 2)) * .4
+for i in range(40):
+    h = np.tanh(X @ A)
+    out = h @ B + np.sin(h) @ C
+    loss = 0.5 * np.sum((out - Y) ** 2) / 30
+    d = (out - Y) / 30
+    dB = h.T @ d
+    dC = np.sin(h).T @ d
+    dh = d @ B.T
+    dh += d @ C.T * np.cos(h)
+    dA = X.T @ (dh * (1 - h ** 2))
+    A -= 0.1 * dA
+    B -= 0.1 * dB
+    C -= 0.1 * dC
+"""
+
+
+def test_a_sum_is_lost_where_another_value_takes_its_name(tmp_path):
+    found, line = blamed(tmp_path, TWO_WAYS, "dh += d @ C.T", "dh = d @ C.T")
+    assert found == [line]
+
+
+LAYER = """
+import numpy as np
+rng = np.random.default_rng(11)
+
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = rng.normal(size=(4, 6)) * 0.5, rng.normal(size=(6, 2)) * 0.5
+
+    def relu(self, z):
+        return np.maximum(z, 0)
+
+    def forward(self, X):
+        self.z1 = X @ self.W1
+        self.a1 = self.relu(self.z1)
+        return self.a1 @ self.W2
+
+    def backward(self, X, d):
+        self.dW2 = self.a1.T.dot(d)
+        self.dW1 = X.T.dot(d.dot(self.W2.T) * (self.z1 > 0))
+        self.W2 -= 0.1 * self.dW2
+        self.W1 -= 0.1 * self.dW1
+
+X, Y, net = rng.normal(size=(30, 4)), rng.normal(size=(30, 2)), Net()
+for step in range(30):
+    out = net.forward(X)
+    loss = 0.5 * np.sum((out - Y) ** 2) / 30
+    net.backward(X, (out - Y) / 30)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("self.a1.T.dot(d)", "self.z1.T.dot(d)"), ("0.1 * self.dW1", "0.1 * self.dW1 * self.W1")],
+)
+def test_what_a_method_reads_of_its_object_is_not_passed_to_it(tmp_path, old, new):
+    found, line = blamed(tmp_path, LAYER, old, new)
+    assert found == [line]

@@ -105,6 +105,31 @@ def _lost(search: StepSearch) -> Iterator[Lost]:
         found = [lost for call in calls.values() if (lost := _split(tape, call, used)) is not None]
         whole = None if found else _split(tape, members, used)
         yield from found if whole is None else [whole]
+    yield from _renamed(search, used)
+
+
+def _renamed(search: StepSearch, used: set[int]) -> Iterator[Lost]:
+    """Find the values that take the name of another one which nobody has read: ``d = a; d = b``."""
+    tape, chains = search.tape, search.tape.chains()
+    names: dict[Any, list[Operation]] = {}
+    for operation in tape.operations:
+        where, out = operation.where, operation.out
+        if where.is_value and len(where.targets) == 1 and out not in search.forward:
+            call = (chains[operation.index] or (-1,))[-1]
+            key = call, where.function, where.targets[0], np.shape(tape.nodes[out].obj)
+            names.setdefault(key, []).append(operation)
+    for members in names.values():
+        if len({o.site for o in members}) < 2 or len(members) > MOST:
+            continue
+        live = [o for o in members if o.out in used]
+        dead = [o for o in members if o.out not in used and not tape.users[o.out]]
+        alone = len(live) == 1 and bool(dead) and dead[-1].index < live[0].index
+        # In a loop each is lost to the next.
+        turns = len(dead) == len(live) == len(members) / 2 and all(
+            one.index < other.index for one, other in zip(dead, live, strict=True)
+        )
+        if alone or turns:
+            yield Lost(live, dead)
 
 
 def _split(tape: Tape, members: Sequence[Operation], used: set[int]) -> Lost | None:
@@ -143,6 +168,8 @@ def _place(search: StepSearch, lost: Lost) -> Site:
     return one each, what puts the last in its place; else the one that makes it.
     """
     tape, made = search.tape, lost.dead[-1]
+    if made.site != lost.live[0].site:
+        return lost.live[0].where
     passed = _passed(tape, made)
     if passed:
         taking = [s for s in _passed(tape, lost.live[0]) if s.targets == passed[-1].targets]

@@ -130,7 +130,8 @@ class Scope:
         maker = self.tape.producer(node)
         if maker is None:
             return self.name(node) is not None
-        return maker.where.is_value and bool(maker.where.targets)
+        assigned = maker.where.is_value and bool(maker.where.targets)
+        return assigned or bool(returned_as(self.tape, maker))
 
     def ndim(self, node: int) -> int:
         """Return the number of dimensions of a value."""

@@ -150,6 +150,8 @@ class StepSearch:
         """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
         found: list[tuple[int, float, Found]] = []
         places = list(enumerate(sites))
+        known = bool(self.fit.chosen) or self.fit.anchored
+        usual = self.fit.scale if known and self.fit.scale else 1.0
         for number, (order, site) in product(range(len(ROUNDS)), places):
             for edit, executions in self._edits(site, number):
                 if self.late():
@@ -159,7 +161,7 @@ class StepSearch:
                     continue
                 repaired = self.repairs(executions, edit, wrong)
                 if repaired:
-                    price += 0.0 if abs(self.scale - 1) < SAME else OTHER_SCALE
+                    price += 0.0 if abs(self.scale / usual - 1) < SAME else OTHER_SCALE
                     one = self._found(edit, executions.place, repaired, price)
                     found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
         return found[0][2] if found else None

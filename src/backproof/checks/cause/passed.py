@@ -42,7 +42,7 @@ def _depth(tape: Tape, chain: tuple[int, ...], site: Site) -> int:
 
 
 def _given(site: Site) -> set[str]:
-    """Return the parameters that an expression reads, if it reads nothing else."""
+    """Return the parameters that an expression reads, if it reads nothing else, `self` included."""
     try:
         tree = ast.parse(site.text.strip(), mode="eval")
     except SyntaxError:
@@ -52,8 +52,8 @@ def _given(site: Site) -> set[str]:
         n.id for call in ast.walk(tree) if isinstance(call, ast.Call)
         for n in ast.walk(call.func) if isinstance(n, ast.Name)
     }  # fmt: skip
-    read = names - called - {"self"}
-    return read if read <= _parameters(site.file, site.function) else set()
+    read = names - called
+    return read if "self" not in read and read <= _parameters(site.file, site.function) else set()
 
 
 @lru_cache(maxsize=1_000)
