@@ -367,3 +367,32 @@ print(odds)
 
 def test_a_reward_that_turns_a_step_round_is_no_fault(tmp_path):
     assert judged(tmp_path, LEVERS)[1] == []
+
+
+WORDS = """
+import numpy as np
+rng = np.random.default_rng(12)
+E, V = rng.normal(size=(7, 4)) * 0.3, rng.normal(size=(4, 3)) * 0.3
+m = {"E": np.zeros_like(E), "V": np.zeros_like(V)}
+for step in range(30):
+    ids = np.array([1, 4, 1, 6, 4])
+    y = np.eye(3)[ids % 3]
+    x = E[ids]
+    z = np.tanh(x) @ V
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    loss = -np.sum(y * np.log(p)) / 5
+    d = (p - y) / 5
+    g = {"V": np.tanh(x).T @ d, "E": np.zeros_like(E)}
+    np.add.at(g["E"], ids, (d @ V.T) * (1 - np.tanh(x) ** 2))
+    for k, w in (("E", E), ("V", V)):
+        m[k] = 0.9 * m[k] + 0.1 * g[k]
+        w -= 0.5 * m[k]
+"""
+
+
+def test_rows_of_a_gradient_that_are_put_in_place(tmp_path):
+    old = 'np.add.at(g["E"], ids, (d @ V.T) * (1 - np.tanh(x) ** 2))'
+    new = 'g["E"][ids] += (d @ V.T) * (1 - np.tanh(x) ** 2)'
+    assert judged(tmp_path, WORDS) == ("verified", [])
+    found, line = blamed(tmp_path, WORDS, old, new)
+    assert found == [line]
