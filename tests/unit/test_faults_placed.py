@@ -408,3 +408,31 @@ for step in range(30):
 def test_what_a_method_reads_of_its_object_is_not_passed_to_it(tmp_path, old, new):
     found, line = blamed(tmp_path, LAYER, old, new)
     assert found == [line]
+
+
+MARGINS = """
+import numpy as np
+rng = np.random.default_rng(13)
+X = rng.normal(size=(24, 5))
+y = (X @ rng.normal(size=(5, 3))).argmax(axis=1)
+W, V = rng.normal(size=(5, 6)) * 0.4, rng.normal(size=(6, 3)) * 0.4
+for step in range(30):
+    h = np.tanh(X @ W)
+    s = h @ V
+    m = np.maximum(0, s - s[range(24), y][:, None] + 1)
+    m[range(24), y] = 0
+    loss = np.mean(np.sum(m, axis=1))
+    d = np.zeros_like(m)
+    d[m > 0] = 1
+    d[np.arange(24), y] -= np.sum(m > 0, axis=1)
+    d /= 24
+    dV = h.T @ d
+    dW = X.T @ ((d @ V.T) * (1 - h * h))
+    W -= 0.1 * dW
+    V -= 0.1 * dV
+"""
+
+
+def test_what_is_only_divided_was_wrong_before(tmp_path):
+    found, line = blamed(tmp_path, MARGINS, "-= np.sum(m > 0, axis=1)", "-= 1")
+    assert found == [line]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, is_in
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.gradients import sink
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.replays import Replays, shaped
-from backproof.checks.blame.trust import Trust
-from backproof.checks.scales import SAME
+from backproof.checks.blame.trust import Trust, is_constant
+from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.trace.tape import Operation, Ref, Run
 
 #: Sums within sums that are gone into.
@@ -44,7 +44,8 @@ def _inner(fault: Fault, replays: Replays, trust: Trust, wrong: set[int]) -> Fau
     if all(is_in(o.function, ADD) for o in makers):
         ways: Iterator[dict[int, Any]] = iter([_summands(makers, fault, replays, trust)])
     else:
-        ways = chain([_wholes(makers, replays, trust)], _meant(makers, replays, trust))
+        unscaled = _unscaled(makers, fault, replays, trust)
+        ways = chain([unscaled, _wholes(makers, replays, trust)], _meant(makers, replays, trust))
     for truth in ways:
         sites = {made.site for node in truth if (made := tape.producer(node)) is not None}
         if len(sites) == 1 and replays.repaired(truth, wrong) == list(fault.repaired):
@@ -76,6 +77,44 @@ def _meant(makers: Sequence[Operation], replays: Replays, trust: Trust) -> Itera
             }  # fmt: skip
             if len(truth) == len(makers) and all(value is not None for value in truth.values()):
                 yield truth
+
+
+def _unscaled(
+    makers: Sequence[Operation], fault: Fault, replays: Replays, trust: Trust
+) -> dict[int, Any]:
+    """Return what is only divided by a number here, ``dscores /= N``: it was wrong before."""
+    tape, start = replays.tape, replays.start
+    truth: dict[int, Any] = {}
+    for operation in makers:
+        divides = is_in(operation.function, DIVIDE)
+        if not (divides or is_in(operation.function, MULTIPLY)) or len(operation.args) != 2:
+            return {}
+        values = [a for a in operation.args if type(a) is Ref and np.ndim(start.env[a.node])]
+        numbers = [a for a in operation.args if a not in values]
+        if (
+            len(values) != 1
+            or len(numbers) != 1
+            or (divides and operation.args[0] is not values[0])
+        ):
+            return {}
+        node, number = values[0].node, numbers[0]
+        if type(number) is Ref and not is_constant(tape, number.node):
+            return {}
+        scale = float(start.env[number.node] if type(number) is Ref else number)
+        right = np.asarray(fault.truth[operation.out], float)
+        own = np.asarray(start.env[operation.out], float)
+        made = tape.producer(node)
+        if (
+            made is None
+            or node in trust.cotangents.forward
+            or own.shape != right.shape
+            or not scale
+        ):
+            return {}
+        if proportion(own.reshape(-1), right.reshape(-1))[1] <= TOLERANCE:
+            return {}  # that number is what is wrong
+        truth[node] = shaped(right * scale if divides else right / scale, start.env[node])
+    return truth
 
 
 def _wholes(makers: Sequence[Operation], replays: Replays, trust: Trust) -> dict[int, Any]:
