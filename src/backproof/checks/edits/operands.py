@@ -16,6 +16,8 @@ from backproof.trace.tape import Operation, Ref
 
 #: What a second difference between two operands costs.
 TWICE = 0.6
+#: What it costs that the value has the same name: that of another layer or step.
+ALIKE = 0.5
 
 
 def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
@@ -105,7 +107,7 @@ def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
             price = 1.0 if scope.is_named(node) else 3.0
             if is_in(operation.function, COMPARISONS):
                 price += 1.0  # yes or no: much fits by chance
-            price += TWICE * _differs_twice(used, right)
+            price += TWICE * _differs_twice(used, right) + ALIKE * (used == right)
             for sense in scope.senses(node):
 
                 def change(
