@@ -360,7 +360,7 @@ class StepSearch:
             executions = Executions(site, tuple(o for call in calls for o in call))
             if len(executions.operations) > MOST_OPERATIONS:
                 continue
-            for edit in other_arguments(calls, self.scope, self.forward):
+            for edit in other_arguments(calls, self.scope, self.forward, SITES[site].operands):
                 if self.late():
                     break
                 if found and (-len(wrong), edit.cost) >= found[0][:2]:

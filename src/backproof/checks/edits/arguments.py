@@ -18,7 +18,7 @@ MOST_ENTERING = 8
 
 
 def other_arguments(
-    calls: Sequence[list[Operation]], scope: Scope, forward: set[int]
+    calls: Sequence[list[Operation]], scope: Scope, forward: set[int], given: Sequence[str]
 ) -> Iterator[Edit]:
     """Yield the exchanges of what enters the calls of one site.
 
@@ -28,6 +28,8 @@ def other_arguments(
         The operations of each call.
     forward : set of int
         The nodes of the forward pass.
+    given : sequence of str
+        The texts of the arguments: what a method reads of its object is none of them.
     """
     first = calls[0]
     made = {o.out for o in first}
@@ -46,6 +48,8 @@ def other_arguments(
         )  # fmt: skip
     for own in entering:
         used = scope.name_of(own)
+        if used.startswith("self.") and used not in given:
+            continue
         for other in scope.alternatives(own, first[0].index):
             right = scope.name_of(other)
             cause = "mutated-value" if scope.is_version(own, other) else "wrong-operand"
