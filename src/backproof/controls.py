@@ -103,7 +103,18 @@ def _found_in(file: SourceFile, tree: ast.AST) -> Iterator[tuple[Span, tuple[Spa
                     decided = [statement.body, statement.orelse]
                     if isinstance(statement.body[-1], LEAVES):
                         decided.append(block[position + 1 :])
-                    yield file.span_of(statement.test), tuple(_spans(file, decided))
+                    for test in (statement.test, *_named_before(statement.test, block[:position])):
+                        yield file.span_of(test), tuple(_spans(file, decided))
+
+
+def _named_before(test: ast.expr, before: Sequence[ast.stmt]) -> Iterator[ast.expr]:
+    """Yield what the names of a test stand for: ``inside = y * f(x) >= 1`` above ``if inside:``."""
+    names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+    for statement in before:
+        if isinstance(statement, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id in names for target in statement.targets
+        ):
+            yield statement.value
 
 
 def _spans(file: SourceFile, blocks: Sequence[Sequence[ast.stmt]]) -> Iterator[Span]:

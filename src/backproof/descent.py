@@ -217,6 +217,8 @@ class Descent:
                     v.node for v in operation.args
                     if type(v) is Ref and self._follows(v.node)
                 ]  # fmt: skip
+                if len(inner) == 2:  # what a branch decides about, a number among it
+                    inner = [n for n in inner if self.tape.ancestors([n]) & self._old_entries]
                 if len(inner) == 1:
                     node = inner[0]
                     continue

@@ -17,7 +17,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.controls import decides
 from backproof.costs import total
-from backproof.joins import Join
+from backproof.joins import Join, compared
 from backproof.reads import data_read
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
@@ -101,11 +101,12 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     read = data_read(tape, feeding, set(bits) | new)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
+    margins = compared(tape)
     found: list[tuple[int, int, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
         out, obj = operation.out, tape.nodes[operation.out].obj
-        if is_appended(operation):
+        if is_appended(operation) or out in margins:
             continue
         if np.size(obj) != 1 or not is_differentiable(obj) or out in new:
             continue

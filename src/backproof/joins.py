@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,6 +21,8 @@ from backproof.trace.tape import Operation, Ref, Tape, map_refs, refs_in
 EMPTY = {np.zeros, np.zeros_like, np.empty, np.empty_like}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
+#: Comparisons of a margin with what it should be.
+ORDERS = {operator.lt, operator.le, operator.gt, operator.ge}
 #: Operations whose key says where, and is no value.
 PLACES: frozenset[Any] = frozenset({operator.getitem, set_item})
 
@@ -57,7 +59,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
     depends = dependence(tape, bits, 0, len(tape.operations))
     counts = {node: mask.bit_count() for node, mask in depends.items()}
-    feeding = tape.ancestors([n for p in params for n in p.new])
+    margins = [o.out for o in tape.operations if any(_is_margin(tape, o, n) for n in o.inputs)]
+    feeding = tape.ancestors([*(n for p in params for n in p.new), *margins])
     full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
     heads = _heads(tape, depends, full)
     if heads:
@@ -65,9 +68,12 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     found: list[Join] = []
     numbers: list[Join] = []
     seen: set[tuple[int, int]] = set()
+    merges = {index for p in params for u in p.updates for index, _ in u.merges}
     for operation in tape.operations:
         if is_appended(operation):
             break
+        if operation.index in merges:
+            continue
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
             continue
@@ -81,6 +87,10 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                 if depends.get(labels) or (value, labels) in seen:
                     continue
                 if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):
+                    continue
+                if _is_penalty(tape, value, bits):
+                    continue
+                if value in bits and not is_in(operation.function, SUBTRACT):
                     continue
                 if _fits(tape, value, labels):
                     seen.add((value, labels))
@@ -230,7 +240,45 @@ def _compares(tape: Tape, operation: Operation, value: int) -> bool:
         return operation.inputs[0] != value  # ``y / a``
     made = tape.producer(value)
     name = getattr(made.function, "__name__", "") if made is not None else ""
-    return operation.function in MULTIPLY and name == "log"
+    logged = operation.function in MULTIPLY and name == "log"
+    return logged or _is_margin(tape, operation, value)
+
+
+def compared(tape: Tape) -> set[int]:
+    """Return the values that nothing is made of but margins, ``y * f(x)``: these are no costs."""
+    found: set[int] = set()
+    for operation in reversed(tape.operations):
+        users = [tape.operations[index] for index in tape.users[operation.out]]
+        margin = any(_is_margin(tape, operation, n) for n in operation.inputs)
+        if margin or (users and all(u.out in found for u in users)):
+            found.add(operation.out)
+    return found
+
+
+def _is_margin(tape: Tape, operation: Operation, value: int) -> bool:
+    """Whether a product is that of an output and a label ±1, compared with a margin."""
+    if not is_in(operation.function, MULTIPLY):
+        return False
+    labels = [tape.nodes[n].obj for n in operation.inputs if n != value]
+    signed = len(labels) == 1 and isinstance(labels[0], np.number | float) and abs(labels[0]) == 1
+    users = (tape.operations[index].function for index in tape.users[operation.out])
+    return signed and any(is_in(function, ORDERS) for function in users)
+
+
+def _is_penalty(tape: Tape, value: int, olds: Container[int]) -> bool:
+    """Whether a value is a parameter times a number, ``2 * lam * W``, and no output of a model."""
+    scaled = False
+    for _ in range(4):
+        made = tape.producer(value)
+        if made is None:
+            return scaled and value in olds
+        if not (is_in(made.function, MULTIPLY) or is_in(made.function, DIVIDE)):
+            return False
+        arrays = [n for n in made.inputs if np.ndim(tape.nodes[n].obj)]
+        if len(arrays) != 1:
+            return False
+        value, scaled = arrays[0], True
+    return False
 
 
 def _fits(tape: Tape, value: int, labels: int) -> bool:
