@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, is_in, keeps
 from backproof.carries import carries_of
 from backproof.entries import still_read
 from backproof.joins import VIEWS
@@ -41,6 +41,8 @@ class Descent:
         self.depends = depends
         self.bit = bit
         self.carries = carries_of(tape)
+        self.turned: set[int] = set()
+        """What a decay is lessened by: its negative is the gradient."""
         self.entry_by_entry = False
         """Whether the change is stored entry by entry: ``W[j, i] -= …``."""
 
@@ -61,6 +63,7 @@ class Descent:
             if not (type(first) is Ref and first.node == node):
                 factor = sign = -1.0
         deep = rated = False
+        turn = 1.0
         here = operation.where.statement
         found = [Level((node,), factor, deep, sign, self._is_in(node, here))]
         keys: tuple[Any, ...] = ()
@@ -69,24 +72,41 @@ class Descent:
             if part is not None:
                 node, key = part
                 keys = (key, *keys)
-                found.append(Level((node,), factor, deep, sign, self._is_in(node, here), keys))
+                found.append(self._level(node, factor, deep, sign, here, keys, turn))
                 continue
             step = self._below(node)
             if step is None:
                 return found
             node, scale, size = step
+            if self._is_data(node):
+                return found
             if size and not rated and self._is_rate(found[-1].nodes[0]):
                 size = False  # the outermost float is the learning rate, whatever its value
             rated = rated or scale not in (None, 1.0, -1.0)
             factor = None if factor is None or scale is None else factor * scale
             sign = -sign if scale is not None and scale < 0 else sign
             deep = deep or size
-            found.append(Level((node,), factor, deep, sign, self._is_in(node, here), keys))
+            turn = -turn if node in self.turned else turn
+            found.append(self._level(node, factor, deep, sign, here, keys, turn))
         return found
+
+    def _level(
+        self, node: int, factor: float | None, deep: bool, sign: float, here: Span,
+        keys: tuple[Any, ...], turn: float,
+    ) -> Level:  # fmt: skip
+        return Level((node,), factor, deep, sign, self._is_in(node, here), keys, turn)
 
     def _is_in(self, node: int, statement: Span) -> bool:
         made = self.tape.producer(node)
         return made is not None and made.where.statement == statement
+
+    def _is_data(self, node: int) -> bool:
+        """Whether a value is a part of the data: the `x` of ``y * x``, under a branch."""
+        made = self.tape.producer(node)
+        while made is not None and is_in(made.function, VIEWS) and made.inputs:
+            node = made.inputs[0]
+            made = self.tape.producer(node)
+        return made is None
 
     def _part_of(self, node: int) -> tuple[int, Any] | None:
         """Return the whole and the key where a value is a fixed part of it: ``step[:4]``."""
@@ -159,7 +179,9 @@ class Descent:
                 continue
             beside = type(other) is Ref and self.only_scales_old(other.node)
             if beside and not self.only_scales_old(value.node):
-                return value.node, -1.0 if subtracts and position else 1.0, False
+                if subtracts and position:
+                    self.turned.add(value.node)
+                return value.node, 1.0, False
         if still_holds(self.tape, a, b, self.old):
             return None
         if not subtracts and still_holds(self.tape, b, a, self.old):

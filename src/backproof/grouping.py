@@ -96,7 +96,8 @@ def _levels(update: Update, descent: Callable[[Update], Descent]) -> list[Level]
     first, *others = [way.levels(merge) for merge in merges]
     known = [{(level.nodes, level.sign) for level in other if not level.keys} for other in others]
     return [
-        Level(level.nodes, None, level.deep, level.sign, level.updating) for level in first
+        Level(level.nodes, None, level.deep, level.sign, level.updating, turn=level.turn)
+        for level in first
         if not level.keys and all((level.nodes, level.sign) in nodes for nodes in known)
     ]  # fmt: skip
 
@@ -141,11 +142,11 @@ def _common(descents: Sequence[Sequence[Level]]) -> list[Level]:
         if any(level.keys for level in row):
             break
         factors = {level.factor for level in row}
-        if len(factors) != 1:
+        if len(factors) != 1 or len({level.turn for level in row}) != 1:
             break
         shared.append(
             Level(tuple(n for level in row for n in level.nodes), factors.pop(), row[0].deep,
-                  row[0].sign, row[0].updating)
+                  row[0].sign, row[0].updating, turn=row[0].turn)
         )  # fmt: skip
     return shared
 

@@ -29,9 +29,15 @@ class Level:
     """The value is made by the very statement that updates the parameter."""
     keys: tuple[Any, ...] = ()
     """Which part of the value is this parameter's (``step[:4]`` of one step for all)."""
+    turn: float = 1.0
+    """-1 where the nodes hold the negative: what a decay is lessened by, ``λ·W - x·y``."""
 
     def value(self, run: Run) -> Any:
         """Return the level's value in a run, as a vector where it has several nodes; or None."""
+        value = self._held(run)
+        return value if value is None or self.turn > 0 else -value
+
+    def _held(self, run: Run) -> Any:
         values = [run.env[n] for n in self.nodes]
         if any(v is None for v in values):
             return None

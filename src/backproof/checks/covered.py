@@ -5,7 +5,10 @@ One training loop may be run with several functions in turn (`for loss in (naive
 
 from __future__ import annotations
 
+import numpy as np
+
 from backproof.checks.gradient import StepEvidence
+from backproof.hypotheses import reads_arrays
 from backproof.source import Span
 from backproof.trace.tape import Operation
 
@@ -26,11 +29,20 @@ class Covered:
         if evidence.fit is not None:
             self._statements.update(map(_statement, tape.operations))
             return None
-        if not self._statements:
+        if not self._statements or _decays_alone(evidence):
             return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
         made = [op for op in tape.operations if op.out in feeding]
         return next((op for op in reversed(made) if _statement(op) not in self._statements), None)
+
+
+def _decays_alone(evidence: StepEvidence) -> bool:
+    """Whether a step only shrinks its parameters: beyond its margin a sample has no gradient."""
+    tape = evidence.tape
+    olds = {n for p in evidence.params for n in p.old}
+    return all(np.ndim(tape.nodes[n].obj) for n in olds) and not any(
+        reads_arrays(tape, n, olds) for p in evidence.params for n in p.new
+    )
 
 
 def _statement(operation: Operation) -> tuple[str, Span]:

@@ -199,7 +199,8 @@ def _gradient(run: Run, parameter: Parameter, fit: Any, index: int) -> Any:
     nodes = _gradient_nodes([parameter], fit, index, 0)
     if not nodes or run.env[nodes[0]] is None:
         return None
-    return np.asarray(run.env[nodes[0]], dtype=float) / fit.chosen[index][1]
+    turn = parameter.levels[fit.chosen[index][0]].turn
+    return turn * np.asarray(run.env[nodes[0]], dtype=float) / fit.chosen[index][1]
 
 
 def _gradient_nodes(

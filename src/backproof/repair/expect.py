@@ -216,7 +216,7 @@ def _together(
         levels = places(evidence, parameter)[0]
         if not levels or truth is None:
             return list(wanted)
-        pieces = placed_in(base, parameter, levels[-1].nodes, fit.scale * truth)
+        pieces = placed_in(base, parameter, levels[-1].nodes, levels[-1].turn * fit.scale * truth)
         if pieces is None:
             return list(wanted)
         placed.update(pieces)

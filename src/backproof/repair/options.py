@@ -43,7 +43,7 @@ def options_of(
         found += [decays * old + scale * g for scale in scales for g in gradients]
     trials = product(levels[-MOST_LEVELS:], scales[:MOST_SCALES], gradients)
     for level, scale, g in trials:
-        replaced = placed_in(base, parameter, level.nodes, scale * g)
+        replaced = placed_in(base, parameter, level.nodes, level.turn * scale * g)
         if replaced is None:
             continue
         run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)

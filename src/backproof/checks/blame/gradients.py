@@ -10,7 +10,7 @@ import numpy as np
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.gradient import StepEvidence
-from backproof.roles import Parameter
+from backproof.roles import Level, Parameter
 
 
 def sink(parameter: Parameter) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ def at_gradient(
         parameter = evidence.params[i]
         shallow = [lv for lv in parameter.levels if not lv.deep]
         for level in reversed(shallow):
-            truth = None if level.keys else _as_level(evidence, i, level.nodes)
+            truth = None if level.keys else _as_level(evidence, i, level)
             operation = evidence.tape.producer(level.nodes[0])
             if truth is None or operation is None or level.nodes[0] in forward:
                 continue
@@ -67,14 +67,14 @@ def at_gradient(
     return best
 
 
-def _as_level(evidence: StepEvidence, index: int, nodes: Sequence[int]) -> dict[int, Any] | None:
+def _as_level(evidence: StepEvidence, index: int, level: Level) -> dict[int, Any] | None:
     """The true gradient in the layout of the author's nodes."""
     assert evidence.fit is not None
     parameter = evidence.params[index]
     truth = evidence.fit.matches[index].truth
     if truth is None:
         return None
-    whole = evidence.fit.scale * truth
+    whole, nodes = level.turn * evidence.fit.scale * truth, level.nodes
     if len(nodes) == len(parameter.old) > 1:
         return {n: shaped(whole[k : k + 1], evidence.run.env[n]) for k, n in enumerate(nodes)}
     if len(nodes) != 1:

@@ -15,8 +15,6 @@ from backproof.checks.cause.edited import argument, at_input, edited_here, edite
 from backproof.checks.cause.factors import elementwise_factor, ignores_incoming, sign_or_factor
 from backproof.checks.cause.stale import stale
 from backproof.checks.cause.terms import missing_term
-from backproof.checks.match import Fit
-from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
 
 ATTEMPTS: tuple[Callable[[Blamed], Diagnosis | None], ...] = (
@@ -36,11 +34,6 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     if fault.kind == "update":
         # The update takes a gradient that belongs to another parameter.
         site = called_wrongly(blamed) or blamed.operation.where
-        if all(_ascends(blamed.fit, i) for i in fault.repaired):
-            reason = f"`{site.text}` goes up the cost, where the other updates go down"
-            return blamed.finding(
-                "BP104", "update-direction", reason, "turn the sign of the step", site=site
-            )
         reason = f"`{site.text}` does not use its own gradient"
         return blamed.finding("BP101", "wrong-operand", reason, site=site)
     for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
@@ -52,16 +45,3 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     site = called_wrongly(blamed) or blamed.operation.where
     reason = f"`{site.text}` is not what the chain rule gives here"
     return blamed.finding("BP101", "wrong-operand", reason, site=site)
-
-
-def _ascends(fit: Fit, index: int) -> bool:
-    """Whether a gradient is right but for its direction: the others go down."""
-    match, down = fit.matches[index], fit.directions.values()
-    return (
-        bool(down)
-        and max(down) < 0
-        and any(
-            abs(abs(s / fit.scale) - 1) < SAME and s * match.parameter.sign(level) > 0
-            for level, s, _ in match.scales
-        )
-    )
