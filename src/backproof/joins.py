@@ -59,8 +59,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
     depends = dependence(tape, bits, 0, len(tape.operations))
     counts = {node: mask.bit_count() for node, mask in depends.items()}
-    margins = [o.out for o in tape.operations if any(_is_margin(tape, o, n) for n in o.inputs)]
-    feeding = tape.ancestors([*(n for p in params for n in p.new), *margins])
+    limits = margins(tape)
+    feeding = tape.ancestors([*(n for p in params for n in p.new), *limits])
     full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
     heads = _heads(tape, depends, full)
     if heads:
@@ -86,7 +86,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             for labels in operation.inputs:
                 if depends.get(labels) or (value, labels) in seen:
                     continue
-                if np.size(tape.nodes[value].obj) == 1 and not _compares(tape, operation, value):
+                single = np.size(tape.nodes[value].obj) == 1
+                if single and operation.out not in limits and not _compares(tape, operation, value):
                     continue
                 if _is_penalty(tape, value, bits):
                     continue
@@ -240,29 +241,31 @@ def _compares(tape: Tape, operation: Operation, value: int) -> bool:
         return operation.inputs[0] != value  # ``y / a``
     made = tape.producer(value)
     name = getattr(made.function, "__name__", "") if made is not None else ""
-    logged = operation.function in MULTIPLY and name == "log"
-    return logged or _is_margin(tape, operation, value)
+    return operation.function in MULTIPLY and name == "log"
 
 
-def compared(tape: Tape) -> set[int]:
-    """Return the values that nothing is made of but margins, ``y * f(x)``: these are no costs."""
-    found: set[int] = set()
-    for operation in reversed(tape.operations):
-        users = [tape.operations[index] for index in tape.users[operation.out]]
-        margin = any(_is_margin(tape, operation, n) for n in operation.inputs)
-        if margin or (users and all(u.out in found for u in users)):
-            found.add(operation.out)
+def margins(tape: Tape) -> set[int]:
+    """Return the products of an output and a label ±1 that are compared: ``y * f(x) < 1``."""
+    found = set()
+    for operation in tape.operations:
+        for node in operation.inputs if is_in(operation.function, ORDERS) else ():
+            made = tape.producer(node)
+            if made is None or not is_in(made.function, MULTIPLY):
+                continue
+            values = [tape.nodes[n].obj for n in made.inputs]
+            if any(isinstance(v, np.number | float) and abs(v) == 1 for v in values):
+                found.add(node)
     return found
 
 
-def _is_margin(tape: Tape, operation: Operation, value: int) -> bool:
-    """Whether a product is that of an output and a label ±1, compared with a margin."""
-    if not is_in(operation.function, MULTIPLY):
-        return False
-    labels = [tape.nodes[n].obj for n in operation.inputs if n != value]
-    signed = len(labels) == 1 and isinstance(labels[0], np.number | float) and abs(labels[0]) == 1
-    users = (tape.operations[index].function for index in tape.users[operation.out])
-    return signed and any(is_in(function, ORDERS) for function in users)
+def compared(tape: Tape) -> set[int]:
+    """Return the values that nothing is made of but margins: these are no costs."""
+    found = margins(tape)
+    for operation in reversed(tape.operations) if found else ():
+        users = [tape.operations[index] for index in tape.users[operation.out]]
+        if users and all(u.out in found for u in users):
+            found.add(operation.out)
+    return found
 
 
 def _is_penalty(tape: Tape, value: int, olds: Container[int]) -> bool:
