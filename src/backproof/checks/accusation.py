@@ -25,6 +25,8 @@ from backproof.trace.site import Site
 
 #: Entries that wrong gradients must have for an edit to be no chance.
 LEAST_ENTRIES = 3
+#: Slips that may give some gradients a scale of their own (BP102).
+FACTORS = {"missing-factor", "extra-factor"}
 #: CPU seconds for the search of an edit, for all faults of a step.
 SEARCH = 3.0
 
@@ -55,7 +57,7 @@ class Accusation:
             o = diagnosis.overwrite
             related.insert(0, Related(o.span, "overwrite", o.text, o.file.path))
         return Finding(
-            code=diagnosis.code,
+            code="BP102" if self._is_factor(evidence) else diagnosis.code,
             cause=diagnosis.cause,
             severity="error",
             title=title,
@@ -73,6 +75,18 @@ class Accusation:
             confidence="proven",
             notes=notes,
         )
+
+    def _is_factor(self, evidence: StepEvidence) -> bool:
+        """Whether the gradients are multiples of what they should be, and others are as they are.
+
+        A single number is a multiple of any other.
+        """
+        fit, diagnosis = evidence.fit, self.diagnosis
+        assert fit is not None
+        told = diagnosis.code == "BP101" and diagnosis.cause in FACTORS and bool(fit.chosen)
+        return told and all(
+            fit.matches[i].scales and fit.matches[i].size > 1 for i in self.repaired
+        )  # fmt: skip
 
 
 def accusations(evidence: StepEvidence, wrong: set[int]) -> Iterator[Accusation]:
