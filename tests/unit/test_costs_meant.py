@@ -47,7 +47,7 @@ print(dx.sum(), dw.sum(), db.sum())
 
 def test_a_layer_with_a_driver_is_judged_by_its_names(tmp_path):
     assert judged(tmp_path, LAYER.format(factor="")) == ("verified", [])
-    assert judged(tmp_path, LAYER.format(factor=" / 6")) == ("wrong", [("BP101", 9)])
+    assert judged(tmp_path, LAYER.format(factor=" / 6")) == ("wrong", [("BP102", 9)])
 
 
 def test_a_step_in_space_is_no_gradient(tmp_path):
