@@ -33,7 +33,8 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
         if shape == ():
             held = name.container(tape.nodes[update.new].obj)
             # Of numbers that are gone already, the statement that called a helper may tell.
-            key = (frozenset(update.sites(tape)), held or frozenset(_calls(tape, update)))
+            calls = (tape.called_from(tape.operations[index]) for index, _ in update.merges)
+            key = (frozenset(update.sites(tape)), held or frozenset(c and c.index for c in calls))
         elif update.pack >= 0:
             key = ("pack", update.pack)
         groups.setdefault(key, []).append(update)
@@ -61,12 +62,6 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
             parameter.levels = _shared_levels(tape, members, descent)
         found.append(parameter)
     return found
-
-
-def _calls(tape: Tape, update: Update) -> list[tuple[int, ...]]:
-    """Return the call expressions, outermost first, in which an update is made."""
-    chains = tape.chains()
-    return [tuple(tape.calls[c][1] for c in chains[index]) for index, _ in update.merges]
 
 
 def recorded_sizes(tape: Tape) -> set[float]:

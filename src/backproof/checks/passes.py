@@ -36,5 +36,6 @@ def _is_same(run: Run, node: int, known: int) -> bool:
     a, b = run.env[node], run.env[known]
     if a is None or b is None or np.shape(a) != np.shape(b):
         return False
-    size = np.max(np.abs(b), initial=0.0)
-    return bool(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0) <= SAME * size)
+    size = float(np.max(np.abs(b), initial=0.0))
+    gap = float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0))
+    return 0.0 < size and gap <= SAME * size

@@ -41,9 +41,13 @@ def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault |
         ):
             carrying.add(operation.out)
     sound = {o.out for o in suspects if o.out in trust.right and trust.in_order(o)}
-    chains = tape.chains()
-    places = {o.index: (o.site, *(tape.calls[c][1] for c in chains[o.index])) for o in suspects}
-    tried: set[tuple[int, ...]] = set()
+    calls = {o.index: tape.called_from(o) for o in suspects}
+    entered = {o.site for o in suspects if calls[o.index] is None}  # by a library, a decorator
+    places = {
+        o.index: (o.site, None if call is None or o.site in entered else call.index)
+        for o in suspects for call in (calls[o.index],)
+    }  # fmt: skip
+    tried: set[object] = set()
     for operation in suspects:
         site = places[operation.index]
         if site in tried or operation.out not in carrying or trust.in_order(operation):

@@ -11,6 +11,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.edits.edit import short
+from backproof.checks.exclusive import exclusive_call
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref
 
@@ -73,6 +74,10 @@ def _in_local(blamed: Blamed, node: int, needed: Any, known: Any) -> Diagnosis |
             evidence={"expected": right, "found": used},
         )  # fmt: skip
     target = source
+    alike = (o for o in blamed.tape.operations if o.site == operation.site)
+    if any(o.out in blamed.cotangents.forward for o in alike):
+        # The function itself is called, where its derivative is meant.
+        target = exclusive_call(blamed.tape, [operation], blamed.search.used) or source
     return blamed.finding("BP101", "wrong-derivative",
                           f"`{short(target.text)}` is not the derivative of the function that "
                           "the forward pass applies", site=target)  # fmt: skip
