@@ -38,4 +38,4 @@ def _is_same(run: Run, node: int, known: int) -> bool:
         return False
     size = float(np.max(np.abs(b), initial=0.0))
     gap = float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0))
-    return 0.0 < size and gap <= SAME * size
+    return size > 0.0 and gap <= SAME * size
