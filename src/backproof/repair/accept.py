@@ -142,8 +142,8 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
         if new is None or not old.own_cost or not old.wrong or old.after:
             continue
         ratios = [
-            new.deltas[name][0] / old.deltas[name][0] for name, verdict in old.verdicts.items()
-            if verdict == ("verified", "") and old.deltas[name][0] > 0 and name in new.deltas
+            new.deltas[name][1] / old.deltas[name][1] for name, verdict in old.verdicts.items()
+            if verdict == ("verified", "") and old.deltas[name][1] > 0 and name in new.deltas
         ]  # fmt: skip
         first = ratios[0] if len(ratios) > 1 else 1.0
         if any(abs(ratio - first) > 1e-4 * abs(first) for ratio in ratios):

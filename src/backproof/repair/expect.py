@@ -54,6 +54,8 @@ class Wanted:
     precision: float
     together: Array | None = None
     """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
+    idle: bool = False
+    """Its true gradient is zero (a bias before a normalisation): it moves by rounding alone."""
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -201,8 +203,9 @@ def _wanted(
     if wrong and anchored:
         options = list(options_of(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
+    idle = bool(fits) and fits[0].matches[index].vacuous
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
-                  3e-6 if single else 1e-9)  # fmt: skip
+                  3e-6 if single else 1e-9, idle=idle)  # fmt: skip
 
 
 def _together(
@@ -274,9 +277,10 @@ def agrees(one: Wanted, value: Array, wish: Array) -> bool:
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     """Return ``right``, ``partly`` right, ``unchanged`` (as without an edit) or ``wrong``."""
     rows = list(zip(wanted.wanted, values, strict=True))
-    if all(agrees(w, v, w.author) for w, v in rows):
+    if all(agrees(w, v, w.author) for w, v in rows if not w.idle):
         return "unchanged"
     if wanted.anchored:
+        rows = [(w, v) for w, v in rows if not w.idle]
         if all(w.together is not None and agrees(w, v, w.together) for w, v in rows):
             return "right"
         right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]

@@ -127,12 +127,17 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
                 sign = OPERATORS[kind]
                 yield node, put(node, f"{a} * ({b} {sign} {right})"), "missing-factor", 1.2
                 yield node, put(node, f"({a} {sign} {right}) * {b}"), "missing-factor", 1.2
+            if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Mult):
+                a, b = (bracketed(code, part) for part in (node.right.left, node.right.right))
+                text = f"({code.text(node.left)} {OPERATORS[kind]} {a}) * {b}"
+                yield node, put(node, text), "missing-factor", 1.2
             product = joined("*", bracketed(code, node.left), bracketed(code, node.right))
             yield node, product, "wrong-operand", 1.8
             yield node, put(node, left), "extra-term", 1.2
             yield node, put(node, right), "extra-term", 1.3
             yield node, put(node, f"-{bracketed(code, node.right)}"), "extra-term", 1.6
         elif kind in (ast.Mult, ast.Div):
+            yield from _regrouped(code, node)
             other = ast.Div if kind is ast.Mult else ast.Mult
             yield node, joined(OPERATORS[other]), "extra-factor", 1.3
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
@@ -162,6 +167,25 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
     elif isinstance(node, ast.IfExp):
         yield node, code.put(node, bracketed(code, node.body)), "wrong-operand", 1.0
         yield node, code.put(node, bracketed(code, node.orelse)), "wrong-operand", 1.0
+
+
+def _regrouped(code: Code, node: ast.BinOp) -> Iterator[Change]:
+    """A bracket that is closed too late: ``(a - b) * c`` for ``a - b * c``."""
+    sign = OPERATORS[type(node.op)]
+    inner = node.left
+    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Add | ast.Sub):
+        a, b = code.text(inner.left), bracketed(code, inner.right)
+        inside, c = OPERATORS[type(inner.op)], bracketed(code, node.right)
+        yield node, code.put(node, f"{a} {inside} {b} {sign} {c}"), "wrong-operand", 1.1
+        if isinstance(node.op, ast.Mult):
+            a, b = bracketed(code, inner.left), code.text(inner.right)
+            yield node, code.put(node, f"{a} {sign} {c} {inside} {b}"), "wrong-operand", 1.3
+    inner = node.right
+    if isinstance(node.op, ast.Mult) and isinstance(inner, ast.BinOp):
+        if isinstance(inner.op, ast.Add | ast.Sub):
+            a, b = bracketed(code, inner.left), _term(code, inner.right)
+            text = f"{code.text(node.left)} * {a} {OPERATORS[type(inner.op)]} {b}"
+            yield node, code.put(node, text), "wrong-operand", 1.1
 
 
 def _term(code: Code, node: ast.expr) -> str:
@@ -205,6 +229,15 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
         return
     parent = code.parents.get(node)
     own: float = node.value
+    power = parent
+    if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub):
+        power = code.parents.get(parent)
+    if isinstance(power, ast.BinOp) and isinstance(power.op, ast.Pow) and parent is not power:
+        # ``(v + eps) ** (-0.5)``: the derivative of a power has the power that is one less.
+        for other in dict.fromkeys((own + 1, own - 1, 0.5, 1.5, 1, 2)):
+            if other > 0 and other != own:
+                yield node, repr(other), "wrong-derivative", 1.0
+        return
     if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node:
         others: tuple[float, ...] = (2, 3, 1, 0.5, -0.5, -1.5, -1, -2)
     elif type(own) is int:
@@ -212,8 +245,10 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
     else:
         others = (2 * own, own / 2, 0.0, 1.0, 0.5, 2.0, -own)
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
+    is_term = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+    needless = 1 if is_factor else 0 if is_term else None  # who means it writes nothing
     for other in dict.fromkeys(others):
-        if other != own and not (is_factor and other == 1):  # who means 1 writes no factor
+        if other not in (own, needless):
             text = f"{other:g}" if type(own) is int else repr(float(other))
             yield node, text, "wrong-derivative", 1.1
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from backproof.repair.candidate import Candidate
+from backproof.source import Edit
 
 NAME = "backproof_probe"
 #: Executions of a statement that are looked at: what is zero in the first step is not later.
@@ -290,6 +291,7 @@ _NUMBERS = itertools.count()
 def sieve(
     candidates: list[Candidate], counts: list[int], status: list[list[str]],
     prints: list[list[Any]], places: dict[int, tuple[int, int]],
+    twins: dict[tuple[Edit, ...], list[Candidate]] | None = None,
 ) -> list[Candidate]:  # fmt: skip
     """Return the candidates worth a trial, cheapest first; equal values once.
 
@@ -297,9 +299,12 @@ def sieve(
     ----------
     places : dict of position to (statement, index)
         Where candidates were probed, as far as they could be.
+    twins : dict of edits to candidates, optional
+        Filled with those left out since another had their values in the executions looked at. (A
+        sample whose label is 0 does not tell a sum from a difference.)
     """
     kept: list[Candidate] = []
-    seen: set[Any] = set()
+    seen: dict[Any, tuple[Edit, ...]] = {}
     order = sorted(range(len(candidates)), key=lambda i: candidates[i].price)
     for i in order:
         candidate, place = candidates[i], places.get(i)
@@ -314,8 +319,10 @@ def sieve(
             continue
         key = (number, repr(prints[number][index]))
         if verdict and key in seen:  # what was zero throughout is known by nothing
+            if twins is not None:
+                twins.setdefault(seen[key], []).append(candidate)
             continue
-        seen.add(key)
+        seen[key] = candidate.edits
         extra = {"shape": 0.6, "": 0.3, "fits": -1.0}.get(verdict, 0.0)
         kept.append(replace(candidate, price=candidate.price + extra))
     return sorted(kept, key=lambda c: c.price)

@@ -34,6 +34,8 @@ UNSCREENED = 12
 PATIENCE, SLOWER = 0.7, 4.0
 #: Candidates that are tried whole: those partly right, those of no clear effect.
 MOST_PARTLY, MOST_DOUBTFUL = 4, 12
+#: Candidates of the same value that are tried beside one that leads to the right parameters.
+MOST_TWINS = 4
 #: Judged steps of a probed run without a training loop: weights that start as 0 are moved by then.
 PROBED = 2
 
@@ -71,6 +73,8 @@ class Screen:
             {(place(path), span): known for (path, span), known in sums.items()},
         )
         self._codes: dict[str, Code] = {}
+        self._twins: dict[tuple[Edit, ...], list[Candidate]] = {}
+        """Of candidates those that had the same values where they were looked at."""
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
         self._prepare(sketch)
@@ -146,7 +150,7 @@ class Screen:
                 elif said.verdict == "unchanged" or (said.verdict == "failed" and not said.failure):
                     self._doubtful.append(part[index])
             if right:
-                yield right
+                yield [*right, *(t for c in right for t in self._twins.get(c.edits, ())[:MOST_TWINS])]
             elif self.several and self._partly:
                 yield self._partly[:MOST_PARTLY]
                 self._partly = []
@@ -186,7 +190,7 @@ class Screen:
         if gathered is None or not any(gathered[0]):
             return sorted(candidates, key=lambda c: c.price)
         counts, status, prints = gathered
-        return sieve(candidates, counts, status, prints, places)
+        return sieve(candidates, counts, status, prints, places, self._twins)
 
     def _questions(
         self,
