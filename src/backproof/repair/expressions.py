@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from backproof.repair.brackets import brackets
 from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, name_of
 from backproof.repair.candidate import Change, Code, is_atomic
 from backproof.repair.elements import elements
@@ -39,6 +40,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             continue
         yield from _operators(code, node)
+        yield from brackets(code, node)
         yield from calls(code, node)
         yield from _operands(code, node, atoms)
         yield from _transposes(code, node)
@@ -76,7 +78,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
-        for number in constants(code):
+        for number in code.once(constants):
             yield node, f"{number} * {grouped}", "missing-factor", 1.5 + far
     for node in _reduced(root):
         grouped = bracketed(code, node)
@@ -121,23 +123,12 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             left, right = _term(code, node.left), _term(code, node.right)
             yield node, joined("-" if kind is ast.Add else "+"), "wrong-sign", 0.9
             yield node, put(node, f"{right} - {left}"), "wrong-sign", 1.0
-            if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
-                # Brackets were forgotten: ``a * (b - c)``.
-                a, b = (bracketed(code, part) for part in (node.left.left, node.left.right))
-                sign = OPERATORS[kind]
-                yield node, put(node, f"{a} * ({b} {sign} {right})"), "missing-factor", 1.2
-                yield node, put(node, f"({a} {sign} {right}) * {b}"), "missing-factor", 1.2
-            if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Mult):
-                a, b = (bracketed(code, part) for part in (node.right.left, node.right.right))
-                text = f"({code.text(node.left)} {OPERATORS[kind]} {a}) * {b}"
-                yield node, put(node, text), "missing-factor", 1.2
             product = joined("*", bracketed(code, node.left), bracketed(code, node.right))
             yield node, product, "wrong-operand", 1.8
             yield node, put(node, left), "extra-term", 1.2
             yield node, put(node, right), "extra-term", 1.3
             yield node, put(node, f"-{bracketed(code, node.right)}"), "extra-term", 1.6
         elif kind in (ast.Mult, ast.Div):
-            yield from _regrouped(code, node)
             other = ast.Div if kind is ast.Mult else ast.Mult
             yield node, joined(OPERATORS[other]), "extra-factor", 1.3
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
@@ -167,25 +158,6 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
     elif isinstance(node, ast.IfExp):
         yield node, code.put(node, bracketed(code, node.body)), "wrong-operand", 1.0
         yield node, code.put(node, bracketed(code, node.orelse)), "wrong-operand", 1.0
-
-
-def _regrouped(code: Code, node: ast.BinOp) -> Iterator[Change]:
-    """A bracket that is closed too late: ``(a - b) * c`` for ``a - b * c``."""
-    sign = OPERATORS[type(node.op)]
-    inner = node.left
-    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Add | ast.Sub):
-        a, b = code.text(inner.left), bracketed(code, inner.right)
-        inside, c = OPERATORS[type(inner.op)], bracketed(code, node.right)
-        yield node, code.put(node, f"{a} {inside} {b} {sign} {c}"), "wrong-operand", 1.1
-        if isinstance(node.op, ast.Mult):
-            a, b = bracketed(code, inner.left), code.text(inner.right)
-            yield node, code.put(node, f"{a} {sign} {c} {inside} {b}"), "wrong-operand", 1.3
-    inner = node.right
-    if isinstance(node.op, ast.Mult) and isinstance(inner, ast.BinOp):
-        if isinstance(inner.op, ast.Add | ast.Sub):
-            a, b = bracketed(code, inner.left), _term(code, inner.right)
-            text = f"{code.text(node.left)} * {a} {OPERATORS[type(inner.op)]} {b}"
-            yield node, code.put(node, text), "wrong-operand", 1.1
 
 
 def _term(code: Code, node: ast.expr) -> str:

@@ -229,13 +229,13 @@ def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:
         return
     # A helper of the author's is given another value sooner than written out.
     price = 1.7 if isinstance(node, ast.Call) and _is_helper(code, node) else 1.2
-    for _, derivative in forward_slopes(code):
+    for _, derivative in code.once(forward_slopes):
         yield node, code.put(node, derivative), "wrong-derivative", price + len(derivative) / 1e3
 
 
 def _is_helper(code: Code, call: ast.Call) -> bool:
     name = code.text(call.func).rpartition(".")[2]
-    return any(isinstance(n, ast.FunctionDef) and n.name == name for n in ast.walk(code.tree))
+    return any(isinstance(n, ast.FunctionDef) and n.name == name for n in code.nodes)
 
 
 def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
@@ -244,7 +244,7 @@ def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
     if not isinstance(around, ast.FunctionDef) or not isinstance(code.parents[root], ast.Return):
         return
     given = [a.arg for a in around.args.args if a.arg != "self"]
-    for name, (argument, returned) in helpers(code).items():
+    for name, (argument, returned) in code.once(helpers).items():
         if name == around.name or not given:
             continue
         try:

@@ -102,6 +102,7 @@ class Hunt:
         self.report = report
         self.brief = brief
         self.started = time.monotonic()
+        workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
         """For each gradient, as the program calls it, its parameter."""
 
@@ -122,6 +123,7 @@ class Hunt:
         self.started = time.monotonic()
         if self.report is None:
             trial = self.diagnosed()
+            self.workshop.know_loop(None if trial.report is None else trial.report.loop)
         else:
             tried = self._sketch({}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
@@ -307,8 +309,10 @@ class Hunt:
             for finding in report.findings
         )
         sources = {place(path): text for path, text in report.sources.items()}
+        loop = None if report.loop is None else (place(report.loop[0]), report.loop[1])
         report = replace(
-            report, script=self.workshop.program.target, findings=findings, sources=sources
+            report, script=self.workshop.program.target, findings=findings, sources=sources,
+            loop=loop,
         )
         return replace(trial, report=report)
 

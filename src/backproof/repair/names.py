@@ -20,9 +20,9 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     """
     around = code.function_of(statement)
     family = code.class_of(statement)
-    near = [*_loads(code, around), *enclosing(code, statement)]
+    near = [*code.once(_loads, around), *enclosing(code, statement)]
     if family is not None:
-        near += [t for t in _loads(code, family) if t.startswith("self.")]
+        near += [t for t in code.once(_loads, family) if t.startswith("self.")]
     module = [
         t for s in code.tree.body for target in targets_of(s)
         if isinstance(target, ast.Name) for t in [target.id]
@@ -35,7 +35,7 @@ def _other_keys(code: Code, texts: list[str]) -> list[str]:
     """Return the other values of the dictionaries that are read: ``cache["Z1"]`` beside ``A1``."""
     literals = [
         [k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
-        for node in ast.walk(code.tree) if isinstance(node, ast.Dict)
+        for node in code.nodes if isinstance(node, ast.Dict)
     ]  # fmt: skip
     found: list[str] = []
     for match in map(_KEYED.fullmatch, texts):
@@ -52,8 +52,8 @@ def enclosing(code: Code, statement: Statement) -> list[str]:
     found: list[str] = []
     outer = around
     while outer is not code.tree and (outer := code.function_of(outer)) is not code.tree:
-        found += _loads(code, outer)
-    own = set(_loads(code, around))
+        found += code.once(_loads, outer)
+    own = set(code.once(_loads, around))
     return [name for name in found if name not in own]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -41,6 +41,8 @@ def options_of(
             for u, c in zip(parameter.updates, parameter.decay, strict=True)
         )
         found += [decays * old + scale * g for scale in scales for g in gradients]
+    if old.size == truth.size:
+        found += [old + scale * g for scale, g in _as_others_change(evidence.fit, truth, old)]
     trials = product(levels[-MOST_LEVELS:], scales[:MOST_SCALES], gradients)
     for level, scale, g in trials:
         replaced = placed_in(base, parameter, level.nodes, scale * g)
@@ -106,6 +108,30 @@ def placed_in(
         else:
             placed[node] = part.astype(getattr(value, "dtype", float))
     return placed if at == truth.size else None
+
+
+def _as_others_change(
+    fit: Fit | None, truth: Array, old: Array
+) -> Iterator[tuple[float, Array]]:  # fmt: skip
+    """Yield scale and gradient of a whole change that is like that of a right parameter.
+
+    A wrong expression may have no value at the place where the right gradients are: where
+    ``lr * (e * q - lam) * p`` stands for ``lr * (e * q - lam * p)``, none but the change is left.
+    """
+    whole: dict[str, tuple[float, float]] = {}
+    rights = [] if fit is None else [fit.matches[index] for index in fit.chosen]
+    for match in rights:
+        for number, scale, lam in match.penalties:
+            if number == -1:
+                whole[f"{scale:.8g} {lam:.8g}"] = scale, lam
+        for number, scale, _ in match.scales:
+            if number == -1:
+                whole[f"{scale:.8g}"] = scale, 0.0
+    touched = (truth != 0).astype(float)
+    for scale, lam in list(whole.values())[:MOST_SCALES]:
+        yield scale, truth + lam * old
+        if lam and not touched.all():
+            yield scale, truth + lam * old * touched
 
 
 def _penalised(fit: Fit | None, truth: Array, old: Array) -> list[Array]:

@@ -265,7 +265,7 @@ def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
     ]  # fmt: skip
     ways = [f"{name} = {text}" for text in dict.fromkeys(initial) if "\n" not in text]
     ways += [f"{name} = np.zeros_like({name})", f"{name}[:] = 0", f"{name} = 0.0"]
-    for helper in ast.walk(code.tree):
+    for helper in code.nodes:
         if isinstance(helper, ast.FunctionDef) and any(
             word in helper.name for word in ("zero", "reset", "clear")
         ):
@@ -291,7 +291,7 @@ def _objects(code: Code) -> list[str]:
     """Return the names that hold an object made of one of the module's classes."""
     classes = {s.name for s in code.tree.body if isinstance(s, ast.ClassDef)}
     found = []
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         made = node.value if isinstance(node, ast.Assign) else None
         named = made.func if isinstance(made, ast.Call) else None
         if isinstance(node, ast.Assign) and isinstance(named, ast.Name) and named.id in classes:
