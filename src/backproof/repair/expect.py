@@ -17,7 +17,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.repair.options import options_of, placed_in, places
+from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run
@@ -216,10 +216,11 @@ def _together(
     placed: dict[int, Any] = {}
     for index in evidence.fit.wrong:
         parameter, truth = evidence.params[index], fit.matches[index].truth
-        levels = places(evidence, parameter)[0]
+        levels = [(level, fit.scale) for level in places(evidence, parameter)[0][-1:]]
+        levels = [*shared_levels(evidence, index)[:1], *levels]
         if not levels or truth is None:
             return list(wanted)
-        pieces = placed_in(base, parameter, levels[-1].nodes, fit.scale * truth)
+        pieces = placed_in(base, parameter, levels[0][0].nodes, levels[0][1] * truth)
         if pieces is None:
             return list(wanted)
         placed.update(pieces)
