@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
@@ -136,13 +137,20 @@ class Hunt:
     def _sketch(self, base: Files, report: Report) -> Trial:
         """Run the program for a few steps, to see what its parameters should come to."""
         cost = report.gradient.cost_expression
-        named = cost is not None and any(cost in text for text in report.sources.values())
+        registered = cost is not None and is_registered(cost)
+        named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
-        how: dict[str, Any] = {"judged": JUDGED, "seek": True, "known_wrong": min(seen, default=0)}
+        how: dict[str, Any] = {
+            "judged": JUDGED, "seek": True, "known_wrong": min(seen, default=0),
+            "blamed": tuple(f.span.line for f in faults(report)),
+        }  # fmt: skip
         if named:
             # No other cost need be tried on each step, which takes most of the time.
             tried = self.workshop.try_one(base, cost=cost, **how)
-            if any(step.wrong or step.ascends for step in tried.telling if step.own_cost):
+            telling = [step for step in tried.telling if step.own_cost or registered]
+            if any(step.wrong or step.ascends for step in telling) and (
+                not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
+            ):
                 return tried
         return self.workshop.try_one(base, **how)
 

@@ -71,6 +71,8 @@ class Job:
     """Go on until a wrong gradient is seen, and say what the parameters should come to."""
     known_wrong: int = 0
     """A step in which one was seen before."""
+    blamed: tuple[int, ...] = ()
+    """The lines on which a fault was found before."""
     seed: int = 0
     probe: Any = None
     """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
@@ -324,7 +326,7 @@ class Watch:
             if not self.suspects:
                 self.suspects = suspects(evidence)
             if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
-                self.meant, self.asked = meant(evidence), asked(evidence)
+                self.meant, self.asked = meant(evidence, self.job.blamed), asked(evidence)
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
