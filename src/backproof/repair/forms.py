@@ -11,6 +11,7 @@ from backproof.repair.candidate import Change, Code
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
+from backproof.repair.sums import counts, products, reduced
 
 MOST_NAMES = 7
 #: Names of gradients.
@@ -28,9 +29,10 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     yield from _jacobians(code, root)
     yield from _exchanges(code, root)
     yield from _everywhere(code, root, atoms)
+    yield from counts(code, root, atoms)
     if near:
         yield from _analogues(code, root, atoms)
-        yield from _products(code, root, atoms)
+        yield from products(code, root, atoms)
         yield from _uses(code, root, atoms)
     for node in ast.walk(root):
         yield from _derivatives(code, node)
@@ -44,7 +46,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         if near:
             yield from _known(code, root, node, atoms)
     if near:
-        yield from _reduced(code, root, atoms)
+        yield from reduced(code, root, atoms)
         for node in ast.walk(root):
             yield from _own_slopes(code, root, node)
         yield from _of_helper(code, root)
@@ -332,19 +334,6 @@ def _summed(code: Code, node: ast.AST) -> Iterator[Change]:
             yield node.elt, f"{name.id} + {node.elt.id}", "missing-term", 1.0
 
 
-def _products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
-    """A product of two values that is missing beside another (a weight that is used twice)."""
-    text = code.text(root)
-    if not isinstance(root, ast.Call | ast.BinOp) or "\n" in text or len(text) > 120:
-        return
-    form = "np.dot({0}.T, {1})" if ".dot(" in text else "{0}.T @ {1}" if "@" in text else ""
-    simple = [a for a in atoms if a.isidentifier()][:14]
-    for one in simple if form else []:
-        for other in simple:
-            if one != other:
-                yield root, f"{text} + {form.format(one, other)}", "missing-term", 1.6
-
-
 def _stacks(code: Code, node: ast.AST) -> Iterator[Change]:
     """The matrices of a stack, turned or not."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
@@ -387,14 +376,3 @@ def _known(code: Code, root: ast.expr, node: ast.AST, atoms: list[str]) -> Itera
         return
     for atom in atoms:
         yield node, atom, "wrong-operand", 1.35 if node is root else 1.25
-
-
-def _reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
-    """A sum over one axis that is missing beside a term: the mean's share of a normalisation."""
-    if not isinstance(root, ast.BinOp | ast.Name | ast.Attribute | ast.Call):
-        return
-    text = bracketed(code, root)
-    for atom in atoms[:20]:
-        for axis in ("axis=0", "axis=-1, keepdims=True"):
-            yield root, f"{atom}.sum({axis}) + {text}", "missing-term", 1.7
-            yield root, f"{text} - {atom}.mean({axis})", "missing-term", 1.7

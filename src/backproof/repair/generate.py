@@ -27,6 +27,8 @@ from backproof.source import Edit
 #: What each statement further away costs.
 FAR = 0.12
 NEAR = 14
+#: What it is worth to be at the very statement that is blamed.
+BLAMED = 0.3
 MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
@@ -134,7 +136,7 @@ def propose(
         lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
         bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
         for candidate in _of_statement(code, statement, findings, distance):
-            price = candidate.price + FAR * distance - bonus
+            price = candidate.price + (FAR * distance if distance else -BLAMED) - bonus
             if first is not None and told is not None and distance <= 8:
                 if candidate.cause == first.cause:
                     price -= 0.35 if distance == 0 else 0.15

@@ -27,6 +27,8 @@ MOST_FAULTS = 4
 BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (400, 1_200, 3_000)
+#: Judged steps of the run that a search starts with, if the fault shows in them.
+SKETCHED = 2
 #: Seconds, beside those of a run, that the search for a further fault needs.
 LEAST_LEFT = 0.7
 
@@ -141,7 +143,7 @@ class Hunt:
         named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
         how: dict[str, Any] = {
-            "judged": JUDGED, "seek": True, "known_wrong": min(seen, default=0),
+            "judged": SKETCHED, "seek": True, "known_wrong": min(seen, default=0),
             "blamed": tuple(f.span.line for f in faults(report)),
         }  # fmt: skip
         if named:
@@ -319,7 +321,10 @@ class Hunt:
         sources = {place(path): text for path, text in report.sources.items()}
         loop = None if report.loop is None else (place(report.loop[0]), report.loop[1])
         report = replace(
-            report, script=self.workshop.program.target, findings=findings, sources=sources,
+            report,
+            script=self.workshop.program.target,
+            findings=findings,
+            sources=sources,
             loop=loop,
         )
         return replace(trial, report=report)

@@ -150,7 +150,10 @@ class Screen:
                 elif said.verdict == "unchanged" or (said.verdict == "failed" and not said.failure):
                     self._doubtful.append(part[index])
             if right:
-                yield [*right, *(t for c in right for t in self._twins.get(c.edits, ())[:MOST_TWINS])]
+                yield [
+                    *right,
+                    *(t for c in right for t in self._twins.get(c.edits, ())[:MOST_TWINS]),
+                ]
             elif self.several and self._partly:
                 yield self._partly[:MOST_PARTLY]
                 self._partly = []
