@@ -92,6 +92,18 @@ def _other_keys(code: Code, texts: list[str]) -> list[str]:
     return found
 
 
+def parts(code: Code, statement: Statement) -> list[str]:
+    """Return the sums, differences and calls in a statement's function, those in brackets so."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.function_of(statement)):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        text = code.text(node)
+        if "\n" not in text and len(text) <= 60:
+            found[f"({text})"] = None
+    return list(found)[: MOST // 2]
+
+
 def enclosing(code: Code, statement: Statement) -> list[str]:
     """Return what the functions around a statement's own function have names for."""
     around = code.function_of(statement)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from backproof.repair.candidate import Candidate
+from backproof.repair.synthesis import terms
 from backproof.source import Edit
 
 NAME = "backproof_probe"
@@ -67,6 +68,9 @@ class Question:
     others: list[str]
     meant: tuple[tuple[int, Any, Any], ...] = ()
     sums: tuple[tuple[int, Any, Any], ...] = ()
+    values: tuple[str, ...] = ()
+    """Texts of values at hand, of which what is missing may be put together."""
+    sizes: tuple[str, ...] = ()
 
     @property
     def is_guided(self) -> bool:
@@ -88,15 +92,17 @@ class Probe:
         self.totals: list[dict[int, Any]] = [{} for _ in questions]
         """For each statement what the texts that can be added up came to, and how many times."""
         self.added = [0] * len(questions)
+        self.made: list[list[str]] = [[] for _ in questions]
+        """For each statement texts that were put together."""
 
     def install(self) -> None:
         """Make the probe known to the program."""
         setattr(builtins, NAME, self)
 
     @property
-    def gathered(self) -> tuple[list[int], list[list[str]], list[list[Any]]]:
-        """For each statement: executions, and for each text a status and a print of its values."""
-        return self.counts, self.status, self.prints
+    def gathered(self) -> tuple[list[int], list[list[str]], list[list[Any]], list[list[str]]]:
+        """For each statement: executions, for each text a status and a print, and further texts."""
+        return self.counts, self.status, self.prints, self.made
 
     def is_done(self, iterations: int) -> bool:
         """Whether enough has been seen when an iteration begins."""
@@ -143,6 +149,20 @@ class Probe:
         for index, text in enumerate(question.others):
             if _is_near(_part(_evaluate(text, scope), part), wanted):
                 status[index] = "meets"
+        if part < 0 and "meets" not in status and not np.any(np.isnan(wanted)):
+            self._put_together(number, value, wanted, scope)
+
+    def _put_together(
+        self, number: int, value: Any, wanted: Any, scope: dict[str, Any]
+    ) -> None:  # fmt: skip
+        """Find the term that is missing from a value, or the product that it should be."""
+        question = self.questions[number]
+        values = {text: _evaluate(text, scope) for text in question.values}
+        sizes = [(t, float(v)) for t in question.sizes
+                 if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
+        rest = wanted - np.asarray(value, float)
+        missing = [f"{question.own} + {text}" for text in terms(rest, values, sizes)]
+        self.made[number] = [*missing, *terms(wanted, values, sizes)]
 
     def is_answered(self, number: int) -> bool:
         """Whether all that is known about a statement has been used."""
