@@ -211,13 +211,14 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
 
 
 def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
-    """``1 - z`` in place of ``z``: a gate's other side."""
+    """``1 - z`` in place of ``z``: a gate's other side; ``p - 1``: its label was forgotten."""
     parent = code.parents.get(node)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         return
     in_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
     if in_product and isinstance(node.ctx, ast.Load):
         yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
+        yield node, f"({code.text(node)} - 1)", "missing-term", 1.15
 
 
 def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:

@@ -71,6 +71,8 @@ class Question:
     values: tuple[str, ...] = ()
     """Texts of values at hand, of which what is missing may be put together."""
     sizes: tuple[str, ...] = ()
+    inplace: bool = False
+    """It is added to the target, whose shape stays as it is."""
 
     @property
     def is_guided(self) -> bool:
@@ -210,6 +212,9 @@ class Probe:
                 # What could be evaluated before is not out: a rehearsal tells more.
                 known[index] = status or "raises"
                 continue
+            if question.inplace and not _fits_into(other, wanted):
+                known[index] = status or "raises"
+                continue
             if misshapen and _form(other) == _form(wanted):
                 known[index] = "fits"
             elif not isinstance(value, _Failure) and _form(other) != _form(value):
@@ -267,6 +272,14 @@ def _form(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic | float | int):
         return np.shape(value)
     return type(value).__name__
+
+
+def _fits_into(value: Any, target: Any) -> bool:
+    """Whether a value can be added to an array in place."""
+    if not isinstance(target, np.ndarray) or not isinstance(value, np.ndarray):
+        return True
+    pairs = zip(value.shape[::-1], target.shape[::-1], strict=False)
+    return value.ndim <= target.ndim and all(n in (1, m) for n, m in pairs)
 
 
 def _is_blank(one: Any, other: Any) -> bool:

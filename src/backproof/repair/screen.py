@@ -178,9 +178,9 @@ class Screen:
                 if status[number][index] == "meets"
             ]  # fmt: skip
             yield from self._rehearsed(found)
-            keys = list(questions)
+            asked_about = list(questions)
             yield from self._rehearsed([
-                c for key, texts in zip(keys, made, strict=True) for text in texts
+                c for key, texts in zip(asked_about, made, strict=True) for text in texts
                 if (c := self._put_together(*key, text)) is not None
             ])  # fmt: skip
 
@@ -228,7 +228,9 @@ class Screen:
             if key not in questions:
                 known = (meant or {}).get(key, ((), ()))
                 at_hand = self._at_hand(*key) if known[0] else ((), ())
-                questions[key] = Question(*self._own_value(*key), [], *known, *at_hand)
+                questions[key] = Question(
+                    *self._own_value(*key), [], *known, *at_hand, self._is_added(*key)
+                )
                 numbers[key] = len(numbers)
             others = questions[key].others
             places[position] = (numbers[key], len(others))
@@ -283,6 +285,10 @@ class Screen:
                     text if isinstance(statement, ast.AugAssign) else ""
                 )
         return value or "None", target
+
+    def _is_added(self, path: str, span: Span) -> bool:
+        """Whether a statement adds its value to what its target holds."""
+        return isinstance(self._code(path).statement_at(span.line, span.column), ast.AugAssign)
 
     def _at_hand(self, path: str, span: Span) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the texts of values that a statement could use, and of sizes."""

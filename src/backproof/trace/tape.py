@@ -163,8 +163,8 @@ class Tape:
         if buffer.strides != owner.strides:
             buffer = primitives.relayout(owner)
         memory, start = primitives.memory_of(buffer)
-        for record in reversed(records):
-            record.undo(buffer, memory, start)
+        for entry in reversed(records):
+            entry.undo(buffer, memory, start)
         return buffer if obj is owner else primitives.same_view(buffer, owner, obj)
 
     # ---- replay --------------------------------------------------------------------------------
