@@ -11,6 +11,7 @@ from backproof.repair.candidate import Code, value_of
 from backproof.repair.expressions import changes
 from backproof.repair.forms import forms
 from backproof.repair.names import MOST, atoms
+from backproof.repair.statements import added, stores
 from backproof.repair.synthesis import terms
 from backproof.source import SourceFile
 
@@ -48,6 +49,44 @@ def test_violated_margins_are_counted() -> None:
     assert "np.sum(margins > 0, axis=1)" in proposals("d[rows, y] -= 1", "margins")
 
 
+def rewritten(text: str, line: int) -> list[str]:
+    """Return the program after each edit of a whole statement."""
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(line)
+    assert statement is not None
+    found = []
+    for candidate in (*stores(code, statement), *added(code, statement)):
+        lines = text.splitlines(keepends=True)
+        for edit in reversed(candidate.edits):
+            row = lines[edit.span.line - 1]
+            head, tail = row[: edit.span.column - 1], row[edit.span.end_column - 1 :]
+            lines[edit.span.line - 1] = head + edit.text + tail
+        found.append("".join(lines))
+    return found
+
+
+def test_the_other_branch_of_a_leaky_relu() -> None:
+    text = "out = np.maximum(0.1 * x, x)\ndx[x <= 0.1 * x] = 0\n"
+    assert text.replace("= 0\n", "*= 0.1\n") in rewritten(text, 2)
+
+
+def test_all_operations_of_an_engine_add_to_the_gradient() -> None:
+    text = (
+        "class Value:\n"
+        "    def tanh(self, out):\n"
+        "        def back():\n"
+        "            self.grad = out.grad * 2\n"
+        "    def mul(self, other, out):\n"
+        "        def back():\n"
+        "            self.grad = other.data * out.grad\n"
+        "            other.grad = self.data * out.grad\n"
+        "    def zero(self):\n"
+        "        self.grad = 0\n"
+    )
+    right = text.replace("self.grad = o", "self.grad += o").replace("other.grad =", "other.grad +=")
+    assert right in rewritten(text, 4)
+
+
 def test_names_that_differ_by_a_letter_are_among_many() -> None:
     gates = [f"self.d{kind}{gate}" for kind in ("W", "U", "b") for gate in "ifoc"]
     others = "".join(f"        self.value{letter}{n} = {n}\n" for n in range(30) for letter in "ab")
@@ -63,7 +102,8 @@ def test_what_an_object_of_an_object_keeps_is_at_hand() -> None:
     text = (
         "class Layer:\n    def forward(self, x):\n        self.output = x\n"
         "        self.weights = x\n"
-        "class Net:\n    def __init__(self):\n        self.l1 = Layer()\n        self.l2 = Layer()\n"
+        "class Net:\n    def __init__(self):\n"
+        "        self.l1 = Layer()\n        self.l2 = Layer()\n"
         "def backward(net, g):\n    d = g @ net.l2.weights\n    e = d * (d > 0)\n"
     )
     code = Code.of(SourceFile("", text))

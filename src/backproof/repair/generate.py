@@ -21,7 +21,15 @@ from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import GRADIENT, forms
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
-from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
+from backproof.repair.statements import (
+    added,
+    missing_updates,
+    moves,
+    resets,
+    siblings,
+    stores,
+    swaps,
+)
 from backproof.source import Edit
 
 #: What each statement further away costs.
@@ -231,6 +239,7 @@ def _of_statement(
         if isinstance(target, ast.Subscript) and distance < 8:
             yield from _of_index(code, statement, target.slice, atoms(code, statement))
     yield from stores(code, statement)
+    yield from added(code, statement)
     yield from siblings(code, statement)
     if distance < 6:
         yield from swaps(code, statement)
