@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,16 @@ def test_what_moves_by_rounding_alone_tells_nothing() -> None:
     assert verdict(one, [np.full(3, 5.0), np.full(3, 1e-18)]) == "wrong"
     other = Expected(0, "", (1, 1), (wanted("W", 2.0), wanted("b", None)), True)
     assert verdict(other, [np.full(3, 2.0), np.zeros(3)]) == "wrong"
+
+
+def test_right_gradients_tell_how_exact_they_can_be() -> None:
+    """An epsilon in the logarithm of the cost moves the truth, not what the program computes."""
+    exact = Expected(0, "", (1, 1), (wanted("W", 2.0),), True)
+    loose = Expected(0, "", (1, 1), (replace(wanted("W", 2.0), slack=1e-6),), True)
+    near = [np.full(3, 2.0 + 4e-7)]
+    assert verdict(exact, near) == "wrong"
+    assert verdict(loose, near) == "right"
+    assert verdict(loose, [np.full(3, 2.1)]) == "wrong"
 
 
 def step(verdicts: dict[str, tuple[str, str]], moved: dict[str, float]) -> JudgedStep:

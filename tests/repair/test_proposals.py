@@ -41,6 +41,17 @@ def test_a_slip_is_undone(wrong: str, right: str) -> None:
     assert ast.unparse(ast.parse(right)) in proposals(wrong)
 
 
+def test_the_activation_is_meant_where_its_input_is_given() -> None:
+    text = "def sigmoid(x):\n    return 1 / (1 + np.exp(-x))\n\ndZ = dA * Z * (1 - Z)\n"
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(4)
+    assert statement is not None
+    root = value_of(statement)
+    assert root is not None
+    made = {code.within(root, n, t) for n, t, _, _ in forms(code, root, [], near=True)}
+    assert "dA * sigmoid(Z) * (1 - sigmoid(Z))" in made
+
+
 def test_nobody_subtracts_zero() -> None:
     assert "lr * (s - 0)" not in proposals("w -= lr * (s - 1)")
 

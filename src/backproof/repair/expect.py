@@ -24,6 +24,8 @@ from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
 MOST_PIECES = 5_000
+#: Most of the error of right gradients that is allowed for.
+SLACK = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Wanted:
     """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
     idle: bool = False
     """Its true gradient is zero (a bias before a normalisation): it moves by rounding alone."""
+    slack: float = 0.0
+    """Relative error that right gradients have: an epsilon in the logarithm of the cost."""
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -204,8 +208,10 @@ def _wanted(
         options = list(options_of(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
     idle = bool(fits) and fits[0].matches[index].vacuous
+    rights = fits[0].chosen.values() if fits and anchored else ()
+    slack = min(SLACK, 5 * max((error for _, _, error in rights), default=0.0))
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
-                  3e-6 if single else 1e-9, idle=idle)  # fmt: skip
+                  3e-6 if single else 1e-9, idle=idle, slack=slack)  # fmt: skip
 
 
 def _together(
@@ -272,7 +278,7 @@ def agrees(one: Wanted, value: Array, wish: Array) -> bool:
     change = float(np.linalg.norm(wish - one.old))
     size = float(np.linalg.norm(wish))
     loose = 1e3 if one.precision > 1e-8 else 1.0  # single precision loses digits on the way
-    return gap <= loose * one.precision * change + one.precision * 1e-3 * size
+    return gap <= (loose * one.precision + one.slack) * change + one.precision * 1e-3 * size
 
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:

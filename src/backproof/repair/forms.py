@@ -9,7 +9,7 @@ from itertools import combinations
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.names import likeness
-from backproof.repair.offers import STRENGTH, bracketed
+from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 from backproof.repair.sums import counts, products, reduced
 
@@ -198,7 +198,12 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
                 continue
             value = bracketed(code, factor)
             rest = [t for k, t in enumerate(texts) if k not in (i, j)]
+            # ``f(z) * (1 - f(z))`` where the activation was meant and its input is given.
+            applied = [
+                f"{name}({bare[i]})" for name in code.once(helpers) if name in code.once(functions)
+            ]
             for other_slope in (
+                *(f"{a} * (1 - {a})" for a in applied[:4]),
                 f"(1 - {value} ** 2)", f"({value} > 0)", f"(1 - {value})", value, ""
             ):  # fmt: skip
                 joined = " * ".join([*rest, *([other_slope] if other_slope else [])])

@@ -29,9 +29,7 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     ]  # fmt: skip
     found = dict.fromkeys([*near, *_other_keys(code, near), *_parts(code, statement), *module])
     usable = [t for t in found if t not in _MODULES and t != "self"]
-    if len(usable) <= MOST:
-        return usable
-    # Of many names those come first that are easily taken for one that stands there.
+    # Those come first that are easily taken for one that stands there, or belong to it.
     own = [
         code.text(n) for n in ast.walk(statement)
         if isinstance(n, ast.Name | ast.Attribute)
