@@ -19,6 +19,7 @@ from backproof.loop_search import Found, LoopSearch
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
 from backproof.updates import Update, find_updates, turns
@@ -46,6 +47,8 @@ class Conductor:
         A step with more events is not judged.
     max_steps : int or None
         Stop the program after so many updates.
+    loop : (path, (line, column)), optional
+        Where the training loop begins, if that is known.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Conductor:
         witness: Witness | None = None,
         max_events: int = 400_000,
         max_steps: int | None = None,
+        loop: tuple[str, tuple[int, int]] | None = None,
     ) -> None:
         self.judge = judge
         self.lookout = lookout or Lookout()
@@ -78,7 +82,7 @@ class Conductor:
         self._running: LoopInstance | None = None
         self._open = False
         self.gathering = Gathering()
-        self.search = LoopSearch(self.clock, max_events=max_events)
+        self.search = LoopSearch(self.clock, max_events=max_events, known=loop)
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
@@ -89,6 +93,14 @@ class Conductor:
     def too_long(self) -> bool:
         """Whether a step had more events than are judged."""
         return self._abandoned or self.search.too_long
+
+    @property
+    def loop(self) -> tuple[str, tuple[int, int]] | None:
+        """File, line and column of the training loop, if each of its iterations is a step."""
+        if self.site is None or self.gathering.several or SITES[self.site].kind != "loop":
+            return None
+        site = SITES[self.site]
+        return site.file.path, site.span.start
 
     # ---- called by the recorder ----------------------------------------------------------------
 

@@ -148,3 +148,8 @@ COSTS: tuple[RegisteredCost, ...] = (
         of_scores=True,
     ),
 )
+
+
+def is_registered(title: str) -> bool:
+    """Whether a title is that of one known cost, weighted or not."""
+    return any(title in (cost.title, f"weighted {cost.title}") for cost in COSTS)

@@ -131,3 +131,5 @@ class Report:
     timing: dict[str, float] = field(default_factory=dict)
     ignored: int = 0
     """Findings that a comment in the source asked not to be shown."""
+    loop: tuple[str, tuple[int, int]] | None = None
+    """File of the training loop, and line and column where it begins."""

@@ -6,6 +6,7 @@ waits for the loops around it to show whether they update more; then it is found
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from backproof.clock import Clock
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
@@ -40,11 +42,21 @@ class Found:
 
 
 class LoopSearch:
-    """The search for the training loop of one run."""
+    """The search for the training loop of one run.
 
-    def __init__(self, clock: Clock, *, max_events: int) -> None:
+    Parameters
+    ----------
+    known : (path, (line, column)), optional
+        Where it begins, as an earlier run has found: no other loop is looked at.
+    """
+
+    def __init__(
+        self, clock: Clock, *, max_events: int,
+        known: tuple[str, tuple[int, int]] | None = None,
+    ) -> None:  # fmt: skip
         self.clock = clock
         self.max_events = max_events
+        self.known = known
         self.candidate: Candidate | None = None
         self.doubtful: tuple[Candidate, list[Event]] | None = None
         """A loop whose values change by themselves, at no cost that is known; and its events."""
@@ -108,6 +120,8 @@ class LoopSearch:
         known = self.candidate is not None and loop.site == self.candidate.site
         if len(loop.starts) < 3 or known or loop.site in self.partial:
             return None
+        if self.known is not None and not self._is_known(loop.site):
+            return None
         first, second, end = loop.starts[-3:]
         size = end - first
         seen = self.attempts.get(loop.site, 0)
@@ -141,9 +155,20 @@ class LoopSearch:
         count = self._begun[loop.site] - (not last)
         around = tuple(o for o in recorder.loops if o is not loop)
         found = Candidate(loop.site, bounds, sites_of(tape, kept), count, around, period=period)
+        if self.known is not None:
+            return Found(found, running=not last)
         if count < PATIENT and not self._is_plausible(recorder.log, found):
             return None
         return self._consider(recorder, loop, found, [u for u in kept if not u.repeated])
+
+    def _is_known(self, site: int) -> bool:
+        """Whether a loop is the one that an earlier run has found."""
+        assert self.known is not None
+        path, start = self.known
+        where = SITES[site]
+        return where.span.start == start and (
+            where.file.path == path or os.path.realpath(where.file.path) == os.path.realpath(path)
+        )
 
     def _is_plausible(self, log: Sequence[Event], found: Candidate) -> bool:
         """Whether a loop trains: what it updates has a cost. `y += h * f(y)` has none."""

@@ -25,6 +25,8 @@ class RunOptions:
         Let the program open windows.
     diagnose : bool
         Look for the reason of a wrong gradient; else it is only judged.
+    loop : (path, (line, column)) or None
+        Where the training loop begins, if an earlier run has found it; None: it is searched.
     """
 
     steps: int | None = None
@@ -34,3 +36,4 @@ class RunOptions:
     max_events: int = 400_000
     show_plots: bool = False
     diagnose: bool = True
+    loop: tuple[str, tuple[int, int]] | None = None

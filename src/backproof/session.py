@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def run(
     clock = verdict.clock
     conductor = Conductor(
         verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
-        max_events=options.max_events, max_steps=options.steps,
+        max_events=options.max_events, max_steps=options.steps, loop=options.loop,
     )  # fmt: skip
     conductor.pairs = verdict.judge_pairs
     conductor.aside = verdict.judge_aside
@@ -117,6 +118,7 @@ def run(
             sources={site.file.path: site.file.text for site in SITES},
         )
     ready_at = times.get("ready", ended)
+    report = replace(report, loop=conductor.loop)
     report.timing.update(
         startup_s=ready_at - started,
         script_s=max(0.0, ended - ready_at - clock.analysis),

@@ -138,8 +138,9 @@ class Verdict:
             shown = self._aside(evidence)
             if evidence.fit is None:
                 self.chronicle.leave_open(evidence, elsewhere)
-        with self.clock.apart():
-            self.training.observe(evidence)
+        if self.options.diagnose:
+            with self.clock.apart():
+                self.training.observe(evidence)
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }

@@ -15,6 +15,7 @@ from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
 from backproof.checks.rest import velocities
 from backproof.checks.words import FALLS
+from backproof.costs import is_registered
 from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, program_costs
 from backproof.registry import registry
@@ -153,7 +154,7 @@ def judge_step(
     preferred : sequence of str
         Titles of hypotheses that fitted earlier steps: tried first.
     cost_name : str, optional
-        The user's hint: only costs of this name count.
+        The user's hint: only costs of this name count; where the program has none, the known one.
     given : sequence of Hypothesis, optional
         The costs that the gradients may belong to, where the program itself says which.
     moved : sequence of int
@@ -176,7 +177,7 @@ def judge_step(
     hypotheses = without_slopes(tape, params, names, hypotheses)
     weighted = not any(h.own and not h.after for h in hypotheses)
     known = []
-    if given is None and cost_name is None:
+    if given is None and (cost_name is None or is_registered(cost_name)):
         known = registry(tape, params, weighted=weighted)
     params = without_state(tape, params, [*hypotheses, *known])
     base = tape.replay()
@@ -190,6 +191,7 @@ def judge_step(
     exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
+        known = [] if hypotheses else [h for h in known if h.title == cost_name]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
     best = trials.best

@@ -12,6 +12,8 @@ from backproof.repair.trial import JudgedStep, Trial
 SAME = 1e-6
 #: An epsilon in the logarithm of the cost moves the scale of an exact gradient by less than this.
 NEAR_ONE = 1e-5
+#: Share of the largest update up to which that of a zero gradient is rounding.
+ROUNDING = 1e-9
 #: Rules by which a value that should be trained is none of the parameters.
 LEFT_OUT = {"replaced", "computed", "random"}
 
@@ -140,8 +142,8 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
         if new is None or not old.own_cost or not old.wrong or old.after:
             continue
         ratios = [
-            new.deltas[name][0] / old.deltas[name][0] for name, verdict in old.verdicts.items()
-            if verdict == ("verified", "") and old.deltas[name][0] > 0 and name in new.deltas
+            new.deltas[name][1] / old.deltas[name][1] for name, verdict in old.verdicts.items()
+            if verdict == ("verified", "") and old.deltas[name][1] > 0 and name in new.deltas
         ]  # fmt: skip
         first = ratios[0] if len(ratios) > 1 else 1.0
         if any(abs(ratio - first) > 1e-4 * abs(first) for ratio in ratios):
@@ -151,8 +153,11 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
 
 def _frozen(new: JudgedStep, old: JudgedStep) -> bool:
     """Whether a parameter that moved before moves no longer, or has no gradient any more."""
+    most = max((moved for moved, _ in old.deltas.values()), default=0.0)
     for name, (moved, _) in old.deltas.items():
-        if moved > 0 and not new.deltas.get(name, (0.0, 0.0))[0] > 0:
+        # A gradient that is zero (a bias before a normalisation) moves its parameter by rounding.
+        rounding = old.verdicts.get(name) == ("verified", "zero") and moved <= ROUNDING * most
+        if moved > 0 and not rounding and not new.deltas.get(name, (0.0, 0.0))[0] > 0:
             return True
         zero = new.verdicts.get(name, ("", ""))[1] == "zero"
         if zero and old.verdicts.get(name, ("", "")) == ("verified", ""):

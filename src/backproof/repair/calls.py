@@ -45,7 +45,7 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
     if name in REDUCTIONS and isinstance(node.func, ast.Attribute):
         yield from _reductions(code, node, arguments)
     elif isinstance(node.func, ast.Name):
-        for other in functions(code):
+        for other in code.once(functions):
             if other != name:
                 yield node.func, other, "wrong-derivative", 1.2
     if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
@@ -62,7 +62,7 @@ def _as_elsewhere(code: Code, node: ast.Call) -> Iterator[Change]:
     if not own or "\n" in code.text(node):
         return
     seen = {(*own[1:], *keywords)}
-    for other in ast.walk(code.tree):
+    for other in code.nodes:
         if not isinstance(other, ast.Call) or code.text(other.func) != function or not other.args:
             continue
         rest = (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from backproof.source import Edit, SourceFile, Span
 
 Statement = ast.stmt
+Known = TypeVar("Known")
 #: (node to replace, new text, cause, price)
 Change = tuple[ast.expr, str, str, float]
 _OPERATORS = ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.IfExp | ast.Lambda
@@ -46,6 +49,11 @@ class Code:
     file: SourceFile
     tree: ast.Module
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    nodes: tuple[ast.AST, ...] = ()
+    """All of the tree's, breadth first."""
+    _known: dict[Any, Any] = field(default_factory=dict)
+    _spans: dict[ast.AST, Span] = field(default_factory=dict)
+    _texts: dict[ast.AST, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, file: SourceFile) -> Code:
@@ -56,23 +64,37 @@ class Code:
         SyntaxError
         """
         tree = ast.parse("\n".join(file.lines))
-        code = cls(file, tree)
-        for node in ast.walk(tree):
+        code = cls(file, tree, nodes=tuple(ast.walk(tree)))
+        for node in code.nodes:
             for child in ast.iter_child_nodes(node):
                 code.parents[child] = node
         return code
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands."""
-        return self.file.span_of(node)
+        known = self._spans.get(node)
+        if known is None:
+            known = self._spans[node] = self.file.span_of(node)
+        return known
 
     def text(self, node: ast.expr | ast.stmt) -> str:
         """Return a node's source, lines joined by line feeds."""
-        return self.file.text_of(node)
+        known = self._texts.get(node)
+        if known is None:
+            known = self._texts[node] = self.file.text_of(node)
+        return known
+
+    def once(self, find: Callable[..., Known], *about: ast.AST) -> Known:
+        """Return what a function finds in this file (about some nodes), asked once only."""
+        key = find, *about
+        if key not in self._known:
+            self._known[key] = find(self, *about)
+        known: Known = self._known[key]
+        return known
 
     def statements(self) -> Iterator[Statement]:
         """Yield every statement."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, ast.stmt))
+        return (node for node in self.nodes if isinstance(node, ast.stmt))
 
     def statement_at(self, line: int, column: int = 0) -> Statement | None:
         """Return the innermost statement on a line; of several on it, the one at a column."""
@@ -226,6 +248,7 @@ def targets_of(statement: Statement) -> list[ast.expr]:
     return flat
 
 
+@functools.cache
 def is_atomic(text: str) -> bool:
     """Whether no operator around a text can tear it apart."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+from backproof.costs import is_registered
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate
 from backproof.repair.trial import Trial
@@ -105,8 +106,11 @@ class Court:
 
 
 def anchor(trial: Trial) -> str | None:
-    """Return the cost of the program under which some gradients are right; others are no cost."""
+    """Return the cost under which some gradients are right: the program's own, or a known one."""
     telling = trial.telling
     titles = {step.cost_title for step in telling}
-    anchored = all(step.own_cost and len(step.wrong) < len(step.verdicts) for step in telling)
+    anchored = all(
+        (step.own_cost or is_registered(step.cost_title)) and len(step.wrong) < len(step.verdicts)
+        for step in telling
+    )
     return titles.pop() if anchored and len(titles) == 1 else None

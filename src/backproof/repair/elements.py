@@ -21,7 +21,7 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
         return
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
         own, quote = node.slice.value, code.text(node.slice)[-1]
-        for key in keys(code):
+        for key in code.once(keys):
             if key != own:
                 text = f"{base}[{quote}{key}{quote}]"
                 yield node, text, "wrong-operand", likeness(own, key)
@@ -77,7 +77,7 @@ def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[
     """Another name or number in a key that is put together: ``p["W" + str(l)]``."""
     assert isinstance(key.right, ast.Call)
     base, left, right = (code.text(n) for n in (node.value, key.left, key.right))
-    for other in prefixes(code):
+    for other in code.once(prefixes):
         if other != left:
             yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
     index = code.text(key.right.args[0]) if key.right.args else ""

@@ -17,13 +17,15 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
-from backproof.repair.options import options_of, placed_in, places
+from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
 MOST_PIECES = 5_000
+#: Most of the error of right gradients that is allowed for.
+SLACK = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Wanted:
     precision: float
     together: Array | None = None
     """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
+    idle: bool = False
+    """Its true gradient is zero (a bias before a normalisation): it moves by rounding alone."""
+    slack: float = 0.0
+    """Relative error that right gradients have: an epsilon in the logarithm of the cost."""
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -201,8 +207,11 @@ def _wanted(
     if wrong and anchored:
         options = list(options_of(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
+    idle = bool(fits) and fits[0].matches[index].vacuous
+    rights = fits[0].chosen.values() if fits and anchored else ()
+    slack = min(SLACK, 5 * max((error for _, _, error in rights), default=0.0))
     return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
-                  3e-6 if single else 1e-9)  # fmt: skip
+                  3e-6 if single else 1e-9, idle=idle, slack=slack)  # fmt: skip
 
 
 def _together(
@@ -213,10 +222,12 @@ def _together(
     placed: dict[int, Any] = {}
     for index in evidence.fit.wrong:
         parameter, truth = evidence.params[index], fit.matches[index].truth
-        levels = places(evidence, parameter)[0]
+        levels = [(level, fit.scale) for level in places(evidence, parameter)[0][-1:]]
+        levels = [*shared_levels(evidence, index)[:1], *levels]
         if not levels or truth is None:
             return list(wanted)
-        pieces = placed_in(base, parameter, levels[-1].nodes, levels[-1].turn * fit.scale * truth)
+        level, scale = levels[0]
+        pieces = placed_in(base, parameter, level.nodes, level.turn * scale * truth)
         if pieces is None:
             return list(wanted)
         placed.update(pieces)
@@ -268,15 +279,16 @@ def agrees(one: Wanted, value: Array, wish: Array) -> bool:
     change = float(np.linalg.norm(wish - one.old))
     size = float(np.linalg.norm(wish))
     loose = 1e3 if one.precision > 1e-8 else 1.0  # single precision loses digits on the way
-    return gap <= loose * one.precision * change + one.precision * 1e-3 * size
+    return gap <= (loose * one.precision + one.slack) * change + one.precision * 1e-3 * size
 
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     """Return ``right``, ``partly`` right, ``unchanged`` (as without an edit) or ``wrong``."""
     rows = list(zip(wanted.wanted, values, strict=True))
-    if all(agrees(w, v, w.author) for w, v in rows):
+    if all(agrees(w, v, w.author) for w, v in rows if not w.idle):
         return "unchanged"
     if wanted.anchored:
+        rows = [(w, v) for w, v in rows if not w.idle]
         if all(w.together is not None and agrees(w, v, w.together) for w, v in rows):
             return "right"
         right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]

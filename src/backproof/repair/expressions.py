@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from backproof.repair.brackets import brackets
 from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, name_of
 from backproof.repair.candidate import Change, Code, is_atomic
 from backproof.repair.elements import elements
@@ -39,6 +40,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             continue
         yield from _operators(code, node)
+        yield from brackets(code, node)
         yield from calls(code, node)
         yield from _operands(code, node, atoms)
         yield from _transposes(code, node)
@@ -76,7 +78,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
-        for number in constants(code):
+        for number in code.once(constants):
             yield node, f"{number} * {grouped}", "missing-factor", 1.5 + far
     for node in _reduced(root):
         grouped = bracketed(code, node)
@@ -121,12 +123,6 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
             left, right = _term(code, node.left), _term(code, node.right)
             yield node, joined("-" if kind is ast.Add else "+"), "wrong-sign", 0.9
             yield node, put(node, f"{right} - {left}"), "wrong-sign", 1.0
-            if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
-                # Brackets were forgotten: ``a * (b - c)``.
-                a, b = (bracketed(code, part) for part in (node.left.left, node.left.right))
-                sign = OPERATORS[kind]
-                yield node, put(node, f"{a} * ({b} {sign} {right})"), "missing-factor", 1.2
-                yield node, put(node, f"({a} {sign} {right}) * {b}"), "missing-factor", 1.2
             product = joined("*", bracketed(code, node.left), bracketed(code, node.right))
             yield node, product, "wrong-operand", 1.8
             yield node, put(node, left), "extra-term", 1.2
@@ -205,6 +201,15 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
         return
     parent = code.parents.get(node)
     own: float = node.value
+    power = parent
+    if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub):
+        power = code.parents.get(parent)
+    if isinstance(power, ast.BinOp) and isinstance(power.op, ast.Pow) and parent is not power:
+        # ``(v + eps) ** (-0.5)``: the derivative of a power has the power that is one less.
+        for other in dict.fromkeys((own + 1, own - 1, 0.5, 1.5, 1, 2)):
+            if other > 0 and other != own:
+                yield node, repr(other), "wrong-derivative", 1.0
+        return
     if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node:
         others: tuple[float, ...] = (2, 3, 1, 0.5, -0.5, -1.5, -1, -2)
     elif type(own) is int:
@@ -212,8 +217,10 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
     else:
         others = (2 * own, own / 2, 0.0, 1.0, 0.5, 2.0, -own)
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
+    is_term = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+    needless = 1 if is_factor else 0 if is_term else None  # who means it writes nothing
     for other in dict.fromkeys(others):
-        if other != own and not (is_factor and other == 1):  # who means 1 writes no factor
+        if other not in (own, needless):
             text = f"{other:g}" if type(own) is int else repr(float(other))
             yield node, text, "wrong-derivative", 1.1
 

@@ -9,8 +9,9 @@ from itertools import combinations
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.names import likeness
-from backproof.repair.offers import STRENGTH, bracketed
+from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
+from backproof.repair.sums import counts, products, reduced
 
 MOST_NAMES = 7
 #: Names of gradients.
@@ -28,9 +29,10 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     yield from _jacobians(code, root)
     yield from _exchanges(code, root)
     yield from _everywhere(code, root, atoms)
+    yield from counts(code, root, atoms)
     if near:
         yield from _analogues(code, root, atoms)
-        yield from _products(code, root, atoms)
+        yield from products(code, root, atoms)
         yield from _uses(code, root, atoms)
     for node in ast.walk(root):
         yield from _derivatives(code, node)
@@ -44,7 +46,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         if near:
             yield from _known(code, root, node, atoms)
     if near:
-        yield from _reduced(code, root, atoms)
+        yield from reduced(code, root, atoms)
         for node in ast.walk(root):
             yield from _own_slopes(code, root, node)
         yield from _of_helper(code, root)
@@ -196,7 +198,12 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
                 continue
             value = bracketed(code, factor)
             rest = [t for k, t in enumerate(texts) if k not in (i, j)]
+            # ``f(z) * (1 - f(z))`` where the activation was meant and its input is given.
+            applied = [
+                f"{name}({bare[i]})" for name in code.once(helpers) if name in code.once(functions)
+            ]
             for other_slope in (
+                *(f"{a} * (1 - {a})" for a in applied[:4]),
                 f"(1 - {value} ** 2)", f"({value} > 0)", f"(1 - {value})", value, ""
             ):  # fmt: skip
                 joined = " * ".join([*rest, *([other_slope] if other_slope else [])])
@@ -209,13 +216,14 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
 
 
 def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
-    """``1 - z`` in place of ``z``: a gate's other side."""
+    """``1 - z`` in place of ``z``: a gate's other side; ``p - 1``: its label was forgotten."""
     parent = code.parents.get(node)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         return
     in_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
     if in_product and isinstance(node.ctx, ast.Load):
         yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
+        yield node, f"({code.text(node)} - 1)", "missing-term", 1.15
 
 
 def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:
@@ -229,13 +237,13 @@ def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:
         return
     # A helper of the author's is given another value sooner than written out.
     price = 1.7 if isinstance(node, ast.Call) and _is_helper(code, node) else 1.2
-    for _, derivative in forward_slopes(code):
+    for _, derivative in code.once(forward_slopes):
         yield node, code.put(node, derivative), "wrong-derivative", price + len(derivative) / 1e3
 
 
 def _is_helper(code: Code, call: ast.Call) -> bool:
     name = code.text(call.func).rpartition(".")[2]
-    return any(isinstance(n, ast.FunctionDef) and n.name == name for n in ast.walk(code.tree))
+    return any(isinstance(n, ast.FunctionDef) and n.name == name for n in code.nodes)
 
 
 def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
@@ -244,7 +252,7 @@ def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
     if not isinstance(around, ast.FunctionDef) or not isinstance(code.parents[root], ast.Return):
         return
     given = [a.arg for a in around.args.args if a.arg != "self"]
-    for name, (argument, returned) in helpers(code).items():
+    for name, (argument, returned) in code.once(helpers).items():
         if name == around.name or not given:
             continue
         try:
@@ -332,19 +340,6 @@ def _summed(code: Code, node: ast.AST) -> Iterator[Change]:
             yield node.elt, f"{name.id} + {node.elt.id}", "missing-term", 1.0
 
 
-def _products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
-    """A product of two values that is missing beside another (a weight that is used twice)."""
-    text = code.text(root)
-    if not isinstance(root, ast.Call | ast.BinOp) or "\n" in text or len(text) > 120:
-        return
-    form = "np.dot({0}.T, {1})" if ".dot(" in text else "{0}.T @ {1}" if "@" in text else ""
-    simple = [a for a in atoms if a.isidentifier()][:14]
-    for one in simple if form else []:
-        for other in simple:
-            if one != other:
-                yield root, f"{text} + {form.format(one, other)}", "missing-term", 1.6
-
-
 def _stacks(code: Code, node: ast.AST) -> Iterator[Change]:
     """The matrices of a stack, turned or not."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
@@ -387,14 +382,3 @@ def _known(code: Code, root: ast.expr, node: ast.AST, atoms: list[str]) -> Itera
         return
     for atom in atoms:
         yield node, atom, "wrong-operand", 1.35 if node is root else 1.25
-
-
-def _reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
-    """A sum over one axis that is missing beside a term: the mean's share of a normalisation."""
-    if not isinstance(root, ast.BinOp | ast.Name | ast.Attribute | ast.Call):
-        return
-    text = bracketed(code, root)
-    for atom in atoms[:20]:
-        for axis in ("axis=0", "axis=-1, keepdims=True"):
-            yield root, f"{atom}.sum({axis}) + {text}", "missing-term", 1.7
-            yield root, f"{text} - {atom}.mean({axis})", "missing-term", 1.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from backproof.finding import Finding
 from backproof.repair.candidate import (
@@ -21,12 +21,22 @@ from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import GRADIENT, forms
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
-from backproof.repair.statements import missing_updates, moves, resets, siblings, stores, swaps
+from backproof.repair.statements import (
+    added,
+    missing_updates,
+    moves,
+    resets,
+    siblings,
+    stores,
+    swaps,
+)
 from backproof.source import Edit
 
 #: What each statement further away costs.
 FAR = 0.12
 NEAR = 14
+#: What it is worth to be at the very statement that is blamed.
+BLAMED = 0.3
 MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
@@ -108,7 +118,7 @@ def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
     names |= {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
     return [
-        node for node in ast.walk(code.tree)
+        node for node in code.nodes
         if isinstance(node, ast.FunctionDef) and node.name in names
     ]  # fmt: skip
 
@@ -128,16 +138,17 @@ def propose(
     suspects : collection of lines
         What all wrong gradients depend on, and no right one.
     """
+    first = findings[0] if findings else None
+    told = None if first is None else Told.of(first)
     for distance, statement in enumerate(neighbourhood(code, findings, formed, suspects)):
         lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
         bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
-        first = findings[0] if findings else None
         for candidate in _of_statement(code, statement, findings, distance):
-            price = candidate.price + FAR * distance - bonus
-            if first is not None and distance <= 8:
+            price = candidate.price + (FAR * distance if distance else -BLAMED) - bonus
+            if first is not None and told is not None and distance <= 8:
                 if candidate.cause == first.cause:
                     price -= 0.35 if distance == 0 else 0.15
-                price -= named(code, first, candidate) * (1.0 if distance == 0 else 0.7)
+                price -= named(code, told, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
     yield from missing_updates(code, untrained)
 
@@ -147,26 +158,38 @@ def suspected(lines: range, suspects: Collection[int]) -> bool:
     return any(line in lines for line in suspects)
 
 
-def named(code: Code, finding: Finding, candidate: Candidate) -> float:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a diagnosis says: exchanges (old, new), and other texts that it quotes."""
+
+    pairs: list[tuple[str, str]]
+    quoted: list[str]
+
+    @classmethod
+    def of(cls, finding: Finding) -> Told:
+        """Read a finding."""
+        told = f"{finding.message} {finding.title}"
+        pairs = [(b, a) for a, b in _EXCHANGE.findall(told)] + _MEANT.findall(told)
+        found = str(finding.evidence.get("found", "") or "")
+        expected = str(finding.evidence.get("expected", "") or "")
+        if expected:
+            pairs.append((found, expected))
+        olds = {old for old, _ in pairs}
+        quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+        return cls(pairs, [text for text in quoted if text not in olds])
+
+
+def named(code: Code, told: Told, candidate: Candidate) -> float:
     """How surely the diagnosis says what a candidate does, from 0 to 1."""
-    told = f"{finding.message} {finding.title}"
-    pairs = [(b, a) for a, b in _EXCHANGE.findall(told)] + _MEANT.findall(told)
-    found = str(finding.evidence.get("found", "") or "")
-    expected = str(finding.evidence.get("expected", "") or "")
-    if expected:
-        pairs.append((found, expected))
-    olds = {old for old, _ in pairs}
-    quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
-    quoted = [text for text in quoted if text not in olds]
     best = 0.0
     for edit in candidate.edits:
         old = " ".join(code.file.slice(edit.span).split())
         new = " ".join(edit.text.split())
-        if any(_is_called(old, o) and _is_called(new, n) for o, n in pairs):
+        if any(_is_called(old, o) and _is_called(new, n) for o, n in told.pairs):
             best = 1.0
-        elif new in quoted:
+        elif new in told.quoted:
             best = max(best, 0.6)
-        elif any(len(q) > 1 and q in new and q not in old for q in quoted):
+        elif any(len(q) > 1 and q in new and q not in old for q in told.quoted):
             best = max(best, 0.4)
     return best
 
@@ -216,6 +239,7 @@ def _of_statement(
         if isinstance(target, ast.Subscript) and distance < 8:
             yield from _of_index(code, statement, target.slice, atoms(code, statement))
     yield from stores(code, statement)
+    yield from added(code, statement)
     yield from siblings(code, statement)
     if distance < 6:
         yield from swaps(code, statement)

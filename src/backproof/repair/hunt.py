@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
@@ -26,6 +27,8 @@ MOST_FAULTS = 4
 BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (400, 1_200, 3_000)
+#: Judged steps of the run that a search starts with, if the fault shows in them.
+SKETCHED = 2
 #: Seconds, beside those of a run, that the search for a further fault needs.
 LEAST_LEFT = 0.7
 
@@ -102,6 +105,7 @@ class Hunt:
         self.report = report
         self.brief = brief
         self.started = time.monotonic()
+        workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
         """For each gradient, as the program calls it, its parameter."""
 
@@ -122,6 +126,7 @@ class Hunt:
         self.started = time.monotonic()
         if self.report is None:
             trial = self.diagnosed()
+            self.workshop.know_loop(None if trial.report is None else trial.report.loop)
         else:
             tried = self._sketch({}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
@@ -134,13 +139,20 @@ class Hunt:
     def _sketch(self, base: Files, report: Report) -> Trial:
         """Run the program for a few steps, to see what its parameters should come to."""
         cost = report.gradient.cost_expression
-        named = cost is not None and any(cost in text for text in report.sources.values())
+        registered = cost is not None and is_registered(cost)
+        named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
-        how: dict[str, Any] = {"judged": JUDGED, "seek": True, "known_wrong": min(seen, default=0)}
+        how: dict[str, Any] = {
+            "judged": SKETCHED, "seek": True, "known_wrong": min(seen, default=0),
+            "blamed": tuple(f.span.line for f in faults(report)),
+        }  # fmt: skip
         if named:
             # No other cost need be tried on each step, which takes most of the time.
             tried = self.workshop.try_one(base, cost=cost, **how)
-            if any(step.wrong or step.ascends for step in tried.telling if step.own_cost):
+            telling = [step for step in tried.telling if step.own_cost or registered]
+            if any(step.wrong or step.ascends for step in telling) and (
+                not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
+            ):
                 return tried
         return self.workshop.try_one(base, **how)
 
@@ -153,6 +165,11 @@ class Hunt:
             if not findings:
                 if not repair.found:
                     repair.reason = "there is no wrong gradient to repair"
+                elif trial.report.gradient.status == "verified" and (
+                    judge(trial, repair.original).complete
+                ):
+                    # The whole run judges more steps than a trial, and says what it does of others.
+                    repair.verified, repair.fixed, repair.reason = True, trial, ""
                 else:
                     repair.reason = repair.reason or "no edit that was tried is right at every step"
                 return
@@ -307,8 +324,13 @@ class Hunt:
             for finding in report.findings
         )
         sources = {place(path): text for path, text in report.sources.items()}
+        loop = None if report.loop is None else (place(report.loop[0]), report.loop[1])
         report = replace(
-            report, script=self.workshop.program.target, findings=findings, sources=sources
+            report,
+            script=self.workshop.program.target,
+            findings=findings,
+            sources=sources,
+            loop=loop,
         )
         return replace(trial, report=report)
 

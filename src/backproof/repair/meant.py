@@ -7,7 +7,7 @@ sums, what an operand should have been. An edit that gives such a value is tried
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,8 +54,10 @@ class Meant:
     sums: dict[Place, tuple[list[Array], Array]] = field(default_factory=dict)
 
 
-def meant(evidence: StepEvidence) -> Meant:
+def meant(evidence: StepEvidence, blamed: Collection[int] = ()) -> Meant:
     """Return what the expressions behind a step's wrong gradients should have come to.
+
+    `blamed` are the lines on which a fault was found before: these are looked at first.
 
     At the very values of the program, which an edited program has, too.
     """
@@ -64,14 +66,14 @@ def meant(evidence: StepEvidence) -> Meant:
     fit = compare(evidence.tape, base, evidence.fit.hypothesis, evidence.params)
     if fit is None or not fit.wrong or not fit.chosen:
         return Meant()
-    blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE)
+    blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE, likely=blamed)
     truths: dict[int, Any] = {}
     for fault in blame.faults():
         truths.update(fault.truth)
     if not truths:
         return Meant()
     right = blame.replays.replayed({})
-    tape, found = evidence.tape, Collection(evidence.tape, base)
+    tape, found = evidence.tape, Gathered(evidence.tape, base)
     for node, truth in truths.items():
         for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
             found.add(operation, value)
@@ -83,7 +85,7 @@ def meant(evidence: StepEvidence) -> Meant:
     return found.meant
 
 
-class Collection:
+class Gathered:
     """Gathers what expressions should have come to, while there is room."""
 
     def __init__(self, tape: Tape, base: Run) -> None:

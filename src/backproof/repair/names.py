@@ -20,22 +20,66 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     """
     around = code.function_of(statement)
     family = code.class_of(statement)
-    near = [*_loads(code, around), *enclosing(code, statement)]
+    near = [*code.once(_loads, around), *enclosing(code, statement)]
     if family is not None:
-        near += [t for t in _loads(code, family) if t.startswith("self.")]
+        near += [t for t in code.once(_loads, family) if t.startswith("self.")]
     module = [
         t for s in code.tree.body for target in targets_of(s)
         if isinstance(target, ast.Name) for t in [target.id]
     ]  # fmt: skip
-    found = dict.fromkeys([*near, *_other_keys(code, near), *module])
-    return [t for t in found if t not in _MODULES and t != "self"][:MOST]
+    found = dict.fromkeys([*near, *_other_keys(code, near), *_parts(code, statement), *module])
+    usable = [t for t in found if t not in _MODULES and t != "self"]
+    # Those come first that are easily taken for one that stands there, or belong to it.
+    own = [
+        code.text(n) for n in ast.walk(statement)
+        if isinstance(n, ast.Name | ast.Attribute)
+        and not isinstance(code.parents.get(n), ast.Attribute)
+    ]  # fmt: skip
+    prices = {t: min((likeness(name, t) for name in own if name != t), default=2.0) for t in usable}
+    alike = sorted((t for t in usable if prices[t] < 1.0), key=prices.__getitem__)
+    return list(dict.fromkeys([*alike[: MOST // 2], *usable]))[:MOST]
+
+
+def _parts(code: Code, statement: Statement) -> list[str]:
+    """Return other attributes of the objects that a statement's function reads: ``net.l1.output``.
+
+    They are those that the file's classes give to themselves; of objects named alike, too.
+    """
+    kept = code.once(_kept)
+    bases: dict[str, None] = {}
+    for node in ast.walk(code.function_of(statement)):
+        if not isinstance(node, ast.Attribute) or node.attr not in kept or not _is_path(node):
+            continue
+        base = node.value
+        bases[code.text(base)] = None
+        if isinstance(base, ast.Attribute):
+            alike = [name for name in kept if likeness(base.attr, name) <= 0.9]
+            bases |= dict.fromkeys(f"{code.text(base.value)}.{name}" for name in alike)
+    objects = [base for base in bases if base != "self"][:4]
+    return [f"{base}.{name}" for base in objects for name in kept if _NUMBER.sub("", name)]
+
+
+def _kept(code: Code) -> list[str]:
+    """Return the attributes that the file's classes store values in."""
+    found = [
+        target.attr for statement in code.statements() for target in targets_of(statement)
+        if isinstance(target, ast.Attribute) and code.text(target.value) == "self"
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))[:12]
+
+
+def _is_path(node: ast.AST) -> bool:
+    """Whether an expression is a name with attributes: ``net.l1``."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _other_keys(code: Code, texts: list[str]) -> list[str]:
     """Return the other values of the dictionaries that are read: ``cache["Z1"]`` beside ``A1``."""
     literals = [
         [k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
-        for node in ast.walk(code.tree) if isinstance(node, ast.Dict)
+        for node in code.nodes if isinstance(node, ast.Dict)
     ]  # fmt: skip
     found: list[str] = []
     for match in map(_KEYED.fullmatch, texts):
@@ -46,14 +90,26 @@ def _other_keys(code: Code, texts: list[str]) -> list[str]:
     return found
 
 
+def parts(code: Code, statement: Statement) -> list[str]:
+    """Return the sums, differences and calls in a statement's function, those in brackets so."""
+    found: dict[str, None] = {}
+    for node in ast.walk(code.function_of(statement)):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        text = code.text(node)
+        if "\n" not in text and len(text) <= 60:
+            found[f"({text})"] = None
+    return list(found)[: MOST // 2]
+
+
 def enclosing(code: Code, statement: Statement) -> list[str]:
     """Return what the functions around a statement's own function have names for."""
     around = code.function_of(statement)
     found: list[str] = []
     outer = around
     while outer is not code.tree and (outer := code.function_of(outer)) is not code.tree:
-        found += _loads(code, outer)
-    own = set(_loads(code, around))
+        found += code.once(_loads, outer)
+    own = set(code.once(_loads, around))
     return [name for name in found if name not in own]
 
 
@@ -72,7 +128,7 @@ def _loads(code: Code, around: ast.AST) -> list[str]:
                 continue
             if isinstance(node, ast.Subscript) and not _is_simple(node):
                 continue
-            if isinstance(node, ast.Attribute) and not isinstance(node.value, ast.Name):
+            if isinstance(node, ast.Attribute) and not _is_path(node):
                 continue
             text = code.text(node)
             if "\n" not in text and text.split(".")[0] not in _MODULES:
@@ -103,6 +159,8 @@ def likeness(one: str, other: str) -> float:
         other_base, _, other_index = other.partition("[")
         if base == other_base or index == other_index:
             return 0.95
+    if len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1:
+        return 0.97 if len(one) > 2 else 1.05
     if _NUMBER.findall(one) == _NUMBER.findall(other) and _NUMBER.search(one):
         return 1.0
     if one.lower() == other.lower() or one.lstrip("d_") == other.lstrip("d_"):

@@ -35,8 +35,17 @@ def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
 
     With `around`, a function, what it calls the sizes of axes, and the lengths of its arguments.
     """
+    names = code.once(_divisors)
+    if isinstance(around, ast.FunctionDef):
+        given = [a.arg for a in around.args.args if a.arg != "self"][:4]
+        lengths = [f"len({name})" for name in given]
+        names = list(dict.fromkeys([*_called_sizes(code, around), *names, *lengths]))
+    return names
+
+
+def _divisors(code: Code) -> list[str]:
     found: dict[str, int] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             text = bracketed(code, node.right)
             if len(text) <= 30 and "\n" not in text:
@@ -45,12 +54,7 @@ def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
             text = code.text(node)
             if "\n" not in text and re.fullmatch(r"len\(.*\)|.*\.shape\[0\]", text):
                 found.setdefault(text, 0)
-    names = sorted(found, key=lambda text: -found[text])[:8]
-    if isinstance(around, ast.FunctionDef):
-        given = [a.arg for a in around.args.args if a.arg != "self"][:4]
-        lengths = [f"len({name})" for name in given]
-        names = list(dict.fromkeys([*_called_sizes(code, around), *names, *lengths]))
-    return names
+    return sorted(found, key=lambda text: -found[text])[:8]
 
 
 def _called_sizes(code: Code, function: ast.FunctionDef) -> list[str]:
@@ -68,7 +72,7 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
     """Return derivatives of activations as the author would write them, with their prices."""
     found: dict[str, float] = {}
     names: dict[str, None] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if not isinstance(node, ast.Call):
             continue
         text = code.text(node)
@@ -80,7 +84,7 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
         elif len(node.args) == 1 and _LOCAL.search(code.text(node.func)):
             found[text] = 1.0
             names[code.text(node.func)] = None
-    for name in functions(code):
+    for name in code.once(functions):
         if _LOCAL.search(name):
             names[name] = None
     for atom in atoms:
@@ -110,17 +114,19 @@ def penalties(code: Code, atoms: list[str]) -> list[str]:
     A strength that has no name where the gradient is formed is written as its number.
     """
     strengths = [a for a in atoms if _PENALTY.fullmatch(a)]
-    strengths += _numbers_of_strengths(code, {a.split(".")[-1] for a in strengths})
+    known = {a.split(".")[-1] for a in strengths}
+    numbers = [n for n, names in code.once(_numbers_of_strengths) if names - known]
+    strengths += numbers[:2]
     scaled = [s for strength in strengths for s in (
         strength, f"2 * {strength}", *(f"{strength} / {size}" for size in sizes(code)[:3])
     )]  # fmt: skip
     return [f"{s} * {a}" for s in scaled for a in atoms if a not in strengths]
 
 
-def _numbers_of_strengths(code: Code, known: set[str]) -> list[str]:
-    """Return the values of strengths that are given by default, or assigned, under other names."""
-    found: dict[str, None] = {}
-    for node in ast.walk(code.tree):
+def _numbers_of_strengths(code: Code) -> list[tuple[str, set[str]]]:
+    """Return the values of strengths that are given by default, or assigned, and the names."""
+    found: dict[str, set[str]] = {}
+    for node in code.nodes:
         pairs: list[tuple[str, ast.expr | None]] = []
         if isinstance(node, ast.arguments):
             names = [a.arg for a in (*node.posonlyargs, *node.args)]
@@ -133,15 +139,15 @@ def _numbers_of_strengths(code: Code, known: set[str]) -> list[str]:
             pairs.append((node.targets[0].id, node.value))
         for name, value in pairs:
             number = value.value if isinstance(value, ast.Constant) else None
-            if type(number) is float and number and name not in known and _PENALTY.fullmatch(name):
-                found[repr(number)] = None
-    return list(found)[:2]
+            if type(number) is float and number and _PENALTY.fullmatch(name):
+                found.setdefault(repr(number), set()).add(name)
+    return list(found.items())
 
 
 def constants(code: Code) -> list[str]:
     """Return the numbers of a program's formulas: the 1.702 of ``x / (1 + np.exp(-1.702 * x))``."""
     found: dict[str, None] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         for part in (node.left, node.right) if isinstance(node, ast.BinOp) else ():
             part = part.operand if isinstance(part, ast.UnaryOp) else part
             number = part.value if isinstance(part, ast.Constant) else None
@@ -153,7 +159,7 @@ def constants(code: Code) -> list[str]:
 def keys(code: Code) -> list[str]:
     """Return the texts that the program uses as keys of dictionaries."""
     found: dict[str, None] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if isinstance(node, ast.Subscript):
             parts: list[ast.expr | None] = [node.slice]
         else:
@@ -167,7 +173,7 @@ def keys(code: Code) -> list[str]:
 def prefixes(code: Code) -> list[str]:
     """Return the texts that the program puts before a number to make a key: ``"dW" + str(l)``."""
     found: dict[str, None] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
             continue
         if is_text(node.right) and isinstance(node.left, ast.Constant):

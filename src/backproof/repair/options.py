@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -29,7 +29,7 @@ def options_of(
     """
     if truth is None:
         return []
-    tape, parameter = evidence.tape, evidence.params[index]
+    parameter = evidence.params[index]
     found = []
     old = vector(base.env[n] for n in parameter.old)
     scales = [fit.scale] if evidence.fit is None else evidence.fit.scales_of(index)
@@ -41,16 +41,51 @@ def options_of(
             for u, c in zip(parameter.updates, parameter.decay, strict=True)
         )
         found += [decays * old + scale * g for scale in scales for g in gradients]
+    for level, scale in shared_levels(evidence, index):
+        for g in gradients:
+            placed = placed_in(base, parameter, level.nodes, scale * g)
+            found += [] if placed is None else _come_to(evidence, base, parameter, placed)
+    if old.size == truth.size:
+        found += [old + scale * g for scale, g in _as_others_change(evidence.fit, truth, old)]
     trials = product(levels[-MOST_LEVELS:], scales[:MOST_SCALES], gradients)
     for level, scale, g in trials:
         replaced = placed_in(base, parameter, level.nodes, level.turn * scale * g)
-        if replaced is None:
-            continue
-        run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)
-        values = [run.env[n] for n in parameter.new]
-        if all(v is not None for v in values):
-            found.append(vector(values))
+        if replaced is not None:
+            found += _come_to(evidence, base, parameter, replaced)
     return [x for x in found if np.all(np.isfinite(x))]
+
+
+def _come_to(
+    evidence: StepEvidence, base: Run, parameter: Parameter, replaced: dict[int, Any]
+) -> list[Array]:
+    """Return what a parameter comes to with other values in the place of some."""
+    tape = evidence.tape
+    run = tape.replay(base=base, dirty=tape.reach(replaced), replace=replaced)
+    values = [run.env[n] for n in parameter.new]
+    return [] if any(v is None for v in values) else [vector(values)]
+
+
+def shared_levels(evidence: StepEvidence, index: int) -> list[tuple[Level, float]]:
+    """Return the levels at which all right gradients have one scale, with it, the deepest first.
+
+    Of a gradient that an optimiser uses twice (Adam's two moments) only the deepest will do.
+    """
+    fit = evidence.fit
+    if fit is None or not fit.chosen:
+        return []
+    levels = evidence.params[index].levels
+    rights = [i for i in fit.chosen if len(evidence.params[i].levels) == len(levels)]
+    found = []
+    for number in range(len(levels) - 1, -1, -1):
+        scales = [
+            [scale for n, scale, _ in fit.matches[i].scales if n == number] for i in rights
+        ]  # fmt: skip
+        if not scales or not all(scales):
+            continue
+        first = scales[0][0]
+        if all(any(abs(s / first - 1) < 1e-6 for s in row) for row in scales):
+            found.append((levels[number], first))
+    return found[:2]
 
 
 def places(evidence: StepEvidence, parameter: Parameter) -> tuple[list[Level], bool]:
@@ -106,6 +141,30 @@ def placed_in(
         else:
             placed[node] = part.astype(getattr(value, "dtype", float))
     return placed if at == truth.size else None
+
+
+def _as_others_change(
+    fit: Fit | None, truth: Array, old: Array
+) -> Iterator[tuple[float, Array]]:  # fmt: skip
+    """Yield scale and gradient of a whole change that is like that of a right parameter.
+
+    A wrong expression may have no value at the place where the right gradients are: where
+    ``lr * (e * q - lam) * p`` stands for ``lr * (e * q - lam * p)``, none but the change is left.
+    """
+    whole: dict[str, tuple[float, float]] = {}
+    rights = [] if fit is None else [fit.matches[index] for index in fit.chosen]
+    for match in rights:
+        for number, scale, lam in match.penalties:
+            if number == -1:
+                whole[f"{scale:.8g} {lam:.8g}"] = scale, lam
+        for number, scale, _ in match.scales:
+            if number == -1:
+                whole[f"{scale:.8g}"] = scale, 0.0
+    touched = (truth != 0).astype(float)
+    for scale, lam in list(whole.values())[:MOST_SCALES]:
+        yield scale, truth + lam * old
+        if lam and not touched.all():
+            yield scale, truth + lam * old * touched
 
 
 def _penalised(fit: Fit | None, truth: Array, old: Array) -> list[Array]:

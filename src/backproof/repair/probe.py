@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from backproof.repair.candidate import Candidate
+from backproof.repair.synthesis import terms
+from backproof.source import Edit
 
 NAME = "backproof_probe"
 #: Executions of a statement that are looked at: what is zero in the first step is not later.
@@ -66,6 +68,11 @@ class Question:
     others: list[str]
     meant: tuple[tuple[int, Any, Any], ...] = ()
     sums: tuple[tuple[int, Any, Any], ...] = ()
+    values: tuple[str, ...] = ()
+    """Texts of values at hand, of which what is missing may be put together."""
+    sizes: tuple[str, ...] = ()
+    inplace: bool = False
+    """It is added to the target, whose shape stays as it is."""
 
     @property
     def is_guided(self) -> bool:
@@ -87,15 +94,17 @@ class Probe:
         self.totals: list[dict[int, Any]] = [{} for _ in questions]
         """For each statement what the texts that can be added up came to, and how many times."""
         self.added = [0] * len(questions)
+        self.made: list[list[str]] = [[] for _ in questions]
+        """For each statement texts that were put together."""
 
     def install(self) -> None:
         """Make the probe known to the program."""
         setattr(builtins, NAME, self)
 
     @property
-    def gathered(self) -> tuple[list[int], list[list[str]], list[list[Any]]]:
-        """For each statement: executions, and for each text a status and a print of its values."""
-        return self.counts, self.status, self.prints
+    def gathered(self) -> tuple[list[int], list[list[str]], list[list[Any]], list[list[str]]]:
+        """For each statement: executions, for each text a status and a print, and further texts."""
+        return self.counts, self.status, self.prints, self.made
 
     def is_done(self, iterations: int) -> bool:
         """Whether enough has been seen when an iteration begins."""
@@ -142,6 +151,20 @@ class Probe:
         for index, text in enumerate(question.others):
             if _is_near(_part(_evaluate(text, scope), part), wanted):
                 status[index] = "meets"
+        if part < 0 and "meets" not in status and not np.any(np.isnan(wanted)):
+            self._put_together(number, value, wanted, scope)
+
+    def _put_together(
+        self, number: int, value: Any, wanted: Any, scope: dict[str, Any]
+    ) -> None:  # fmt: skip
+        """Find the term that is missing from a value, or the product that it should be."""
+        question = self.questions[number]
+        values = {text: _evaluate(text, scope) for text in question.values}
+        sizes = [(t, float(v)) for t in question.sizes
+                 if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
+        rest = wanted - np.asarray(value, float)
+        missing = [f"{question.own} + {text}" for text in terms(rest, values, sizes)]
+        self.made[number] = [*missing, *terms(wanted, values, sizes)]
 
     def is_answered(self, number: int) -> bool:
         """Whether all that is known about a statement has been used."""
@@ -187,6 +210,9 @@ class Probe:
             other = _evaluate(text, scope)
             if isinstance(other, _Failure):
                 # What could be evaluated before is not out: a rehearsal tells more.
+                known[index] = status or "raises"
+                continue
+            if question.inplace and not _fits_into(other, wanted):
                 known[index] = status or "raises"
                 continue
             if misshapen and _form(other) == _form(wanted):
@@ -248,6 +274,14 @@ def _form(value: Any) -> Any:
     return type(value).__name__
 
 
+def _fits_into(value: Any, target: Any) -> bool:
+    """Whether a value can be added to an array in place."""
+    if not isinstance(target, np.ndarray) or not isinstance(value, np.ndarray):
+        return True
+    pairs = zip(value.shape[::-1], target.shape[::-1], strict=False)
+    return value.ndim <= target.ndim and all(n in (1, m) for n, m in pairs)
+
+
 def _is_blank(one: Any, other: Any) -> bool:
     """Whether two values say nothing, since both are zero: a penalty on weights that start as 0."""
     try:
@@ -290,6 +324,7 @@ _NUMBERS = itertools.count()
 def sieve(
     candidates: list[Candidate], counts: list[int], status: list[list[str]],
     prints: list[list[Any]], places: dict[int, tuple[int, int]],
+    twins: dict[tuple[Edit, ...], list[Candidate]] | None = None,
 ) -> list[Candidate]:  # fmt: skip
     """Return the candidates worth a trial, cheapest first; equal values once.
 
@@ -297,9 +332,12 @@ def sieve(
     ----------
     places : dict of position to (statement, index)
         Where candidates were probed, as far as they could be.
+    twins : dict of edits to candidates, optional
+        Filled with those left out since another had their values in the executions looked at. (A
+        sample whose label is 0 does not tell a sum from a difference.)
     """
     kept: list[Candidate] = []
-    seen: set[Any] = set()
+    seen: dict[Any, tuple[Edit, ...]] = {}
     order = sorted(range(len(candidates)), key=lambda i: candidates[i].price)
     for i in order:
         candidate, place = candidates[i], places.get(i)
@@ -314,8 +352,10 @@ def sieve(
             continue
         key = (number, repr(prints[number][index]))
         if verdict and key in seen:  # what was zero throughout is known by nothing
+            if twins is not None:
+                twins.setdefault(seen[key], []).append(candidate)
             continue
-        seen.add(key)
+        seen[key] = candidate.edits
         extra = {"shape": 0.6, "": 0.3, "fits": -1.0}.get(verdict, 0.0)
         kept.append(replace(candidate, price=candidate.price + extra))
     return sorted(kept, key=lambda c: c.price)

@@ -348,3 +348,13 @@ def number_of(text: str, place: tuple[int, int]) -> int | None:
             if start > place and isinstance(element, ast.Call):
                 return number
     return None
+
+
+def place_of(text: str, number: int) -> tuple[int, int] | None:
+    """Return the line and column at which the loop of a number begins; no comprehension."""
+    with suppress(SyntaxError, ValueError):
+        file = SourceFile("", text)
+        found = loops(ast.parse("\n".join(file.lines)))
+        if number < len(found) and isinstance(found[number], ast.For | ast.While):
+            return file.span_of(found[number]).start
+    return None

@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from backproof.repair.asking import Asked
-from backproof.repair.candidate import Candidate, Code, targets_of
+from backproof.repair.candidate import Candidate, Code, targets_of, value_of
 from backproof.repair.expect import Expected, is_usable
 from backproof.repair.meant import Meant
+from backproof.repair.names import atoms, parts
+from backproof.repair.offers import sizes
 from backproof.repair.patch import CannotPatch
 from backproof.repair.probe import NAME, Probe, Question, sieve
 from backproof.repair.rehearsal import Rehearsed, number_of
@@ -34,6 +36,8 @@ UNSCREENED = 12
 PATIENCE, SLOWER = 0.7, 4.0
 #: Candidates that are tried whole: those partly right, those of no clear effect.
 MOST_PARTLY, MOST_DOUBTFUL = 4, 12
+#: Candidates of the same value that are tried beside one that leads to the right parameters.
+MOST_TWINS = 4
 #: Judged steps of a probed run without a training loop: weights that start as 0 are moved by then.
 PROBED = 2
 
@@ -71,6 +75,8 @@ class Screen:
             {(place(path), span): known for (path, span), known in sums.items()},
         )
         self._codes: dict[str, Code] = {}
+        self._twins: dict[tuple[Edit, ...], list[Candidate]] = {}
+        """Of candidates those that had the same values where they were looked at."""
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
         self._prepare(sketch)
@@ -146,7 +152,10 @@ class Screen:
                 elif said.verdict == "unchanged" or (said.verdict == "failed" and not said.failure):
                     self._doubtful.append(part[index])
             if right:
-                yield right
+                yield [
+                    *right,
+                    *(t for c in right for t in self._twins.get(c.edits, ())[:MOST_TWINS]),
+                ]
             elif self.several and self._partly:
                 yield self._partly[:MOST_PARTLY]
                 self._partly = []
@@ -163,12 +172,27 @@ class Screen:
         questions, places = self._questions(asked, wishes)
         gathered = self._gathered(questions)
         if gathered is not None:
-            status = gathered[1]
+            status, made = gathered[1], gathered[3]
             found = [
                 c for c, (number, index) in zip(asked, places.values(), strict=True)
                 if status[number][index] == "meets"
             ]  # fmt: skip
             yield from self._rehearsed(found)
+            asked_about = list(questions)
+            yield from self._rehearsed([
+                c for key, texts in zip(asked_about, made, strict=True) for text in texts
+                if (c := self._put_together(*key, text)) is not None
+            ])  # fmt: skip
+
+    def _put_together(self, path: str, span: Span, text: str) -> Candidate | None:
+        """Return the candidate that gives a statement another value altogether."""
+        code = self._code(path)
+        statement = code.statement_at(span.line, span.column)
+        root = None if statement is None else value_of(statement)
+        if root is None or isinstance(root, ast.IfExp | ast.Compare | ast.BoolOp | ast.Lambda):
+            return None
+        edit = Edit(code.span(root), text)
+        return Candidate(path, (edit,), 1.0, "missing-term", span, text)
 
     def doubtful(self) -> Iterator[list[Candidate]]:
         """Yield what a rehearsal cannot tell: edits of one fault of several, or of the cost."""
@@ -185,8 +209,8 @@ class Screen:
         gathered = self._gathered(questions) if questions else None
         if gathered is None or not any(gathered[0]):
             return sorted(candidates, key=lambda c: c.price)
-        counts, status, prints = gathered
-        return sieve(candidates, counts, status, prints, places)
+        counts, status, prints, _ = gathered
+        return sieve(candidates, counts, status, prints, places, self._twins)
 
     def _questions(
         self,
@@ -202,7 +226,11 @@ class Screen:
                 continue
             key = (candidate.path, candidate.statement)
             if key not in questions:
-                questions[key] = Question(*self._own_value(*key), [], *(meant or {}).get(key, ()))
+                known = (meant or {}).get(key, ((), ()))
+                at_hand = self._at_hand(*key) if known[0] else ((), ())
+                questions[key] = Question(
+                    *self._own_value(*key), [], *known, *at_hand, self._is_added(*key)
+                )
                 numbers[key] = len(numbers)
             others = questions[key].others
             places[position] = (numbers[key], len(others))
@@ -257,6 +285,20 @@ class Screen:
                     text if isinstance(statement, ast.AugAssign) else ""
                 )
         return value or "None", target
+
+    def _is_added(self, path: str, span: Span) -> bool:
+        """Whether a statement adds its value to what its target holds."""
+        return isinstance(self._code(path).statement_at(span.line, span.column), ast.AugAssign)
+
+    def _at_hand(self, path: str, span: Span) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the texts of values that a statement could use, and of sizes."""
+        code = self._code(path)
+        statement = code.statement_at(span.line, span.column)
+        if statement is None:
+            return (), ()
+        return (*atoms(code, statement), *parts(code, statement)), tuple(
+            sizes(code, code.function_of(statement))
+        )
 
     def _meant(self, path: str, span: Span) -> Wishes:
         """Return what a statement should have come to, part by part, and what its sums should."""

@@ -102,14 +102,14 @@ def helpers(code: Code) -> dict[str, tuple[str, ast.expr]]:
     Names that stand for a part of the value are put in: ``t = np.exp(-z); return 1 / (1 + t)``.
     """
     found: dict[str, tuple[str, ast.expr]] = {}
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if not isinstance(node, ast.FunctionDef):
             continue
         given = [a.arg for a in node.args.args if a.arg != "self"]
         body = [s for s in node.body if not _is_docstring(s)]
         if given and len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value:
             found[node.name] = (given[0], body[0].value)
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             arguments = node.value.args.args
             if len(arguments) == 1 and isinstance(node.targets[0], ast.Name):
@@ -117,10 +117,14 @@ def helpers(code: Code) -> dict[str, tuple[str, ast.expr]]:
     return found
 
 
-def forward_slopes(code: Code) -> Iterator[tuple[str, str]]:
-    """Yield (value, derivative) for ``value = f(x)``: texts of what the forward pass computes."""
-    known = helpers(code)
-    for node in ast.walk(code.tree):
+def forward_slopes(code: Code) -> list[tuple[str, str]]:
+    """Return (value, derivative) for ``value = f(x)``: texts of what the forward pass computes."""
+    return list(_forward_slopes(code))
+
+
+def _forward_slopes(code: Code) -> Iterator[tuple[str, str]]:
+    known = code.once(helpers)
+    for node in code.nodes:
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
             continue
         target, value = code.text(node.targets[0]), node.value

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
-from backproof.repair.names import numbers_in, renumbered
+from backproof.repair.names import atoms, numbers_in, renumbered
+from backproof.repair.offers import STRENGTH, constants
 from backproof.source import Edit, Span
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -41,6 +42,12 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
             )
             yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
         elif not sign:
+            if right in ("0", "0.0") and isinstance(targets[0], ast.Subscript):
+                # The other branch of a leaky ReLU has a slope.
+                slopes = [a for a in atoms(code, statement) if STRENGTH.fullmatch(a)][:6]
+                for slope in (*slopes, *code.once(constants)):
+                    edit = Edit(span, f"{left} *= {slope}")
+                    yield Candidate(path, (edit,), 0.9, "wrong-derivative", span)
             text = f"{left} *= {right}"
             yield Candidate(path, (Edit(span, text),), 1.3, "missing-factor", span)
     for node in ast.walk(value):
@@ -53,6 +60,41 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
         ):
             edit = Edit(code.span(node), f"{code.text(node)}.copy()")
             yield Candidate(path, (edit,), 1.4, "mutated-value", span)
+
+
+def added(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Add to all gradients of a scalar engine what each operation sets: ``self.grad += …``."""
+    alike = _set_alike(code, statement)
+    if len(alike) < 2:
+        return
+    edits = []
+    for one in alike:
+        target, value = targets_of(one)[0], value_of(one)
+        assert value is not None
+        edits.append(Edit(code.span(one), f"{code.text(target)} += {code.text(value)}"))
+    yield Candidate(code.file.path, tuple(edits), 0.9, "missing-term", code.span(statement))
+
+
+def _set_alike(code: Code, statement: Statement) -> list[Statement]:
+    """Return the statements of a class whose inner functions set the same attribute, in order."""
+    family, targets = code.class_of(statement), targets_of(statement)
+    if family is None or not isinstance(statement, ast.Assign) or len(targets) != 1:
+        return []
+    target = targets[0]
+    if not isinstance(target, ast.Attribute):
+        return []
+
+    def is_alike(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Assign) or isinstance(node.value, ast.Constant):
+            return False
+        method = code.function_of(code.function_of(node))
+        return isinstance(method, ast.FunctionDef) and any(
+            isinstance(t, ast.Attribute) and t.attr == target.attr for t in node.targets
+        )
+
+    found = [node for node in ast.walk(family) if is_alike(node)]
+    found.sort(key=lambda node: code.span(node).start)  # type: ignore[arg-type]
+    return found if statement in found else []  # type: ignore[return-value]
 
 
 def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
@@ -265,7 +307,7 @@ def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
     ]  # fmt: skip
     ways = [f"{name} = {text}" for text in dict.fromkeys(initial) if "\n" not in text]
     ways += [f"{name} = np.zeros_like({name})", f"{name}[:] = 0", f"{name} = 0.0"]
-    for helper in ast.walk(code.tree):
+    for helper in code.nodes:
         if isinstance(helper, ast.FunctionDef) and any(
             word in helper.name for word in ("zero", "reset", "clear")
         ):
@@ -291,7 +333,7 @@ def _objects(code: Code) -> list[str]:
     """Return the names that hold an object made of one of the module's classes."""
     classes = {s.name for s in code.tree.body if isinstance(s, ast.ClassDef)}
     found = []
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         made = node.value if isinstance(node, ast.Assign) else None
         named = made.func if isinstance(made, ast.Call) else None
         if isinstance(node, ast.Assign) and isinstance(named, ast.Name) and named.id in classes:

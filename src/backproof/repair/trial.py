@@ -71,6 +71,8 @@ class Job:
     """Go on until a wrong gradient is seen, and say what the parameters should come to."""
     known_wrong: int = 0
     """A step in which one was seen before."""
+    blamed: tuple[int, ...] = ()
+    """The lines on which a fault was found before."""
     seed: int = 0
     probe: Any = None
     """Called before the program starts, and asked for what it gathered (see `probe.Probe`)."""
@@ -96,7 +98,8 @@ class JudgedStep:
         All that they share: before and behind the learning rate.
     after : bool
         The cost was computed with the updated parameters.
-    deltas : dict of name to (norm, projection) of the update
+    deltas : dict of name to (norm of the update, that of the update as it was recorded)
+        The first is that of the replay with parameters that are moved a little: no coincidence.
     entries : int
         How many numbers the step updates.
     """
@@ -323,7 +326,7 @@ class Watch:
             if not self.suspects:
                 self.suspects = suspects(evidence)
             if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
-                self.meant, self.asked = meant(evidence), asked(evidence)
+                self.meant, self.asked = meant(evidence, self.job.blamed), asked(evidence)
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
@@ -354,17 +357,24 @@ def summary(evidence: StepEvidence) -> JudgedStep:
 
 
 def _moved(evidence: StepEvidence, index: int) -> tuple[float, float]:
-    """Return the norm of a parameter's update, and its component along a fixed direction."""
-    parameter = evidence.params[index]
-    total, along, count = 0.0, 0.0, 0
+    """Return the norm of a parameter's update in the replay that is judged, and as recorded."""
+    parameter, tape, env = evidence.params[index], evidence.tape, evidence.run.env
+    judged, recorded = 0.0, 0.0
     for old, new in zip(parameter.old, parameter.new, strict=False):
-        before, after = evidence.run.env[old], evidence.run.env[new]
-        if before is not None and after is not None and np.shape(before) == np.shape(after):
-            gap = (np.asarray(after, float) - np.asarray(before, float)).reshape(-1)
-            total += float(gap @ gap)
-            along += float(gap @ np.cos(np.arange(count, count + gap.size)))
-            count += gap.size
-    return float(np.sqrt(total)), along
+        judged += _gap(env[old], env[new])
+        recorded += _gap(tape.value(old), tape.value(new))
+    return float(np.sqrt(judged)), float(np.sqrt(recorded))
+
+
+def _gap(before: Any, after: Any) -> float:
+    """Return the square of the distance of two values; 0 where there is none."""
+    if before is None or after is None or np.shape(before) != np.shape(after):
+        return 0.0
+    try:
+        gap = (np.asarray(after, float) - np.asarray(before, float)).reshape(-1)
+    except (TypeError, ValueError):
+        return 0.0
+    return float(gap @ gap)
 
 
 def _scalar(value: Any) -> float | None:

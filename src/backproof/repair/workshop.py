@@ -16,11 +16,11 @@ from backproof.options import RunOptions
 from backproof.repair.expect import Expected
 from backproof.repair.patch import CannotPatch, patched
 from backproof.repair.pool import Pool
-from backproof.repair.rehearsal import Rehearsed, rehearse
+from backproof.repair.rehearsal import Rehearsed, number_of, place_of, rehearse
 from backproof.repair.scratch import Scratch
 from backproof.repair.trial import Job, Trial
 from backproof.report.place import document
-from backproof.source import Edit
+from backproof.source import Edit, SourceFile
 
 #: Edits of a program: (path in the user's folder, Edit).
 Edits = tuple[tuple[str, Edit], ...]
@@ -59,6 +59,8 @@ class Workshop:
     timeout: float = 30.0
     count: int = 0
     """Runs until now."""
+    loop: tuple[str, int] | None = None
+    """File of the training loop, and its number there: trials need not search it."""
     _copies: list[Scratch] = field(default_factory=list)
     _changed: list[list[str]] = field(default_factory=list)
     _originals: dict[str, bytes] = field(default_factory=dict)
@@ -204,8 +206,29 @@ class Workshop:
         if wanted is not None:
             how["expected"] = wanted
         options = replace(self.options, diagnose=diagnose, cost=cost)
+        if how.get("judged") is not None:
+            options = replace(options, loop=self._place_of_loop(copy, files))
         return Job(target, program.argv, copy.copy_of(self.cwd), copy.root, self._stdin, options,
                    module=program.module, **how)  # fmt: skip
+
+    def _place_of_loop(
+        self, copy: Scratch, files: Files
+    ) -> tuple[str, tuple[int, int]] | None:  # fmt: skip
+        """Return where the training loop begins in an edited program, in a copy's file."""
+        if self.loop is None:
+            return None
+        path, number = self.loop
+        text = SourceFile.decode(path, files.get(path) or self.read(path)).text
+        place = place_of(text, number)
+        return None if place is None else (copy.copy_of(path), place)
+
+    def know_loop(self, loop: tuple[str, tuple[int, int]] | None) -> None:
+        """Learn where the training loop of the program as it is begins."""
+        if loop is None or document(loop[0])[1] is not None:
+            return
+        with suppress(OSError, ValueError, SyntaxError):
+            number = number_of(SourceFile.decode(loop[0], self.read(loop[0])).text, loop[1])
+            self.loop = None if number is None else (loop[0], number)
 
     @staticmethod
     def _copied(copy: Scratch, path: str) -> str:

@@ -164,6 +164,17 @@ def same_view(buffer: Array, owner: Array, x: Array) -> Array:
     return _matrix(view) if isinstance(x, np.matrix) else view
 
 
+def memory_of(x: Array) -> tuple[Array, int]:
+    """Return the array that owns an array's memory, and the offset of the array in it."""
+    memory = owner_of(x) if isinstance(x.base, np.ndarray) else x
+    return memory, _address(x) - _address(memory)
+
+
+def offset_in(owner: Array, x: Array) -> int:
+    """Return how many bytes behind the start of `owner` its view `x` starts."""
+    return _address(x) - _address(owner)
+
+
 def _matrix(x: Array) -> Array:
     return x.view(np.matrix)
 

@@ -19,6 +19,7 @@ from backproof.trace.build import fill
 from backproof.trace.chains import call_chains
 from backproof.trace.event import ARRAYS, TRACKED, Event, Parts
 from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
+from backproof.trace.overwritten import Overwritten
 from backproof.trace.site import SITES, Site
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs", "refs_in"]
@@ -55,7 +56,7 @@ class Tape:
         self.draws: dict[int, int] = {}
         """event -> site of what came from outside: random draws, shuffles, files."""
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
-        self._overwritten: dict[int, list[tuple[int, Any, Any, Any, Any]]] | None = None
+        self._overwritten: dict[int, list[Overwritten]] | None = None
         """`undo` by the id of the array that owns the memory."""
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
@@ -153,17 +154,17 @@ class Tape:
         if self._overwritten is None:
             self._overwritten = {}
             for record in self.undo:
-                self._overwritten.setdefault(id(record[1]), []).append(record)
+                self._overwritten.setdefault(id(record[1]), []).append(Overwritten.of(record))
         known = self._overwritten.get(id(owner), [])
-        records = known[bisect.bisect_right(known, event, key=operator.itemgetter(0)) :]
+        records = known[bisect.bisect_right(known, event, key=operator.attrgetter("event")) :]
         if not records:
             return obj
         buffer = owner.copy(order="K")
         if buffer.strides != owner.strides:
             buffer = primitives.relayout(owner)
-        for _, _, array, key, old in reversed(records):
-            view = buffer if array is owner else primitives.same_view(buffer, owner, array)
-            view[key] = old
+        memory, start = primitives.memory_of(buffer)
+        for entry in reversed(records):
+            entry.undo(buffer, memory, start)
         return buffer if obj is owner else primitives.same_view(buffer, owner, obj)
 
     # ---- replay --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import chain
 
 import numpy as np
@@ -20,6 +21,7 @@ from backproof.checks.blame.trust import Trust
 from backproof.checks.blame.way import common_way
 from backproof.checks.gradient import StepEvidence
 from backproof.trace.primitives import patch_view
+from backproof.trace.site import SITES
 from backproof.trace.tape import Operation
 
 #: Executions of a site above which it is not searched.
@@ -41,8 +43,13 @@ class Blame:
 
     trust: Trust
 
-    def __init__(self, evidence: StepEvidence, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, evidence: StepEvidence, *, patience: float = PATIENCE,
+        likely: Collection[int] = (),
+    ) -> None:  # fmt: skip
         self.evidence = evidence
+        self.likely = likely
+        """Lines on which a search at other values has found a fault: looked at first."""
         self.tape = evidence.tape
         self.replays = Replays(evidence, patience=patience)
         self.cotangents = Cotangents(evidence)
@@ -98,6 +105,7 @@ class Blame:
         late_ones = [[o for o in g if o.index >= (order[g[0].site] or 0)] for g in suspects]
         # The first executions may be right for one value, and be taken for another's cotangent.
         whole = [g for g, later in zip(suspects, late_ones, strict=True) if len(g) > len(later)]
+        late_ones.sort(key=lambda g: SITES[g[0].site].span.line not in self.likely)
         for faulty in (*late_ones, *reversed(trusted), *whole):
             operations = groups[faulty[0].site]
             if len(operations) > MOST_INSTANCES or self.replays.late():

@@ -1,0 +1,41 @@
+"""Edits that add what is missing beside an expression, or count what it should have counted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from backproof.repair.candidate import Change, Code
+from backproof.repair.offers import bracketed
+
+
+def counts(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """How many margins are violated, for 1: ``d[rows, y] -= np.sum(margins > 0, axis=1)``."""
+    parent = code.parents.get(root)
+    if isinstance(root, ast.Constant) and root.value == 1 and isinstance(parent, ast.AugAssign):
+        for atom in atoms:
+            yield root, f"np.sum({atom} > 0, axis=1)", "missing-factor", 0.6
+
+
+def products(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A product of two values that is missing beside another (a weight that is used twice)."""
+    text = code.text(root)
+    if not isinstance(root, ast.Call | ast.BinOp) or "\n" in text or len(text) > 120:
+        return
+    form = "np.dot({0}.T, {1})" if ".dot(" in text else "{0}.T @ {1}" if "@" in text else ""
+    simple = [a for a in atoms if a.isidentifier()][:14]
+    for one in simple if form else []:
+        for other in simple:
+            if one != other:
+                yield root, f"{text} + {form.format(one, other)}", "missing-term", 1.6
+
+
+def reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """A sum over one axis that is missing beside a term: the mean's share of a normalisation."""
+    if not isinstance(root, ast.BinOp | ast.Name | ast.Attribute | ast.Call):
+        return
+    text = bracketed(code, root)
+    for atom in atoms[:20]:
+        for axis in ("axis=0", "axis=-1, keepdims=True"):
+            yield root, f"{atom}.sum({axis}) + {text}", "missing-term", 1.7
+            yield root, f"{text} - {atom}.mean({axis})", "missing-term", 1.7

@@ -1,0 +1,99 @@
+"""What is told of an edited program: by its parameters, by its trial."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from backproof import session
+from backproof.options import RunOptions
+from backproof.repair.accept import _frozen
+from backproof.repair.candidate import Candidate
+from backproof.repair.expect import Expected, Wanted, verdict
+from backproof.repair.probe import sieve
+from backproof.repair.rehearsal import number_of, place_of
+from backproof.repair.trial import JudgedStep
+from backproof.source import Edit, Span
+
+
+def wanted(name: str, truth: float | None, *, idle: bool = False) -> Wanted:
+    old, author = np.zeros(3), np.full(3, 1e-18 if idle else 1.0)
+    options = () if truth is None else (np.full(3, truth),)
+    return Wanted(name, (name,), (3,), old, author, options, (), 1e-9, idle=idle)
+
+
+def test_what_moves_by_rounding_alone_tells_nothing() -> None:
+    """A bias before a normalisation has no gradient but rounding, which every edit changes."""
+    one = Expected(0, "", (1, 1), (wanted("W", 2.0), wanted("b", None, idle=True)), True)
+    assert verdict(one, [np.full(3, 2.0), np.full(3, -3e-18)]) == "right"
+    assert verdict(one, [np.full(3, 1.0), np.full(3, -3e-18)]) == "unchanged"
+    assert verdict(one, [np.full(3, 5.0), np.full(3, 1e-18)]) == "wrong"
+    other = Expected(0, "", (1, 1), (wanted("W", 2.0), wanted("b", None)), True)
+    assert verdict(other, [np.full(3, 2.0), np.zeros(3)]) == "wrong"
+
+
+def test_right_gradients_tell_how_exact_they_can_be() -> None:
+    """An epsilon in the logarithm of the cost moves the truth, not what the program computes."""
+    exact = Expected(0, "", (1, 1), (wanted("W", 2.0),), True)
+    loose = Expected(0, "", (1, 1), (replace(wanted("W", 2.0), slack=1e-6),), True)
+    near = [np.full(3, 2.0 + 4e-7)]
+    assert verdict(exact, near) == "wrong"
+    assert verdict(loose, near) == "right"
+    assert verdict(loose, [np.full(3, 2.1)]) == "wrong"
+
+
+def step(verdicts: dict[str, tuple[str, str]], moved: dict[str, float]) -> JudgedStep:
+    deltas = {name: (size, size) for name, size in moved.items()}
+    return JudgedStep(0, verdicts, "loss", True, 1.0, 1.0, False, deltas=deltas)
+
+
+def test_a_parameter_without_a_gradient_may_stop_to_move_by_rounding() -> None:
+    verdicts = {"W": ("wrong", ""), "b": ("verified", "zero")}
+    old = step(verdicts, {"W": 1.0, "b": 1e-17})
+    new = step(verdicts, {"W": 1.0, "b": 0.0})
+    assert not _frozen(new, old)
+    assert _frozen(new, step(verdicts, {"W": 1.0, "b": 0.1}))
+    assert _frozen(step(verdicts, {"W": 0.0, "b": 0.0}), old)
+
+
+def test_edits_of_the_same_value_are_kept_aside() -> None:
+    place = Span(1, 1, 1, 2)
+    a, b = (
+        Candidate("", (Edit(place, text),), price, "", place, text)
+        for text, price in (("y + a", 1.0), ("a - y", 1.2))
+    )
+    twins: dict[tuple[Edit, ...], list[Candidate]] = {}
+    places = {0: (0, 0), 1: (0, 1)}
+    kept = sieve([a, b], [1], [["new", "new"]], [[(1.0,), (1.0,)]], places, twins)
+    assert [c.value for c in kept] == ["y + a"]
+    assert twins == {a.edits: [b]}
+
+
+def test_a_loop_is_found_again_in_an_edited_text() -> None:
+    text = "for i in range(3):\n    pass\nwhile True:\n    break\n"
+    number = number_of(text, (3, 1))
+    assert number is not None
+    assert place_of("x = 1\n" + text, number) == (4, 1)
+    assert place_of("y = [i for i in z]\n", 0) is None
+
+
+def test_a_known_loop_is_not_searched(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import numpy as np\n"
+        "x = np.arange(1.0, 5.0)\nw = np.array([0.3])\n"
+        "for epoch in range(3):\n"
+        "    for i in range(4):\n"
+        "        loss = ((w * x[i] - 2 * x[i]) ** 2).sum()\n"
+        "        g = 2 * (w * x[i] - 2 * x[i]) * x[i]\n"
+        "        w -= 0.01 * g\n"
+    )
+    report = session.run(str(script), [], RunOptions(), restore=True)
+    assert report.gradient.status == "verified"
+    assert report.loop is not None
+    assert report.loop[1] == (5, 5)
+    again = session.run(str(script), [], RunOptions(loop=report.loop), restore=True)
+    assert again.gradient == report.gradient
+    assert again.loop == report.loop

@@ -1,0 +1,139 @@
+"""What is proposed in place of an expression: the slips that people make, undone."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+
+from backproof.repair.candidate import Code, value_of
+from backproof.repair.expressions import changes
+from backproof.repair.forms import forms
+from backproof.repair.names import MOST, atoms
+from backproof.repair.statements import added, stores
+from backproof.repair.synthesis import terms
+from backproof.source import SourceFile
+
+
+def proposals(statement: str, *names: str) -> set[str]:
+    """Return what may stand in place of a statement's value, without blanks."""
+    code = Code.of(SourceFile("", f"{statement}\n"))
+    (node,) = code.tree.body
+    root = value_of(node)
+    assert root is not None
+    made = [*changes(code, root, list(names)), *forms(code, root, list(names), near=True)]
+    return {ast.unparse(ast.parse(code.within(root, n, text))) for n, text, _, _ in made}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("p += lr * (e * q - lam) * p", "lr * (e * q - lam * p)"),  # closed too early
+        ("d = (a - b) * c", "a - b * c"),  # needless
+        ("d = a - b * c", "(a - b) * c"),  # forgotten
+        ("d = a * b - c", "a * (b - c)"),
+        ("v = g * -0.5 * (s + eps) ** (-0.5)", "g * -0.5 * (s + eps) ** -1.5"),
+        ("w -= lr * score * v", "lr * (score - 1) * v"),
+    ],
+)
+def test_a_slip_is_undone(wrong: str, right: str) -> None:
+    assert ast.unparse(ast.parse(right)) in proposals(wrong)
+
+
+def test_the_activation_is_meant_where_its_input_is_given() -> None:
+    text = "def sigmoid(x):\n    return 1 / (1 + np.exp(-x))\n\ndZ = dA * Z * (1 - Z)\n"
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(4)
+    assert statement is not None
+    root = value_of(statement)
+    assert root is not None
+    made = {code.within(root, n, t) for n, t, _, _ in forms(code, root, [], near=True)}
+    assert "dA * sigmoid(Z) * (1 - sigmoid(Z))" in made
+
+
+def test_nobody_subtracts_zero() -> None:
+    assert "lr * (s - 0)" not in proposals("w -= lr * (s - 1)")
+
+
+def test_violated_margins_are_counted() -> None:
+    assert "np.sum(margins > 0, axis=1)" in proposals("d[rows, y] -= 1", "margins")
+
+
+def rewritten(text: str, line: int) -> list[str]:
+    """Return the program after each edit of a whole statement."""
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(line)
+    assert statement is not None
+    found = []
+    for candidate in (*stores(code, statement), *added(code, statement)):
+        lines = text.splitlines(keepends=True)
+        for edit in reversed(candidate.edits):
+            row = lines[edit.span.line - 1]
+            head, tail = row[: edit.span.column - 1], row[edit.span.end_column - 1 :]
+            lines[edit.span.line - 1] = head + edit.text + tail
+        found.append("".join(lines))
+    return found
+
+
+def test_the_other_branch_of_a_leaky_relu() -> None:
+    text = "out = np.maximum(0.1 * x, x)\ndx[x <= 0.1 * x] = 0\n"
+    assert text.replace("= 0\n", "*= 0.1\n") in rewritten(text, 2)
+
+
+def test_all_operations_of_an_engine_add_to_the_gradient() -> None:
+    text = (
+        "class Value:\n"
+        "    def tanh(self, out):\n"
+        "        def back():\n"
+        "            self.grad = out.grad * 2\n"
+        "    def mul(self, other, out):\n"
+        "        def back():\n"
+        "            self.grad = other.data * out.grad\n"
+        "            other.grad = self.data * out.grad\n"
+        "    def zero(self):\n"
+        "        self.grad = 0\n"
+    )
+    right = text.replace("self.grad = o", "self.grad += o").replace("other.grad =", "other.grad +=")
+    assert right in rewritten(text, 4)
+
+
+def test_names_that_differ_by_a_letter_are_among_many() -> None:
+    gates = [f"self.d{kind}{gate}" for kind in ("W", "U", "b") for gate in "ifoc"]
+    others = "".join(f"        self.value{letter}{n} = {n}\n" for n in range(30) for letter in "ab")
+    sums = "".join(f"        {gate} = 0\n" for gate in gates)
+    text = f"class Net:\n    def step(self):\n{others}{sums}        self.bo -= lr * self.dbc\n"
+    code = Code.of(SourceFile("", text))
+    found = atoms(code, list(code.statements())[-1])
+    assert len(found) == MOST
+    assert "self.dbo" in found[:20]
+
+
+def test_what_an_object_of_an_object_keeps_is_at_hand() -> None:
+    text = (
+        "class Layer:\n    def forward(self, x):\n        self.output = x\n"
+        "        self.weights = x\n"
+        "class Net:\n    def __init__(self):\n"
+        "        self.l1 = Layer()\n        self.l2 = Layer()\n"
+        "def backward(net, g):\n    d = g @ net.l2.weights\n    e = d * (d > 0)\n"
+    )
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(11)
+    assert statement is not None
+    assert "net.l1.output" in atoms(code, statement)
+
+
+def test_a_missing_term_is_put_together() -> None:
+    draw = np.random.default_rng(0)
+    x, dvar, dmean = draw.normal(size=(6, 3)), draw.normal(size=3), draw.normal(size=3)
+    values = {"x": x, "dvar": dvar, "dmean": dmean, "(x - mean)": x - x.mean(axis=0), "N": 6}
+    rest = dvar * 2 * (x - x.mean(axis=0)) / 6
+    assert terms(rest, values, [("N", 6.0)]) == ["2 * dvar * (x - mean) / N"]
+    W = draw.normal(size=(4, 3))
+    assert terms(x @ W.T, {"x": x, "W": W}, []) == ["x @ W.T"]
+
+
+def test_a_factor_without_a_name_is_no_term() -> None:
+    x = np.arange(1.0, 7.0)
+    assert terms(0.123 * x, {"x": x}, [("N", 6.0)]) == []
+    assert terms(x[:2], {"x": x[:2]}, []) == []  # of two entries too much fits
