@@ -15,6 +15,7 @@ from backproof.checks import (
     fitting,
     initialisation,
     labels,
+    laid_out,
     rounding,
     scaling,
     step_size,
@@ -84,9 +85,19 @@ class Record:
                 return made
         return statement_of(updated)
 
+    def comparable(self) -> list[Observation]:
+        """Return the judged steps whose cost is of the kind that most of them have.
+
+        A cost that only some steps compute is another in the others.
+        """
+        known = [o for o in self.seen if o.cost is not None]
+        kinds = [o.title for o in known]
+        usual = max(kinds, key=kinds.count, default="")
+        return [o for o in known if o.title == usual]
+
     def learns(self, share: float = 0.2) -> bool:
         """Whether the cost has come down by more than this share over the judged steps."""
-        costs = [o.cost for o in self.seen if o.cost is not None]
+        costs = [o.cost for o in self.comparable() if o.cost is not None]
         if len(costs) < 2 or not all(math.isfinite(c) for c in costs):
             return False
         return costs[0] - costs[-1] > share * abs(costs[0])
@@ -99,7 +110,7 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, alignment.check, scaling.check, units.check,
+    initialisation.check, labels.check, alignment.check, laid_out.check, scaling.check, units.check,
     rounding.check, step_size.check, unstable.check, fitting.check,
 )  # fmt: skip
 
