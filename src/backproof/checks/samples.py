@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class Samples:
     inputs_then: Any = None
     inputs_rows: Any = None
     inputs_axis: int = 0
+    executions: list[tuple[int | None, Any]] = field(default_factory=list)
+    """Of steps that run the first layer several times: the leaf and the samples of each."""
     labels: Any = None
     labels_leaf: int | None = None
     labels_source: Any = None
@@ -179,6 +181,7 @@ def gather(
                 found.inputs_rows, found.inputs_axis = row_numbers(
                     tape, run, leaf, first.inputs, first.axis == 0
                 )
+        found.executions = _executions(tape, run, olds, layers, first)
     if join is not None and count:
         y = np.asarray(run.env[join.labels], dtype=float)
         rows = _as_rows(y, count)
@@ -205,6 +208,20 @@ def gather(
 
         found.retry = retry
     return found
+
+
+def _executions(
+    tape: Tape, run: Run, olds: set[int], layers: Sequence[Layer], first: Layer
+) -> list[tuple[int | None, Any]]:
+    """Return the samples of each execution of the first layer, with the array they come from."""
+    found: list[tuple[int | None, Any]] = []
+    for layer in layers:
+        x = np.asarray(run.env[layer.inputs], dtype=float)
+        if layer.weight != first.weight or x.ndim > 2 or tape.ancestors([layer.inputs]) & olds:
+            continue
+        rows = x.reshape(1, -1) if x.ndim == 1 else x.T if layer.axis == 0 else x
+        found.append((source_leaf(tape, layer.inputs), rows[:MOST_SAMPLES].copy()))
+    return found if len(found) > 1 else []
 
 
 def _kept(array: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from backproof.checks import (
     alignment,
+    decayed,
     fitting,
     initialisation,
     labels,
@@ -111,7 +112,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, alignment.check, laid_out.check, scaling.check, units.check,
-    rounding.check, step_size.check, unstable.check, fitting.check,
+    rounding.check, step_size.check, decayed.check, unstable.check, fitting.check,
 )  # fmt: skip
 
 

@@ -1,0 +1,91 @@
+"""The judged steps of a run taken together: many programs see one sample a step, or a few.
+
+A cost on one sample says little about training, and the costs of two steps are on different data.
+What the first parameters and the latest cost on the data of *all* judged steps can be compared;
+steps with few samples are repeated one after the other, as the program does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproof.calculus.slices import StepMap
+from backproof.checks.observation import Observation
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: Steps with fewer samples are taken together.
+FEW = 4
+
+
+def alike(record: Record) -> list[Observation]:
+    """Return the judged steps that are maps of the same parameters, under costs of one kind."""
+    usable = [o for o in record.comparable() if o.map is not None and o.map.cost is not None]
+    first = usable[0] if usable else None
+    return [
+        o for o in usable if first is not None and o.names == first.names
+        and [np.shape(v) for v in o.values] == [np.shape(v) for v in first.values]
+    ]  # fmt: skip
+
+
+def inputs_of(record: Record, first: Observation) -> Any:
+    """Return the inputs of a judged step; where it sees few samples, all that are known."""
+    samples = first.samples
+    own, source = samples.inputs, samples.inputs_then
+    if own is None or len(own) >= FEW:
+        return own
+    if samples.inputs_rows is not None and np.ndim(source) == 2:
+        whole = np.moveaxis(np.asarray(source, dtype=float), samples.inputs_axis, 0)
+        if whole.shape[1] == own.shape[1] and len(whole) >= FEW:
+            return whole
+    rows = [
+        rows for o in record.seen if o.samples.inputs is not None
+        for rows in (o.samples.inputs, *(r for _, r in o.samples.executions))
+    ]  # fmt: skip
+    return np.unique(np.concatenate([r for r in rows if r.shape[1] == own.shape[1]]), axis=0)
+
+
+def cost_at(steps: Sequence[StepMap], theta: Any) -> float:
+    """Return the mean cost of some parameters on the data of all these steps."""
+    return float(np.mean([s.cost(theta) for s in steps if s.cost is not None]))
+
+
+def progress(record: Record) -> tuple[float, float] | None:
+    """Return the cost of the first judged parameters and that of the latest, on the same data."""
+    seen = alike(record)
+    if len(seen) < 2:
+        return None
+    maps = [o.map for o in seen if o.map is not None]
+    with np.errstate(all="ignore"):
+        before, after = (cost_at(maps, m.theta) for m in (maps[0], maps[-1]))
+    return (before, after) if np.isfinite(before) and np.isfinite(after) else None
+
+
+def repeat(
+    steps: Sequence[StepMap], scales: Sequence[float], theta: Any, count: int, deadline: float
+) -> Any:
+    """Take `count` steps in turn, each with its change scaled; None where time runs out."""
+    with np.errstate(all="ignore"):
+        for number in range(count):
+            turn = number % len(steps)
+            theta = theta + scales[turn] * steps[turn].change(theta)
+            if time.process_time() > deadline:
+                return None
+    return theta
+
+
+def affordable(steps: Sequence[StepMap], seconds: float, most: int) -> int:
+    """Return how many steps fit into some seconds."""
+    each = min(_seconds(lambda s=s: s.change(s.theta)) for s in steps[:3])
+    return int(min(most, seconds / max(each, 1e-6)))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
