@@ -12,6 +12,7 @@ import numpy as np
 
 from backproof.checks import (
     alignment,
+    coarse,
     decayed,
     fitting,
     initialisation,
@@ -24,6 +25,7 @@ from backproof.checks import (
     unstable,
 )
 from backproof.checks.alignment import Moves
+from backproof.checks.coarse import Coarse
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
@@ -55,6 +57,7 @@ class Record:
     every: list[Observation] = field(default_factory=list)
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
+    coarse: Coarse = field(default_factory=Coarse)
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
@@ -111,7 +114,7 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, alignment.check, laid_out.check, scaling.check, units.check,
+    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, scaling.check, units.check,
     rounding.check, step_size.check, decayed.check, unstable.check, fitting.check,
 )  # fmt: skip
 
@@ -134,12 +137,14 @@ class TrainingHistory:
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
         self._guarded(lambda: self.record.moves.add(log, later))
+        self._guarded(lambda: self.record.coarse.add(log))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
+        self._guarded(lambda: self.record.coarse.look(tape))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
