@@ -44,7 +44,7 @@ class Rate:
     site: Site
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Observation:
     """One judged step, measured.
 

@@ -47,10 +47,10 @@ LEARNT = 0.5
 #: … and so does one whose trial, with the inputs as they are, ends below this share of its start.
 LEARNS = 0.7
 LONGEST = 120
-#: A cost that changes by less than this share over half the run stands still; the fit is poor when
-#: this share of the labels' variance is left. The trial must then end below this share of the cost:
-#: a last bias that creeps to its place does no harm.
-STANDS = 0.05
+#: A run that learns is judged when it is so many times longer than the trial, and still leaves
+#: this share of the labels' variance. The trial must end below this share of its cost: a last bias
+#: that creeps to its place does no harm.
+LONG = 4
 POOR = 0.1
 CLOSES = 0.25
 LEAST = 24
@@ -105,7 +105,7 @@ def _condition(x: Any) -> float:
 def check(record: Record) -> Iterator[Finding]:
     """Judge the inputs of the first layer."""
     # A bias that starts as a constant float is only known as a parameter after the first step.
-    first = max(record.seen[:3], key=lambda o: len(o.names))
+    first = max((record.comparable() or record.seen)[:3], key=lambda o: len(o.names))
     samples, inputs = first.samples, inputs_of(record, first)
     if inputs is None or samples.inputs_leaf is None or len(inputs) < FEW:
         return
@@ -117,7 +117,7 @@ def check(record: Record) -> Iterator[Finding]:
     few = len(samples.inputs) < FEW
     broke = record.nonfinite is not None or (not few and diverges(record))
     slow = not broke and _learns(record, LEARNT, few=few)
-    if slow and (few or not _stalls(record)):
+    if slow and (few or not _poor(record)):
         return
     saturated = _saturates(record.seen[:FEW] if few else [first])
     trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
@@ -134,22 +134,15 @@ def _learns(record: Record, share: float, *, few: bool) -> bool:
     return record.learns(share) if known is None else known[0] - known[1] > share * abs(known[0])
 
 
-def _stalls(record: Record) -> bool:
-    """Whether the cost, after a fall, has hardly moved for half the run and the fit is poor."""
-    known = record.comparable()
-    last = known[-1]
-    before = [o for o in known if 2 * o.step <= last.step]
-    samples = last.samples
-    if not before or samples.labels is None or samples.output is None or samples.classes:
+def _poor(record: Record) -> bool:
+    """Whether a long run, for all that its cost has fallen, leaves much of the labels open."""
+    last = record.comparable()[-1]
+    labels, output = last.samples.labels, last.samples.output
+    if labels is None or output is None or last.samples.classes or labels.shape != output.shape:
         return False
-    assert last.cost is not None
-    then = before[-1].cost
-    if then is None or abs(then - last.cost) > STANDS * abs(last.cost) or last.step < LONGEST:
+    if record.steps < LONG * LONGEST or last.step < LONGEST or len(labels) < LEAST:
         return False
-    if len(samples.labels) < LEAST or samples.labels.shape != samples.output.shape:
-        return False
-    left = np.mean((samples.labels - samples.output) ** 2)
-    return bool(left > POOR * np.mean(np.var(samples.labels, axis=0)))
+    return bool(np.mean((labels - output) ** 2) > POOR * np.mean(np.var(labels, axis=0)))
 
 
 def diverges(record: Record) -> bool:
@@ -204,7 +197,7 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
     own = _train(seen.map, 1.0, steps)
     if own is None or (not slow and own.cost < LEARNS * seen.map.cost(seen.map.theta)):
         return None
-    reference = min(own.cost, record.last.cost or np.inf) if np.isfinite(own.cost) else np.inf
+    reference = min(own.cost, record.comparable()[-1].cost or np.inf) if np.isfinite(own.cost) else np.inf
     start = float(scaled.cost(scaled.theta))
     factors = [1.0]
     change = scaled.change(scaled.theta)
@@ -321,7 +314,7 @@ def _finding(
     effect = (
         "training diverges" if broke else
         "the first layer saturates" if saturated else "the cost hardly falls"
-        if not record.learns(LEARNT) else "the cost comes to a standstill"
+        if not record.learns(LEARNT) else "the cost falls much more slowly than it could"
     )  # fmt: skip
     return advise(
         "BP401", "unscaled-inputs", place, f"{effect}: {what}",

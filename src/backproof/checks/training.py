@@ -77,17 +77,14 @@ class Record:
     def birthplace(self, seen: Observation, parameter: int) -> Place:
         """Return where the array that held a parameter was made, else where it is updated.
 
-        Lists of numbers are known by what they are called.
+        Lists of numbers, and arrays whose making was not seen, are known by what they are called.
         """
         site = self.births.of(seen.objects[parameter])
         if site is not None:
             return statement_of(site)
         updated = seen.update_sites[parameter]
-        if np.ndim(seen.objects[parameter]) == 0:
-            made = first_assignment(seen.names[parameter], updated.file)
-            if made is not None:
-                return made
-        return statement_of(updated)
+        made = first_assignment(seen.names[parameter], updated.file)
+        return made if made is not None else statement_of(updated)
 
     def comparable(self) -> list[Observation]:
         """Return the judged steps whose cost is of the kind that most of them have.
@@ -196,6 +193,10 @@ class TrainingHistory:
         begun = time.process_time()
         record.every = sorted(record.seen, key=lambda o: o.step)
         record.seen = of_one_training(record.every)
+        usual = record.comparable()
+        for o in record.seen:
+            if o not in usual:
+                o.cost = o.cost_after = None
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
