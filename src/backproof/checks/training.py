@@ -18,6 +18,7 @@ from backproof.checks import (
     initialisation,
     labels,
     laid_out,
+    looming,
     rounding,
     scaling,
     step_size,
@@ -27,6 +28,7 @@ from backproof.checks import (
 from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.looming import Looming
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
@@ -58,6 +60,7 @@ class Record:
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
     coarse: Coarse = field(default_factory=Coarse)
+    looming: Looming = field(default_factory=Looming)
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
@@ -112,7 +115,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, scaling.check, units.check,
-    rounding.check, step_size.check, decayed.check, unstable.check, fitting.check,
+    rounding.check, step_size.check, decayed.check, unstable.check, looming.check, fitting.check,
 )  # fmt: skip
 
 
@@ -142,6 +145,7 @@ class TrainingHistory:
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
         self._guarded(lambda: self.record.coarse.look(tape))
+        self._guarded(lambda: self.record.looming.look(tape, step))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
