@@ -11,6 +11,7 @@ import numpy as np
 from backproof.checks.advice import advise, short
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
+from backproof.checks.pooled import unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ NUMBER = re.compile(r"\d+(?=\D*$)")
 #: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
 FACTOR = 1e4
 EXPLODED = 1e3
+#: An output whose mean square is so many times the labels' variance is worse than a constant.
+USELESS = 2.0
 #: How a bias is called: among parameters of one size the weights are shown.
 BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
 #: Steps over which units must stay equal.
@@ -183,7 +186,7 @@ def vanishing(record: Record) -> Iterator[Finding]:
     ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / sizes[-1][1]
     passed, passed_later = _passed(first), _passed(last)
     # A run that overflows, or ends worse than a constant, leaves no doubt at a smaller factor.
-    explodes = passed > EXPLODED and (record.nonfinite is not None or _useless(last))
+    explodes = passed > EXPLODED and (record.nonfinite is not None or unexplained(last) > USELESS)
     if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return
@@ -210,14 +213,6 @@ def vanishing(record: Record) -> Iterator[Finding]:
         {"rms_gradient": table, "gain": gains, "ratio": ratio, "ratio_later": ratio_later},
         notes=[f"root mean square of the gradient at step {first.step}: {listed}"],
     )  # fmt: skip
-
-
-def _useless(seen: Observation) -> bool:
-    """Whether a constant would predict the labels better than the output does."""
-    labels, output = seen.samples.labels, seen.samples.output
-    if labels is None or output is None or labels.shape != output.shape or len(labels) < 8:
-        return False
-    return bool(np.mean((labels - output) ** 2) > 2 * np.mean(np.var(labels, axis=0)))
 
 
 def _passed(seen: Observation) -> float:

@@ -55,6 +55,18 @@ def cost_at(steps: Sequence[StepMap], theta: Any) -> float:
     return float(np.mean([s.cost(theta) for s in steps if s.cost is not None]))
 
 
+def unexplained(seen: Observation) -> float:
+    """Return the mean square between labels and output, as a share of the labels' variance.
+
+    One is what a constant leaves; 0 where labels and output cannot be compared.
+    """
+    labels, output = seen.samples.labels, seen.samples.output
+    if labels is None or output is None or seen.samples.classes or labels.shape != output.shape:
+        return 0.0
+    variance = float(np.mean(np.var(labels, axis=0)))
+    return float(np.mean((labels - output) ** 2)) / variance if variance > 0 else 0.0
+
+
 def progress(record: Record) -> tuple[float, float] | None:
     """Return the cost of the first judged parameters and that of the latest, on the same data."""
     seen = alike(record)

@@ -27,6 +27,7 @@ from backproof.checks.pooled import (
     inputs_of,
     progress,
     repeat,
+    unexplained,
 )
 from backproof.checks.step_size import Trial
 from backproof.checks.units import FLAT, SATURATED, flat_share
@@ -137,12 +138,9 @@ def _learns(record: Record, share: float, *, few: bool) -> bool:
 def _poor(record: Record) -> bool:
     """Whether a long run, for all that its cost has fallen, leaves much of the labels open."""
     last = record.comparable()[-1]
-    labels, output = last.samples.labels, last.samples.output
-    if labels is None or output is None or last.samples.classes or labels.shape != output.shape:
+    if record.steps < LONG * LONGEST or last.step < LONGEST or last.samples.labels is None:
         return False
-    if record.steps < LONG * LONGEST or last.step < LONGEST or len(labels) < LEAST:
-        return False
-    return bool(np.mean((labels - output) ** 2) > POOR * np.mean(np.var(labels, axis=0)))
+    return len(last.samples.labels) >= LEAST and unexplained(last) > POOR
 
 
 def diverges(record: Record) -> bool:
