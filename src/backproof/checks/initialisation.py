@@ -22,8 +22,8 @@ SAME = 1e-9
 #: What tells the neurons of a layer apart: `self.layers[0][3].weights`. The last number of a name.
 NUMBER = re.compile(r"\d+(?=\D*$)")
 #: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
-#: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
-FACTOR = 1e4
+#: factors of 10 in nets of five layers that do not train. Here the program must not have learnt.
+FACTOR = 1e3
 EXPLODED = 1e3
 #: An output whose mean square is so many times the labels' variance is worse than a constant.
 USELESS = 2.0

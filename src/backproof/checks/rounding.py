@@ -158,7 +158,8 @@ def _coarse(
     """Say that the type of the parameters is too coarse."""
     assert last.rounding is not None
     index = max(range(len(last.values)), key=lambda i: int(np.size(last.values[i])))
-    made = record.birthplace(last, index)
+    home = record.first if record.first.names == last.names else last
+    made = record.birthplace(home, index)
     kind = str(getattr(last.objects[index], "dtype", "float"))
     return advise(
         "BP203", "dtype", made,

@@ -25,7 +25,6 @@ from backproof.checks.pooled import (
     alike,
     cost_at,
     inputs_of,
-    progress,
     repeat,
     unexplained,
 )
@@ -55,6 +54,8 @@ LONG = 4
 POOR = 0.1
 CLOSES = 0.25
 LEAST = 24
+#: … and a first layer that is saturated throughout is blamed when this share is left.
+OPEN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +118,17 @@ def check(record: Record) -> Iterator[Finding]:
         return
     few = len(samples.inputs) < FEW
     broke = record.nonfinite is not None or (not few and diverges(record))
-    slow = not broke and _learns(record, LEARNT, few=few)
+    slow = not broke and record.learns(LEARNT)
     if slow and (few or not _poor(record)):
         return
     saturated = _saturates(record.seen[:FEW] if few else [first])
     trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
-    if trial is None and (slow or not saturated or _learns(record, 0.1, few=few)):
+    still = saturated and _saturates([record.last]) and unexplained(record.last) > OPEN
+    if trial is None and not (still or (saturated and not record.learns(0.1))):
         return
     place = _place(record, first)
     if place is not None:
         yield _finding(record, scale, place, trial, saturated=saturated, broke=broke)
-
-
-def _learns(record: Record, share: float, *, few: bool) -> bool:
-    """Whether the cost has come down by this share; on the same data where steps see little."""
-    known = progress(record) if few else None
-    return record.learns(share) if known is None else known[0] - known[1] > share * abs(known[0])
 
 
 def _poor(record: Record) -> bool:

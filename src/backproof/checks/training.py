@@ -31,6 +31,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.looming import Looming
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.observation import Observation, observe
+from backproof.checks.pooled import FEW, progress
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.finding import Finding
 from backproof.trace.event import Event
@@ -100,7 +101,14 @@ class Record:
         return [o for o in known if o.title == usual]
 
     def learns(self, share: float = 0.2) -> bool:
-        """Whether the cost has come down by more than this share over the judged steps."""
+        """Whether the cost has come down by more than this share over the judged steps.
+
+        Where a step sees a few samples, its cost before and after training is compared.
+        """
+        inputs = self.first.samples.inputs
+        known = progress(self) if inputs is None or len(inputs) < FEW else None
+        if known is not None:
+            return known[0] - known[1] > share * abs(known[0])
         costs = [o.cost for o in self.comparable() if o.cost is not None]
         if len(costs) < 2 or not all(math.isfinite(c) for c in costs):
             return False
