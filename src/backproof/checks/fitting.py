@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -311,7 +311,17 @@ def _handful(seen: Observation, count: int) -> StepMap | None:
     })  # fmt: skip
 
 
-def descend(step: StepMap, seconds: float) -> tuple[float, float, int, float] | None:
+class Descent(Protocol):
+    """What can be gone down: parameters, their change in a step, their cost."""
+
+    theta: Any
+    cost: Any
+
+    def change(self, theta: Any) -> Any:
+        """Return the change of a step."""
+
+
+def descend(step: Descent, seconds: float) -> tuple[float, float, int, float] | None:
     """Go down by steps of Barzilai and Borwein; (first cost, best cost, steps, gradient left).
 
     The change of a step is its gradient up to a factor; only its direction is used.

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import is_in
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
-from backproof.checks.layers import Layer
+from backproof.checks.layers import PRODUCTS, Layer, source_parameter
 from backproof.checks.origin import name_of
 from backproof.joins import output_joins
 from backproof.roles import Parameter
@@ -157,6 +158,16 @@ def gather(
     first = next((la for la in layers if not tape.ancestors([la.inputs]) & olds), None)
     count = 0
     plain = _scalar_inputs(tape, params) if first is None else None
+    single = _neuron_inputs(tape, params) if first is None and plain is None else None
+    if single is not None:
+        found.inputs, count = np.asarray(run.env[single], dtype=float).reshape(1, -1).copy(), 1
+        found.inputs_leaf = source_leaf(tape, single)
+        if found.inputs_leaf is not None:
+            found.inputs_source = tape.nodes[found.inputs_leaf].obj
+            found.inputs_then = _kept(run.env[found.inputs_leaf])
+            found.inputs_rows, found.inputs_axis = row_numbers(
+                tape, run, found.inputs_leaf, single, False
+            )
     if plain is not None:
         found.inputs = np.asarray(run.env[plain], dtype=float).reshape(-1, 1)[:MOST_SAMPLES].copy()
         count, found.inputs_leaf = int(np.size(run.env[plain])), source_leaf(tape, plain)
@@ -239,6 +250,21 @@ def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
             x = tape.nodes[other].obj
             scales = one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1
             if scales and isinstance(x, np.ndarray) and 1 < x.size == max(x.shape):
+                return other
+    return None
+
+
+def _neuron_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
+    """Return the one sample that a neuron's weights multiply: ``np.dot(w, x)`` of two vectors."""
+    olds = {n: i for i, p in enumerate(params) for n in p.old}
+    moving = tape.reach(olds)
+    for operation in tape.operations:
+        if not is_in(operation.function, PRODUCTS) or len(operation.inputs) != 2:
+            continue
+        for one, other in (operation.inputs, operation.inputs[::-1]):
+            x = tape.nodes[other].obj
+            vector = isinstance(x, np.ndarray) and x.ndim == 1 and other not in moving
+            if vector and source_parameter(tape, one, olds) is not None:
                 return other
     return None
 

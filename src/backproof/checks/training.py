@@ -19,9 +19,11 @@ from backproof.checks import (
     labels,
     laid_out,
     looming,
+    rare_class,
     rounding,
     scaling,
     step_size,
+    tiny_set,
     units,
     unstable,
 )
@@ -124,6 +126,7 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, scaling.check, units.check,
     rounding.check, step_size.check, decayed.check, unstable.check, looming.check, fitting.check,
+    rare_class.check, tiny_set.check,
 )  # fmt: skip
 
 
