@@ -23,6 +23,7 @@ from backproof.checks import (
     rounding,
     scaling,
     step_size,
+    through_time,
     tiny_set,
     units,
     unstable,
@@ -124,7 +125,8 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, scaling.check, units.check,
+    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, through_time.check,
+    scaling.check, units.check,
     rounding.check, step_size.check, decayed.check, unstable.check, looming.check, fitting.check,
     rare_class.check, tiny_set.check,
 )  # fmt: skip
