@@ -28,7 +28,7 @@ from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref, Run, Tape
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
@@ -77,7 +77,8 @@ class Observation:
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
-    seconds: float = 0.0
+    called: Site | None = None
+    """The outermost call that the first update is made in."""
 
     @property
     def bound(self) -> float:
@@ -112,6 +113,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         [tape.operations[p.updates[-1].merges[-1][0]].where for p in params],
         [tape.nodes[p.old[0]].obj for p in params],
     )  # fmt: skip
+    chain = tape.chains()[params[0].updates[-1].merges[-1][0]]
+    seen.called = SITES[tape.calls[chain[0]][1]] if chain else None
     fit = evidence.fit
     if fit is None:
         _constant_output(seen, tape, run, params)

@@ -15,6 +15,7 @@ from backproof.checks import (
     coarse,
     decayed,
     fitting,
+    forgotten,
     initialisation,
     labels,
     laid_out,
@@ -128,7 +129,7 @@ CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, through_time.check,
     scaling.check, units.check,
     rounding.check, step_size.check, decayed.check, unstable.check, looming.check, fitting.check,
-    rare_class.check, tiny_set.check,
+    rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
 
