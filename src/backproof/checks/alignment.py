@@ -30,9 +30,7 @@ LEAST_ROWS = 24
 #: Rearrangements that are kept, and bytes of contents.
 MOST_MOVES = 12
 MOST_BYTES = 16_000_000
-ONE_ORDER = (
-    "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
-)
+ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
 
 
 @dataclass(frozen=True, slots=True)

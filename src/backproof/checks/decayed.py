@@ -1,8 +1,8 @@
 """BP302 for a step size that was fine at first and has come to nothing long before the end.
 
 A rate that is lowered in every batch instead of every epoch is gone after a few hundred updates;
-what follows is idle. The judged steps are repeated from where the program stands, with the step size
-that it began with.
+what follows is idle. The judged steps are repeated from where the program stands, with the step
+size that it began with.
 """
 
 from __future__ import annotations

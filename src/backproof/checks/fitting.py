@@ -327,7 +327,10 @@ class Descent(Protocol):
     """What can be gone down: parameters, their change in a step, their cost."""
 
     theta: Any
-    cost: Any
+
+    @property
+    def cost(self) -> Any:
+        """The cost, a function of the parameters, or None."""
 
     def change(self, theta: Any) -> Any:
         """Return the change of a step."""

@@ -1,8 +1,8 @@
 """BP405 where samples come class by class: each is fitted when it is met, and forgotten after.
 
 The judged steps are evaluated again at the latest parameters. Where each had a small cost in its
-turn, and most have a large one now, larger than before any training, the order of the samples is the
-cause: rows of a file that are sorted by class, and taken one by one.
+turn, and most have a large one now, larger than before any training, the order of the samples is
+the cause: rows of a file that are sorted by class, and taken one by one.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def check(record: Record) -> Iterator[Finding]:
         {"steps": [o.step for o in seen], "met": [o.cost for o in seen], "now": now.tolist(),
          "first": first},
         notes=[
-            f"the {len(seen)} judged samples cost {short(first)} before training, {short(met)} (the "
-            f"median) when they are met, and with the parameters of step {last.step} "
+            f"the {len(seen)} judged samples cost {short(first)} before training, {short(met)} "
+            f"(the median) when they are met, and with the parameters of step {last.step} "
             f"{short(float(np.mean(now)))}: {gone} of them more than twice the first"
         ],
         confidence="proven",

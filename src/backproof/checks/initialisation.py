@@ -128,8 +128,8 @@ def equal_units(record: Record) -> Iterator[Finding]:
             continue
         for axis in range(end.ndim):
             count = end.shape[axis]
-            same = [_equal(list(np.moveaxis(v, axis, 0))) for v in (start, end)] if count > 1 else ()
-            if any(same[1:]) and (same[0] or not np.any(start)):
+            before, after = (list(np.moveaxis(v, axis, 0)) for v in (start, end))
+            if count > 1 and _equal(after) and (_equal(before) or not np.any(start)):
                 groups.setdefault(count, []).append((name, first))
     for count, members in groups.items():
         names = list(dict.fromkeys(name for name, _ in members))

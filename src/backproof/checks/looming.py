@@ -110,7 +110,9 @@ def _fails(
         if not quotient and name not in LOGARITHMS:
             continue
         given = np.asarray(tape.value(node))
-        value = beyond.reshape(given.shape).astype(given.dtype if given.dtype.kind == "f" else float)
+        value = beyond.reshape(given.shape).astype(
+            given.dtype if given.dtype.kind == "f" else float
+        )
         with np.errstate(all="ignore"):
             run = tape.replay(replace={node: value if given.ndim else float(value)})
         became = run.env[operation.out]
@@ -146,8 +148,8 @@ def check(record: Record) -> Iterator[Finding]:
         shown = "nan" if np.isnan(failure.becomes) else "inf"
         yield advise(
             "BP202", "numeric-unstable", place_of(site),
-            f"`{text}` is {shown} once an exponent passes {short(failure.limit)}: they have come to "
-            f"{short(top)}",
+            f"`{text}` is {shown} once an exponent passes {short(failure.limit)}: they have come "
+            f"to {short(top)}",
             message,
             {"step": step, "top": top, "limit": failure.limit, "dtype": failure.kind,
              "becomes": shown},

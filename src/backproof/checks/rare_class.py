@@ -49,9 +49,9 @@ def check(record: Record) -> Iterator[Finding]:
         return
     if any(np.unique(predictions_of(o)).size != 1 for o in seen):
         return
-    if before.cost is not None and last.cost is not None:
-        if abs(before.cost - last.cost) > SETTLED * abs(last.cost):
-            return
+    known = before.cost is not None and last.cost is not None
+    if known and abs((before.cost or 0.0) - (last.cost or 0.0)) > SETTLED * abs(last.cost or 0.0):
+        return
     area, deviations = ranked(scores_of(last), rare)
     place = labels_place(record, last)
     if place is None or area < RANKED or deviations < SURE:

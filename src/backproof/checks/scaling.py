@@ -191,7 +191,9 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
     own = _train(seen.map, 1.0, steps)
     if own is None or (not slow and own.cost < LEARNS * seen.map.cost(seen.map.theta)):
         return None
-    reference = min(own.cost, record.comparable()[-1].cost or np.inf) if np.isfinite(own.cost) else np.inf
+    reference = (
+        min(own.cost, record.comparable()[-1].cost or np.inf) if np.isfinite(own.cost) else np.inf
+    )
     start = float(scaled.cost(scaled.theta))
     factors = [1.0]
     change = scaled.change(scaled.theta)

@@ -112,7 +112,7 @@ def _left(seen: Sequence[Observation], variance: float) -> float:
 def _least(
     maps: Sequence[StepMap], last: StepMap | None, record: Record
 ) -> tuple[float, float, int] | None:
-    """Return (the program's cost, least cost at a minimum, starts); None where some start gets lower."""
+    """Return (the program's cost, the least at a minimum, starts); None where one gets lower."""
     if last is None:
         return None
     generator = np.random.default_rng(0)

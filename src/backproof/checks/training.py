@@ -32,11 +32,11 @@ from backproof.checks import (
 from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.looming import Looming
 from backproof.checks.integers import Integers, first_findings
+from backproof.checks.looming import Looming
 from backproof.checks.observation import Observation, observe
-from backproof.checks.pooled import FEW, progress
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
+from backproof.checks.pooled import FEW, progress
 from backproof.finding import Finding
 from backproof.trace.event import Event
 from backproof.trace.tape import Tape
@@ -126,10 +126,10 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check, through_time.check,
-    scaling.check, units.check,
-    rounding.check, step_size.check, decayed.check, unstable.check, looming.check, fitting.check,
-    rare_class.check, tiny_set.check, forgotten.check,
+    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
+    through_time.check, scaling.check, units.check, rounding.check, step_size.check,
+    decayed.check, unstable.check, looming.check, fitting.check, rare_class.check,
+    tiny_set.check, forgotten.check,
 )  # fmt: skip
 
 
