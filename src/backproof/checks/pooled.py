@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,10 +28,24 @@ def alike(record: Record) -> list[Observation]:
     """Return the judged steps that are maps of the same parameters, under costs of one kind."""
     usable = [o for o in record.comparable() if o.map is not None and o.map.cost is not None]
     first = usable[0] if usable else None
-    return [
+    found = [
         o for o in usable if first is not None and o.names == first.names
         and [np.shape(v) for v in o.values] == [np.shape(v) for v in first.values]
     ]  # fmt: skip
+    return found if _in_one_order(found) else []
+
+
+def _in_one_order(seen: Sequence[Observation]) -> bool:
+    """Whether the numbers of a list stand in one order in all steps: the next goes on from one."""
+    if not any(np.ndim(o) == 0 and np.size(v) > 1 for s in seen[:1] for o, v in
+               zip(s.objects, s.values, strict=True)):  # fmt: skip
+        return True
+    follows = [
+        np.allclose(v + c, w, rtol=1e-9, atol=0)
+        for a, b in pairwise(seen) if b.step == a.step + 1
+        for v, c, w in zip(a.values, a.changes, b.values, strict=True)
+    ]  # fmt: skip
+    return bool(follows) and all(follows)
 
 
 def inputs_of(record: Record, first: Observation) -> Any:
