@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GONE = 1e-3
 EARLY = 0.5
 #: A step that changes the cost by less than this share of it stands still.
-STILL = 1e-4
+STILL = 1e-3
 #: The cost must still be this share of the first, and the trial must bring it below this share.
 OPEN = 0.05
 BETTER = 0.7

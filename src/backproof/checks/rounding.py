@@ -116,7 +116,7 @@ def _held_back(record: Record) -> Finding | None:
     if first.map is None or first.map.cost is None or last.map is None:
         return None
     own = first.map.cost(last.map.theta)
-    if not own > CONVERGED * abs(known[0].cost or 0.0):
+    if own < CONVERGED * abs(known[0].cost or 0.0) and unexplained(last) < POOR:
         return None
     trial = attempt(first, steps / STRIDES, STRIDES, record.deadline)
     if trial is None or trial.rises or not trial.cost < (1 - HELD_BACK) * own:

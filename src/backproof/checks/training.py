@@ -237,15 +237,21 @@ class TrainingHistory:
 def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     """Return the observations of a run's first training: what is measured later is another's.
 
-    They update the same number of entries, in a statement that the first step has as well.
+    They update the same number of entries, in a statement that the first step has as well. A bias
+    that starts as a constant float is only known as a parameter after the first step.
     """
-    first = seen[0]
-    size = sum(np.size(value) for value in first.values)
+    first = max(seen[:3], key=_entries)
+    size = _entries(first)
     return [
         o for o in seen
-        if sum(np.size(value) for value in o.values) == size
+        if _entries(o) == size
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
+
+
+def _entries(seen: Observation) -> int:
+    """Return how many numbers a step updates."""
+    return sum(np.size(value) for value in seen.values)
 
 
 SEVERITIES = ("error", "warning", "note")
