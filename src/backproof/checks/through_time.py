@@ -26,7 +26,7 @@ EARLY = 4
 THROWN = 3.0
 #: Share of the units that are flat at the end, and of the labels' variance that is left.
 FLAT = 0.8
-USELESS = 0.8
+USELESS = 0.5
 
 
 def check(record: Record) -> Iterator[Finding]:

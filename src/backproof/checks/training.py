@@ -14,6 +14,7 @@ from backproof.checks import (
     alignment,
     coarse,
     decayed,
+    diverged,
     fitting,
     forgotten,
     initialisation,
@@ -128,7 +129,7 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
     through_time.check, scaling.check, units.check, rounding.check, step_size.check,
-    decayed.check, unstable.check, looming.check, fitting.check, rare_class.check,
+    diverged.check, decayed.check, unstable.check, looming.check, fitting.check, rare_class.check,
     tiny_set.check, forgotten.check,
 )  # fmt: skip
 
