@@ -53,7 +53,10 @@ def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
                 texts = where.operands
                 text = texts[position] if position < len(texts) else ""
                 if value and np.isfinite(value):
-                    return Rate(abs(value), text, where)
+                    found = Rate(abs(value), text, where)
+                    # `lr * d * x`: of two scalars the one that is called so.
+                    named = looks_like_rate(text)
+                    return found if named else _leading(tape, params, moving) or found
     return _leading(tape, params, moving)
 
 

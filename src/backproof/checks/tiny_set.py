@@ -75,7 +75,8 @@ def check(record: Record) -> Iterator[Finding]:
         return
     start, cost, starts = least
     layer = next((la for la, _ in seen[0].layers), None)
-    index = layer.weight if layer is not None else 0
+    sizes = [np.size(v) for v in seen[0].values]
+    index = layer.weight if layer is not None else int(np.argmax(sizes))
     yield advise(
         "BP307", "too-small-model", record.birthplace(seen[0], index),
         f"the model cannot fit its {len(labels)} samples: at every minimum the cost is "
