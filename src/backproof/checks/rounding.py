@@ -157,7 +157,7 @@ def _coarse(
 ) -> Finding:
     """Say that the type of the parameters is too coarse."""
     assert last.rounding is not None
-    index = max(range(len(last.values)), key=lambda i: int(np.size(last.values[i])))
+    index = max(range(len(last.values)), key=lambda i: float(np.sum(last.changes[i] ** 2)))
     home = record.first if record.first.names == last.names else last
     made = record.birthplace(home, index)
     kind = str(getattr(last.objects[index], "dtype", "float"))

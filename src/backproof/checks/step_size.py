@@ -77,8 +77,16 @@ def attempt(seen: Observation, scale: float, steps: int, deadline: float) -> Tri
 
 
 def check(record: Record) -> Iterator[Finding]:
-    """Judge the step size over the judged steps."""
-    found = too_large(record) or too_small(record)
+    """Judge whether the step size is too large for the judged steps."""
+    found = too_large(record)
+    if found is not None:
+        yield found
+
+
+def check_small(record: Record) -> Iterator[Finding]:
+    """Judge whether it is too small, where it is not too large: formulas come before it."""
+    large = any(f.code == "BP301" for f in record.found)
+    found = None if large else too_small(record)
     if found is not None:
         yield found
 

@@ -129,8 +129,8 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
     through_time.check, scaling.check, units.check, rounding.check, step_size.check,
-    diverged.check, decayed.check, unstable.check, looming.check, fitting.check, rare_class.check,
-    tiny_set.check, forgotten.check,
+    diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
+    fitting.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
 
@@ -245,7 +245,7 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     size = _entries(first)
     return [
         o for o in seen
-        if _entries(o) == size
+        if (_entries(o) == size or o.step < first.step)
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
 
@@ -279,7 +279,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     """
     if not training:
         return list(findings)
-    root, *rest = training
+    root, *rest = sorted(training, key=lambda f: f.severity == "note")
     rest = [replace(f, severity="note") for f in rest]
     errors = [f for f in findings if f.severity == "error"]
     if root.severity == "error" and errors and root.code != "BP402":
