@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CASTS = {"astype", "array", "asarray", "asanyarray", "float32", "float16", "asfarray"}
 LEAST_VALUES = 24
 MOST_ELEMENTS = 200_000
+MOST_LOOKED = 2_000
 #: A cast does harm when its error (root mean square) is more than this share of the deviation of
 #: the data and leaves fewer than this share of the distinct values.
 HARM = 0.03
@@ -71,6 +72,8 @@ class Coarse:
     casts: list[Cast] = field(default_factory=list)
     variances: list[Variance] = field(default_factory=list)
     steps: int = 0
+    looked: int = 0
+    """Small types that were looked at."""
 
     def add(self, log: Sequence[Event]) -> None:
         """Look through events before the judged steps."""
@@ -79,8 +82,12 @@ class Coarse:
             for site, function, args, _, out, _ in log
             if site >= 0
         ]
-        if not self.casts:
-            self.casts = [c for e in entries if (c := lost(e)) is not None][:1]
+        for entry in entries:
+            if self.casts or self.looked > MOST_LOOKED:
+                break
+            self.looked += isinstance(entry[4], np.ndarray) and entry[4].dtype.itemsize <= 4
+            found = lost(entry)
+            self.casts += [] if found is None else [found]
         self._cancelled(entries)
 
     def look(self, tape: Tape) -> None:

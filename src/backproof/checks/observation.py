@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, DIVIDE, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
@@ -29,12 +29,14 @@ from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Ref, Run, Tape
+from backproof.trace.tape import Operation, Ref, Run, Tape
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: From here on ``t / (1 + t)`` comes near one by rounding.
+ROUNDED = 1e12
 
 
 @dataclass(slots=True, eq=False)
@@ -298,9 +300,18 @@ def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[P
     labels = np.asarray(run.env[join.labels], dtype=float)
     made = tape.producer(join.output)
     column = output.size == labels.size > 1 and max(output.shape) == output.size
-    if made is not None and column and np.all(output == 1.0):
+    if made is not None and column and np.all(output == 1.0) and _is_share(run, made):
         seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
         seen.output_site = made.where
+
+
+def _is_share(run: Run, made: Operation) -> bool:
+    """Whether a value is a quotient of two like arrays, and no sigmoid that is rounded to one."""
+    if not is_in(made.function, DIVIDE) or len(made.inputs) != 2:
+        return False
+    above, below = (np.asarray(run.env[n], dtype=float) for n in made.inputs)
+    calm = above.size > 1 and bool(np.all(np.abs(above) < ROUNDED))
+    return calm and bool(np.all(above == below))
 
 
 def _printed(evidence: StepEvidence) -> int | None:
