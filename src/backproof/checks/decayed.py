@@ -14,7 +14,7 @@ import numpy as np
 
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import affordable, alike, cost_at, repeat
+from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def check(record: Record) -> Iterator[Finding]:
     ):
         return
     maps = [o.map for o in seen if o.map is not None]
+    if not in_time(record, maps, 3 * len(maps)):
+        return
     before, now = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
     count = affordable(maps, 0.5 * record.time_left(), LONGEST)
     if not now > OPEN * before or count < 20:

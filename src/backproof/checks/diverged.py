@@ -13,7 +13,7 @@ import numpy as np
 
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import affordable, alike, cost_at
+from backproof.checks.pooled import affordable, alike, cost_at, in_time
 from backproof.checks.step_size import attempt
 from backproof.finding import Finding
 
@@ -36,6 +36,8 @@ def check(record: Record) -> Iterator[Finding]:
         return
     first, last = seen[0], seen[-1]
     maps = [o.map for o in seen if o.map is not None]
+    if not in_time(record, maps, 3 * len(maps)):
+        return
     before, after = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
     if not before > 0 or after < GROWN * before:
         return

@@ -14,7 +14,7 @@ import numpy as np
 
 from backproof.checks.advice import advise, short
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import FEW, alike, cost_at
+from backproof.checks.pooled import FEW, alike, cost_at, in_time
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def check(record: Record) -> Iterator[Finding]:
     if len(seen) < LEAST_SEEN or (inputs is not None and len(inputs) >= FEW):
         return
     maps = [o.map for o in seen if o.map is not None]
+    if not in_time(record, maps, LATEST * len(maps)):
+        return
     first = cost_at(maps, maps[0].theta)
     met = float(np.median([o.cost for o in seen[2:] if o.cost is not None]))
     if not first > 0 or met > FITTED * first:

@@ -83,14 +83,30 @@ def unexplained(seen: Observation) -> float:
 
 
 def progress(record: Record) -> tuple[float, float] | None:
-    """Return the cost of the first judged parameters and that of the latest, on the same data."""
-    seen = alike(record)
-    if len(seen) < 2:
-        return None
-    maps = [o.map for o in seen if o.map is not None]
+    """Return the cost of the first judged parameters and that of the latest, on the same data.
+
+    It is measured once; None where it cannot be, or would take too long.
+    """
+    if record.progressed is None:
+        record.progressed = _progress(record)
+    return record.progressed or None
+
+
+def _progress(record: Record) -> tuple[float, float] | tuple[()]:
+    maps = [o.map for o in alike(record) if o.map is not None]
+    if len(maps) < 2 or not in_time(record, maps, 2 * len(maps)):
+        return ()
     with np.errstate(all="ignore"):
         before, after = (cost_at(maps, m.theta) for m in (maps[0], maps[-1]))
-    return (before, after) if np.isfinite(before) and np.isfinite(after) else None
+    return (before, after) if np.isfinite(before) and np.isfinite(after) else ()
+
+
+def in_time(record: Record, steps: Sequence[StepMap], evaluations: int) -> bool:
+    """Whether so many evaluations of a cost fit into a third of the time that is left."""
+    begun = time.process_time()
+    with np.errstate(all="ignore"):
+        cost_at(steps[:1], steps[0].theta)
+    return evaluations * (time.process_time() - begun) < record.time_left() / 3
 
 
 def repeat(

@@ -72,6 +72,8 @@ class Record:
     deadline: float = 0.0
     found: list[Finding] = field(default_factory=list)
     """What the checks before have found."""
+    progressed: tuple[float, float] | tuple[()] | None = None
+    """What `pooled.progress` has measured; empty where it could not."""
 
     @property
     def first(self) -> Observation:
