@@ -35,6 +35,8 @@ class Candidate:
     """The loops that run around it."""
     later: list[tuple[int, int]] = field(default_factory=list)
     """Its first iteration each time that it was entered again, as positions in the log."""
+    passed: list[int] = field(default_factory=list)
+    """Where further iterations began while it waited, as positions in the log."""
     period: int = 1
     """Iterations of a step: gradients may be gathered over several before an update."""
 

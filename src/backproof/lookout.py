@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -151,6 +152,17 @@ class Lookout:
             watch(log, later)
         if self.finding is None:
             self.prehistory.add(log)
+
+    def passed(
+        self, log: Sequence[Event], starts: Sequence[int], step: int, sites: frozenset[int]
+    ) -> None:
+        """Look at steps that were done before the loop was known, and will not be judged."""
+        for start, stop in pairwise((*starts, len(log))):
+            if self.finding is None and not all(is_sound(event[4]) for event in log[start:stop]):
+                tape = build(log, start, stop)
+                updates = find_updates(tape, 0, len(tape.operations))
+                self.examine(tape, [u for u in updates if u.sites(tape) & sites], step)
+            step += 1
 
     def examine(self, tape: Tape, updates: Sequence[Update], step: int) -> bool:
         """Look at a recorded step; returns whether non-finite values spoil it."""

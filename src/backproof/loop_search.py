@@ -84,6 +84,8 @@ class LoopSearch:
         loop.marks.append(len(log))
         del loop.starts[:-3], loop.marks[:-MOST_MARKS]
         waiting = self.candidate
+        if waiting is not None and loop.site == waiting.site and len(waiting.passed) < MOST_MARKS:
+            waiting.passed.append(len(log))
         entered = waiting is not None and loop.site == waiting.site and loop.count == 2
         if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
             waiting.later.append((loop.starts[-2], loop.starts[-1]))

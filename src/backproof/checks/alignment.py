@@ -30,6 +30,7 @@ LEAST_ROWS = 24
 #: Rearrangements that are kept, and bytes of contents.
 MOST_MOVES = 12
 MOST_BYTES = 16_000_000
+ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Moves:
         for (site, function, args, kwargs, _, undo), out in zip(
             log, _contents(log, later), strict=True
         ):
-            if type(out) is not np.ndarray or site < 0 or not out.ndim or len(out) < LEAST_ROWS:
+            if type(out) is not np.ndarray or site < 0 or not out.ndim:
+                continue
+            if max(out.shape) < LEAST_ROWS:
                 continue
             if undo is not None:
                 if (function is SOURCE or function is np.sort) and undo[1] is Ellipsis:
@@ -85,10 +88,11 @@ class Moves:
         for operation in tape.operations:
             if operation.function is operator.getitem and type(operation.args[0]) is Ref:
                 key = operation.args[1]
-                if type(key) is Ref:
-                    self.taken(
-                        operation.site, tape.value(operation.args[0].node), tape.value(key.node)
-                    )
+                parts = key if type(key) is tuple else (key,)
+                if any(type(part) is Ref for part in parts):
+                    values = tuple(tape.value(k.node) if type(k) is Ref else k for k in parts)
+                    array = tape.value(operation.args[0].node)
+                    self.taken(operation.site, array, values)
 
     def changed(self, site: int, before: Any, after: Any) -> None:
         """Rows of an array were put in another order."""
@@ -105,9 +109,13 @@ class Moves:
             self._keep(Move(site, len(before), order))
 
     def taken(self, site: int, array: Any, key: Any) -> None:
-        """Rows of an array were chosen by an array of numbers."""
-        if not isinstance(array, np.ndarray) or not isinstance(key, np.ndarray):
+        """Rows of an array, or its columns, were chosen by an array of numbers."""
+        if not isinstance(array, np.ndarray):
             return
+        axis, key = _chosen(key)
+        if axis >= array.ndim or not isinstance(key, np.ndarray):
+            return
+        array = np.moveaxis(array, axis, 0)
         if key.ndim != 1 or key.dtype.kind not in "iu" or len(key) < LEAST_ROWS or not array.ndim:
             return
         if len(array) < len(key) or len(self.found) >= MOST_MOVES:
@@ -125,6 +133,17 @@ class Moves:
         if self._bytes + size <= MOST_BYTES:
             self._bytes += size
             self.found.append(move)
+
+
+def _chosen(key: Any) -> tuple[int, Any]:
+    """Return (axis, numbers) of a key that chooses along one axis: ``X[order]``, ``X[:, order]``.
+
+    The numbers are None where it does something else.
+    """
+    parts = key if type(key) is tuple else (key,)
+    numbers = [(i, part) for i, part in enumerate(parts) if isinstance(part, np.ndarray)]
+    whole = sum(type(part) is slice and part == slice(None) for part in parts)
+    return numbers[0] if len(numbers) == 1 and whole == len(parts) - 1 else (0, None)
 
 
 def _contents(log: Sequence[Event], later: Sequence[Event]) -> list[Any]:
@@ -204,7 +223,7 @@ def batches(record: Record) -> Finding | None:
     place, other = last.labels_taken, last.inputs_taken
     if place is None:
         return None
-    return _finding(
+    return misaligned(
         statement_of(place), right_pairs, given,
         f"inputs and labels of a step are different rows: row {int(left[left != right][0])} of "
         f"the inputs meets label {int(right[left != right][0])}",
@@ -224,7 +243,7 @@ def _source(seen: Observation, what: str) -> Any:
 
 def arrays(record: Record) -> Finding | None:
     """Find rows that were rearranged before the step: undone, they belong together again."""
-    pairs = [_pair(o) for o in (record.first, record.last)]
+    pairs = [pair_of(o) for o in (record.first, record.last)]
     known = [p for p in pairs if p is not None]
     if not known:
         return None
@@ -248,10 +267,10 @@ def arrays(record: Record) -> Finding | None:
         if other is not None else "rows are moved here without the rows that belong to them"
     )  # fmt: skip
     related = [(statement_of(SITES[other.site]), "definition")] if other is not None else []
-    return _finding(place, found, given[0], title, related)
+    return misaligned(place, found, given[0], title, related)
 
 
-def _pair(seen: Observation) -> tuple[Any, Any] | None:
+def pair_of(seen: Observation) -> tuple[Any, Any] | None:
     """Return inputs and labels as they meet, all of them where steps see few."""
     samples = seen.samples
     if samples.inputs is None or samples.labels is None:
@@ -293,15 +312,16 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
                     yield whole[second.order], Y, second, first
 
 
-def _finding(
+def misaligned(
     place: Place, right: Dependence, given: Dependence | None, title: str,
-    related: list[tuple[Place, str]],
+    related: Sequence[tuple[Place, str]] = (), advice: str = ONE_ORDER,
 ) -> Finding:  # fmt: skip
+    """Return the finding that inputs and labels do not belong together as they are."""
     now = given.explained if given is not None else 0.0
     chance = given.by_chance if given is not None else 0.0
     return advise(
         "BP403", "shuffled-labels-misaligned", place, title,
-        "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`",
+        advice,
         {
             "explained": now, "explained_by_chance": chance, "explained_aligned": right.explained,
             "deviations_aligned": right.deviations,

@@ -40,6 +40,8 @@ class Rounding:
     bits: int = 8
     stuck: float = 0.0
     """Share of the entries with a change that their type cannot hold."""
+    lost: float = 0.0
+    """Share of the step, by its square, that these entries should have made."""
 
 
 def measure(
@@ -192,6 +194,7 @@ def _text(tape: Tape, node: int) -> str:
 
 def _measure_updates(found: Rounding, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
     stuck = moving = 0
+    missed = whole = 0.0
     for parameter in params:
         for update in parameter.updates:
             old, new = np.asarray(tape.value(update.old)), np.asarray(tape.value(update.new))
@@ -199,9 +202,14 @@ def _measure_updates(found: Rounding, tape: Tape, run: Run, params: Sequence[Par
             if before is None or after is None or old.shape != new.shape:
                 continue
             change = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
+            if new.dtype.kind == "f" and new.dtype.itemsize > old.dtype.itemsize:
+                new = new.astype(old.dtype)  # stored in the type that it is kept in
             wanted = change != 0
             if old.dtype.itemsize >= 8:
                 continue
             moving += int(np.sum(wanted))
             stuck += int(np.sum(wanted & (old == new)))
+            missed += float(np.sum(np.where(old == new, change, 0.0) ** 2))
+            whole += float(np.sum(change**2))
     found.stuck = stuck / moving if moving else 0.0
+    found.lost = missed / whole if whole > 0 else 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from backproof.calculus.slices import StepMap
 from backproof.checks.advice import advise, short
 from backproof.checks.dependence import Dependence, dependence, targets
 from backproof.checks.labels import labels_place, output_range
+from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
@@ -263,10 +264,15 @@ def _small(
         advice = "give the first layer more units"
     else:
         model, advice = "a single layer", "add a hidden layer: no line separates these samples"
+    place = record.birthplace(seen, layer.weight)
+    if hidden and all(_straight(u) for la, u in seen.layers if la.hidden):
+        model = f"{len(seen.layers)} layers without an activation between them: one linear map"
+        advice = "put an activation (tanh, ReLU) between the layers"
+        place = statement_of(seen.sites[layer.product])
     if all(la.bias is None for la, _ in seen.layers):
         model, advice = f"{model} without bias", f"add a bias; {advice}"
     return advise(
-        "BP307", "too-small-model", record.birthplace(seen, layer.weight),
+        "BP307", "too-small-model", place,
         f"the model ({model}) cannot fit even {count} of its samples: their cost stays at "
         f"{short(end)}",
         advice,
@@ -280,6 +286,12 @@ def _small(
             _predictable(known, last),
         ],
     )  # fmt: skip
+
+
+def _straight(units: Units) -> bool:
+    """Whether a layer's activation is the identity, or a multiple of it."""
+    unbounded = not np.isfinite(units.low) and not np.isfinite(units.high)
+    return unbounded and float(np.ptp(units.slope)) <= 1e-6 * units.steepest
 
 
 def _handful(seen: Observation, count: int) -> StepMap | None:
@@ -311,7 +323,20 @@ def _handful(seen: Observation, count: int) -> StepMap | None:
     })  # fmt: skip
 
 
-def descend(step: StepMap, seconds: float) -> tuple[float, float, int, float] | None:
+class Descent(Protocol):
+    """What can be gone down: parameters, their change in a step, their cost."""
+
+    theta: Any
+
+    @property
+    def cost(self) -> Any:
+        """The cost, a function of the parameters, or None."""
+
+    def change(self, theta: Any) -> Any:
+        """Return the change of a step."""
+
+
+def descend(step: Descent, seconds: float) -> tuple[float, float, int, float] | None:
     """Go down by steps of Barzilai and Borwein; (first cost, best cost, steps, gradient left).
 
     The change of a step is its gradient up to a factor; only its direction is used.

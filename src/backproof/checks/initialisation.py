@@ -11,6 +11,7 @@ import numpy as np
 from backproof.checks.advice import advise, short
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
+from backproof.checks.pooled import unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -21,16 +22,22 @@ SAME = 1e-9
 #: What tells the neurons of a layer apart: `self.layers[0][3].weights`. The last number of a name.
 NUMBER = re.compile(r"\d+(?=\D*$)")
 #: Between the first layer's gradient and the last one's. Glorot & Bengio (2010), section 4.2, see
-#: factors of 10 in nets of five layers that do not train; 10⁴ leaves no doubt.
-FACTOR = 1e4
+#: factors of 10 in nets of five layers that do not train. Here the program must not have learnt.
+FACTOR = 1e3
 EXPLODED = 1e3
+#: An output whose mean square is so many times the labels' variance is worse than a constant.
+USELESS = 2.0
+#: How a bias is called: among parameters of one size the weights are shown.
+BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
+#: Steps over which units must stay equal.
+APART = 9
 #: Layers from which on the product of slopes can be blamed.
 DEEP = 4
 
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the initial weights."""
-    found = list(symmetric(record)) or list(equal_neurons(record))
+    found = list(symmetric(record)) or list(equal_neurons(record)) or list(equal_units(record))
     yield from found
     yield from vanishing(record)
 
@@ -103,6 +110,48 @@ def equal_neurons(record: Record) -> Iterator[Finding]:
         return
 
 
+def equal_units(record: Record) -> Iterator[Finding]:
+    """Find units whose weights, into them and out of them, are equal and move together.
+
+    Nothing but the parameters is looked at: two of them keep all slices along an axis of one size
+    equal over the whole run. Only units that are copies of one another do so.
+    """
+    last = record.every[-1]
+    groups: dict[int, list[tuple[str, Observation]]] = {}
+    for name, value in zip(last.names, last.values, strict=True):
+        first = next((o for o in record.every if name in o.names), last)
+        start = first.values[first.names.index(name)]
+        if last.step - first.step < APART or np.shape(start) != np.shape(value):
+            continue
+        start, end = np.asarray(start), np.asarray(value)
+        if not np.any(start != end):
+            continue
+        for axis in range(end.ndim):
+            count = end.shape[axis]
+            before, after = (list(np.moveaxis(v, axis, 0)) for v in (start, end))
+            if count > 1 and _equal(after) and (_equal(before) or not np.any(start)):
+                groups.setdefault(count, []).append((name, first))
+    for count, members in groups.items():
+        names = list(dict.fromkeys(name for name, _ in members))
+        if len(names) < 2:
+            continue
+        sizes = {name: np.size(last.values[last.names.index(name)]) for name in names}
+        name = max(names, key=lambda n: (sizes[n], not BIAS.search(n)))
+        first = next(o for n, o in members if n == name)
+        yield advise(
+            "BP303", "symmetric-init", record.birthplace(first, first.names.index(name)),
+            f"all {count} units of `{name}` stay the same: their initial weights are equal",
+            "draw the weights at random",
+            {"parameters": names, "units": count, "steps": [first.step, last.step]},
+            severity="error", confidence="proven",
+            notes=[
+                f"{', '.join(f'`{n}`' for n in names)} hold the same for all {count} units at "
+                f"steps {first.step} and {last.step}: they compute no more than one unit"
+            ],
+        )  # fmt: skip
+        return
+
+
 def _equal(values: list[Any]) -> bool:
     """Whether arrays hold the same numbers, up to the order of sums, and not zeros alone."""
     rows = [np.ravel(v) for v in values]
@@ -136,8 +185,8 @@ def vanishing(record: Record) -> Iterator[Finding]:
     # against what the last one's was.
     ratio, ratio_later = sizes[0][1] / sizes[-1][1], later[0][1] / sizes[-1][1]
     passed, passed_later = _passed(first), _passed(last)
-    # A run that overflows leaves no doubt at a smaller factor.
-    explodes = passed > EXPLODED and record.nonfinite is not None
+    # A run that overflows, or ends worse than a constant, leaves no doubt at a smaller factor.
+    explodes = passed > EXPLODED and (record.nonfinite is not None or unexplained(last) > USELESS)
     if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return

@@ -7,13 +7,14 @@ what it reads.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY
+from backproof.arithmetic import ADD, DIVIDE, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.slices import Packing, Slice, StepMap
@@ -22,29 +23,23 @@ from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
-from backproof.trace.site import Site
-from backproof.trace.tape import Ref, Run, Tape
+from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Operation, Ref, Run, Tape
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: From here on ``t / (1 + t)`` comes near one by rounding.
+ROUNDED = 1e12
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """The step size of an update: the outermost number between gradient and change."""
-
-    value: float
-    text: str
-    site: Site
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Observation:
     """One judged step, measured.
 
@@ -84,7 +79,8 @@ class Observation:
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
-    seconds: float = 0.0
+    called: Site | None = None
+    """The outermost call that the first update is made in."""
 
     @property
     def bound(self) -> float:
@@ -119,6 +115,8 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
         [tape.operations[p.updates[-1].merges[-1][0]].where for p in params],
         [tape.nodes[p.old[0]].obj for p in params],
     )  # fmt: skip
+    chain = tape.chains()[params[0].updates[-1].merges[-1][0]]
+    seen.called = SITES[tape.calls[chain[0]][1]] if chain else None
     fit = evidence.fit
     if fit is None:
         _constant_output(seen, tape, run, params)
@@ -216,38 +214,7 @@ def _gradient_nodes(
     return levels[level].nodes if len(levels[level].nodes) == 1 else ()
 
 
-# ---- step size ---------------------------------------------------------------------------------
-
-
-def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
-    """Return the outermost scalar that multiplies the gradient of some parameter."""
-    moving = tape.reach(n for p in params for n in p.old)
-    for parameter in params:
-        for level in parameter.levels:
-            made = tape.producer(level.nodes[0])
-            if made is None or len(made.args) != 2:
-                continue
-            try:
-                known = made.function in MULTIPLY or made.function in DIVIDE
-            except TypeError:
-                continue
-            if not known:
-                continue
-            where = made.where
-            for position, arg in enumerate(made.args):
-                if type(arg) is Ref and arg.node in moving:
-                    continue
-                obj = tape.nodes[arg.node].obj if type(arg) is Ref else arg
-                if np.size(obj) != 1 or isinstance(obj, (bool, np.bool_)):
-                    continue
-                if position == 1 and made.function in DIVIDE:
-                    continue
-                value = float(np.ravel(obj)[0])
-                texts = where.operands
-                text = texts[position] if position < len(texts) else ""
-                if value and np.isfinite(value):
-                    return Rate(abs(value), text, where)
-    return None
+# ---- what the change carries --------------------------------------------------------------------
 
 
 def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
@@ -299,13 +266,30 @@ def _cost(
 
     # A registered cost is a sum; the mean compares with a cost that the program prints.
     count = sum(np.size(run.env[j.output]) for j in hypothesis.joins) or 1
+    carried = _carried(tape, run, hypothesis.node, set(old))
 
     def value(theta: Any) -> float:
         given = {rename[n]: v for n, v in packing.unpack(theta).items()}
         (out,) = part(given)
-        return float(np.ravel(out)[0]) / count if out is not None else np.nan
+        return (float(np.ravel(out)[0]) - carried) / count if out is not None else np.nan
 
     return value
+
+
+def _carried(tape: Tape, run: Run, node: int, olds: set[int]) -> float:
+    """Return what a running total, ``loss += …``, held before the step."""
+    moving = tape.reach(olds)
+    for _ in range(MOST_OPERATIONS):
+        made = tape.producer(node)
+        if made is None or not (is_in(made.function, ADD) or made.function is operator.iadd):
+            break
+        first = made.args[0]
+        if type(first) is not Ref or np.size(tape.nodes[first.node].obj) != 1:
+            break
+        node = first.node
+    total = tape.nodes[node].operation is None and node not in moving
+    value = run.env[node] if total else None
+    return float(np.ravel(value)[0]) if value is not None and np.size(value) == 1 else 0.0
 
 
 def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
@@ -317,9 +301,18 @@ def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[P
     labels = np.asarray(run.env[join.labels], dtype=float)
     made = tape.producer(join.output)
     column = output.size == labels.size > 1 and max(output.shape) == output.size
-    if made is not None and column and np.all(output == 1.0):
+    if made is not None and column and np.all(output == 1.0) and _is_share(run, made):
         seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
         seen.output_site = made.where
+
+
+def _is_share(run: Run, made: Operation) -> bool:
+    """Whether a value is a quotient of two like arrays, and no sigmoid that is rounded to one."""
+    if not is_in(made.function, DIVIDE) or len(made.inputs) != 2:
+        return False
+    above, below = (np.asarray(run.env[n], dtype=float) for n in made.inputs)
+    calm = above.size > 1 and bool(np.all(np.abs(above) < ROUNDED))
+    return calm and bool(np.all(above == below))
 
 
 def _printed(evidence: StepEvidence) -> int | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backproof.checks.advice import advise, short
 from backproof.checks.digits import LOST
+from backproof.checks.fitting import descend
+from backproof.checks.observation import Observation
 from backproof.checks.places import place_of, statement_of
+from backproof.checks.pooled import unexplained
 from backproof.checks.step_size import attempt
 from backproof.finding import Finding
 
@@ -22,13 +25,22 @@ STUCK = 0.9
 GAINS = 0.05
 #: Below this share of the first cost a program has arrived, as near as its type allows.
 CONVERGED = 0.02
+#: Share of updates lost from which on the whole run is compared with one in float64, and how much
+#: lower the cost of that must be.
+LOST_UPDATES = 0.5
+HELD_BACK = 0.1
+#: A program that stands still can go below this share of its cost.
+FROZEN = 0.6
+POOR = 0.1
+#: Steps that stand for all those between two judged ones, each so much longer.
+STRIDES = 120
 
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the number format over the judged steps."""
     if record.nonfinite is not None:
         return
-    found = _cancelled(record) or _too_small(record)
+    found = _cancelled(record) or _too_small(record) or _held_back(record) or _frozen(record)
     if found is not None:
         yield found
 
@@ -81,20 +93,80 @@ def _too_small(record: Record) -> Finding | None:
     trial = attempt(last, 1.0, steps, record.deadline)
     if trial is None or trial.cost > (1 - GAINS) * last.cost:
         return None
+    notes = [
+        f"at step {last.step} the cost is {short(last.cost)}; {trial.steps} more of the same "
+        f"steps in float64 bring it to {short(trial.cost)}"
+    ]
+    return _coarse(record, last, notes, {"trial": trial.cost, "trial_steps": trial.steps})
+
+
+def _held_back(record: Record) -> Finding | None:
+    """Find a run that its type has slowed down: in float64 the same steps come further."""
+    known = [o for o in record.comparable() if o.rounding is not None and o.map is not None]
+    late = [o for o in record.seen[-2:] if o.rounding is not None]
+    if len(known) < 3 or len(late) < 2:
+        return None
+    if any(o.rounding is None or o.rounding.stuck < LOST_UPDATES for o in late):
+        return None
+    last = known[-1]
+    first = next(o for o in known if o.rounding is not None and o.rounding.stuck > HELD_BACK)
+    steps = last.step - first.step
+    if steps < STRIDES or not first.stateless or first.names != last.names:
+        return None
+    if first.map is None or first.map.cost is None or last.map is None:
+        return None
+    own = first.map.cost(last.map.theta)
+    if own < CONVERGED * abs(known[0].cost or 0.0) and unexplained(last) < POOR:
+        return None
+    trial = attempt(first, steps / STRIDES, STRIDES, record.deadline)
+    if trial is None or trial.rises or not trial.cost < (1 - HELD_BACK) * own:
+        return None
+    notes = [
+        f"from step {first.step} to step {last.step} the cost came to {short(own)}; the same "
+        f"{steps} steps in float64 (taken as {STRIDES} longer ones) bring it to {short(trial.cost)}"
+    ]
+    return _coarse(record, late[-1], notes, {"trial": trial.cost, "trial_steps": steps})
+
+
+def _frozen(record: Record) -> Finding | None:
+    """Find a run whose steps are rounded away whole, where the gradient leads much further down."""
+    last = record.seen[-1]
+    if last.rounding is None or last.rounding.lost < STUCK or last.map is None:
+        return None
+    start = record.seen[0].map
+    if last.map.cost is None or start is None or not last.stateless:
+        return None
+    own = last.map.cost(last.map.theta)
+    if start.theta.size != last.map.theta.size:
+        return None
+    if own < CONVERGED * last.map.cost(start.theta) and unexplained(last) < POOR:
+        return None
+    found = descend(last.map, 0.4 * record.time_left())
+    if found is None or not found[1] < FROZEN * own:
+        return None
+    notes = [
+        f"at step {last.step} {100 * last.rounding.lost:.0f} % of the step (by its square) are "
+        f"rounded away at a cost of {short(own)}; in float64 the recorded step, with its size "
+        f"adapted, leads down to {short(found[1])} in {found[2]} steps"
+    ]
+    return _coarse(record, last, notes, {"lost": last.rounding.lost, "trial": found[1]})
+
+
+def _coarse(
+    record: Record, last: Observation, notes: list[str], evidence: dict[str, Any]
+) -> Finding:
+    """Say that the type of the parameters is too coarse."""
     assert last.rounding is not None
-    index = max(range(len(last.values)), key=lambda i: int(np.size(last.values[i])))
-    made = record.birthplace(last, index)
+    index = max(range(len(last.values)), key=lambda i: float(np.sum(last.changes[i] ** 2)))
+    home = record.first if record.first.names == last.names else last
+    made = record.birthplace(home, index)
     kind = str(getattr(last.objects[index], "dtype", "float"))
     return advise(
         "BP203", "dtype", made,
         f"{kind} is too coarse for the updates: {100 * last.rounding.stuck:.0f} % of them leave "
         f"`{last.names[index]}` and the others as they are",
         "keep the parameters in float64 (or float32), whatever the data are in",
-        {"stuck": last.rounding.stuck, "step": last.step, "cost": last.cost, "trial": trial.cost,
-         "trial_steps": trial.steps},
-        notes=[
-            f"at step {last.step} the cost is {short(last.cost)}; {trial.steps} more of the same "
-            f"steps in float64 bring it to {short(trial.cost)}"
-        ],
+        {"stuck": last.rounding.stuck, "step": last.step, "cost": last.cost, **evidence},
+        notes=notes,
         related=[(statement_of(last.update_sites[index]), "call-site")], confidence="proven",
     )  # fmt: skip

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import is_in
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
-from backproof.checks.layers import Layer
+from backproof.checks.layers import PRODUCTS, Layer, source_parameter
 from backproof.checks.origin import name_of
 from backproof.joins import output_joins
 from backproof.roles import Parameter
@@ -55,6 +56,8 @@ class Samples:
     inputs_then: Any = None
     inputs_rows: Any = None
     inputs_axis: int = 0
+    executions: list[tuple[int | None, Any]] = field(default_factory=list)
+    """Of steps that run the first layer several times: the leaf and the samples of each."""
     labels: Any = None
     labels_leaf: int | None = None
     labels_source: Any = None
@@ -155,6 +158,16 @@ def gather(
     first = next((la for la in layers if not tape.ancestors([la.inputs]) & olds), None)
     count = 0
     plain = _scalar_inputs(tape, params) if first is None else None
+    single = _neuron_inputs(tape, params) if first is None and plain is None else None
+    if single is not None:
+        found.inputs, count = np.asarray(run.env[single], dtype=float).reshape(1, -1).copy(), 1
+        found.inputs_leaf = source_leaf(tape, single)
+        if found.inputs_leaf is not None:
+            found.inputs_source = tape.nodes[found.inputs_leaf].obj
+            found.inputs_then = _kept(run.env[found.inputs_leaf])
+            found.inputs_rows, found.inputs_axis = row_numbers(
+                tape, run, found.inputs_leaf, single, False
+            )
     if plain is not None:
         found.inputs = np.asarray(run.env[plain], dtype=float).reshape(-1, 1)[:MOST_SAMPLES].copy()
         count, found.inputs_leaf = int(np.size(run.env[plain])), source_leaf(tape, plain)
@@ -179,6 +192,7 @@ def gather(
                 found.inputs_rows, found.inputs_axis = row_numbers(
                     tape, run, leaf, first.inputs, first.axis == 0
                 )
+        found.executions = _executions(tape, run, olds, layers, first)
     if join is not None and count:
         y = np.asarray(run.env[join.labels], dtype=float)
         rows = _as_rows(y, count)
@@ -207,6 +221,20 @@ def gather(
     return found
 
 
+def _executions(
+    tape: Tape, run: Run, olds: set[int], layers: Sequence[Layer], first: Layer
+) -> list[tuple[int | None, Any]]:
+    """Return the samples of each execution of the first layer, with the array they come from."""
+    found: list[tuple[int | None, Any]] = []
+    for layer in layers:
+        x = np.asarray(run.env[layer.inputs], dtype=float)
+        if layer.weight != first.weight or x.ndim > 2 or tape.ancestors([layer.inputs]) & olds:
+            continue
+        rows = x.reshape(1, -1) if x.ndim == 1 else x.T if layer.axis == 0 else x
+        found.append((source_leaf(tape, layer.inputs), rows[:MOST_SAMPLES].copy()))
+    return found if len(found) > 1 else []
+
+
 def _kept(array: Any) -> Any:
     return array.copy() if isinstance(array, np.ndarray) and array.nbytes <= MOST_BYTES else array
 
@@ -222,6 +250,21 @@ def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
             x = tape.nodes[other].obj
             scales = one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1
             if scales and isinstance(x, np.ndarray) and 1 < x.size == max(x.shape):
+                return other
+    return None
+
+
+def _neuron_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
+    """Return the one sample that a neuron's weights multiply: ``np.dot(w, x)`` of two vectors."""
+    olds = {n: i for i, p in enumerate(params) for n in p.old}
+    moving = tape.reach(olds)
+    for operation in tape.operations:
+        if not is_in(operation.function, PRODUCTS) or len(operation.inputs) != 2:
+            continue
+        for one, other in (operation.inputs, operation.inputs[::-1]):
+            x = tape.nodes[other].obj
+            vector = isinstance(x, np.ndarray) and x.ndim == 1 and other not in moving
+            if vector and source_parameter(tape, one, olds) is not None:
                 return other
     return None
 

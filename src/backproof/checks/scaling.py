@@ -8,7 +8,7 @@ from learning, and the same step on standardised inputs must learn.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,15 @@ from backproof.calculus.slices import StepMap
 from backproof.checks.advice import advise, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.checks.pooled import (
+    FEW,
+    affordable,
+    alike,
+    cost_at,
+    inputs_of,
+    repeat,
+    unexplained,
+)
 from backproof.checks.step_size import Trial
 from backproof.checks.units import FLAT, SATURATED, flat_share
 from backproof.finding import Finding
@@ -38,6 +47,15 @@ LEARNT = 0.5
 #: … and so does one whose trial, with the inputs as they are, ends below this share of its start.
 LEARNS = 0.7
 LONGEST = 120
+#: A run that learns is judged when it is so many times longer than the trial, and still leaves
+#: this share of the labels' variance. The trial must end below this share of its cost: a last bias
+#: that creeps to its place does no harm.
+LONG = 4
+POOR = 0.1
+CLOSES = 0.25
+LEAST = 24
+#: … and a first layer that is saturated throughout is blamed when this share is left.
+OPEN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +107,36 @@ def _condition(x: Any) -> float:
 def check(record: Record) -> Iterator[Finding]:
     """Judge the inputs of the first layer."""
     # A bias that starts as a constant float is only known as a parameter after the first step.
-    first = max(record.seen[:3], key=lambda o: len(o.names))
-    samples = first.samples
-    if samples.inputs is None or samples.inputs_leaf is None or len(samples.inputs) < 4:
+    first = max((record.comparable() or record.seen)[:3], key=lambda o: len(o.names))
+    samples, inputs = first.samples, inputs_of(record, first)
+    if inputs is None or samples.inputs_leaf is None or len(inputs) < FEW:
         return
-    if samples.inputs.shape[1] > 2_000:
+    if inputs.shape[1] > 2_000:
         return
-    scale = measure(samples.inputs)
+    scale = measure(inputs)
     if not scale.sizes.size or not scale.unscaled:
         return
-    broke = record.nonfinite is not None or diverges(record)
-    if record.learns(LEARNT) and not broke:
+    few = len(samples.inputs) < FEW
+    broke = record.nonfinite is not None or (not few and diverges(record))
+    slow = not broke and record.learns(LEARNT)
+    if slow and (few or not _poor(record)):
         return
-    saturated = _saturates(first)
-    trial = _trial(record, first)
-    if trial is None and not (saturated and not record.learns(0.1)):
+    saturated = _saturates(record.seen[:FEW] if few else [first])
+    trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
+    still = saturated and _saturates([record.last]) and unexplained(record.last) > OPEN
+    if trial is None and not (still or (saturated and not record.learns(0.1))):
         return
     place = _place(record, first)
     if place is not None:
         yield _finding(record, scale, place, trial, saturated=saturated, broke=broke)
+
+
+def _poor(record: Record) -> bool:
+    """Whether a long run, for all that its cost has fallen, leaves much of the labels open."""
+    last = record.comparable()[-1]
+    if record.steps < LONG * LONGEST or last.step < LONGEST or last.samples.labels is None:
+        return False
+    return len(last.samples.labels) >= LEAST and unexplained(last) > POOR
 
 
 def diverges(record: Record) -> bool:
@@ -118,13 +147,16 @@ def diverges(record: Record) -> bool:
     return bool(costs) and costs[-1] > 1.5 * abs(costs[0])
 
 
-def _saturates(seen: Observation) -> float:
+def _saturates(seen: Sequence[Observation]) -> float:
     """Return the share of the first layer's units that the inputs drive to their asymptotes."""
-    for layer, units in seen.layers:
-        if units.saturates and layer.inputs == seen.layers[0][0].inputs:
-            share = flat_share(units)
-            return share if share > SATURATED and units.steepest * FLAT > 0 else 0.0
-    return 0.0
+    shares: list[float] = []
+    for o in seen:
+        for layer, units in o.layers:
+            if layer.weight != o.layers[0][0].weight or not units.saturates:
+                continue
+            shares.append(flat_share(units) if units.steepest * FLAT > 0 else 0.0)
+    share = float(np.mean(shares)) if shares else 0.0
+    return share if share > SATURATED else 0.0
 
 
 def _place(record: Record, seen: Observation) -> Place | None:
@@ -139,7 +171,7 @@ def _place(record: Record, seen: Observation) -> Place | None:
 # ---- the trial ---------------------------------------------------------------------------------
 
 
-def _trial(record: Record, seen: Observation) -> tuple[Trial, Trial] | None:
+def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Trial] | None:
     """Train as long with the inputs as they are and standardised: (own, scaled)."""
     samples = seen.samples
     if seen.map is None or samples.retry is None or not seen.stateless:
@@ -157,9 +189,11 @@ def _trial(record: Record, seen: Observation) -> tuple[Trial, Trial] | None:
     if steps < 20 or scaled.cost is None or seen.map.cost is None:
         return None
     own = _train(seen.map, 1.0, steps)
-    if own is None or own.cost < LEARNS * seen.map.cost(seen.map.theta):
+    if own is None or (not slow and own.cost < LEARNS * seen.map.cost(seen.map.theta)):
         return None
-    reference = min(own.cost, record.last.cost or np.inf) if np.isfinite(own.cost) else np.inf
+    reference = (
+        min(own.cost, record.comparable()[-1].cost or np.inf) if np.isfinite(own.cost) else np.inf
+    )
     start = float(scaled.cost(scaled.theta))
     factors = [1.0]
     change = scaled.change(scaled.theta)
@@ -170,9 +204,57 @@ def _trial(record: Record, seen: Observation) -> tuple[Trial, Trial] | None:
         other = _train(scaled, factor, steps)
         if other is None or not np.isfinite(other.cost):
             continue
-        if other.cost < BETTER * reference and other.cost < BETTER * start:
+        if other.cost < (CLOSES if slow else BETTER) * reference and other.cost < BETTER * start:
             return own, other
     return None
+
+
+def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
+    """Repeat the judged steps in turn with their inputs as they are and standardised."""
+    seen = [o for o in alike(record) if o.stateless and o.samples.retry is not None]
+    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
+    deviation = np.where(deviation > 1e-9 * (1 + np.abs(inputs).max(axis=0)), deviation, 0.0)
+    own = [o.map for o in seen if o.map is not None]
+    scaled = [m for o in seen if (m := _standardised(o, mean, deviation)) is not None]
+    if len(own) < FEW or len(scaled) < len(own):
+        return None
+    most = min(LONGEST, record.steps)
+    count = affordable([*own[:2], *scaled[:2]], 0.2 * record.time_left(), most)
+    if count < 20:
+        return None
+    ends: list[float] = []
+    for maps in (own, scaled):
+        theta = repeat(maps, [1.0] * len(maps), maps[0].theta, count, record.deadline)
+        if theta is None:
+            return None
+        ends.append(cost_at(maps, theta))
+    reference = min(ends[0], cost_at(own, own[-1].theta))
+    if ends[1] < BETTER * reference and ends[1] < BETTER * cost_at(scaled, scaled[0].theta):
+        return Trial(1.0, count, ends[0], 0), Trial(1.0, count, ends[1], 0)
+    return None
+
+
+def _standardised(seen: Observation, mean: Any, deviation: Any) -> StepMap | None:
+    """Return a step with the few samples that it reads standardised."""
+    samples = seen.samples
+    leaves = {leaf for leaf, _ in samples.executions} or {samples.inputs_leaf}
+    run = seen.map.slice.run.env if seen.map is not None else ()
+    given: dict[int, Any] = {}
+    for leaf in leaves:
+        if leaf is None or samples.retry is None:
+            return None
+        value = np.asarray(run[leaf], dtype=float)
+        for shape in ((1, -1), (-1, 1)):
+            m, d = mean.reshape(shape), deviation.reshape(shape)
+            fits = value.ndim == 2 and value.shape[shape.index(-1)] == mean.size
+            if fits or value.shape == mean.shape:
+                m, d = (m, d) if fits else (mean, deviation)
+                given[leaf] = np.where(d > 0, (value - m) / np.where(d > 0, d, 1.0), value)
+                break
+        else:
+            return None
+    assert samples.retry is not None
+    return samples.retry(given)
 
 
 def _train(step: StepMap, scale: float, steps: int) -> Trial | None:
@@ -228,6 +310,7 @@ def _finding(
     effect = (
         "training diverges" if broke else
         "the first layer saturates" if saturated else "the cost hardly falls"
+        if not record.learns(LEARNT) else "the cost falls much more slowly than it could"
     )  # fmt: skip
     return advise(
         "BP401", "unscaled-inputs", place, f"{effect}: {what}",

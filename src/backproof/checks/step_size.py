@@ -16,6 +16,7 @@ import numpy as np
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
+from backproof.checks.pooled import FEW, progress
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -76,8 +77,16 @@ def attempt(seen: Observation, scale: float, steps: int, deadline: float) -> Tri
 
 
 def check(record: Record) -> Iterator[Finding]:
-    """Judge the step size over the judged steps."""
-    found = too_large(record) or too_small(record)
+    """Judge whether the step size is too large for the judged steps."""
+    found = too_large(record)
+    if found is not None:
+        yield found
+
+
+def check_small(record: Record) -> Iterator[Finding]:
+    """Judge whether it is too small, where it is not too large: formulas come before it."""
+    large = any(f.code == "BP301" for f in record.found)
+    found = None if large else too_small(record)
     if found is not None:
         yield found
 
@@ -248,7 +257,12 @@ def too_small(record: Record) -> Finding | None:
         return None
     # The last judged step is not the last step: with ever smaller gains per step, as in descent,
     # the whole run gains at most in proportion to its length.
-    expected = (first.cost - last.cost) * max(1.0, record.steps / max(1, last.step - first.step))
+    fallen = first.cost - last.cost
+    few = first.samples.inputs is None or len(first.samples.inputs) < FEW
+    same = progress(record) if few else None
+    if same is not None:
+        fallen = same[0] - same[1]  # the costs of two steps are on different samples
+    expected = fallen * max(1.0, record.steps / max(1, last.step - first.step))
     if expected > PROGRESS * abs(first.cost):
         return None
     steps = min(_affordable(record, first, 1), 100, record.steps) if first.map is not None else 0

@@ -12,20 +12,32 @@ import numpy as np
 
 from backproof.checks import (
     alignment,
+    coarse,
+    decayed,
+    diverged,
     fitting,
+    forgotten,
     initialisation,
     labels,
+    laid_out,
+    looming,
+    rare_class,
     rounding,
     scaling,
     step_size,
+    through_time,
+    tiny_set,
     units,
     unstable,
 )
 from backproof.checks.alignment import Moves
+from backproof.checks.coarse import Coarse
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
+from backproof.checks.looming import Looming
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
+from backproof.checks.pooled import FEW, progress
 from backproof.finding import Finding
 from backproof.trace.event import Event
 from backproof.trace.tape import Tape
@@ -53,11 +65,15 @@ class Record:
     every: list[Observation] = field(default_factory=list)
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
+    coarse: Coarse = field(default_factory=Coarse)
+    looming: Looming = field(default_factory=Looming)
     steps: int = 0
     nonfinite: Finding | None = None
     deadline: float = 0.0
     found: list[Finding] = field(default_factory=list)
     """What the checks before have found."""
+    progressed: tuple[float, float] | tuple[()] | None = None
+    """What `pooled.progress` has measured; empty where it could not."""
 
     @property
     def first(self) -> Observation:
@@ -72,21 +88,35 @@ class Record:
     def birthplace(self, seen: Observation, parameter: int) -> Place:
         """Return where the array that held a parameter was made, else where it is updated.
 
-        Lists of numbers are known by what they are called.
+        Lists of numbers, and arrays whose making was not seen, are known by what they are called.
         """
         site = self.births.of(seen.objects[parameter])
         if site is not None:
             return statement_of(site)
         updated = seen.update_sites[parameter]
-        if np.ndim(seen.objects[parameter]) == 0:
-            made = first_assignment(seen.names[parameter], updated.file)
-            if made is not None:
-                return made
-        return statement_of(updated)
+        made = first_assignment(seen.names[parameter], updated.file)
+        return made if made is not None else statement_of(updated)
+
+    def comparable(self) -> list[Observation]:
+        """Return the judged steps whose cost is of the kind that most of them have.
+
+        A cost that only some steps compute is another in the others.
+        """
+        known = [o for o in self.seen if o.cost is not None]
+        kinds = [o.title for o in known]
+        usual = max(kinds, key=kinds.count, default="")
+        return [o for o in known if o.title == usual]
 
     def learns(self, share: float = 0.2) -> bool:
-        """Whether the cost has come down by more than this share over the judged steps."""
-        costs = [o.cost for o in self.seen if o.cost is not None]
+        """Whether the cost has come down by more than this share over the judged steps.
+
+        Where a step sees a few samples, its cost before and after training is compared.
+        """
+        inputs = self.first.samples.inputs
+        known = progress(self) if inputs is None or len(inputs) < FEW else None
+        if known is not None:
+            return known[0] - known[1] > share * abs(known[0])
+        costs = [o.cost for o in self.comparable() if o.cost is not None]
         if len(costs) < 2 or not all(math.isfinite(c) for c in costs):
             return False
         return costs[0] - costs[-1] > share * abs(costs[0])
@@ -99,8 +129,10 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, alignment.check, scaling.check, units.check,
-    rounding.check, step_size.check, unstable.check, fitting.check,
+    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
+    through_time.check, scaling.check, units.check, rounding.check, step_size.check,
+    diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
+    fitting.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
 
@@ -122,12 +154,15 @@ class TrainingHistory:
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
         self._guarded(lambda: self.record.moves.add(log, later))
+        self._guarded(lambda: self.record.coarse.add(log))
         self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
+        self._guarded(lambda: self.record.coarse.look(tape))
+        self._guarded(lambda: self.record.looming.look(tape, step))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
@@ -179,6 +214,10 @@ class TrainingHistory:
         begun = time.process_time()
         record.every = sorted(record.seen, key=lambda o: o.step)
         record.seen = of_one_training(record.every)
+        usual = record.comparable()
+        for o in record.seen:
+            if o not in usual:
+                o.cost = o.cost_after = None
         record.steps, record.nonfinite = steps, nonfinite
         allowed = max(BUDGET, SHARE * (begun - self.started))
         record.deadline = begun + max(0.0, allowed - self.seconds)
@@ -201,15 +240,21 @@ class TrainingHistory:
 def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     """Return the observations of a run's first training: what is measured later is another's.
 
-    They update the same number of entries, in a statement that the first step has as well.
+    They update the same number of entries, in a statement that the first step has as well. A bias
+    that starts as a constant float is only known as a parameter after the first step.
     """
-    first = seen[0]
-    size = sum(np.size(value) for value in first.values)
+    first = max(seen[:3], key=_entries)
+    size = _entries(first)
     return [
         o for o in seen
-        if sum(np.size(value) for value in o.values) == size
+        if (_entries(o) == size or o.step < first.step)
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
+
+
+def _entries(seen: Observation) -> int:
+    """Return how many numbers a step updates."""
+    return sum(np.size(value) for value in seen.values)
 
 
 SEVERITIES = ("error", "warning", "note")
@@ -236,7 +281,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     """
     if not training:
         return list(findings)
-    root, *rest = training
+    root, *rest = sorted(training, key=lambda f: f.severity == "note")
     rest = [replace(f, severity="note") for f in rest]
     errors = [f for f in findings if f.severity == "error"]
     if root.severity == "error" and errors and root.code != "BP402":

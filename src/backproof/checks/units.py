@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place
+from backproof.checks.pooled import FEW
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -47,17 +48,22 @@ def saturated(record: Record) -> Iterator[Finding]:
     first, last = record.first, record.last
     for layer, units in first.layers:
         squared = first.title == "squared error"
-        if not units.saturates or not (layer.hidden or squared) or flat_share(units) < SATURATED:
+        if not units.saturates or not (layer.hidden or squared):
             continue
+        few = units.z.shape[1] < FEW
+        share = _share(record.seen[:FEW] if few else [first], first.names[layer.weight])
         later = [u for known, u in last.layers if known.weight == layer.weight]
-        if not later or min(flat_share(u) for u in later) < STILL:
+        if not later or share < SATURATED:
+            continue
+        if few and _share(record.seen[-FEW:], first.names[layer.weight]) < STILL:
+            continue
+        if not few and min(flat_share(u) for u in later) < STILL:
             continue
         culprit, index, parts = _reason(first, layer, units)
         if culprit == "inputs":
             return  # the scale of the data is the cause: BP401
         name = first.names[layer.weight]
         blamed = first.names[index]
-        share = flat_share(units)
         evidence: dict[str, Any] = {
             "parameter": blamed, "share": share, "share_later": [flat_share(u) for u in later],
             "steps": [first.step, last.step], "rms_z": parts["z"], "rms_inputs": parts["inputs"],
@@ -77,6 +83,15 @@ def saturated(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def _share(seen: Sequence[Observation], name: str) -> float:
+    """Return the share of flat slopes behind a parameter over some steps, which see few samples."""
+    shares = [
+        flat_share(units) for o in seen for layer, units in o.layers
+        if o.names[layer.weight] == name
+    ]  # fmt: skip
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def _reason(seen: Observation, layer: Layer, units: Units) -> tuple[str, int, dict[str, float]]:

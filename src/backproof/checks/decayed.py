@@ -1,0 +1,84 @@
+"""BP302 for a step size that was fine at first and has come to nothing long before the end.
+
+A rate that is lowered in every batch instead of every epoch is gone after a few hundred updates;
+what follows is idle. The judged steps are repeated from where the program stands, with the step
+size that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backproof.checks.advice import advise, rate_place, short
+from backproof.checks.places import statement_of
+from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+#: Share of the first step size below which a schedule has ended, and of the run after which no
+#: more is said: cosine and exponential schedules come to 1e-2 or 1e-3 near the end.
+GONE = 1e-3
+EARLY = 0.5
+#: A step that changes the cost by less than this share of it stands still.
+STILL = 1e-3
+#: The cost must still be this share of the first, and the trial must bring it below this share.
+OPEN = 0.05
+BETTER = 0.7
+LONGEST = 300
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge a step size that changes over the run."""
+    if record.found or record.nonfinite is not None:
+        return
+    seen = [o for o in alike(record) if o.rate is not None and o.stateless]
+    if len(seen) < 4:
+        return
+    rates = [o.rate.value for o in seen if o.rate is not None]
+    first, last = seen[0], seen[-1]
+    assert first.rate is not None
+    assert last.rate is not None
+    start = max(rates[:3])
+    small = [o for o, rate in zip(seen, rates, strict=True) if rate < GONE * start]
+    if first.rate.site != last.rate.site or len(small) < 2 or small[-1] is not last:
+        return
+    since, left = small[0].step, rates[seen.index(small[0])]
+    if any(o not in small for o in seen if o.step > since) or since > EARLY * record.steps:
+        return
+    if any(
+        o.cost is None or o.cost_after is None or abs(o.cost - o.cost_after) > STILL * abs(o.cost)
+        for o in small
+    ):
+        return
+    maps = [o.map for o in seen if o.map is not None]
+    if not in_time(record, maps, 3 * len(maps)):
+        return
+    before, now = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
+    count = affordable(maps, 0.5 * record.time_left(), LONGEST)
+    if not now > OPEN * before or count < 20:
+        return
+    scales = [start / rate for rate in rates]
+    theta = repeat(maps, scales, maps[-1].theta, count, record.deadline)
+    tried = np.inf if theta is None else cost_at(maps, theta)
+    if not tried < BETTER * now:
+        return
+    rate = first.rate
+    yield advise(
+        "BP302", "learning-rate-too-low", rate_place(rate.text, rate.value, rate.site),
+        f"the step size falls from {short(start)} to {short(left)} by step {since} of "
+        f"{record.steps}: the steps after it change nothing",
+        "let it fall once an epoch, not at every update, or more slowly",
+        {"rates": rates, "steps": [o.step for o in seen], "cost_first": before, "cost": now,
+         "trial": {"steps": count, "rate": start, "cost": tried}},
+        notes=[
+            f"on the data of {len(seen)} judged steps the cost was {short(before)} at first and is "
+            f"{short(now)}; {count} more steps on them with {short(start)} bring it to "
+            f"{short(tried)}"
+        ],
+        related=[(statement_of(rate.site), "call-site")], confidence="proven",
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""BP405 where samples come class by class: each is fitted when it is met, and forgotten after.
+
+The judged steps are evaluated again at the latest parameters. Where each had a small cost in its
+turn, and most have a large one now, larger than before any training, the order of the samples is
+the cause: rows of a file that are sorted by class, and taken one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backproof.checks.advice import advise, short
+from backproof.checks.places import statement_of
+from backproof.checks.pooled import FEW, alike, cost_at, in_time
+from backproof.finding import Finding
+
+if TYPE_CHECKING:
+    from backproof.checks.training import Record
+
+LEAST_STEPS, LEAST_SEEN = 100, 6
+#: A sample is fitted in its turn at this share of the first cost, and forgotten when its cost is so
+#: many times the first one; this share of the judged ones must be.
+FITTED = 0.2
+FORGOTTEN = 2.0
+MOST = 0.3
+#: So many of the latest judged steps are asked.
+LATEST = 4
+
+
+def check(record: Record) -> Iterator[Finding]:
+    """Judge what the latest parameters make of the samples that were met before."""
+    if record.found or record.nonfinite is not None or record.steps < LEAST_STEPS:
+        return
+    seen = alike(record)
+    inputs = seen[0].samples.inputs if seen else None
+    if len(seen) < LEAST_SEEN or (inputs is not None and len(inputs) >= FEW):
+        return
+    maps = [o.map for o in seen if o.map is not None]
+    if not in_time(record, maps, LATEST * len(maps)):
+        return
+    first = cost_at(maps, maps[0].theta)
+    met = float(np.median([o.cost for o in seen[2:] if o.cost is not None]))
+    if not first > 0 or met > FITTED * first:
+        return
+    for last in seen[: -LATEST - 1 : -1]:
+        now = np.array([cost_at([m], last.map.theta) for m in maps if last.map is not None])
+        # What that step has just seen it knows; the others tell.
+        gone = int(np.sum(now > FORGOTTEN * first))
+        if np.all(np.isfinite(now)) and gone >= MOST * len(now) and np.mean(now) > first:
+            break
+    else:
+        return
+    born = record.births.of(last.samples.labels_source)
+    place = statement_of(born or last.called or last.update_sites[0])
+    yield advise(
+        "BP405", "one-class-prediction", place,
+        "samples are fitted in their turn and forgotten after: they come in an order that is not "
+        "random",
+        "shuffle the samples, inputs and labels by one order, each epoch anew",
+        {"steps": [o.step for o in seen], "met": [o.cost for o in seen], "now": now.tolist(),
+         "first": first},
+        notes=[
+            f"the {len(seen)} judged samples cost {short(first)} before training, {short(met)} "
+            f"(the median) when they are met, and with the parameters of step {last.step} "
+            f"{short(float(np.mean(now)))}: {gone} of them more than twice the first"
+        ],
+        confidence="proven",
+    )  # fmt: skip
