@@ -341,11 +341,10 @@ RANDOM = "[random.uniform(-1, 1) for i in range(2)]"
         (EQUAL, {RANDOM: "[0.5, 0.5]", "random.uniform(-1, 1)": "0.5"}, "BP303", "u = "),
         (NEURON, {"[0.0, 1, 1, 1]": "[0.0, 1, 1, 0]"}, "BP307", "w, b ="),
         (RARE, {"< 0.5)": "< 0.03)"}, "BP405", "y = "),
-        (ORDER, {"rng.shuffle(rows)": ""}, "BP405", "total += learn"),
         (UNROLLED, {"0.15 *": "0.6 *"}, "BP306", "Wx, Wh ="),
         (STACKED, {"np.maximum(z, 0)": "z", " * (z > 0)": ""}, "BP307", "z = X @"),
     ],
-    ids=list(PROGRAMS),
+    ids=[name for name in PROGRAMS if name != "order"],
 )
 def test_the_fault_is_named_where_it_stands(tmp_path, text, edits, code, at):
     for old, new in edits.items():
@@ -372,6 +371,14 @@ for n in range(400):
     assert judged(tmp_path, text) == ("verified", [("BP302", line_of(text, "w, b, lr = "))])
     healthy = text.replace("1e-6", "0.5")
     assert judged(tmp_path, healthy) == ("verified", [])
+
+
+def test_samples_that_are_forgotten_are_noted(tmp_path):
+    text = ORDER.replace("rng.shuffle(rows)", "")
+    found = [f for f in report(tmp_path, text)["findings"] if f["code"] == "BP405"]
+    assert [(f["severity"], f["line"]) for f in found] == [
+        ("note", line_of(text, "total += learn"))
+    ]
 
 
 LAST_BATCH = """

@@ -67,5 +67,5 @@ def check(record: Record) -> Iterator[Finding]:
             f"(the median) when they are met, and with the parameters of step {last.step} "
             f"{short(float(np.mean(now)))}: {gone} of them more than twice the first"
         ],
-        confidence="proven",
+        confidence="likely", severity="note",
     )  # fmt: skip
