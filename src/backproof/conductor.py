@@ -15,11 +15,10 @@ from backproof.gathering import Gathering
 from backproof.homes import Homes
 from backproof.late import Late
 from backproof.lookout import Lookout
-from backproof.loop_search import Found, LoopSearch
+from backproof.loop_search import Found, LoopSearch, loop_place
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
-from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
 from backproof.updates import Update, find_updates, turns
@@ -97,10 +96,7 @@ class Conductor:
     @property
     def loop(self) -> tuple[str, tuple[int, int]] | None:
         """File, line and column of the training loop, if each of its iterations is a step."""
-        if self.site is None or self.gathering.several or SITES[self.site].kind != "loop":
-            return None
-        site = SITES[self.site]
-        return site.file.path, site.span.start
+        return None if self.gathering.several else loop_place(self.site)
 
     # ---- called by the recorder ----------------------------------------------------------------
 

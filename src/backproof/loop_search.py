@@ -234,3 +234,10 @@ class LoopSearch:
                 other.starts = [s for s in other.starts if s > 0]
         self._weighed = self._bytes = 0
         loop.starts = [s for s in loop.starts if s >= 0]
+
+
+def loop_place(site: int | None) -> tuple[str, tuple[int, int]] | None:
+    """Return the file, line and column of a site that is a loop."""
+    if site is None or SITES[site].kind != "loop":
+        return None
+    return SITES[site].file.path, SITES[site].span.start
