@@ -160,3 +160,47 @@ for epoch in range(20):
 
 def test_a_matrix_that_is_added_to_an_array_in_place(tmp_path):
     assert judged(tmp_path, MATRICES) == ("verified", [])
+
+
+COPIED = """
+import copy
+import numpy as np
+rng = np.random.RandomState(3)
+X = rng.randn(2, 60)
+Y = (X[0:1] * X[1:2] > 0) * 1
+P = {{"W1": rng.randn(4, 2) * 0.1, "b1": np.zeros((4, 1)),
+     "W2": rng.randn(1, 4) * 0.1, "b2": np.zeros((1, 1))}}
+
+def forward(X, P):
+    Q = {forward}
+    A1 = np.tanh(Q["W1"] @ X + Q["b1"])
+    return A1, 1 / (1 + np.exp(-(Q["W2"] @ A1 + Q["b2"]))), Q["W2"]
+
+def update(P, G):
+    Q = {update}
+    for k in Q:
+        Q[k] = Q[k] - 1.2 * G["d" + k]
+    return Q
+
+for i in range(40):
+    A1, A2, W2 = forward(X, P)
+    cost = -np.mean(Y * np.log(A2) + (1 - Y) * np.log(1 - A2))
+    d2 = (A2 - Y) / 60
+    d1 = W2.T @ d2 * (1 - A1 ** 2)
+    P = update(P, {{"dW1": d1 @ X.T, "db1": d1.sum(1, keepdims=True),
+                   "dW2": d2 @ A1.T, "db2": d2.sum(1, keepdims=True)}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("forward", "update"),
+    [
+        ("P", "copy.deepcopy(P)"),
+        ("copy.deepcopy(P)", "P"),
+        ("P", "{k: copy.deepcopy(P[k]) for k in P}"),
+        ("P", "copy.copy(P)"),
+    ],
+)
+def test_what_is_copied_with_its_container(tmp_path, forward, update):
+    text = COPIED.format(forward=forward, update=update)
+    assert judged(tmp_path, text) == ("verified", [])

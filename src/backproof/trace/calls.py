@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
+from backproof.trace.deep_copies import copied_arrays
 from backproof.trace.event import (
     ARRAYS,
     CALL,
@@ -168,9 +169,18 @@ def call_hooks(
 
         return called
 
+    def duplicate(site: int, f: Any) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            out = f(*args, **kwargs)
+            for array, new in copied_arrays(args[0], out) if args else ():
+                append((site, Method("copy"), (array,), None, new, None))
+            return out
+
+        return called
+
     factories: dict[str, Callable[[int, Any], Any]] = {
         "pure": pure, "draw": draw, "external": external, "at": at, "walk": walk,
-        "consume": consume,
+        "consume": consume, "copied": duplicate,
         "mutate": lambda site, f: mutate(site, f, MUTATING_FUNCTIONS[f]),
         "shuffle": lambda site, f: mutate(site, f, SOURCE),
         "optimiser": lambda site, f: kinds.optimisers[f],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import operator
 import random
@@ -90,6 +91,8 @@ class Kinds:
             return "mutate"
         if f in UNSET:
             return "draw"
+        if f is copy.deepcopy or f is copy.copy:
+            return "copied"
         if type(f) is np.vectorize:
             return "vectorized"
         if f is np.apply_along_axis:
