@@ -12,6 +12,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
 from backproof.finding import Finding
 from backproof.trace.appended import is_appended
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
 
 
@@ -27,9 +28,8 @@ class Growth:
         olds = {n for p in evidence.params for n in p.old}
         axes = {n for p in olds for n in np.shape(tape.nodes[p].obj)}
         samples = {
-            n for node in tape.nodes if node.operation is None and node.index not in olds
-            for n in np.shape(node.obj)
-        }  # fmt: skip
+            n for node in tape.nodes if isinstance(node.obj, np.ndarray) for n in node.obj.shape
+        }
         for operation in tape.operations:
             if is_appended(operation) or not is_in(operation.function, SUBTRACT | ADD):
                 continue
@@ -63,7 +63,7 @@ def _finding(evidence: StepEvidence, operation: Operation) -> Finding:
     made = _gradient(tape, operation)
     count = int(np.prod(after) // max(np.prod(before), 1))
     return advise(
-        "BP108", "broadcast", statement_of(made.where),
+        "BP108", "broadcast", statement_of(_handed_on(tape, made)),
         f"the update makes a parameter of shape {before} one of shape {after}",
         f"sum the gradient over the samples, to shape {before}",
         {"before": list(before), "after": list(after), "step": evidence.step},
@@ -72,6 +72,12 @@ def _finding(evidence: StepEvidence, operation: Operation) -> Finding:
         notes=(f"{count} samples have an entry of their own: they are not summed",),
         label=f"{np.shape(tape.nodes[made.out].obj)}",
     )  # fmt: skip
+
+
+def _handed_on(tape: Tape, made: Operation) -> Site:
+    """Return the statement that calls a value a gradient: ``nabla_b[-l] = delta``."""
+    flows = [SITES[site] for _, site in sorted(tape.flows.get(made.out, ()))]
+    return next((site for site in reversed(flows) if site.targets), made.where)
 
 
 def _gradient(tape: Tape, operation: Operation) -> Operation:
