@@ -194,22 +194,33 @@ def not_reset(evidence: StepEvidence) -> list[StateFault]:
     everyone = tuple(sorted({i for fault in found for i in fault.repaired}))
     reason = "their accumulators still hold the gradients of earlier steps"
     help = "set the accumulators to zero at the start of each step"
-    place = _backward_call(evidence, list(grouped)) or found[0].site
+    place = _backward_call(evidence, list(grouped), everyone) or found[0].site
     return [replaced(found[0], site=place, reason=reason, help=help, repaired=everyone)]
 
 
-def _backward_call(evidence: StepEvidence, adding: list[int]) -> Site | None:
-    """Return the call beside the update from which several functions add: ``loss.backward()``."""
+def _backward_call(
+    evidence: StepEvidence, adding: list[int], members: tuple[int, ...]
+) -> Site | None:
+    """Return the call beside the update from which an engine adds: ``loss.backward()``.
+
+    There several functions add, or one does for all numbers.
+    """
     tape = evidence.tape
-    if len({tape.operations[index].where.function for index in adding}) < 2:
+    functions = {tape.operations[index].where.function for index in adding}
+    numbers = any(len(evidence.params[i].old) > 1 for i in members)
+    if len(functions) < 2 and not numbers:
         return None
+    chains, calls = tape.chains(), tape.calls
     merge = evidence.params[0].updates[-1].merges[-1][0]
-    training = tape.operations[merge].where.function
-    calls = {
-        tape.calls[call][1] for index in adding for call in tape.chains()[index]
-        if SITES[tape.calls[call][1]].function == training
-    }  # fmt: skip
-    return SITES[max(calls, key=lambda site: SITES[site].span.line)] if calls else None
+    around = [SITES[calls[call][1]].function for call in reversed(chains[merge])]
+    for function in (tape.operations[merge].where.function, *around):
+        beside = {
+            calls[call][1] for index in adding for call in chains[index]
+            if SITES[calls[call][1]].function == function
+        }  # fmt: skip
+        if beside:
+            return SITES[max(beside, key=lambda site: SITES[site].span.line)]
+    return None
 
 
 def _adding_site(evidence: StepEvidence, source: int, nodes: set[int]) -> int:
