@@ -25,7 +25,8 @@ def common_way(evidence: StepEvidence, trust: Trust, wrong: set[int]) -> Fault |
         return None
     tape, forward = evidence.tape, trust.cotangents.forward
     # Operations at which outputs meet labels: error begins there.
-    starts = {j.operation for j in output_joins(tape, evidence.params, limit=MOST_NODES)}
+    joins = output_joins(tape, evidence.params, limit=MOST_NODES)
+    starts = {j.operation for j in joins if not j.written}  # no slope ``1 - a``
     trusted = tape.ancestors([n for i in evidence.fit.chosen for n in sink(evidence.params[i])])
     nodes = tape.ancestors([n for ends in sinks for n in ends])
     nodes -= forward | trusted
