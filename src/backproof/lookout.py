@@ -156,9 +156,15 @@ class Lookout:
     def passed(
         self, log: Sequence[Event], starts: Sequence[int], step: int, sites: frozenset[int]
     ) -> None:
-        """Look at steps that were done before the loop was known, and will not be judged."""
+        """Look at steps that were done before the loop was known, and will not be judged.
+
+        An infinity that a program begins with is made in each of them by the same expressions.
+        """
+        known: set[int] = set()
         for start, stop in pairwise((*starts, len(log))):
-            if self.finding is None and not all(is_sound(event[4]) for event in log[start:stop]):
+            made = {event[0] for event in log[start:stop] if not is_sound(event[4])}
+            if self.finding is None and not made <= known:
+                known |= made
                 tape = build(log, start, stop)
                 updates = find_updates(tape, 0, len(tape.operations))
                 self.examine(tape, [u for u in updates if u.sites(tape) & sites], step)

@@ -21,7 +21,7 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]] | None] = {
     "autoencoder": (("BP101",), ("dW = x.T.dot(da)",)),
     "batch_norm": (("BP101",), ("dx = dout * gamma",)),
     "char_rnn": None,
-    "convnet_loops": (("BP101",), ("np.mean(d_maps[f])",)),
+    "convnet_loops": (("BP102",), ("np.mean(d_maps[f])",)),
     "course_dictionaries": (("BP101",), ("grads['dW' + str(l)] =",)),
     "digits_float32": None,
     "eleven_lines": None,

@@ -243,13 +243,22 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     They update the same number of entries, in a statement that the first step has as well. A bias
     that starts as a constant float is only known as a parameter after the first step.
     """
-    first = max(seen[:3], key=_entries)
+    first = max((o for o in seen[:3] if _begins(seen[0], o)), key=_entries)
     size = _entries(first)
     return [
         o for o in seen
         if (_entries(o) == size or o.step < first.step)
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
+
+
+def _begins(first: Observation, other: Observation) -> bool:
+    """Whether a step updates all that the first does, and nothing of another size."""
+    sizes = dict(zip(other.names, map(np.size, other.values), strict=True))
+    return all(
+        sizes.get(name) == np.size(value)
+        for name, value in zip(first.names, first.values, strict=True)
+    )
 
 
 def _entries(seen: Observation) -> int:
