@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,8 @@ from backproof.trace.tape import Operation
 MOST_INSTANCES = 3_000
 #: Seconds for the search in one step.
 PATIENCE = 3.0
+#: Of these, what solving for numbers may take.
+SOLVING = 1.0
 #: What makes arrays that are to be filled.
 BLANK = {np.zeros_like, np.empty_like}
 
@@ -53,6 +57,7 @@ class Blame:
         self.tape = evidence.tape
         self.replays = Replays(evidence, patience=patience)
         self.cotangents = Cotangents(evidence)
+        self.solving = SOLVING
 
     def faults(self) -> list[Fault]:
         """Return the faults, earliest first; each repairs gradients that no earlier one does."""
@@ -66,6 +71,15 @@ class Blame:
             found.append(fault)
             self.replays.kept.update(fault.truth)
             wrong -= set(fault.repaired)
+        return found
+
+    def _solved(self, operations: list[Operation], wrong: set[int]) -> dict[int, Any]:
+        """Solve for the numbers of a site, as long as there is time for that."""
+        if self.solving <= 0:
+            return {}
+        begun = time.process_time()
+        found = solved(self.replays, operations, wrong)
+        self.solving -= time.process_time() - begun
         return found
 
     def _first(self, wrong: set[int]) -> Fault | None:
@@ -110,7 +124,7 @@ class Blame:
             operations = groups[faulty[0].site]
             if len(operations) > MOST_INSTANCES or self.replays.late():
                 continue
-            number = solved(self.replays, faulty, wrong)
+            number = self._solved(faulty, wrong)
             for truth in chain([number] if number else [], proposals.of(faulty)):
                 repaired = self.replays.repaired(truth, wrong)
                 if repaired and (best is None or len(repaired) > len(best.repaired)):
