@@ -267,3 +267,45 @@ for epoch in range(40):
 
 def test_one_number_in_several_places_is_no_weight_of_its_own_yet(tmp_path):
     assert judged(tmp_path, ALIKE) == ("verified", [])
+
+
+TARGETS = """
+import copy
+import numpy as np
+rng = np.random.default_rng(5)
+class Net:
+    def __init__(self):
+        self.w, self.b = rng.normal(0, 0.4, (4, 8)), np.zeros(8)
+        self.v = rng.normal(0, 0.4, (8, 3))
+    def forward(self, s):
+        self.s, self.h = s, np.maximum(0, s @ self.w + self.b)
+        return self.h @ self.v
+net = Net()
+S, S2 = rng.normal(size=(90, 4)), rng.normal(size=(90, 4))
+A, R = rng.integers(3, size=90), rng.normal(size=90)
+for step in range(120):
+    if step % 10 == 0:
+        FROZEN
+    i = rng.integers(0, 90, 16)
+    y = R[i] + 0.9 * target.forward(S2[i]).max(axis=1)
+    q = net.forward(S[i])
+    e = q[np.arange(16), A[i]] - y
+    loss = 0.5 * np.mean(e ** 2)
+    d = np.zeros_like(q)
+    d[np.arange(16), A[i]] = e / 16
+    dh = d @ net.v.T * (net.h > 0)
+    g = {"w": net.s.T @ dh, "b": dh.sum(0), "v": net.h.T @ d}
+    for k in g:
+        setattr(net, k, getattr(net, k) - 0.01 * g[k])
+"""
+
+
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        "target = copy.deepcopy(net)",
+        "target = Net(); target.w, target.b, target.v = net.w.copy(), net.b.copy(), net.v.copy()",
+    ],
+)
+def test_the_weights_of_a_target_network_are_constants(tmp_path, frozen):
+    assert judged(tmp_path, TARGETS.replace("FROZEN", frozen)) == ("verified", [])

@@ -48,9 +48,12 @@ def labels_place(record: Record, seen: Observation) -> Place | None:
     return statement_of(seen.labels_site) if seen.labels_site is not None else None
 
 
-def all_labels(record: Record) -> Any:
-    """Return the labels of all judged steps in one column."""
-    parts = [s.samples.labels.reshape(-1) for s in record.seen if s.samples.labels is not None]
+def all_labels(record: Record, first: Observation) -> Any:
+    """Return the labels of all judged steps in one column: those of the kind of the first."""
+    parts = [
+        s.samples.labels.reshape(-1) for s in record.seen
+        if s.samples.labels is not None and s.samples.classes == first.samples.classes
+    ]  # fmt: skip
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -93,7 +96,7 @@ def out_of_reach(record: Record, first: Observation) -> Finding | None:
     low, high = output_range(first)
     if not np.isfinite(low) and not np.isfinite(high):
         return None
-    labels = all_labels(record)
+    labels = all_labels(record, first)
     if low >= 0.49 and high <= 1.001 and set(np.unique(labels)) <= {0.0, 1.0}:
         return None  # the labels are as they should be, the output is not: BP405
     spread = high - low if np.isfinite(high - low) else float(np.std(labels))
@@ -138,7 +141,7 @@ def negative_class(record: Record, first: Observation) -> Finding | None:
     samples = first.samples
     if not samples.classes or samples.labels is None or samples.output is None:
         return None
-    labels = all_labels(record)
+    labels = all_labels(record, first)
     count = samples.output.shape[1]
     negative = labels < 0
     place = labels_place(record, first)
