@@ -19,8 +19,8 @@ from backproof.trace.build import fill
 from backproof.trace.chains import call_chains
 from backproof.trace.event import ARRAYS, TRACKED, Event, Parts
 from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
-from backproof.trace.undo import Overwritten
 from backproof.trace.site import SITES, Site
+from backproof.trace.undo import Overwritten
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs", "refs_in"]
 
