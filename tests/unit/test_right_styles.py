@@ -309,3 +309,40 @@ for step in range(120):
 )
 def test_the_weights_of_a_target_network_are_constants(tmp_path, frozen):
     assert judged(tmp_path, TARGETS.replace("FROZEN", frozen)) == ("verified", [])
+
+
+SHARE = """
+import copy
+import numpy as np
+rng = np.random.default_rng(6)
+wx, wh, wo = rng.normal(size=(2, 6)), rng.normal(size=(6, 6)) * 0.5, rng.normal(size=(6, 1))
+dx, dh, do = np.zeros_like(wx), np.zeros_like(wh), np.zeros_like(wo)
+sigmoid = lambda z: 1 / (1 + np.exp(-z))
+for j in range(120):
+    xs = rng.integers(0, 2, (4, 1, 2)) * 1.0
+    hs, deltas = [np.zeros((1, 6))], []
+    for x in xs:
+        h = sigmoid(x @ wx + hs[-1] @ wh)
+        out = sigmoid(h @ wo)
+        deltas.append((x.sum() % 2 - out) * out * (1 - out))
+        hs.append(copy.deepcopy(h))
+    later = np.zeros((1, 6))
+    for t in reversed(range(4)):
+        back = (later @ wh.T + deltas[t] @ wo.T) * hs[t + 1] * (1 - hs[t + 1])
+        do += hs[t + 1].T @ deltas[t]
+        dh += hs[t].T @ back
+        dx += xs[t].T @ back
+        later = back
+    wx += 0.1 * dx
+    wh += 0.1 * dh
+    wo += 0.1 * do
+    dx *= 0.6
+    dh *= 0.6
+    do *= 0.6
+"""
+
+
+def test_a_share_of_the_update_that_lives_on_is_a_velocity(tmp_path):
+    assert judged(tmp_path, SHARE) == ("verified", [])
+    lost = "".join(line for line in SHARE.splitlines(True) if "*= 0.6" not in line)
+    assert [code for code, _ in judged(tmp_path, lost)[1]] == ["BP106"]

@@ -1,7 +1,7 @@
-"""Finds the velocities that a loop over entries keeps: ``v[j] = μ*v[j] - η*g[j]; w[j] += v[j]``.
+"""Finds the velocities that an update does not show: with these at rest, it is the gradient's.
 
-One entry at a time, such an update does not show where the gradient goes in. With the velocities at
-rest, the change of the parameter is the gradient's.
+A loop over entries keeps ``v[j] = μ*v[j] - η*g[j]; w[j] += v[j]``; an accumulator that is scaled
+once it has been used (``w += η*d; d *= μ``) is the velocity of the next step.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.arithmetic import is_in
+from backproof.arithmetic import MULTIPLY, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
 from backproof.entries import STORES
@@ -19,6 +19,30 @@ from backproof.trace.tape import Ref, Tape
 
 
 def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
+    """Return the arrays, other than parameters, that a step goes on from."""
+    return [*dict.fromkeys((*_scaled_after_use(tape, params), *_by_entries(tape, params)))]
+
+
+def _scaled_after_use(tape: Tape, params: Sequence[Parameter]) -> list[int]:
+    """Return the arrays that are added to, and of which a share is kept: ``d *= 0.6``."""
+    carries, olds = carries_of(tape), {n for p in params for n in p.old}
+    found: list[int] = []
+    for operation in tape.operations:
+        if not (operation.where.kind.startswith("aug") and is_in(operation.function, MULTIPLY)):
+            continue
+        whole, share = operation.args[:2]
+        number = tape.value(share.node) if type(share) is Ref else share
+        if isinstance(number, (float, np.floating)) and 0 < number < 1:
+            held = carries.of(whole)
+            found += [
+                leaf for leaf, factor in held.items()
+                if factor == 1.0 and leaf not in olds and tape.nodes[leaf].operation is None
+                and whole != Ref(leaf) and np.any(tape.value(leaf))
+            ]  # fmt: skip
+    return found
+
+
+def _by_entries(tape: Tape, params: Sequence[Parameter]) -> list[int]:
     """Return the arrays that a step fills entry by entry, but for its parameters.
 
     Only where a parameter's change has no one gradient beneath it as a whole. What entries are
