@@ -37,7 +37,7 @@ def _scaled_after_use(tape: Tape, params: Sequence[Parameter]) -> list[int]:
             found += [
                 leaf for leaf, factor in held.items()
                 if factor == 1.0 and leaf not in olds and tape.nodes[leaf].operation is None
-                and whole != Ref(leaf) and np.any(tape.value(leaf))
+                and whole.node in carries.merged and np.any(tape.value(leaf))
             ]  # fmt: skip
     return found
 
