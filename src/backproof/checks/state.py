@@ -63,7 +63,7 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
     readers = [
         i for i in fit.wrong
         if tape.ancestors(gradient_nodes(evidence, i))
-        & {n for j, p in enumerate(evidence.params) if j != i for n in p.new}
+        & {n for p in evidence.params for n in p.new}
     ]  # fmt: skip
     old = {u.new: evidence.run.env[u.old] for p in evidence.params for u in p.updates}
     fixed = repaired(evidence, old, readers) if readers else ()
@@ -72,10 +72,8 @@ def stale_reads(evidence: StepEvidence) -> list[StateFault]:
     for parameter in evidence.params:
         mine = [
             i for i in fixed
-            if evidence.params[i] is not parameter
-            and tape.ancestors(gradient_nodes(evidence, i)) & set(parameter.new)
+            if i in remaining and tape.ancestors(gradient_nodes(evidence, i)) & set(parameter.new)
         ]  # fmt: skip
-        mine = [i for i in mine if i in remaining]
         if not mine:
             continue
         remaining -= set(mine)
@@ -93,8 +91,6 @@ def _stale_entries(evidence: StepEvidence, wrong: list[int]) -> Iterator[StateFa
         merges = {i for u in parameter.updates for i, _ in u.merges if len(u.merges) > 1}
         late = earlier_reads(tape, evidence.run, {tape.operations[i].out for i in merges})
         for index in wrong if late else ():
-            if evidence.params[index] is parameter:
-                continue
             feeding = tape.ancestors(gradient_nodes(evidence, index))
             mine = {n: value for n, value in late.items() if n in feeding}
             if mine and repaired(evidence, mine, [index]):
