@@ -55,6 +55,13 @@ def test_a_bias_for_each_sample_is_no_bias(tmp_path):
     assert judged(tmp_path, BIAS.format(axis=0))[1] == [("BP108", 11)]
 
 
+def test_as_many_samples_as_units_are_samples_nevertheless(tmp_path):
+    few = BIAS.replace("(2, 50)", "(2, 2)").replace("/ 50", "/ 2")
+    few = few.replace("(X[:1] * X[1:] > 0) * 1.0", "np.array([[1.0, 0.0]])")
+    assert judged(tmp_path, few.format(axis=1)) == ("verified", [])
+    assert judged(tmp_path, few.format(axis=0))[1] == [("BP108", 11)]
+
+
 ONE_OUTPUT = """
 import numpy as np
 rng = np.random.default_rng(2)

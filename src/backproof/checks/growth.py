@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.calculus.rule import unbroadcast
 from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
@@ -14,6 +15,9 @@ from backproof.finding import Finding
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
+
+#: How far the step may turn from the gradient, as one minus the cosine.
+PARALLEL = 1e-9
 
 
 class Growth:
@@ -35,7 +39,8 @@ class Growth:
                 continue
             if len(operation.inputs) != 2 or operation.site in self.found:
                 continue
-            if set(_widened(tape, operation, olds)) & samples - axes:
+            wider = set(_widened(tape, operation, olds))
+            if wider & samples - axes or (wider and _sums_to_gradient(evidence, operation)):
                 old, delta = operation.inputs
                 read = tape.ancestors([delta])
                 last = not tape.users[operation.out]
@@ -55,6 +60,24 @@ def _widened(tape: Tape, operation: Operation, olds: set[int]) -> Iterator[int]:
         return
     padded = (1,) * (len(after) - len(before)) + before
     yield from (n for one, n in zip(padded, after, strict=True) if one != n)
+
+
+def _sums_to_gradient(evidence: StepEvidence, operation: Operation) -> bool:
+    """Whether the step, summed to the parameter's shape, is along the true gradient.
+
+    Needed where there are as many samples as a layer has units: lengths do not tell them apart.
+    """
+    old, delta = operation.inputs
+    if evidence.fit is None or evidence.fit.adjoint is None:
+        return False
+    truth = evidence.fit.adjoint.of.get(old)
+    if truth is None:
+        return False
+    shape = np.shape(evidence.tape.nodes[old].obj)
+    step = np.ravel(unbroadcast(np.asarray(evidence.run.env[delta], float), shape))
+    truth = np.ravel(np.broadcast_to(np.asarray(truth, float), shape))
+    length = float(np.linalg.norm(step) * np.linalg.norm(truth))
+    return length > 0 and abs(float(step @ truth)) > (1 - PARALLEL) * length
 
 
 def _finding(evidence: StepEvidence, operation: Operation) -> Finding:
