@@ -346,3 +346,42 @@ def test_a_share_of_the_update_that_lives_on_is_a_velocity(tmp_path):
     assert judged(tmp_path, SHARE) == ("verified", [])
     lost = "".join(line for line in SHARE.splitlines(True) if "*= 0.6" not in line)
     assert [code for code, _ in judged(tmp_path, lost)[1]] == ["BP106"]
+
+
+WEIGHED = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(120, 3))
+y = (X[:, :1] + X[:, 1:2] ** 2 > 1) * 1.0
+w = np.where(y == 1, 3.0, 1.0)
+V, v = rng.normal(size=(3, 8)) * 0.5, rng.normal(size=(8, 1)) * 0.5
+for i in range(200):
+    h = np.tanh(X @ V)
+    p = 1 / (1 + np.exp(-h @ v))
+    cost = np.mean(COST)
+    d = (SLOPE) * p * (1 - p) / 120
+    back = d @ v.T * (1 - h * h)
+    v -= 0.5 * h.T @ d
+    V -= 0.5 * X.T @ back
+    if i % 50 == 0:
+        print(cost)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cost", "slope"),
+    [
+        ("-y * np.log(p) - (1 - y) * np.log(1 - p)", "(1 - y) / (1 - p) - y / p"),
+        ("-3 * y * np.log(p) - (1 - y) * np.log(1 - p)", "(1 - y) / (1 - p) - 3 * y / p"),
+        ("-w * y * np.log(p) - w * (1 - y) * np.log(1 - p)", "w * ((1 - y) / (1 - p) - y / p)"),
+        (
+            "-(1 - p) ** 2 * y * np.log(p) - p ** 2 * (1 - y) * np.log(1 - p)",
+            "y * (2 * (1 - p) * np.log(p) - (1 - p) ** 2 / p)"
+            " + (1 - y) * (p ** 2 / (1 - p) - 2 * p * np.log(1 - p))",
+        ),
+    ],
+    ids=["negated", "by a number", "by sample", "focal"],
+)
+def test_what_a_cost_multiplies_is_no_label_out_of_reach(tmp_path, cost, slope):
+    text = WEIGHED.replace("COST", cost).replace("SLOPE", slope)
+    assert judged(tmp_path, text) == ("verified", [])

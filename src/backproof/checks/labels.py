@@ -91,7 +91,7 @@ def _rounded(end: float) -> float:
 def out_of_reach(record: Record, first: Observation) -> Finding | None:
     """Find labels that the output can never equal: 1 … 4 under tanh, −1 under a sigmoid."""
     samples = first.samples
-    if samples.labels is None or samples.output is None or samples.classes:
+    if samples.labels is None or samples.output is None or samples.classes or not samples.alike:
         return None
     low, high = output_range(first)
     if not np.isfinite(low) and not np.isfinite(high):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import is_in
+from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
 from backproof.checks.layers import PRODUCTS, Layer, source_parameter
@@ -39,6 +39,8 @@ class Join:
     labels: int
     classes: bool = False
     """Whether the labels are indices of classes: ``P[range(n), y]``."""
+    alike: bool = True
+    """Whether the output is meant to equal the labels; a weight of the sample may multiply it."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Samples:
     labels_rows: Any = None
     labels_axis: int = 0
     classes: bool = False
+    alike: bool = True
     output: Any = None
     retry: Callable[[dict[int, Any]], StepMap] | None = None
 
@@ -82,15 +85,31 @@ def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
         made = tape.producer(output)
         if made is None or name_of(made.function) != "log" or type(made.args[0]) is not Ref:
             continue
+        labels = _unscaled(tape, labels)
         given = tape.producer(labels)
-        if given is not None and given.function in SUBTRACTION:
-            continue  # 1 − Y, beside log(1 − A)
+        if given is not None and is_in(given.function, {*SUBTRACTION, *MULTIPLY}):
+            continue  # 1 − Y, beside log(1 − A); w * Y, with a weight for each sample
         return Join(made.args[0].node, labels)
     return (
         indexed_join(tape, params)
         or _difference(tape, params)
-        or (Join(*joins[0][:2]) if joins else None)
+        or (Join(joins[0][0], _unscaled(tape, joins[0][1]), alike=False) if joins else None)
     )
+
+
+def _unscaled(tape: Tape, labels: int) -> int:
+    """Return the labels of which a cost takes a multiple: ``-Y * log(A)``, ``2 * Y * log(A)``."""
+    while (made := tape.producer(labels)) is not None:
+        arrays = [n for n in made.inputs if np.size(tape.nodes[n].obj) > 1]
+        if not is_in(made.function, NEGATE | MULTIPLY | DIVIDE) or not made.inputs:
+            break
+        if len(made.inputs) == 1:
+            labels = made.inputs[0]
+        elif len(arrays) == 1:
+            labels = arrays[0]
+        else:
+            break
+    return labels
 
 
 def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
@@ -197,7 +216,8 @@ def gather(
         y = np.asarray(run.env[join.labels], dtype=float)
         rows = _as_rows(y, count)
         if rows is not None:
-            found.labels, found.classes = rows[:MOST_SAMPLES].copy(), join.classes
+            found.labels = rows[:MOST_SAMPLES].copy()
+            found.classes, found.alike = join.classes, join.alike
             leaf = source_leaf(tape, join.labels)
             found.labels_leaf = leaf
             if leaf is not None:
