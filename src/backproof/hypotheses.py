@@ -18,7 +18,7 @@ from backproof.carries import Carries, carries_of, dependence
 from backproof.controls import decides
 from backproof.costs import total
 from backproof.joins import Join, compared
-from backproof.reads import data_read
+from backproof.reads import data_read, optimiser_state
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import Method
@@ -99,6 +99,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     branching = decides(tape, bits)  # then gradients read what branches have let through
     carries, strict = carries_of(tape), None
     read = data_read(tape, feeding, set(bits) | new)
+    state = optimiser_state(tape, feeding, params)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
     margins = compared(tape)
@@ -134,7 +135,8 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             before = tape.ancestors([out])
             also = data_read(tape, before, set(bits) | new) if read else read
             less = branching and dict(read).keys() <= dict(also).keys()
-            same = bool(read) and (also == read or less)
+            kept = {found for found in read if found[0] not in state} or read
+            same = bool(read) and (also in (read, kept) or less)
             # Gradients of a penalty alone are made of nothing that a cost reads.
             lost = not read and reads_arrays(tape, out, set(bits) | new)
             hypothesis.own = same or lost or not shared.isdisjoint(before)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
+from backproof.carries import carries_of
 from backproof.joins import VIEWS
+from backproof.roles import Parameter
 from backproof.trace.tape import Tape
 
 
@@ -27,4 +31,21 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
                 continue
             if operation.function not in VIEWS and is_differentiable(obj):
                 found.add((leaf, np.shape(tape.nodes[node].obj)))
+    return found
+
+
+def optimiser_state(tape: Tape, nodes: set[int], params: Sequence[Parameter]) -> set[int]:
+    """Return the arrays of earlier steps that live on in this one: velocities, moments, caches."""
+    shapes = {np.shape(tape.nodes[n].obj) for p in params for n in p.old}
+    olds, carries = {n for p in params for n in p.old}, carries_of(tape)
+    found = set()
+    for node in nodes:
+        made = tape.producer(node)
+        for leaf, share in carries.carry.get(node, {}).items():
+            if tape.nodes[leaf].operation is not None or leaf in olds or made is None:
+                continue
+            if np.shape(tape.nodes[leaf].obj) in shapes:
+                # Labels enter with a share of one, too: `P - Y` is as large as a bias.
+                if 0 < share < 1 or made.where.kind.startswith("aug"):
+                    found.add(leaf)
     return found

@@ -26,7 +26,7 @@ from backproof.checks.choice import (
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum, with_another
-from backproof.checks.match import Fit, compare
+from backproof.checks.match import Fit, compare, in_scale
 from backproof.checks.moved import right_elsewhere
 from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
@@ -119,6 +119,8 @@ class Trials:
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:
+            if self.best.scale:
+                in_scale(self.best, self.judged)
             self._doubt(self.best)
         if self.best is None or self.best.wrong:
             accused = [f for f in self.fits if f.hypothesis.own and f.wrong][:MOST_OWN]

@@ -333,3 +333,19 @@ def accept_penalties(fit: Fit, run: Run) -> None:
                 if error <= TOLERANCE:
                     match.scales.append((level, s, error))
     common_scale(fit)
+
+
+def in_scale(fit: Fit, run: Run) -> None:
+    """Of the levels of a wrong gradient that differ by a factor, take that in the scale of all."""
+    for index in fit.wrong:
+        match = fit.matches[index]
+        least = np.inf
+        for level in range(len(match.parameter.levels)):
+            own = author_value(run, match.parameter, level)
+            if own is None or match.truth is None or own.shape != match.truth.shape:
+                continue
+            s, error = proportion(own, match.truth)
+            gap = float(np.linalg.norm(own / fit.scale - match.truth))
+            if error <= (1 + TOLERANCE) * match.nearest[2] and gap < least:
+                least = gap
+                match.nearest = level, s, error

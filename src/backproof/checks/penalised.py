@@ -32,10 +32,10 @@ def penalised_elsewhere(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[i
     found: dict[tuple[int, str], tuple[Diagnosis, list[int]]] = {}
     for i in fit.wrong:
         penalty = _penalty(evidence, i)
-        told = None if penalty is None else _difference(evidence, i, penalty[1])
+        told = None if penalty is None else _difference(evidence, i, *penalty[1:])
         if penalty is None or told is None:
             continue
-        site, _ = penalty
+        site = penalty[0]
         strength, part, rest = told
         extra, name = strength > 0, evidence.params[i].name
         entries = f"`{name}{part}`" if part else "some entries"
@@ -52,11 +52,12 @@ def penalised_elsewhere(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[i
 
 
 def _difference(
-    evidence: StepEvidence, index: int, own_strength: float
+    evidence: StepEvidence, index: int, own_strength: float, count: int
 ) -> tuple[float, str, str] | None:
     """Return λ of the penalty that some entries have too much, and what these and the rest are.
 
-    Of few entries any λ is right: there it must be the one that the author gives the others.
+    Of few entries any λ is right: there it must be the one that the author gives the others. Where
+    the entries are those that the author penalises, the place is right, and the strength is not.
     """
     fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
     assert fit is not None
@@ -72,6 +73,8 @@ def _difference(
             gap = own / s - match.truth if s else np.zeros(0)
             differs = np.abs(gap) > TOLERANCE * np.max(np.abs(match.truth), initial=0.0)
             if not 0 < np.count_nonzero(differs) < differs.size or np.any(w[differs] == 0):
+                continue
+            if np.count_nonzero(differs) == count:
                 continue
             strengths = gap[differs] / w[differs]
             strength = float(np.median(strengths))
@@ -96,22 +99,26 @@ def _part(mask: Array) -> tuple[str, str]:
     return "", ""
 
 
-def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float] | None:
-    """Return where a multiple of the parameter joins its gradient, if at one place, and which."""
+def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float, int] | None:
+    """Return where a multiple of the parameter joins its gradient, if at one place, and which.
+
+    The last is the number of entries that it reaches.
+    """
     tape, parameter = evidence.tape, evidence.params[index]
     assert evidence.fit is not None
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     merges = {i for update in parameter.updates for i, _ in update.merges}
     multiples = _multiples(tape, set(parameter.old))
     feeding = tape.ancestors(parameter.new)
-    found: dict[int, tuple[Site, float]] = {}
+    found: dict[int, tuple[Site, float, int]] = {}
     for operation in tape.operations:
         if operation.index in merges or operation.out in forward or operation.out not in feeding:
             continue
-        joined = [multiples[n] for n in operation.inputs if n in multiples]
+        joined = [n for n in operation.inputs if n in multiples]
         sums = is_in(operation.function, ADD | SUBTRACT) and len(operation.inputs) > len(joined)
-        if sums and len(joined) == 1 and joined[0]:
-            found[operation.site] = operation.where, abs(joined[0])
+        if sums and len(joined) == 1 and multiples[joined[0]]:
+            reached = int(np.count_nonzero(evidence.run.env[joined[0]]))
+            found[operation.site] = operation.where, abs(multiples[joined[0]]), reached
     return next(iter(found.values())) if len(found) == 1 else None
 
 
