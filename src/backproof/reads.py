@@ -44,8 +44,8 @@ def optimiser_state(tape: Tape, nodes: set[int], params: Sequence[Parameter]) ->
         for leaf, share in carries.carry.get(node, {}).items():
             if tape.nodes[leaf].operation is not None or leaf in olds or made is None:
                 continue
-            if np.shape(tape.nodes[leaf].obj) in shapes:
-                # Labels enter with a share of one, too: `P - Y` is as large as a bias.
-                if 0 < share < 1 or made.where.kind.startswith("aug"):
-                    found.add(leaf)
+            # Labels enter with a share of one, too: `P - Y` is as large as a bias.
+            lives_on = 0 < share < 1 or made.where.kind.startswith("aug")
+            if lives_on and np.shape(tape.nodes[leaf].obj) in shapes:
+                found.add(leaf)
     return found
