@@ -21,6 +21,7 @@ from backproof.checks.places import Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
+from backproof.checks.shifts import shifted
 from backproof.checks.siblings import Family, is_called_a_weight
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
@@ -276,8 +277,9 @@ class Step:
                 continue
             twins = self.family.twins(path)
             peers = [] if type(obj) is float and not path[-2:-1].isdigit() else self._peers(node)
-            peers = peers or self.family.cousins(path)
-            near = twins or self.family.partners(path) or self.family.company(path) or peers
+            peers = peers or self.family.cousins(path) or shifted(self, node, path)
+            beside = self.family.partners(path)
+            near = twins or beside or self.family.company(path) or peers
             still_zero = np.ndim(obj) > 0 and not np.any(obj)
             if not near and still_zero and len(set(self.merges.values())) > 1:
                 # One statement updates all others, and a bias has stayed as it was made.
@@ -296,14 +298,17 @@ class Step:
                 or (truth.size > 1 and is_called_a_weight(path))
             ) and self._is_computed(truth):
                 rule = "computed"
-            if rule is None and (twins or peers) and (is_random(obj) or is_called_a_weight(path)):
+            like_one = is_random(obj) or is_called_a_weight(path) or still_zero
+            if rule is None and (twins or peers) and like_one:
                 rule = "random"
             if rule is None:
                 continue
-            merge = self.tape.operations[self._neighbour(near)]
-            found = self.untrained_value(path, rule, merge.where, obj, truth)
+            # Beside the update of `W2` that of `b2` is missed.
+            neighbour = self._neighbour(beside if len(beside) == 1 else near)
+            site = self.tape.operations[neighbour].where
+            found = self.untrained_value(path, rule, site, obj, truth)
             found.neighbours = near
-            found.place = self._choosing(self._neighbour(near)) or found.place
+            found.place = self._choosing(neighbour) or found.place
             yield found
 
     def _peers(self, node: int) -> list[str]:

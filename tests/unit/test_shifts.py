@@ -1,0 +1,110 @@
+"""Biases that no update reaches, told by how the forward pass uses them and not by their names."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged
+
+pytestmark = pytest.mark.quality
+
+LAYERS = """
+import numpy as np
+rng = np.random.default_rng(3)
+class Dicht:
+    def __init__(self, n, m):
+        self.gewichte = rng.normal(size=(m, n)) / n ** 0.5
+        self.schwelle = rng.normal(size=(m, 1)) * 0.1
+    def vor(self, x):
+        self.x = x
+        return self.gewichte @ x + self.schwelle
+    def zurueck(self, g):
+        unten = self.gewichte.T @ g
+        self.gewichte -= 0.05 * g @ self.x.T
+        self.schwelle -= 0.05 * g
+        return unten
+a, b = Dicht(3, 5), Dicht(5, 2)
+for i in range(300):
+    x = rng.normal(size=(3, 1))
+    h = np.tanh(a.vor(x))
+    fehler = b.vor(h) - np.sin(x[:2])
+    print(0.5 * np.sum(fehler ** 2))
+    a.zurueck(b.zurueck(fehler) * (1 - h ** 2))
+"""
+
+UNITS = """
+import math, random
+random.seed(4)
+class Unit:
+    def __init__(self, n):
+        self.pesos = [random.uniform(-1, 1) for _ in range(n)]
+        self.vies = random.uniform(-1, 1)
+    def saida(self, x):
+        self.x = x
+        s = self.vies
+        for w, v in zip(self.pesos, x):
+            s += w * v
+        self.y = 1 / (1 + math.exp(-s))
+        return self.y
+    def aprender(self, d):
+        for k in range(len(self.pesos)):
+            self.pesos[k] -= 0.5 * d * self.x[k]
+        self.vies -= 0.5 * d
+meio, fim = [Unit(2) for _ in range(3)], Unit(3)
+for i in range(400):
+    x = [random.random(), random.random()]
+    erro = fim.saida([u.saida(x) for u in meio]) - (1.0 if x[0] > x[1] else 0.0)
+    print(erro ** 2 / 2)
+    d = erro * fim.y * (1 - fim.y)
+    ds = [d * w * u.y * (1 - u.y) for w, u in zip(fim.pesos, meio)]
+    fim.aprender(d)
+    for u, e in zip(meio, ds):
+        u.aprender(e)
+"""
+
+RATINGS = """
+import numpy as np
+rng = np.random.default_rng(5)
+R = [(u, i, 3 + np.sin(u) + 0.3 * rng.normal()) for u in range(9) for i in range(7)]
+mean = np.mean([r for _, _, r in R])
+by_user, by_item = np.zeros(9), np.zeros(7)
+P, Q = 0.3 * rng.normal(size=(9, 2)), 0.3 * rng.normal(size=(7, 2))
+for epoch in range(20):
+    for u, i, r in R:
+        e = r - (mean + by_user[u] + by_item[i] + P[u] @ Q[i])
+        by_user[u] += 0.05 * e
+        by_item[i] += 0.05 * e
+        p = P[u].copy()
+        P[u] += 0.05 * e * Q[i]
+        Q[i] += 0.05 * e * p
+    print(epoch)
+"""
+
+TREND = """
+import numpy as np
+rng = np.random.default_rng(6)
+X, t = rng.normal(size=(60, 3)), np.linspace(0, 2, 60)
+trend = 0.3 * t + np.sin(5 * t)
+y = trend + X @ np.array([1.0, -2.0, 0.5]) + 0.1 * rng.normal(size=60)
+w = rng.normal(size=3)
+for i in range(100):
+    e = trend + X @ w - y
+    print(np.mean(e ** 2))
+    w -= 0.1 * 2 * X.T @ e / 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LAYERS, "        self.schwelle -= 0.05 * g\n"),
+        (UNITS, "        self.vies -= 0.5 * d\n"),
+        (RATINGS, "        by_item[i] += 0.05 * e\n"),
+    ],
+    ids=["layers", "units", "ratings"],
+)
+def test_a_bias_of_any_name_is_missed_in_the_updates(tmp_path, text, line):
+    assert judged(tmp_path, text) == ("verified", [])
+    assert [code for code, _ in judged(tmp_path, text.replace(line, ""))[1]] == ["BP107"]
+
+
+def test_what_is_known_of_the_samples_is_no_bias(tmp_path):
+    assert judged(tmp_path, TREND) == ("verified", [])
