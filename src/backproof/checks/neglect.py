@@ -22,7 +22,7 @@ from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
 from backproof.checks.shifts import shifted
-from backproof.checks.siblings import Family, is_called_a_weight
+from backproof.checks.siblings import Family, is_called_a_weight, same_list
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
@@ -288,7 +288,7 @@ class Step:
             if not near or path in self.merges:
                 continue
             rule = None
-            if type(obj) is float and any(_same_list(path, p) for p in twins):
+            if type(obj) is float and any(same_list(path, p) for p in twins):
                 rule = "entry"
             elif (
                 twins
@@ -397,7 +397,3 @@ class Step:
             name, rule, statement_of(site), obj, rooted(obj), size=float(np.linalg.norm(truth)),
             called=called,
         )  # fmt: skip
-
-
-def _same_list(one: str, two: str) -> bool:
-    return one.rpartition("[")[0] == two.rpartition("[")[0] and one[-1] == two[-1] == "]"

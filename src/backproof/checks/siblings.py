@@ -135,6 +135,11 @@ def is_called_a_weight(path: str) -> bool:
     return bool(SURE.fullmatch(Kept.at(path).name))
 
 
+def same_list(one: str, two: str) -> bool:
+    """Whether two paths lead to entries of one list."""
+    return one.rpartition("[")[0] == two.rpartition("[")[0] and one[-1] == two[-1] == "]"
+
+
 def _numbers(path: str) -> list[str]:
     return re.findall(r"\d+", path)
 
