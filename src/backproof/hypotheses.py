@@ -103,7 +103,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
     margins = compared(tape)
-    found: list[tuple[int, int, int, Hypothesis]] = []
+    found: list[tuple[int, float, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
         out, obj = operation.out, tape.nodes[operation.out].obj
@@ -140,14 +140,16 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             # Gradients of a penalty alone are made of nothing that a cost reads.
             lost = not read and reads_arrays(tape, out, set(bits) | new)
             hypothesis.own = same or lost or not shared.isdisjoint(before)
-        found.append((bin(mask).count("1"), out, mask, hypothesis))
+        rank = operation.inputs[0] - 0.5 if is_complement(operation) else float(out)
+        found.append((bin(mask).count("1"), rank, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
     found.sort(key=lambda item: (not item[3].own, -item[0], -item[1]))
     chosen: list[Hypothesis] = []
     sums: list[Hypothesis] = []
     seen: Counter[int] = Counter()
     reached: set[tuple[int, int]] = set()
-    for _, out, mask, hypothesis in found:
+    for _, _, mask, hypothesis in found:
+        out = hypothesis.node
         site = tape.operations[tape.nodes[out].operation or 0].site
         another = (site, mask) not in reached  # one statement may make the costs of several heads
         if seen[site] >= (MOST_HEADS if another else 2):
@@ -171,6 +173,12 @@ def reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
     """Whether a value is computed from arrays of any kind that are no parameters."""
     leaves = [n for n in tape.ancestors([node]) if tape.nodes[n].operation is None]
     return any(n not in params and np.ndim(tape.nodes[n].obj) for n in leaves)
+
+
+def is_complement(operation: Operation) -> bool:
+    """Whether a value is a number less another: ``accuracy = 1 - error``."""
+    numbers = is_in(operation.function, SUBTRACT) and len(operation.inputs) == 1
+    return numbers and type(operation.args[0]) is not Ref
 
 
 def _is_called_a_cost(operation: Operation) -> bool:

@@ -385,3 +385,56 @@ for i in range(200):
 def test_what_a_cost_multiplies_is_no_label_out_of_reach(tmp_path, cost, slope):
     text = WEIGHED.replace("COST", cost).replace("SLOPE", slope)
     assert judged(tmp_path, text) == ("verified", [])
+
+
+COMPLEMENT = """
+import numpy as np
+rng = np.random.default_rng(1)
+X, y = rng.normal(size=(30, 3)), rng.integers(0, 2, (30, 1))
+V, v = rng.normal(size=(3, 5)), rng.normal(size=(5, 1))
+for i in range(300):
+    h = 1 / (1 + np.exp(-X @ V))
+    o = 1 / (1 + np.exp(-h @ v))
+    error = np.mean((y - o) ** 2)
+    d = 2 * (y - o) * o * (1 - o) / 30
+    dh = d @ v.T * h * (1 - h)
+    v += 0.5 * h.T @ d
+    V += 0.5 * X.T @ dh
+    accuracy = (1 - error) * 100
+print(accuracy)
+"""
+
+
+def test_an_accuracy_that_is_one_less_the_error_grows_rightly(tmp_path):
+    assert judged(tmp_path, COMPLEMENT) == ("verified", [])
+    climbing = COMPLEMENT.replace("+= 0.5", "-= 0.5")
+    assert [code for code, _ in judged(tmp_path, climbing)[1]] == ["BP104"]
+
+
+LABELLED = """
+import numpy as np
+rng = np.random.default_rng(2)
+def label(k):
+    return 1 if k % 3 else 0
+class Net:
+    def __init__(self):
+        self.V, self.v = np.zeros((12, 4)), rng.normal(0, 0.5, (4, 1))
+    def train(self, data):
+        right = 0
+        for k, words in data:
+            h = self.V[words].sum(axis=0, keepdims=True)
+            p = 1 / (1 + np.exp(-h @ self.v))
+            error = p - label(k)
+            d = error * p * (1 - p)
+            back = d @ self.v.T
+            self.v -= 0.1 * h.T @ d
+            self.V[words] -= 0.1 * back[0]
+            if np.abs(error) < 0.5:
+                right += 1
+        print(right)
+Net().train([(k, np.unique(rng.integers(0, 12, 5))) for k in range(200)])
+"""
+
+
+def test_a_label_may_be_a_number_that_a_function_returns(tmp_path):
+    assert judged(tmp_path, LABELLED) == ("verified", [])

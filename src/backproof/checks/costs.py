@@ -191,8 +191,8 @@ class Trials:
         if not self.settled and not accuses and not self.has_own:
             output = bare_output(self.tape, self.params)
             if output is not None:
-                self._add(output)
-                self.best = best_fit(self.fits, self.preferred)
+                told = self._add(output)
+                self.best = self.fits[-1] if told else best_fit(self.fits, self.preferred)
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
         if self.best is None or not (self.best.chosen or self.best.anchored):

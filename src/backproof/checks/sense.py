@@ -13,6 +13,7 @@ from backproof.checks.claims import is_name
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.words import COSTS, FALLS, GROWS
+from backproof.hypotheses import is_complement
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape
@@ -36,6 +37,12 @@ def meant(evidence: StepEvidence) -> float:
     path = evidence.names.path(tape.nodes[fit.hypothesis.node].obj) if evidence.names else None
     names += [path] if path else []
     made = tape.producer(fit.hypothesis.node)
+    olds = {n for p in evidence.params for n in p.old}
+    if made is not None and is_complement(made):
+        # `accuracy = 1 - error` grows as its error falls, whatever it is called.
+        inner = made.inputs[0]
+        errs = is_distance(tape, inner, olds) or is_surprise(tape, inner, olds)
+        return -1.0 if errs else 0.0
     for call in tape.chains()[made.index] if made is not None else ():
         if call >= 0:
             site = SITES[tape.calls[call][1]]
@@ -49,7 +56,6 @@ def meant(evidence: StepEvidence) -> float:
         # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
         if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
-    olds = {n for p in evidence.params for n in p.old}
     node = fit.hypothesis.node
     return 1.0 if is_distance(tape, node, olds) or is_surprise(tape, node, olds) else 0.0
 

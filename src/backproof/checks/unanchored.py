@@ -11,6 +11,7 @@ from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
+from backproof.checks.mismatch import is_reported
 from backproof.checks.moments import rootless
 from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.search import StepSearch
@@ -48,7 +49,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
-        and not (f.hypothesis.registered and _agrees_with_itself(f))
+        and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
