@@ -336,6 +336,13 @@ class Verdict:
         known = set(self.preferred) if self._is_known(evidence) else set()
         return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
 
+    def _has_known_cost(self, evidence: StepEvidence) -> bool:
+        """Whether a step computes the program's cost that fits others, and all of it is wrong."""
+        return any(
+            f.hypothesis.own and f.hypothesis.title in self.preferred and f.wrong
+            for f in evidence.others
+        )
+
     def _is_known(self, evidence: StepEvidence) -> bool:
         """Whether other steps have shown which cost is meant.
 
@@ -372,6 +379,8 @@ class Verdict:
                 self.take(self._unanchored, search=True)
             elif self._unanchored is not None and self._accumulated(self._unanchored):
                 self.take(self._unanchored)  # which cost is meant was seen in another step only
+            elif self._unanchored is not None and self._has_known_cost(self._unanchored):
+                self.take(self._unanchored, search=True)  # the others may say nothing: a dead hinge
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(self.findings.values())
         gradient = self.chronicle.report(self.cost, too_long=too_long)
