@@ -396,3 +396,29 @@ def test_rows_of_a_gradient_that_are_put_in_place(tmp_path):
     assert judged(tmp_path, WORDS) == ("verified", [])
     found, line = blamed(tmp_path, WORDS, old, new)
     assert found == [line]
+
+
+ADAM = """
+import numpy as np
+rng = np.random.default_rng(8)
+X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 1))
+P = {"V": rng.normal(size=(4, 6)), "b": np.zeros(6), "v": rng.normal(size=(6, 1))}
+m, v, t = {k: 0 * p for k, p in P.items()}, {k: 0 * p for k, p in P.items()}, 0
+for i in range(150):
+    h = np.tanh(X @ P["V"] + P["b"])
+    e = (h @ P["v"] - y) / 60
+    print(30 * np.sum(e ** 2))
+    dh = e @ P["v"].T * (1 - h ** 2)
+    g = {"V": X.T @ dh, "b": dh.sum(axis=0), "v": h.T @ e}
+    t += 1
+    for k in P:
+        m[k] = 0.9 * m[k] + 0.1 * g[k]
+        v[k] = 0.99 * v[k] + 0.01 * g[k] ** 2
+        P[k] -= 0.01 * (m[k] / (1 - 0.9 ** t)) / (np.sqrt(v[k] / (1 - 0.99 ** t)) + 1e-8)
+"""
+
+
+def test_a_step_is_not_counted_for_each_parameter(tmp_path):
+    assert judged(tmp_path, ADAM) == ("verified", [])
+    inside = ADAM.replace("    t += 1\n    for k in P:\n", "    for k in P:\n        t += 1\n")
+    assert judged(tmp_path, inside)[1] == [("BP102", 14)]

@@ -18,6 +18,7 @@ from backproof.arithmetic import DIVIDE, is_in
 from backproof.carries import carries_of
 from backproof.checks.advice import advise
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.counted import Counts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
 from backproof.checks.places import Place, statement_of
@@ -52,6 +53,13 @@ ONE_SIDED: dict[str, Rule] = {
     "the first average is corrected, the second is not": lambda a, b, t: 1 / (1 - a**t),
     "the second average is corrected, the first is not": lambda a, b, t: np.sqrt(1 - b**t),
 }
+
+
+#: Cause, reason and help where each parameter has a count of steps that is one more.
+ONE_BY_ONE = (
+    "mutated-value", "its corrections count a step for each parameter, not one for all of them",
+    "count on once in a step, before the loop over the parameters",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class Moments:
     def __init__(self) -> None:
         self.slips: dict[Slip, list[str]] = {}
         self.courses: dict[str, Course] = {}
+        self.counts = Counts()
 
     def look(self, evidence: StepEvidence) -> None:
         """Look at the averages of a judged step."""
@@ -136,6 +145,9 @@ class Moments:
             pair = next((pair for pair in pairs if pair is not None), None)
             if pair is None:
                 continue
+            self.counts.note(
+                evidence.step, parameter.name, pair[0].age or pair[1].age, pair[0].corrected
+            )
             for slip in (*_shares(*pair), *_corrections(*pair)):
                 self._note(slip, parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
@@ -158,6 +170,8 @@ class Moments:
                 place, help = self.courses[name].place, _right(*self.courses[name].decays)
                 certain = "both" in rules.values()
                 self._note(Slip(place, "missing-factor", rule, help, certain), name)
+        for name in self.counts.names():
+            self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
             shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
             yield advise(

@@ -75,7 +75,7 @@ def definition(name: str, value: float) -> Place | None:
         return None
     best: tuple[int, Place] | None = None
     for file in {site.file.path: site.file for site in SITES}.values():
-        for rank, node in _candidates(_tree(file.text), last, value):
+        for rank, node in _candidates(tree_of(file.text), last, value):
             if best is None or rank < best[0]:
                 best = (rank, Place(file, file.span_of(node)))
     return best[1] if best else None
@@ -113,7 +113,7 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
     if found is None:
         return None
     wanted = found.group(1)
-    for node in ast.walk(_tree(file.text)):
+    for node in ast.walk(tree_of(file.text)):
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -127,7 +127,8 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
 _TREES: dict[str, ast.Module] = {}
 
 
-def _tree(text: str) -> ast.Module:
+def tree_of(text: str) -> ast.Module:
+    """Return the syntax tree of a source, parsed once."""
     if text not in _TREES:
         _TREES[text] = ast.parse(text)
     return _TREES[text]
