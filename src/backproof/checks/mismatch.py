@@ -45,6 +45,8 @@ class Mismatch:
         """All gradients are the same multiple of those of the cost, by a factor of the sample."""
         self.natural = 0
         self.fits = False
+        self.near = 0
+        """Steps in which the program's cost differs from the one that fits by an epsilon, or so."""
 
     def look(self, evidence: StepEvidence) -> None:
         """Compare the cost that explains the gradients with the program's own."""
@@ -65,14 +67,17 @@ class Mismatch:
             if totals:
                 self.weighted.append(_finding(evidence, fit, totals[0]))
                 return
-        if any(explains_some(f) for f in evidence.others if not f.hypothesis.registered):
+        others = [f for f in evidence.others if not f.hypothesis.registered]
+        if any(explains_some(f) for f in others):
             self.fits = True
+        elif any(_is_near(m) for f in others for m in f.matches if m.size > 1):
+            self.near += 1
         elif own and not fit.wrong and sum(m.size > 1 for m in fit.matches) > 0:
             self.found.append(_finding(evidence, fit, own[0]))
 
     def findings(self) -> Iterator[Finding]:
         """Report the mismatch where no step speaks against it."""
-        if not self.fits and len(self.found) >= 2:
+        if not self.fits and len(self.found) >= max(2, self.near):
             yield self.found[0]
         elif self.weighted:
             yield self.weighted[0]
@@ -127,8 +132,7 @@ def explains_some(fit: Fit) -> bool:
     By a factor that programs have: two entries of opposite sign are a multiple of any such two.
     """
     return any(
-        any(is_plausible(s) for _, s, _ in m.scales)
-        or m.penalties or m.reason or _is_near(m)
+        any(is_plausible(s) for _, s, _ in m.scales) or m.penalties or m.reason
         for m in fit.matches if m.size > 1
     )  # fmt: skip
 
