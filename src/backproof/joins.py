@@ -21,6 +21,8 @@ from backproof.trace.tape import Operation, Ref, Tape, map_refs, refs_in
 EMPTY = {np.zeros, np.zeros_like, np.empty, np.empty_like}
 #: Operations that pick a part of the data.
 VIEWS = {operator.getitem, strided_view, np.take}
+#: What makes an array of a list, which may hold the labels.
+GIVEN: frozenset[Any] = frozenset({np.array, np.asarray})
 #: Comparisons of a margin with what it should be.
 ORDERS = {operator.lt, operator.le, operator.gt, operator.ge}
 #: Operations whose key says where, and is no value.
@@ -289,7 +291,7 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     if not isinstance(y, (np.ndarray, np.generic, float)):
         return False
     made = tape.producer(labels)
-    if made is not None and not made.inputs:
+    if made is not None and not made.inputs and not is_in(made.function, GIVEN):
         return False
     while made is not None and is_in(made.function, VIEWS) and made.inputs:
         made = tape.producer(made.inputs[0])

@@ -422,3 +422,28 @@ def test_a_step_is_not_counted_for_each_parameter(tmp_path):
     assert judged(tmp_path, ADAM) == ("verified", [])
     inside = ADAM.replace("    t += 1\n    for k in P:\n", "    for k in P:\n        t += 1\n")
     assert judged(tmp_path, inside)[1] == [("BP102", 14)]
+
+
+LISTED = """
+import numpy as np
+X, Y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]
+class Neuron:
+    def __init__(self):
+        self.w, self.b = np.array([0.3, -0.2]), 0.1
+    def learn(self, X, Y):
+        X, Y = np.array(X), np.array(Y)
+        h = X @ self.w + self.b
+        out = np.tanh(h)
+        step = 0.1 * (Y - out) * (1 - out ** 2)
+        self.w += X.T @ step
+        self.b += np.sum(step)
+n = Neuron()
+for epoch in range(200):
+    n.learn(X, Y)
+print(n.w)
+"""
+
+
+def test_labels_may_come_from_a_list_in_each_step(tmp_path):
+    assert judged(tmp_path, LISTED) == ("verified", [])
+    assert judged(tmp_path, LISTED.replace("1 - out **", "1 - h **")) == ("wrong", [("BP101", 11)])

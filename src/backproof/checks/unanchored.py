@@ -21,8 +21,9 @@ from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4
-#: Slips that show a cost which the program does not compute, and entries that they must explain.
-SLOPES, LEAST = {"extra-factor", "wrong-derivative"}, 12
+#: Slips that show a cost which the program does not compute, and entries that they must explain:
+#: without its slope an output error is that of another cost, which few entries do not tell.
+SLOPES = {"extra-factor": 12, "wrong-derivative": 3}
 #: Of the time for one edit, what each of two gets.
 SHARE = 0.35
 
@@ -68,11 +69,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     # What the program prints may be a measure only: `y - p` is known, but not `(y - p) * p'`.
     titles = list(dict.fromkeys(f.hypothesis.title for f in fits if f.hypothesis.registered))
     known = sorted(
-        (
-            f
-            for f in fits
-            if f.hypothesis.registered and f not in own and sum(m.size for m in f.matches) >= LEAST
-        ),
+        (f for f in fits if f.hypothesis.registered and f not in own),
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
     )
     return _first(evidence, known, _in_a_slope, patience)
@@ -187,7 +184,8 @@ def _in_one(
     found = search.likeliest(wrong) or search.at_names(wrong)
     if found is None or len(found.repaired) < len(wrong):
         return None
-    if slopes and found.edit.cause not in SLOPES:
+    entries = sum(match.size for match in fit.matches)
+    if slopes and entries < SLOPES.get(found.edit.cause, np.inf):
         return None
     if fit.hypothesis.registered and found.edit.cause == "extra-factor":
         # What depends on no parameter is no slope: a reward weighs a sample.
