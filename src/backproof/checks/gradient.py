@@ -222,12 +222,16 @@ def judge_step(
 
 
 def copies(tape: Tape, params: Sequence[Parameter]) -> frozenset[int]:
-    """Return the copies of parameters, which may be constants: the weights of a target network."""
+    """Return the copies of parameters, which may be constants: the weights of a target network.
+
+    Such a network has a copy of each; `out = np.copy(self.biases)` begins a sum.
+    """
     olds = {n for p in params for n in p.old}
-    return frozenset(
-        o.out for o in tape.operations
+    of = {
+        o.out: o.inputs[0] for o in tape.operations
         if is_in(o.function, COPIES) and o.inputs and o.inputs[0] in olds
-    )  # fmt: skip
+    }  # fmt: skip
+    return frozenset(of) if olds == set(of.values()) else frozenset()
 
 
 def without_slopes(
