@@ -23,7 +23,9 @@ from backproof.checks.match import rematch
 from backproof.trace.tape import Operation, Ref
 
 #: Executions of a statement below which it is no rule of an engine, and above which it takes long.
-LEAST, MOST = 4, 6_000
+LEAST, MOST = 2, 6_000
+#: Executions that show what a statement reads.
+SOME = 4
 #: CPU seconds for all statements.
 PATIENCE = 1.5
 #: Relative difference of two numbers that are the same, and of two scales.
@@ -97,7 +99,7 @@ class Rules:
     def _reads(self, members: Sequence[Operation], site: int) -> bool:
         """Whether each execution reads an operand, or the result, of an operation of a site."""
         forward, uses = self.cotangents.forward, self._uses[site]
-        for operation in members[:LEAST]:
+        for operation in members[:SOME]:
             read = [n for n in operation.inputs if n in forward]
             if any(n not in uses.near for n in read):
                 return False
@@ -127,7 +129,7 @@ class Rules:
                 found.setdefault(operation.site, []).append(operation)
         return {
             site: Uses(self.cotangents, group) for site, group in found.items()
-            if len(group) >= LEAST // 2 and 0 < len(group[0].inputs) <= 2
+            if 0 < len(group[0].inputs) <= 2
         }  # fmt: skip
 
 
