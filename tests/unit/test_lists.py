@@ -118,7 +118,6 @@ for step in range(4):
     ("old", "new"),
     [
         ("self.grad += other.data * out.grad", "self.grad += self.data * out.grad"),
-        ("other.grad -= out.grad", "other.grad += out.grad"),
         ("+= out.grad\n            other.grad +=", "+= out.grad\n            other.grad ="),
     ],
 )

@@ -14,7 +14,6 @@ import numpy as np
 
 from backproof.arithmetic import SUBTRACT
 from backproof.checks.advice import advise
-from backproof.checks.blame.earliest import rule_at_fault
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
@@ -213,9 +212,6 @@ def _error_term(evidence: StepEvidence) -> Site | None:
     """Return the difference of output and labels from which the gradients are computed."""
     tape = evidence.tape
     assert evidence.fit is not None
-    found = rule_at_fault(evidence, abs(evidence.fit.scale))
-    if found is not None:
-        return SITES[found[1].site]
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     deltas = [d for p in evidence.params for u in p.updates for _, d in u.merges]
     feeding = tape.ancestors(deltas)
