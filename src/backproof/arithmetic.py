@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.trace.primitives import Attribute, Method, set_item, strided_view
+from backproof.trace.primitives import Attribute, Method, decided, set_item, strided_view
 from backproof.trace.tape import Operation
 
 ADD = {operator.add, np.add}
@@ -20,10 +20,14 @@ EXPONENTIALS = {np.exp, math.exp}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
     np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,
-    np.float64, np.float32, strided_view, np.clip, np.nan_to_num,
+    np.float64, np.float32, strided_view, decided, np.clip, np.nan_to_num,
 }  # fmt: skip
 SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "clip",
                 "item", "view"}  # fmt: skip
+
+
+#: ``max(0, z)``, recorded as ``max(z, 0)``.
+EXTREMES = {max, min}
 
 
 def keeps(operation: Operation) -> bool:
@@ -33,6 +37,8 @@ def keeps(operation: Operation) -> bool:
         return function.name in SAME_METHODS
     if isinstance(function, Attribute):
         return function.name in ("T", "mT", "A", "A1", "flat")
+    if is_in(function, EXTREMES):
+        return len(operation.args) == 2 and type(operation.args[1]) is int
     try:
         return function in SAME_FUNCTIONS
     except TypeError:

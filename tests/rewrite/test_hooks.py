@@ -42,7 +42,7 @@ def calls(text: str, *names: str) -> list[tuple[Any, ...]]:
         ("2 + (x := 3)", [("add", 2, 3)]),
         ("x = 1 + 2 * 3", []),
         ("x = -1; y = -x; z = ~y", [("neg", -1), ("invert", 1)]),
-        ("x = 'a' % 1 if 0 else f'{1}' + 'b'", []),
+        ("x = 'a' % 1 if 0 else f'{1}' + 'b'", [("chosen", "1b")]),
         ("x = 1; y = x << 2", []),
         ("x = 1; x < 2; 0 < x < 2; x in [1]; x is None", [("lt", 1, 2)]),
         ("x = [1]; x[0]", [("getitem", [1], 0)]),

@@ -24,6 +24,7 @@ from backproof.calculus.rule import (
 )
 from backproof.calculus.rules_math import SCALAR_PAIRS, SCALAR_SLOPES
 from backproof.calculus.rules_shape import optional
+from backproof.trace import primitives
 from backproof.trace.primitives import Method
 
 Args = tuple[Any, ...]
@@ -278,6 +279,16 @@ def _cast(
     return [as_cotangent(np.reshape(g, np.shape(args[0])), args[0]) for _ in wanted]
 
 
+def _decided(
+    args: Args, kwargs: Keywords, out: Any, g: Any, wanted: Sequence[Path], tie: float
+) -> Pulled:
+    """``z if z > 0 else 0``: g to what was chosen, nothing to what was compared."""
+    return [
+        as_cotangent(np.reshape(g, ()) if path[0] == 0 else np.zeros(()), args[path[0]])
+        for path in wanted
+    ]
+
+
 _array = rules_elementwise.RULES
 
 RULES: dict[Any, Rule] = {
@@ -297,6 +308,7 @@ RULES: dict[Any, Rule] = {
     builtins.max: _builtin_extreme,
     builtins.min: _builtin_extreme,
     builtins.float: _cast,
+    primitives.decided: _decided,
     builtins.round: zero(),
     math.fmod: pair_of_scalars(math.fmod, None),
     math.copysign: pair_of_scalars(math.copysign, None),

@@ -88,6 +88,7 @@ def name_of(function: Any) -> str:
 PRIMITIVES = {
     "set_item": "x[key] = value",
     "ufunc_at": "ufunc.at(x, index, value)",
+    "decided": "x if test else y",
     "overwrite": "np.copyto, x.fill(), x[...] = value",
     "strided_view": "any view of memory",
     "patch_view": "a store into a view of memory",

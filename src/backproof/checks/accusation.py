@@ -12,6 +12,7 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
@@ -115,6 +116,10 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     lost = overwritten(search, wrong)
     if lost is not None and len(lost.repaired) == len(wrong):
         yield Accusation(from_edit(search, lost), lost.repaired)
+        return
+    kept = kept_alone(evidence, wrong)
+    if kept is not None:
+        yield Accusation(kept, wrong)
         return
     if len(wrong) > 1:
         # One slip that explains all that is wrong is likelier than several.

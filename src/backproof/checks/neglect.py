@@ -315,7 +315,10 @@ class Step:
         """Return trained parameters that the forward pass uses by the same expressions."""
         if self._uses is None:
             self._uses = {}
-            olds = {update.merges[-1][0]: update.old for update in self.updates}
+            olds = {
+                update.merges[-1][0]: update.old for update in self.updates
+                if not is_shared(self.tape.nodes[update.old].obj)  # 0.0 may be what a unit gives
+            }  # fmt: skip
             for name, merge in self.merges.items():
                 for use in self._used(olds[merge]) if merge in olds else ():
                     self._uses.setdefault(use, []).append(name)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.checks.blame.earliest import rule_at_fault
+from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
@@ -62,7 +64,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
             return Unanchored(fit, tuple(told))
     # What is made of right gradients by another method than descent is no fault of theirs.
     own, fits = ([f for f in some if not is_led_on(evidence, f)] for some in (own, fits))
-    for search_in in (_in_one, _in_two):
+    for search_in in (_in_one, _in_a_rule, _in_two):
         found = _first(evidence, own, search_in, patience)
         if found is not None:
             return found
@@ -194,6 +196,17 @@ def _in_one(
             return None
     fit.scale = found.scale
     return Unanchored(fit, ((from_edit(search, found), tuple(wrong)),))
+
+
+def _in_a_rule(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+    """Search the rule of a scalar engine that makes all gradients exact once it is put right."""
+    found = rule_at_fault(replace(evidence, fit=fit), 1.0)
+    if found is None:
+        return None
+    blame, fault = found
+    search = StepSearch(blame.evidence, blame.replays.fit, patience=patience)
+    told = diagnose(blame, fault, search)
+    return Unanchored(blame.replays.fit, ((told, tuple(blame.replays.fit.wrong)),))
 
 
 def _in_two(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:

@@ -20,11 +20,12 @@ from backproof.trace.event import (
     SOURCE,
     TRACKED,
     Append,
+    Chosen,
     Parts,
     freeze,
     keep_key,
 )
-from backproof.trace.kinds import MUTATING_FUNCTIONS, MUTATING_METHODS, Kinds
+from backproof.trace.kinds import EXTREMES, MUTATING_FUNCTIONS, MUTATING_METHODS, Kinds
 from backproof.trace.mapped import along_axis, vectorized
 from backproof.trace.primitives import Method
 
@@ -163,6 +164,12 @@ def call_hooks(
                 elif hasattr(first, "__next__"):
                     args = (list(first), *args[1:])
             out = f(*args, **kwargs)
+            rectified = _rectified(args) if len(args) == 2 and f in EXTREMES else None
+            if rectified is not None and not kwargs:
+                # It gives one of its arguments, or the 0 of all units that are off.
+                out = Chosen(out) if type(out) is int else out * 1.0
+                append((site, f, (rectified, 0), None, out, None))
+                return out
             if type(out) in tracked and not (kwargs and f is not sum):
                 append((site, f, tuple([freeze(a) for a in args]), kwargs or None, out, None))
             return out
@@ -244,6 +251,14 @@ def call_hooks(
             append((site, Method("item"), (array, *index), None, item, None))
 
     return {"@bp.call": call, "@bp.method": method}
+
+
+def _rectified(args: tuple[Any, ...]) -> float | None:
+    """Return what is compared with 0: the `z` of ``max(0, z)``."""
+    for bound, x in (args, args[::-1]):
+        if type(bound) in (int, float) and bound == 0 and type(x) is float:
+            return x
+    return None
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:

@@ -41,9 +41,16 @@ FLOW = _Marker("flow")
 RESHAPED = _Marker("reshaped")
 OPAQUE = _Marker("opaque")
 
+
+class Chosen(int):
+    """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity."""
+
+    __slots__ = ()
+
+
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
 SCALARS: frozenset[type] = frozenset(
-    {float} | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
+    {float, Chosen} | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
 )
 TRACKED: frozenset[type] = ARRAYS | SCALARS
 

@@ -6,9 +6,20 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backproof.trace.event import ARRAYS, FLOW, OPAQUE, TRACKED, Append, freeze, keep_key
+from backproof.trace.event import (
+    ARRAYS,
+    FLOW,
+    OPAQUE,
+    TRACKED,
+    Append,
+    Chosen,
+    Event,
+    freeze,
+    keep_key,
+)
 from backproof.trace.joining import JOINERS, joined
-from backproof.trace.primitives import Attribute
+from backproof.trace.primitives import Attribute, decided
+from backproof.trace.site import SITES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
@@ -66,7 +77,7 @@ def operator_hooks(append: Append) -> dict[str, Any]:
 
 
 def read_hooks(append: Append) -> dict[str, Any]:
-    """Make the hooks of ``x[key]``, ``x.name``, iteration, unpacking, and ``dZ = dA``."""
+    """Make the hooks of ``x[key]``, ``x.name``, iteration, unpacking, choices, and ``dZ = dA``."""
     tracked = TRACKED
 
     def getitem(site: int, x: Any, key: Any) -> Any:
@@ -105,7 +116,32 @@ def read_hooks(append: Append) -> dict[str, Any]:
             append((site, FLOW, (x,), None, x, None))
         return x
 
+    log: list[Event] = getattr(append, "__self__", [])
+
+    def chosen(site: int, x: Any) -> Any:
+        if type(x) is not float and type(x) is not int:
+            return x
+        by = [a for a in tested(site) if type(a) is float]
+        if not by and (type(x) is int or SITES[site].op == "zero"):
+            return x
+        # An object of its own: what was chosen from may be used elsewhere.
+        out = Chosen(x) if type(x) is int else x * 1.0
+        append((site, decided, (x, *by), None, out, None))
+        return out
+
+    def tested(site: int) -> tuple[Any, ...]:
+        """Return what the test has compared that has just been made, if there was one."""
+        last = log[-1] if log else None
+        if last is None or type(last[4]) is not bool or SITES[last[0]].kind != "compare":
+            return ()
+        here, test = SITES[site], SITES[last[0]]
+        if here.op == "zero":
+            near = test.function == here.function and test.file is here.file
+            return last[2] if near and test.span.line <= here.span.line else ()
+        return last[2] if here.span.contains(test.span) else ()
+
     return {
+        "@bp.chosen": chosen,
         "@bp.getitem": getitem, "@bp.attr": attr,
         "@bp.iter": iterate, "@bp.unpack": unpack, "@bp.flow": flow,
     }  # fmt: skip

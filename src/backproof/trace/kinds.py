@@ -39,6 +39,7 @@ MUTATING_METHODS: dict[str, Any] = {
 #: Builtins that walk through their argument: arrays are handed over row by row, as recorded views.
 WALKING = {zip, enumerate, map, filter, iter, reversed}
 #: Builtins that use up an iterator: it is listed first, so that the elements are on the tape.
+EXTREMES = {min, max}
 CONSUMING = {sum, min, max, list, tuple, sorted, set}
 #: Callables that look at the frame of their caller, or that have nothing to record.
 DIRECT: set[Any] = {

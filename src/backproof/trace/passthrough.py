@@ -112,6 +112,11 @@ def flow(site: int, x: Any) -> Any:
     return x
 
 
+def chosen(site: int, x: Any) -> Any:
+    """Return what ``x if test else y`` comes to: `x`."""
+    return x
+
+
 def call(site: int, function: Any) -> Any:
     """Return what is called in ``function(...)``: `function`."""
     return function
@@ -164,6 +169,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "@bp.aug_attr": aug_attr,
     "@bp.aug_item": aug_item,
     "@bp.flow": flow,
+    "@bp.chosen": chosen,
     "@bp.call": call,
     "@bp.method": method,
     "@bp.iter": iterate,

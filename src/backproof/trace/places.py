@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from backproof.source import Located, SourceFile, Span
@@ -21,8 +21,10 @@ class Places:
     are the same in whichever copy of its surroundings it was defined.
     """
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, zeros: Collection[int] = ()) -> None:
         self.file = file
+        #: Ids of the constants that a comparison decides for.
+        self.zeros = zeros
         #: Qualified name of the function at hand.
         self.function = "<module>"
         #: What qualified names of definitions start with here.

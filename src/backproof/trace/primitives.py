@@ -24,6 +24,7 @@ __all__ = [
     "Method",
     "Mutated",
     "Opaque",
+    "decided",
     "overwrite",
     "owner_of",
     "patch_view",
@@ -262,6 +263,11 @@ def set_item(x: Array, key: Any, value: Any) -> Array:
     changed = x.copy(order="K")
     changed[key] = value
     return changed
+
+
+def decided(value: Any, *by: Any) -> float:
+    """Return `value`, which a comparison of numbers has decided for: ``z if z > 0 else 0.0``."""
+    return float(value)
 
 
 def ufunc_at(ufunc: np.ufunc, x: Array, index: Any, *value: Any) -> Array:

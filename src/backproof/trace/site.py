@@ -18,7 +18,7 @@ class Site:
     file : SourceFile
     kind : str
         'binop', 'unary', 'compare', 'call', 'method', 'getitem', 'target', 'attr', 'aug',
-        'aug_attr', 'aug_item', 'iter', 'unpack', 'flow' or 'loop'.
+        'aug_attr', 'aug_item', 'iter', 'unpack', 'flow', 'chosen' or 'loop'.
     op : str
         The operator's hook name ('add', 'neg', 'lt' …), the method's or attribute's name, the
         callee's text for calls, 'for' or 'while' for loops; for iteration 'unpack' where each

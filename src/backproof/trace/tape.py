@@ -256,6 +256,8 @@ class Tape:
                     continue
                 if isinstance(result, (list, tuple)):
                     result = Parts(result)
+                if type(result) is int:
+                    result = float(result)  # ``max(z, 0)``
                 if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result

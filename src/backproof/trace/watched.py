@@ -173,6 +173,19 @@ class WatchedExpressions(Plain):
 
     # ---- other expressions --------------------------------------------------------------------
 
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        """``d if z > 0 else 0`` → ``@bp.chosen(site, …)``, if not only one constant or another."""
+        if isinstance(node.body, ast.Constant) and isinstance(node.orelse, ast.Constant):
+            return self.generic(node)
+        site = self.site(node, "chosen", "chosen", node.body, node.orelse, node.test)
+        return self.hook("chosen", node, site, self.generic(node))
+
+    def visit_Constant(self, node: ast.Constant) -> Any:
+        """Watch a 0 that a comparison has decided for."""
+        if id(node) not in self.places.zeros:
+            return node
+        return self.hook("chosen", node, self.site(node, "chosen", "zero"), node)
+
     def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
         """Watch the value of ``(x := value)``."""
         self.places.names_value(node.target, node.value)

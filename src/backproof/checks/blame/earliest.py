@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,7 @@ from backproof.checks.blame.inputs import Inputs
 from backproof.checks.blame.narrowing import narrowed
 from backproof.checks.blame.proposals import Proposals
 from backproof.checks.blame.replays import Replays
+from backproof.checks.blame.rules import Rules
 from backproof.checks.blame.solving import solved
 from backproof.checks.blame.trust import Trust
 from backproof.checks.blame.way import common_way
@@ -82,16 +84,33 @@ class Blame:
         self.solving -= time.process_time() - begun
         return found
 
+    def rule(self, wrong: set[int]) -> Fault | None:
+        """Return the rule of a scalar engine that makes all gradients right, put right itself."""
+        self.replays.restart()
+        feeding = self._feeding(wrong)
+        fault = Rules(self.replays, self.cotangents, feeding).fault(wrong)
+        if fault is not None:
+            self.trust = Trust(self.cotangents, self.replays.start, feeding)
+        return fault
+
+    def _feeding(self, wrong: set[int]) -> set[int]:
+        """Return the backward values that the wrong gradients are made of."""
+        params = self.evidence.params
+        feeding = self.tape.ancestors(level_nodes(params, wrong)) - self.cotangents.forward
+        for parameter in params:
+            shallow = [level for level in parameter.levels if not level.deep]
+            feeding -= {n for level in shallow[:-1] for n in level.nodes}
+        return feeding
+
     def _first(self, wrong: set[int]) -> Fault | None:
         """The earliest fault, once those before are repaired."""
         assert self.evidence.fit is not None
-        self.replays.restart()
+        rule = self.rule(wrong)
+        if rule is not None:
+            return rule
         run = self.replays.start
         forward = self.cotangents.forward
-        feeding = self.tape.ancestors(level_nodes(self.evidence.params, wrong)) - forward
-        for parameter in self.evidence.params:
-            shallow = [level for level in parameter.levels if not level.deep]
-            feeding -= {n for level in shallow[:-1] for n in level.nodes}
+        feeding = self._feeding(wrong)
         groups: dict[int, list[Operation]] = {}
         for operation in self.tape.operations:
             if operation.function is patch_view or is_in(operation.function, BLANK):
@@ -145,3 +164,14 @@ class Blame:
         if best is None or (last is not None and len(last.repaired) > len(best.repaired)):
             return last
         return best
+
+
+def rule_at_fault(evidence: StepEvidence, scale: float) -> tuple[Blame, Fault] | None:
+    """Return the one rule of a scalar engine that makes all gradients those of its cost."""
+    fit = evidence.fit
+    if fit is None or fit.adjoint is None or not fit.hypothesis.own or fit.hypothesis.after:
+        return None
+    meant = replace(fit, scale=scale, chosen={}, anchored=True)
+    blame = Blame(replace(evidence, fit=meant))
+    fault = blame.rule(set(meant.wrong))
+    return None if fault is None else (blame, fault)

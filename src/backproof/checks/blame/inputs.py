@@ -12,15 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, keeps
+from backproof.arithmetic import ADD, EXTREMES, MULTIPLY, SUBTRACT, keeps
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.proposals import MOST_RANKS, MOST_SEQUENTIAL
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.blame.trust import Trust
+from backproof.trace.primitives import decided
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, map_refs
 
 SUMMING = ADD | SUBTRACT
+#: What units that are off are cut from: the slope is 1 or 0.
+RECTIFIED = EXTREMES | {decided}
 
 
 class Inputs:
@@ -130,12 +133,13 @@ class Inputs:
             made = self.tape.producer(n)
             if made is None or depth[n] >= 3:
                 continue
-            plain = made.function in ADD or made.function in MULTIPLY
+            masked = made.function in RECTIFIED and keeps(made)
+            plain = masked or made.function in ADD or made.function in MULTIPLY
             for parent in made.inputs if plain else ():
                 if parent not in depth and np.size(self.replays.run.env[parent]) == size:
                     depth[parent] = depth[n] + 1
                     order.append(parent)
-                    if n in scaled or made.function in MULTIPLY:
+                    if n in scaled or masked or made.function in MULTIPLY:
                         scaled.add(parent)
         return [n for n in order if n in scaled]
 

@@ -1,0 +1,127 @@
+"""Networks of lists and engines of numbers: units that are off, rules, and what is kept of them."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged
+
+pytestmark = pytest.mark.quality
+
+
+RECTIFIED = """
+import random
+rng = random.Random(9)
+W1, b1 = [[rng.gauss(0, 0.8) for _ in range(3)] for _ in range(5)], [0.1] * 5
+W2, b2 = [rng.gauss(0, 0.6) for _ in range(5)], 0.0
+data = [[rng.uniform(-1, 1) for _ in range(3)] for _ in range(10)]
+for epoch in range(4):
+    total = 0.0
+    for x in data:
+        y = abs(x[0]) - x[1] * x[2]
+        z = [sum(w * v for w, v in zip(row, x)) + b for row, b in zip(W1, b1)]
+        h = [max(0.0, v) for v in z]
+        e = sum(w * v for w, v in zip(W2, h)) + b2 - y
+        total += 0.5 * e * e
+        dh = [e * w for w in W2]
+        dz = [d if v > 0 else 0 for d, v in zip(dh, z)]
+        for k in range(5):
+            W2[k] -= 0.05 * e * h[k]
+            for i in range(3):
+                W1[k][i] -= 0.05 * dz[k] * x[i]
+            b1[k] -= 0.05 * dz[k]
+        b2 -= 0.05 * e
+    print(epoch, total)
+"""
+TWICE = RECTIFIED.replace("max(0.0, v)", "max(0, v)")
+CHOSEN = RECTIFIED.replace("max(0.0, v)", "v if v > 0 else 0.0")
+RETURNED = RECTIFIED.replace("max(0.0, v) for", "relu(v) for").replace(
+    "for epoch", "def relu(v):\n    if v > 0:\n        return v\n    return 0\nfor epoch", 1
+)
+
+
+@pytest.mark.parametrize("text", [RECTIFIED, TWICE, CHOSEN, RETURNED])
+def test_units_that_are_off_belong_to_the_cost(tmp_path, text):
+    assert judged(tmp_path, text) == ("verified", [])
+    wrong = text.replace("zip(dh, z)]", "zip(dh, dh)]")
+    assert judged(tmp_path, wrong)[0] == "wrong"
+
+
+ENGINE = """
+import random
+random.seed(5)
+
+class Value:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents = data, 0.0, parents
+        self.back = lambda: None
+
+    def __add__(self, other):
+        out = Value(self.data + other.data, (self, other))
+        def back():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.back = back
+        return out
+
+    def __sub__(self, other):
+        out = Value(self.data - other.data, (self, other))
+        def back():
+            self.grad += out.grad
+            other.grad -= out.grad
+        out.back = back
+        return out
+
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+        def back():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.back = back
+        return out
+
+def backward(root):
+    order, seen = [], set()
+    def visit(v):
+        if v not in seen:
+            seen.add(v)
+            for p in v.parents:
+                visit(p)
+            order.append(v)
+    visit(root)
+    root.grad = 1.0
+    for v in reversed(order):
+        v.back()
+
+w = [[Value(random.gauss(0, 1)) for _ in range(2)] for _ in range(3)]
+b = [Value(random.gauss(0, 1)) for _ in range(3)]
+v = [Value(random.gauss(0, 1)) for _ in range(3)]
+params = [p for row in w for p in row] + b + v
+for step in range(4):
+    loss = Value(0.0)
+    for x in ([0.3, -0.8], [-1.1, 0.4], [0.9, 0.7]):
+        x = [Value(t) for t in x]
+        out = Value(0.0)
+        for row, bias, top in zip(w, b, v):
+            z = row[0] * x[0] + row[1] * x[1] + bias
+            out = out + z * z * top
+        r = Value(0.5 - x[0].data) - out
+        loss = loss + r * r * Value(0.25)
+    for p in params:
+        p.grad = 0.0
+    backward(loss)
+    for p in params:
+        p.data -= 0.01 * p.grad
+    print(loss.data)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.grad += other.data * out.grad", "self.grad += self.data * out.grad"),
+        ("+= out.grad\n            other.grad +=", "+= out.grad\n            other.grad ="),
+    ],
+)
+def test_the_rule_of_an_engine_that_is_wrong(tmp_path, old, new):
+    wrong = ENGINE.replace(old, new)
+    line = ENGINE[: ENGINE.index(old) + len(old)].count("\n") + 1
+    assert [at for _, at in judged(tmp_path, wrong)[1]][:1] == [line]
