@@ -14,6 +14,7 @@ from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court
 from backproof.repair.generate import propose
+from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
@@ -85,7 +86,8 @@ class Hunt:
     ----------
     workshop : Workshop
     budget : float
-        Seconds for all of it.
+        Seconds for all of it on an idle machine: it is not the program's fault if others use the
+        processor, too. (On the wall it may take `BUSY` times as long.)
     progress : callable (runs) -> object, optional
     report : Report, optional
         What a run of the program has said already; else it is run for that.
@@ -104,10 +106,19 @@ class Hunt:
         self.progress = progress
         self.report = report
         self.brief = brief
-        self.started = time.monotonic()
+        self._start()
         workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
         """For each gradient, as the program calls it, its parameter."""
+
+    def _start(self) -> None:
+        self.started = time.monotonic(), time.process_time() + self.workshop.spent
+
+    def spent(self) -> float:
+        """Return the seconds that have gone by, waiting for the processor left out."""
+        wall, used = self.started
+        wall, used = time.monotonic() - wall, time.process_time() + self.workshop.spent - used
+        return max(min(wall, used), wall / BUSY)
 
     def late(self) -> bool:
         """Whether the time is over."""
@@ -115,7 +126,7 @@ class Hunt:
 
     def left(self) -> float:
         """Return the seconds that are left."""
-        return self.budget - (time.monotonic() - self.started)
+        return self.budget - self.spent()
 
     def diagnosed(self) -> Trial:
         """Run the program as `backproof run` does."""
@@ -123,7 +134,7 @@ class Hunt:
 
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
-        self.started = time.monotonic()
+        self._start()
         if self.report is None:
             trial = self.diagnosed()
             self.workshop.know_loop(None if trial.report is None else trial.report.loop)
@@ -133,7 +144,7 @@ class Hunt:
         repair = Repair(trial)
         self._search(repair, trial)
         repair.runs = self.workshop.count
-        repair.seconds = time.monotonic() - self.started
+        repair.seconds = self.spent()
         return repair
 
     def _sketch(self, base: Files, report: Report) -> Trial:
@@ -245,7 +256,7 @@ class Hunt:
                     return whole
                 if self.late() or (several and court.partial):
                     break
-            if court.fallback is not None and time.monotonic() - self.started > BETTER:
+            if court.fallback is not None and self.spent() > BETTER:
                 return court.fallback
             if court.partial and several:
                 break
