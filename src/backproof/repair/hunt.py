@@ -165,6 +165,8 @@ class Hunt:
                 not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
             ):
                 return tried
+            if not registered and tried.meant.values:
+                return tried  # no gradient fits it, and it is known what would
         return self.workshop.try_one(base, **how)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
@@ -229,12 +231,20 @@ class Hunt:
             sketch = self._sketch(base, trial.report)
         lines = {*sketch.suspects, *((path, span.line) for path, span in sketch.meant.values)}
         suspects = {(self.workshop.original_of(path), line) for path, line in lines}
-        candidates = sorted(
-            self._candidates(trial.report, findings, suspects), key=lambda c: c.price
-        )
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        faulty = screen.meant.faults
+        if faulty:
+            # What is known to be at fault, and by which value, is looked at before all else.
+            near = self._candidates(trial.report, findings, suspects, faulty, only=True)
+            for promising in screen.meeting(sorted(near, key=lambda c: c.price)):
+                whole = court.first(promising)
+                if whole is not None and whole[1].scaled:
+                    return whole
+        candidates = sorted(
+            self._candidates(trial.report, findings, suspects, faulty), key=lambda c: c.price
+        )
         if findings[0].evidence.get("forward"):
             # Another forward pass has other gradients: only its own run tells.
             whole = court.first(candidates[:UNSCREENED])
@@ -277,7 +287,8 @@ class Hunt:
 
     def _candidates(
         self, report: Report, findings: list[Finding],
-        suspects: Collection[tuple[str, int]] = (),
+        suspects: Collection[tuple[str, int]] = (), faulty: Collection[tuple[str, int]] = (),
+        *, only: bool = False,
     ) -> Iterator[Candidate]:  # fmt: skip
         """Propose edits in every file that the findings name, or that suspects are in."""
         paths: list[str] = []
@@ -301,7 +312,12 @@ class Hunt:
             except (SyntaxError, ValueError):
                 continue
             own = [f for f in findings if f.file == path or any(r.file == path for r in f.related)]
-            yield from propose(code, own, untrained, formed, lines.get(path, ()))
+            there = [
+                line for name, line in faulty if real.get(os.path.realpath(name), name) == path
+            ]
+            yield from propose(
+                code, own, untrained, formed, lines.get(path, ()), dict.fromkeys(there), only=only
+            )
 
     def _found(
         self, findings: list[Finding], candidate: Candidate, judgement: Judgement, repair: Repair

@@ -34,7 +34,7 @@ class Running:
 
 
 #: Times as long as on an idle machine that all may take: others may use the processor, too.
-BUSY = 4.0
+BUSY = 8.0
 
 
 class Pool:

@@ -325,7 +325,7 @@ class Watch:
                 self._expected.append(expected(evidence, loop))
             if not self.suspects:
                 self.suspects = suspects(evidence)
-            if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
+            if self.meant is None and (evidence.fit is None or evidence.fit.wrong):
                 self.meant, self.asked = meant(evidence, self.job.blamed), asked(evidence)
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):
