@@ -19,11 +19,11 @@ from backproof.repair.candidate import (
 )
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import GRADIENT, forms
+from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
 from backproof.repair.statements import (
     added,
-    missing_updates,
     moves,
     resets,
     siblings,
@@ -42,6 +42,7 @@ MOST_SUSPECTS = 16
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
+_PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
@@ -194,6 +195,8 @@ class Told:
             pairs.append((found, expected))
         olds = {old for old, _ in pairs}
         quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+        # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
+        quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
         return cls(pairs, [text for text in quoted if text not in olds])
 
 
@@ -259,6 +262,8 @@ def _of_statement(
     yield from stores(code, statement)
     yield from added(code, statement)
     yield from siblings(code, statement)
+    if distance < 8:
+        yield from absent(code, statement)
     if distance < 6:
         yield from swaps(code, statement)
     finding = next((f for f in findings if f.file == code.file.path), None)

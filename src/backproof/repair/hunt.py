@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court
 from backproof.repair.generate import propose
+from backproof.repair.patch import changed_lines
 from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.trial import Trial
@@ -86,8 +87,7 @@ class Hunt:
     ----------
     workshop : Workshop
     budget : float
-        Seconds for all of it on an idle machine: it is not the program's fault if others use the
-        processor, too. (On the wall it may take `BUSY` times as long.)
+        Seconds of CPU for all of it, and `BUSY` times as many on the wall.
     progress : callable (runs) -> object, optional
     report : Report, optional
         What a run of the program has said already; else it is run for that.
@@ -166,7 +166,8 @@ class Hunt:
             ):
                 return tried
             if not registered and tried.meant.values:
-                return tried  # no gradient fits it, and it is known what would
+                # No gradient fits it, and it is known what would.
+                return replace(self.workshop.try_one(base, **how), meant=tried.meant)
         return self.workshop.try_one(base, **how)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
@@ -236,7 +237,6 @@ class Hunt:
         court = Court(self.workshop, base, trial, self.left)
         faulty = screen.meant.faults
         if faulty:
-            # What is known to be at fault, and by which value, is looked at before all else.
             near = self._candidates(trial.report, findings, suspects, faulty, only=True)
             for promising in screen.meeting(sorted(near, key=lambda c: c.price)):
                 whole = court.first(promising)
@@ -330,7 +330,7 @@ class Hunt:
         edits = tuple((candidate.path, e) for e in candidate.edits)
         files = self.workshop.edited(edits, repair.files)
         after = source_of(candidate.path, files[name], cell)
-        old, new = _changed_lines(before.lines, after.lines)
+        old, new = changed_lines(before.lines, after.lines)
         return Found(finding, edits, old, new, judgement.trial, candidate.statement,
                      judgement.complete, candidate.cause)  # fmt: skip
 
@@ -397,15 +397,3 @@ def faults(report: Report) -> list[Finding]:
     if errors or report.gradient.status != "wrong":
         return errors
     return [f for f in found if f.severity == "warning"]
-
-
-def _changed_lines(old: Sequence[str], new: Sequence[str]) -> tuple[str, str]:
-    """Return the lines in which two texts differ."""
-    first = 0
-    while first < min(len(old), len(new)) and old[first] == new[first]:
-        first += 1
-    last = 0
-    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
-        last += 1
-    before = "\n".join(old[first : len(old) - last])
-    return before, "\n".join(new[first : len(new) - last])

@@ -28,6 +28,8 @@ from backproof.trace.site import Site
 MOST_OUTPUT = 200_000
 #: CPU seconds of a run after which two judged steps will do.
 SLOW = 1.2
+#: The same after which one step will do that shows the fault.
+VERY_SLOW = 2.0
 #: Judged steps in which a wrong gradient is looked for.
 MOST_SOUGHT = 12
 
@@ -292,9 +294,8 @@ class Watch:
         few = len(self.steps) < MOST_SOUGHT or step.step <= self.job.known_wrong
         if self.job.seek and few:
             seen = any(s.wrong or s.ascends for s in self.telling)
-            done = seen and (
-                done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW)
-            )
+            used = time.process_time() - self.started
+            done = seen and (done or used > (SLOW if len(self.steps) > 1 else VERY_SLOW))
         tells = step.own_cost or (not self.job.own and bool(step.verdicts))
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun
