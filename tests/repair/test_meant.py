@@ -39,7 +39,7 @@ def test_a_fault_behind_all_gradients_is_known_by_value(tmp_path: Path) -> None:
         hunt = Hunt(workshop, budget=60.0, report=report, brief=True)
         sketch = hunt._sketch({}, report)
         faulty = {(Path(path).name, line) for path, line in sketch.meant.faults}
-        assert faulty == {("train.py", 12)}
+        assert faulty == {("train.py", 13)}
         repair = hunt.repair()
     assert repair.verified
     right = "dZ2 = 2 * (P - T) / P.size * P * (1 - P)"

@@ -35,7 +35,9 @@ def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
                 Span(place.end_line, place.end_column, place.end_line, place.end_column),
                 f"\n{indent}{mapped}",
             )
-            yield Candidate(code.file.path, (edit,), 0.5, "missing-term", place)
+            steps = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
+            price = -0.6 if steps else -0.5  # that it is missing is proven: before all else
+            yield Candidate(code.file.path, (edit,), price, "missing-term", place)
 
 
 def absent(code: Code, statement: Statement) -> Iterator[Candidate]:
