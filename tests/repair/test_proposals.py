@@ -7,9 +7,12 @@ import ast
 import numpy as np
 import pytest
 
+from backproof.finding import Finding
 from backproof.repair.candidate import Code, value_of
 from backproof.repair.expressions import changes
 from backproof.repair.forms import forms
+from backproof.repair.generate import Told
+from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import MOST, atoms
 from backproof.repair.statements import added, stores
 from backproof.repair.synthesis import terms
@@ -35,6 +38,8 @@ def proposals(statement: str, *names: str) -> set[str]:
         ("d = a * b - c", "a * (b - c)"),
         ("v = g * -0.5 * (s + eps) ** (-0.5)", "g * -0.5 * (s + eps) ** -1.5"),
         ("w -= lr * score * v", "lr * (score - 1) * v"),
+        ("dx = dout * x", "dout * (x > 0)"),
+        ("b = b - lr * g['db' + str(L)] * w[l + 1]", "b - lr * g['db' + str(l + 1)] * w[l + 1]"),
     ],
 )
 def test_a_slip_is_undone(wrong: str, right: str) -> None:
@@ -137,3 +142,38 @@ def test_a_factor_without_a_name_is_no_term() -> None:
     x = np.arange(1.0, 7.0)
     assert terms(0.123 * x, {"x": x}, [("N", 6.0)]) == []
     assert terms(x[:2], {"x": x[:2]}, []) == []  # of two entries too much fits
+
+
+@pytest.mark.parametrize(
+    ("update", "parameter", "made"),
+    [
+        ("W1 -= lr * dW1", "b1", "b1 -= lr * db1"),
+        ("layer.W -= lr * layer.dW", "conv1.b", "layer.b -= lr * layer.db"),
+        ('p["W1"] -= lr * g["dW1"]', 'net.p["b1"]', 'p["b1"] -= lr * g["db1"]'),
+    ],
+)
+def test_an_update_that_is_missing_is_written_as_another(
+    update: str, parameter: str, made: str
+) -> None:
+    code = Code.of(SourceFile("", f"{update}\n"))
+    (candidate,) = missing_updates(code, [parameter])
+    assert [edit.text for edit in candidate.edits] == [f"\n{made}"]
+
+
+def test_a_statement_that_is_missing_is_written_as_the_one_alike() -> None:
+    text = "Theta1_grad = f(a)\nTheta2_grad = f(b)\nTheta1_grad[:, 1:] += r * Theta1[:, 1:]\n"
+    code = Code.of(SourceFile("", text + "Theta2_grad[:, 1:]\n"))
+    statement = code.tree.body[2]
+    made = [edit.text for candidate in absent(code, statement) for edit in candidate.edits]
+    assert made == ["\nTheta2_grad[:, 1:] += r * Theta2[:, 1:]"]
+    assert not list(absent(code, code.tree.body[0]))
+
+
+def test_an_attribute_of_an_object_is_one_of_self_in_its_method() -> None:
+    title = "`0` stands where `net.layers[1].slope` is meant"
+    code = Code.of(SourceFile("", "x = 1\n"))
+    finding = Finding(
+        "BP101", "wrong-operand", "error", title, "", "", code.span(code.tree.body[0]), "",
+        {}, (), None, "proven",
+    )  # fmt: skip
+    assert "self.slope" in Told.of(finding).quoted

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.names import is_text, likeness
-from backproof.repair.offers import keys, prefixes
+from backproof.repair.offers import indices, keys, prefixes
 
 #: What makes an index the one before or after another.
 NEXT = re.compile(r"\s*[-+]\s*1$")
@@ -33,7 +33,8 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
         if not isinstance(node.slice, ast.Constant):
-            for other in (*_near(index), f"-{re.sub(NEXT, '', index)}"):
+            others = (*_near(index), f"-{re.sub(NEXT, '', index)}", *_elsewhere(code, node, index))
+            for other in dict.fromkeys(others):
                 yield node, f"{base}[{other}]", "wrong-operand", 0.95
         yield node, base, "wrong-operand", 1.5
         yield node, f"{base}.sum(axis=0)", "missing-term", 1.2
@@ -82,8 +83,13 @@ def _numbered_keys(code: Code, node: ast.Subscript, key: ast.BinOp) -> Iterator[
             yield node, f"{base}[{other} + {right}]", "wrong-operand", likeness(left, other)
     index = code.text(key.right.args[0]) if key.right.args else ""
     if index:
-        for number in _near(index):
+        for number in dict.fromkeys((*_near(index), *_elsewhere(code, node, index))):
             yield node, f"{base}[{left} + str({number})]", "wrong-operand", 0.95
+
+
+def _elsewhere(code: Code, node: ast.AST, index: str) -> list[str]:
+    """Return sums that are indices in the same function: ``l + 1`` where ``L`` stands."""
+    return [text for text in code.once(indices, code.function_of(node)) if text != index]
 
 
 def _near(index: str) -> list[str]:

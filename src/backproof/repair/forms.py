@@ -216,7 +216,7 @@ def _slopes_in_products(code: Code, node: ast.AST) -> Iterator[Change]:
 
 
 def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
-    """``1 - z`` in place of ``z``: a gate's other side; ``p - 1``: its label was forgotten."""
+    """Beside ``z``: ``1 - z``, a gate's other side; ``z - 1``, a label forgotten; ``z > 0``."""
     parent = code.parents.get(node)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         return
@@ -224,6 +224,9 @@ def _complements(code: Code, node: ast.AST) -> Iterator[Change]:
     if in_product and isinstance(node.ctx, ast.Load):
         yield node, f"(1 - {code.text(node)})", "wrong-operand", 1.15
         yield node, f"({code.text(node)} - 1)", "missing-term", 1.15
+        # A value stands where its function's derivative is meant.
+        for slope_of in ("({0} > 0)", "(1 - {0} ** 2)", "{0} * (1 - {0})"):
+            yield node, slope_of.format(code.text(node)), "wrong-derivative", 1.2
 
 
 def _own_slopes(code: Code, root: ast.expr, node: ast.AST) -> Iterator[Change]:

@@ -19,11 +19,11 @@ from backproof.repair.candidate import (
 )
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import GRADIENT, forms
+from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
 from backproof.repair.statements import (
     added,
-    missing_updates,
     moves,
     resets,
     siblings,
@@ -42,13 +42,15 @@ MOST_SUSPECTS = 16
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
+_PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
 def neighbourhood(
-    code: Code, findings: list[Finding], formed: dict[str, int], suspects: Collection[int] = ()
-) -> list[Statement]:
+    code: Code, findings: list[Finding], formed: dict[str, int],
+    suspects: Collection[int] = (), faulty: Collection[int] = (),
+) -> list[Statement]:  # fmt: skip
     """Return the statements that a fault may lie in, the blamed first.
 
     Parameters
@@ -58,15 +60,12 @@ def neighbourhood(
     suspects : collection of lines
         What all wrong gradients depend on, and no right one.
     """
-    queue: list[Statement] = []
+    queue = blamed_in(code, findings, faulty)
 
     def add(statement: Statement | None) -> None:
         if statement is not None and statement not in queue:
             queue.append(statement)
 
-    for finding in findings:
-        if finding.file == code.file.path:
-            add(code.statement_at(finding.span.line, finding.span.column))
     for finding in findings:
         for related in finding.related:
             if related.file == code.file.path and related.role != "consequence":
@@ -113,6 +112,16 @@ def neighbourhood(
     return list(dict.fromkeys([*queue[:1], *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
 
 
+def blamed_in(code: Code, findings: list[Finding], faulty: Collection[int] = ()) -> list[Statement]:
+    """Return the statements of a file that are blamed, and those on `faulty` lines."""
+    found = [
+        code.statement_at(finding.span.line, finding.span.column)
+        for finding in findings if finding.file == code.file.path
+    ]  # fmt: skip
+    found += [code.statement_at(line) for line in faulty]
+    return list(dict.fromkeys(statement for statement in found if statement is not None))
+
+
 def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
     """Return the file's functions that a statement names."""
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
@@ -125,7 +134,7 @@ def _called(code: Code, statement: Statement) -> list[ast.FunctionDef]:
 
 def propose(
     code: Code, findings: list[Finding], untrained: list[str], formed: dict[str, int],
-    suspects: Collection[int] = (),
+    suspects: Collection[int] = (), faulty: Collection[int] = (), *, only: bool = False,
 ) -> Iterator[Candidate]:  # fmt: skip
     """Yield candidates, each with its price.
 
@@ -137,10 +146,19 @@ def propose(
         Parameters that the program does not update.
     suspects : collection of lines
         What all wrong gradients depend on, and no right one.
+    faulty : collection of lines
+        Where a value, replaced by the true one, makes all gradients right.
+    only : bool
+        Only edits of what is blamed.
     """
     first = findings[0] if findings else None
     told = None if first is None else Told.of(first)
-    for distance, statement in enumerate(neighbourhood(code, findings, formed, suspects)):
+    statements = (
+        blamed_in(code, findings, faulty)
+        if only
+        else neighbourhood(code, findings, formed, suspects, faulty)
+    )
+    for distance, statement in enumerate(statements):
         lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
         bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
         for candidate in _of_statement(code, statement, findings, distance):
@@ -150,7 +168,8 @@ def propose(
                     price -= 0.35 if distance == 0 else 0.15
                 price -= named(code, told, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
-    yield from missing_updates(code, untrained)
+    if not only:
+        yield from missing_updates(code, untrained)
 
 
 def suspected(lines: range, suspects: Collection[int]) -> bool:
@@ -176,6 +195,8 @@ class Told:
             pairs.append((found, expected))
         olds = {old for old, _ in pairs}
         quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
+        # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
+        quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
         return cls(pairs, [text for text in quoted if text not in olds])
 
 
@@ -241,6 +262,8 @@ def _of_statement(
     yield from stores(code, statement)
     yield from added(code, statement)
     yield from siblings(code, statement)
+    if distance < 8:
+        yield from absent(code, statement)
     if distance < 6:
         yield from swaps(code, statement)
     finding = next((f for f in findings if f.file == code.file.path), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court
 from backproof.repair.generate import propose
+from backproof.repair.patch import changed_lines
+from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
@@ -85,7 +87,7 @@ class Hunt:
     ----------
     workshop : Workshop
     budget : float
-        Seconds for all of it.
+        Seconds of CPU for all of it, and `BUSY` times as many on the wall.
     progress : callable (runs) -> object, optional
     report : Report, optional
         What a run of the program has said already; else it is run for that.
@@ -104,10 +106,19 @@ class Hunt:
         self.progress = progress
         self.report = report
         self.brief = brief
-        self.started = time.monotonic()
+        self._start()
         workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
         """For each gradient, as the program calls it, its parameter."""
+
+    def _start(self) -> None:
+        self.started = time.monotonic(), time.process_time() + self.workshop.spent
+
+    def spent(self) -> float:
+        """Return the seconds that have gone by, waiting for the processor left out."""
+        wall, used = self.started
+        wall, used = time.monotonic() - wall, time.process_time() + self.workshop.spent - used
+        return max(min(wall, used), wall / BUSY)
 
     def late(self) -> bool:
         """Whether the time is over."""
@@ -115,7 +126,7 @@ class Hunt:
 
     def left(self) -> float:
         """Return the seconds that are left."""
-        return self.budget - (time.monotonic() - self.started)
+        return self.budget - self.spent()
 
     def diagnosed(self) -> Trial:
         """Run the program as `backproof run` does."""
@@ -123,7 +134,7 @@ class Hunt:
 
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
-        self.started = time.monotonic()
+        self._start()
         if self.report is None:
             trial = self.diagnosed()
             self.workshop.know_loop(None if trial.report is None else trial.report.loop)
@@ -133,7 +144,7 @@ class Hunt:
         repair = Repair(trial)
         self._search(repair, trial)
         repair.runs = self.workshop.count
-        repair.seconds = time.monotonic() - self.started
+        repair.seconds = self.spent()
         return repair
 
     def _sketch(self, base: Files, report: Report) -> Trial:
@@ -154,6 +165,9 @@ class Hunt:
                 not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
             ):
                 return tried
+            if not registered and tried.meant.values:
+                # No gradient fits it, and it is known what would.
+                return replace(self.workshop.try_one(base, **how), meant=tried.meant)
         return self.workshop.try_one(base, **how)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
@@ -218,12 +232,19 @@ class Hunt:
             sketch = self._sketch(base, trial.report)
         lines = {*sketch.suspects, *((path, span.line) for path, span in sketch.meant.values)}
         suspects = {(self.workshop.original_of(path), line) for path, line in lines}
-        candidates = sorted(
-            self._candidates(trial.report, findings, suspects), key=lambda c: c.price
-        )
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        faulty = screen.meant.faults
+        if faulty:
+            near = self._candidates(trial.report, findings, suspects, faulty, only=True)
+            for promising in screen.meeting(sorted(near, key=lambda c: c.price)):
+                whole = court.first(promising)
+                if whole is not None and whole[1].scaled:
+                    return whole
+        candidates = sorted(
+            self._candidates(trial.report, findings, suspects, faulty), key=lambda c: c.price
+        )
         if findings[0].evidence.get("forward"):
             # Another forward pass has other gradients: only its own run tells.
             whole = court.first(candidates[:UNSCREENED])
@@ -245,7 +266,7 @@ class Hunt:
                     return whole
                 if self.late() or (several and court.partial):
                     break
-            if court.fallback is not None and time.monotonic() - self.started > BETTER:
+            if court.fallback is not None and self.spent() > BETTER:
                 return court.fallback
             if court.partial and several:
                 break
@@ -266,7 +287,8 @@ class Hunt:
 
     def _candidates(
         self, report: Report, findings: list[Finding],
-        suspects: Collection[tuple[str, int]] = (),
+        suspects: Collection[tuple[str, int]] = (), faulty: Collection[tuple[str, int]] = (),
+        *, only: bool = False,
     ) -> Iterator[Candidate]:  # fmt: skip
         """Propose edits in every file that the findings name, or that suspects are in."""
         paths: list[str] = []
@@ -290,7 +312,12 @@ class Hunt:
             except (SyntaxError, ValueError):
                 continue
             own = [f for f in findings if f.file == path or any(r.file == path for r in f.related)]
-            yield from propose(code, own, untrained, formed, lines.get(path, ()))
+            there = [
+                line for name, line in faulty if real.get(os.path.realpath(name), name) == path
+            ]
+            yield from propose(
+                code, own, untrained, formed, lines.get(path, ()), dict.fromkeys(there), only=only
+            )
 
     def _found(
         self, findings: list[Finding], candidate: Candidate, judgement: Judgement, repair: Repair
@@ -303,7 +330,7 @@ class Hunt:
         edits = tuple((candidate.path, e) for e in candidate.edits)
         files = self.workshop.edited(edits, repair.files)
         after = source_of(candidate.path, files[name], cell)
-        old, new = _changed_lines(before.lines, after.lines)
+        old, new = changed_lines(before.lines, after.lines)
         return Found(finding, edits, old, new, judgement.trial, candidate.statement,
                      judgement.complete, candidate.cause)  # fmt: skip
 
@@ -370,15 +397,3 @@ def faults(report: Report) -> list[Finding]:
     if errors or report.gradient.status != "wrong":
         return errors
     return [f for f in found if f.severity == "warning"]
-
-
-def _changed_lines(old: Sequence[str], new: Sequence[str]) -> tuple[str, str]:
-    """Return the lines in which two texts differ."""
-    first = 0
-    while first < min(len(old), len(new)) and old[first] == new[first]:
-        first += 1
-    last = 0
-    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
-        last += 1
-    before = "\n".join(old[first : len(old) - last])
-    return before, "\n".join(new[first : len(new) - last])

@@ -48,10 +48,13 @@ class Meant:
     sums : dict
         Of an expression that is added up in a step: what it came to in each execution, and what
         the sum should have been.
+    faults : list of (path, line)
+        The statements whose values alone make the gradients right when they are replaced.
     """
 
     values: dict[Place, list[tuple[Array, Array]]] = field(default_factory=dict)
     sums: dict[Place, tuple[list[Array], Array]] = field(default_factory=dict)
+    faults: list[tuple[str, int]] = field(default_factory=list)
 
 
 def meant(evidence: StepEvidence, blamed: Collection[int] = ()) -> Meant:
@@ -59,13 +62,19 @@ def meant(evidence: StepEvidence, blamed: Collection[int] = ()) -> Meant:
 
     `blamed` are the lines on which a fault was found before: these are looked at first.
 
-    At the very values of the program, which an edited program has, too.
+    At the very values of the program, which an edited program has, too. Where no gradient is right,
+    they are those of the program's cost as it is.
     """
-    assert evidence.fit is not None
-    base = evidence.tape.replay()
-    fit = compare(evidence.tape, base, evidence.fit.hypothesis, evidence.params)
-    if fit is None or not fit.wrong or not fit.chosen:
+    own = (fit for fit in evidence.others if not fit.hypothesis.registered)
+    known = evidence.fit or next(own, None)
+    if known is None:
         return Meant()
+    base = evidence.tape.replay()
+    fit = compare(evidence.tape, base, known.hypothesis, evidence.params)
+    if fit is None or not fit.wrong or (evidence.fit is not None and not fit.chosen):
+        return Meant()
+    if evidence.fit is None:
+        fit.scale, fit.chosen = 1.0, {}
     blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE, likely=blamed)
     truths: dict[int, Any] = {}
     for fault in blame.faults():
@@ -75,6 +84,9 @@ def meant(evidence: StepEvidence, blamed: Collection[int] = ()) -> Meant:
     right = blame.replays.replayed({})
     tape, found = evidence.tape, Gathered(evidence.tape, base)
     for node, truth in truths.items():
+        made = tape.producer(node)
+        if made is not None:
+            found.meant.faults.append((made.where.file.path, made.where.statement.line))
         for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
             found.add(operation, value)
             found.add_sum(operation, value)

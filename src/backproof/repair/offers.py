@@ -8,7 +8,7 @@ import re
 from backproof.repair.candidate import Code, is_atomic
 from backproof.repair.names import is_text
 
-MOST_KEYS, MOST_CONSTANTS = 30, 6
+MOST_KEYS, MOST_CONSTANTS, MOST_INDICES = 30, 6, 6
 _SIZE = re.compile(r"[\w.]+\.shape(\[-?\d+\])?|[\w.]+\.size|len\([\w.]+\)")
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
@@ -179,6 +179,18 @@ def prefixes(code: Code) -> list[str]:
         if is_text(node.right) and isinstance(node.left, ast.Constant):
             found[code.text(node.left)] = None
     return list(found)[:MOST_KEYS]
+
+
+def indices(code: Code, around: ast.AST) -> list[str]:
+    """Return the sums that a function uses as numbers of elements: ``l + 1`` of ``w[l + 1]``."""
+    found: dict[str, None] = {}
+    for node in ast.walk(around):
+        number = node.slice if isinstance(node, ast.Subscript) else None
+        if isinstance(number, ast.BinOp) and is_text(number.right):
+            number = getattr(number.right, "args", [None])[0]
+        if isinstance(number, ast.BinOp) and isinstance(number.op, ast.Add | ast.Sub):
+            found[code.text(number)] = None
+    return list(found)[:MOST_INDICES]
 
 
 def bracketed(code: Code, node: ast.expr) -> str:

@@ -165,3 +165,15 @@ def write(path: str, before: bytes, after: bytes) -> str:
     except OSError as error:
         raise CannotPatch(f"cannot write {path}: {error.strerror}") from error
     return kept
+
+
+def changed_lines(old: Sequence[str], new: Sequence[str]) -> tuple[str, str]:
+    """Return the lines in which two texts differ."""
+    first = 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    before = "\n".join(old[first : len(old) - last])
+    return before, "\n".join(new[first : len(new) - last])

@@ -28,7 +28,13 @@ class Running:
     deadline: float
     started: float
     slot: int
+    beside: int
+    """How many ran when it was started, itself among them."""
     received: list[bytes] = field(default_factory=list)
+
+
+#: Times as long as on an idle machine that all may take: others may use the processor, too.
+BUSY = 8.0
 
 
 class Pool:
@@ -39,10 +45,15 @@ class Pool:
     workers : int
         Processes at a time.
     timeout : float
-        Seconds that one may take.
+        Seconds of CPU that one may take, and `BUSY` times as many on the wall.
     work : callable (Job) -> answer
     lost : callable (seconds, why) -> answer
         What stands for the answer of a process that gave none.
+
+    Attributes
+    ----------
+    spent : float
+        Seconds that all took, waiting for the processor left out.
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class Pool:
         self.timeout = timeout
         self.work = work
         self.lost = lost or (lambda s, why: Trial((), None, "", True, "", s, why))
+        self.spent = 0.0
 
     def run(self, jobs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """Yield each (key, answer) as it ends; closing the generator ends what still runs.
@@ -74,7 +86,8 @@ class Pool:
                         more = False
                         break
                     slot = free.pop(0)
-                    active.append(self._start(entry[0], entry[1](slot), slot))
+                    job = entry[1](slot)
+                    active.append(self._start(entry[0], job, slot, len(active) + 1))
                 for child in self._ready(active):
                     active.remove(child)
                     free.append(child.slot)
@@ -84,14 +97,15 @@ class Pool:
                 self._end(child)
                 os.close(child.pipe)
 
-    def _start(self, key: Any, job: Job, slot: int) -> Running:
+    def _start(self, key: Any, job: Job, slot: int, beside: int) -> Running:
         reading, writing = os.pipe()
         now = time.monotonic()
         process = os.fork()
         if process == 0:
             self._child(job, reading, writing)
         os.close(writing)
-        return Running(key, process, reading, now + self.timeout, now, slot)
+        deadline = now + BUSY * self.timeout
+        return Running(key, process, reading, deadline, now, slot, beside)
 
     def _child(self, job: Job, reading: int, writing: int) -> None:
         """Do the job in the child, and leave without the parent's exit handlers."""
@@ -99,6 +113,7 @@ class Pool:
         try:
             os.setsid()
             _end_with_parent()
+            signal.setitimer(signal.ITIMER_PROF, self.timeout)
             os.close(reading)
             answer = pickle.dumps(self.work(job))
             with open(writing, "wb") as stream:
@@ -132,7 +147,7 @@ class Pool:
         data = b"".join(child.received)
         seconds = time.monotonic() - child.started
         late = time.monotonic() > child.deadline and not data
-        self._end(child)
+        late = self._end(child) == signal.SIGPROF or late
         if data:
             with suppress(Exception):
                 return pickle.loads(data)
@@ -141,14 +156,17 @@ class Pool:
         )
         return self.lost(seconds, failure)
 
-    def _end(self, child: Running) -> None:
-        """End a child with all that it started (it leads a group of its own)."""
+    def _end(self, child: Running) -> int:
+        """End a child with all that it started (it leads a group of its own); return its signal."""
         with suppress(OSError):
             os.killpg(child.process, signal.SIGKILL)
         with suppress(OSError):
             os.kill(child.process, signal.SIGKILL)
         with suppress(OSError):
-            os.waitpid(child.process, 0)
+            _, status, used = os.wait4(child.process, 0)
+            self.spent += (used.ru_utime + used.ru_stime) / child.beside
+            return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        return 0
 
 
 def _end_with_parent() -> None:

@@ -38,6 +38,8 @@ GUIDED_PATIENCE = 0.8
 #: Executions of a statement in which a value is looked for that should have been another. All is
 #: evaluated in the first only: what reaches the later ones may be wrong already.
 SEARCHED = 5_000
+#: Values meant in one execution of which an expression is put together.
+MOST_WISHES = 2
 #: Relative difference of values that are meant to be equal.
 EQUAL = 1e-6
 #: Kinds that become arrays. (What `np.r_` would become has no end.)
@@ -142,17 +144,18 @@ class Probe:
         question, status = self.questions[number], self.status[number]
         if self.counts[number]:
             return
-        part, wanted = next(
-            ((k, v) for k, own, v in question.meant if _is_near(_part(value, k), own)), (-1, None)
-        )
-        if wanted is None:
+        # What a name only passes on may be meant to be another value than where it was made.
+        wishes = [(k, v) for k, own, v in question.meant if _is_near(_part(value, k), own)]
+        if not wishes:
             return
         self.counts[number] += 1
         for index, text in enumerate(question.others):
-            if _is_near(_part(_evaluate(text, scope), part), wanted):
+            other = _evaluate(text, scope)
+            if any(_is_near(_part(other, part), wanted) for part, wanted in wishes):
                 status[index] = "meets"
-        if part < 0 and "meets" not in status and not np.any(np.isnan(wanted)):
-            self._put_together(number, value, wanted, scope)
+        for part, wanted in wishes[:MOST_WISHES]:
+            if part < 0 and "meets" not in status and not np.any(np.isnan(wanted)):
+                self._put_together(number, value, wanted, scope)
 
     def _put_together(
         self, number: int, value: Any, wanted: Any, scope: dict[str, Any]
@@ -164,7 +167,7 @@ class Probe:
                  if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
         rest = wanted - np.asarray(value, float)
         missing = [f"{question.own} + {text}" for text in terms(rest, values, sizes)]
-        self.made[number] = [*missing, *terms(wanted, values, sizes)]
+        self.made[number] += [*missing, *terms(wanted, values, sizes)]
 
     def is_answered(self, number: int) -> bool:
         """Whether all that is known about a statement has been used."""

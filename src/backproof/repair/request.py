@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from backproof.finding import Finding, Report
 from backproof.options import RunOptions
+from backproof.repair.pool import BUSY
 from backproof.repair.surroundings import Surroundings
 from backproof.repair.workshop import Program
 
@@ -75,7 +76,7 @@ def ask(request: Request, around: Surroundings) -> Answer | None:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            data, _ = process.communicate(pickle.dumps(request), request.seconds + GRACE)
+            data, _ = process.communicate(pickle.dumps(request), BUSY * (request.seconds + GRACE))
             return pickle.loads(data) if data else None
         except subprocess.TimeoutExpired:
             return None

@@ -73,6 +73,7 @@ class Screen:
         self.meant = Meant(
             {(place(path), span): known for (path, span), known in values.items()},
             {(place(path), span): known for (path, span), known in sums.items()},
+            [(place(path), line) for path, line in sketch.meant.faults],
         )
         self._codes: dict[str, Code] = {}
         self._twins: dict[tuple[Edit, ...], list[Candidate]] = {}

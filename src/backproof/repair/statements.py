@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
+from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
 from backproof.repair.names import atoms, numbers_in, renumbered
 from backproof.repair.offers import STRENGTH, constants
 from backproof.source import Edit, Span
@@ -343,38 +343,3 @@ def _objects(code: Code) -> list[str]:
 
 def _is_text(statement: Statement) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
-    """Write the update of a parameter as that of another is written."""
-    for statement in code.statements():
-        if header_end(statement, code.span(statement)) != code.span(statement).end_line:
-            continue
-        targets = targets_of(statement)
-        if len(targets) != 1 or not isinstance(statement, ast.AugAssign | ast.Assign):
-            continue
-        name = code.text(targets[0])
-        text = code.text(statement)
-        if name not in text.replace(name, "", 1) and not isinstance(statement, ast.AugAssign):
-            continue
-        for parameter in parameters:
-            mapped = _as_for(text, name, parameter)
-            if mapped is None or mapped == text:
-                continue
-            place = code.span(statement)
-            indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
-            edit = Edit(
-                Span(place.end_line, place.end_column, place.end_line, place.end_column),
-                f"\n{indent}{mapped}",
-            )
-            yield Candidate(code.file.path, (edit,), 1.2, "missing-term", place)
-
-
-def _as_for(text: str, name: str, parameter: str) -> str | None:
-    """Return an update's text with another parameter: ``W1 -= lr * dW1``, ``b1 -= lr * db1``."""
-    import re
-
-    bare, other = re.sub(r"^self\.", "", name), re.sub(r"^self\.", "", parameter)
-    if not re.fullmatch(r"\w+", bare) or not re.fullmatch(r"\w+", other):
-        return None
-    return re.sub(rf"(?<=[\W_dgDG]){re.escape(bare)}\b|^{re.escape(bare)}\b", other, text)

@@ -28,6 +28,8 @@ from backproof.trace.site import Site
 MOST_OUTPUT = 200_000
 #: CPU seconds of a run after which two judged steps will do.
 SLOW = 1.2
+#: The same after which one step will do that shows the fault.
+VERY_SLOW = 2.0
 #: Judged steps in which a wrong gradient is looked for.
 MOST_SOUGHT = 12
 
@@ -292,9 +294,8 @@ class Watch:
         few = len(self.steps) < MOST_SOUGHT or step.step <= self.job.known_wrong
         if self.job.seek and few:
             seen = any(s.wrong or s.ascends for s in self.telling)
-            done = seen and (
-                done or (len(self.steps) > 1 and time.process_time() - self.started > SLOW)
-            )
+            used = time.process_time() - self.started
+            done = seen and (done or used > (SLOW if len(self.steps) > 1 else VERY_SLOW))
         tells = step.own_cost or (not self.job.own and bool(step.verdicts))
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun
@@ -325,7 +326,7 @@ class Watch:
                 self._expected.append(expected(evidence, loop))
             if not self.suspects:
                 self.suspects = suspects(evidence)
-            if self.meant is None and evidence.fit is not None and evidence.fit.wrong:
+            if self.meant is None and (evidence.fit is None or evidence.fit.wrong):
                 self.meant, self.asked = meant(evidence, self.job.blamed), asked(evidence)
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):

@@ -50,7 +50,7 @@ class Workshop:
     workers : int
         Processes at a time.
     timeout : float
-        Seconds that one run may take.
+        Seconds of CPU that one run may take.
     """
 
     program: Program
@@ -59,6 +59,8 @@ class Workshop:
     timeout: float = 30.0
     count: int = 0
     """Runs until now."""
+    spent: float = 0.0
+    """Seconds that they took, waiting for the processor left out."""
     loop: tuple[str, int] | None = None
     """File of the training loop, and its number there: trials need not search it."""
     _copies: list[Scratch] = field(default_factory=list)
@@ -165,12 +167,16 @@ class Workshop:
 
                 yield mark, make
 
-        with closing(pool.run(jobs())) as results:  # type: ignore[type-var]
-            for mark, trial in results:
-                self.count += 1
-                if trial.dirty:
-                    self._stale.add(slots[mark])
-                yield mark[1], trial
+        try:
+            with closing(pool.run(jobs())) as results:  # type: ignore[type-var]
+                for mark, trial in results:
+                    self.count += 1
+                    self.spent, pool.spent = self.spent + pool.spent, 0.0
+                    if trial.dirty:
+                        self._stale.add(slots[mark])
+                    yield mark[1], trial
+        finally:
+            self.spent += pool.spent
 
     def try_one(self, base: Files | None = None, edits: Edits = (), **how: Any) -> Trial:
         """Run the program with edits, and wait for it."""
