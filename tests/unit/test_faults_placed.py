@@ -436,3 +436,41 @@ for step in range(30):
 def test_what_is_only_divided_was_wrong_before(tmp_path):
     found, line = blamed(tmp_path, MARGINS, "-= np.sum(m > 0, axis=1)", "-= 1")
     assert found == [line]
+
+
+MASKED = """
+import numpy as np
+rng = np.random.default_rng(11)
+class Linear:
+    def __init__(self, n, m):
+        self.W = rng.normal(size=(n, m)) / n ** 0.5
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dy):
+        self.dW = self.x.T @ dy
+        return dy @ self.W.T
+class Relu:
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+    def backward(self, dy):
+        return dy * self.mask
+X, Y = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+layers = [Linear(4, 7), Relu(), Linear(7, 6), Relu(), Linear(6, 2)]
+for i in range(60):
+    out = X
+    for layer in layers:
+        out = layer.forward(out)
+    dout = (out - Y) / 40
+    print(20 * np.sum(dout ** 2))
+    for layer in layers[::-1]:
+        dout = layer.backward(dout)
+    for layer in layers[::2]:
+        layer.W -= 0.1 * layer.dW
+"""
+
+
+def test_a_value_that_is_right_elsewhere_in_a_call_is_rightly_given(tmp_path):
+    found, line = blamed(tmp_path, MASKED, "dy * self.mask", "dy * (dy > 0)")
+    assert found == [line]

@@ -396,7 +396,5 @@ class Step:
         self, name: str, rule: str, site: Site, obj: Any, truth: Any, called: str = ""
     ) -> Untrained:
         """Return a finding about a value that should have been updated at a site."""
-        return Untrained(
-            name, rule, statement_of(site), obj, rooted(obj), size=float(np.linalg.norm(truth)),
-            called=called,
-        )  # fmt: skip
+        size = float(np.linalg.norm(truth))
+        return Untrained(name, rule, statement_of(site), obj, rooted(obj), size=size, called=called)

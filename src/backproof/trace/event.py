@@ -43,9 +43,16 @@ OPAQUE = _Marker("opaque")
 
 
 class Chosen(int):
-    """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity."""
+    """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity.
+
+    What the program writes or copies is a plain int.
+    """
 
     __slots__ = ()
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        """Pickle and copy as the int that it is."""
+        return int, (int(self),)
 
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})

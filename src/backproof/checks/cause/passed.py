@@ -8,7 +8,7 @@ from functools import lru_cache
 from backproof.checks.found import Found
 from backproof.source import SourceFile
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Tape, refs_in
 
 
 def passed_in(tape: Tape, found: Found) -> Site:
@@ -26,6 +26,8 @@ def passed_in(tape: Tape, found: Found) -> Site:
         depth = depths.pop()
         if depths or depth < 0:
             break
+        if _reads_it_rightly(tape, found, depth):
+            break
         calls = {chains[o.index][depth] for o in operations}
         sites = {tape.calls[c][1] for c in calls}
         above = SITES[next(iter(sites))]
@@ -33,6 +35,20 @@ def passed_in(tape: Tape, found: Found) -> Site:
             break
         site = above
     return site
+
+
+def _reads_it_rightly(tape: Tape, found: Found, depth: int) -> bool:
+    """Whether the same call computes with the value elsewhere too: ``dy * (dy > 0)``."""
+    chains = tape.chains()
+    for index, edited in found.edited.items():
+        operation = tape.operations[index]
+        kept = {node for _, node in refs_in(edited.args)}
+        replaced = {node for _, node in refs_in(operation.args)} - kept
+        within = chains[index][: depth + 1]
+        others = (i for n in replaced for i in tape.users[n] if i not in found.edited)
+        if any(chains[i][: depth + 1] == within for i in others):
+            return True
+    return False
 
 
 def _depth(tape: Tape, chain: tuple[int, ...], site: Site) -> int:
