@@ -398,7 +398,7 @@ def test_rows_of_a_gradient_that_are_put_in_place(tmp_path):
     assert found == [line]
 
 
-ADAM = """
+COUNTED = """
 import numpy as np
 rng = np.random.default_rng(8)
 X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 1))
@@ -419,8 +419,8 @@ for i in range(150):
 
 
 def test_a_step_is_not_counted_for_each_parameter(tmp_path):
-    assert judged(tmp_path, ADAM) == ("verified", [])
-    inside = ADAM.replace("    t += 1\n    for k in P:\n", "    for k in P:\n        t += 1\n")
+    assert judged(tmp_path, COUNTED) == ("verified", [])
+    inside = COUNTED.replace("    t += 1\n    for k in P:\n", "    for k in P:\n        t += 1\n")
     assert judged(tmp_path, inside)[1] == [("BP102", 14)]
 
 
