@@ -15,7 +15,7 @@ from backproof.checks.choice import is_full
 from backproof.checks.covered import Covered
 from backproof.checks.direction import Uphill, climbing, is_single
 from backproof.checks.gradient import StepEvidence, judge_step
-from backproof.checks.later import explains_all, updated_last, without_cost_of
+from backproof.checks.later import later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
@@ -176,7 +176,7 @@ class Verdict:
         """
         fit = evidence.fit
         if fit is None:
-            return self._later_cost(evidence, updates), ()
+            return later_cost(evidence, updates, self._evidence), ()
         if fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
             return None, ()
         mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
@@ -193,14 +193,6 @@ class Verdict:
         if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
             return None, ()  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
-
-    def _later_cost(self, evidence: StepEvidence, updates: list[Update]) -> StepEvidence | None:
-        """Judge what is updated last under a cost at the values that the others have got."""
-        for their, held in updated_last(evidence, updates):
-            other = self._evidence(evidence.tape, their, evidence.step, held)
-            if explains_all(other):
-                return other
-        return None
 
     def take(
         self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,
@@ -269,10 +261,9 @@ class Verdict:
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
-        if names in self.blamed:
-            return ()
+        known = names in self.blamed
         self.blamed.add(names)
-        if self._accumulated(evidence):
+        if known or self._accumulated(evidence):
             return ()
         found = free_search(evidence, patience=SEARCH)
         if found is None:

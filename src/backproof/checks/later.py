@@ -6,32 +6,39 @@ discriminator's gradients then, nor, at the values before, the generator's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.scales import is_natural
+from backproof.trace.tape import Tape
 from backproof.updates import Update
 
+Judge = Callable[[Tape, list[Update], int, frozenset[int]], StepEvidence]
 
-def updated_last(
-    evidence: StepEvidence, updates: Sequence[Update]
-) -> Iterator[tuple[list[Update], frozenset[int]]]:
-    """Yield what is updated last, where a cost reads new values of the others, and these."""
+
+def later_cost(
+    evidence: StepEvidence, updates: Sequence[Update], judge: Judge
+) -> StepEvidence | None:
+    """Judge what is updated last under a cost that reads the new values of the others.
+
+    Only a cost of the program's counts that fits several gradients, and under which none is wrong.
+    """
     for hypothesis in (fit.hypothesis for fit in evidence.others):
-        if hypothesis.own and hypothesis.after:
-            within = evidence.tape.ancestors([hypothesis.node])
-            first = {u.old for u in updates if u.new in within}
-            if 0 < len(first) < len(updates):
-                held = frozenset(u.new for u in updates if u.old in first)
-                yield [u for u in updates if u.old not in first], held
-
-
-def explains_all(evidence: StepEvidence) -> bool:
-    """Whether a cost of the program's fits several gradients, and none is wrong under it."""
-    fit = evidence.fit
-    if fit is None or fit.hypothesis.registered or fit.wrong:
-        return False
-    return len(fit.chosen) >= 2 and is_natural(fit.scale)
+        if not (hypothesis.own and hypothesis.after):
+            continue
+        within = evidence.tape.ancestors([hypothesis.node])
+        first = {u.old for u in updates if u.new in within}
+        if not 0 < len(first) < len(updates):
+            continue
+        held = frozenset(u.new for u in updates if u.old in first)
+        their = [u for u in updates if u.old not in first]
+        other = judge(evidence.tape, their, evidence.step, held)
+        fit = other.fit
+        if fit is None or fit.hypothesis.registered or fit.wrong:
+            continue
+        if len(fit.chosen) >= 2 and is_natural(fit.scale):
+            return other
+    return None
 
 
 def without_cost_of(evidence: StepEvidence, other: StepEvidence) -> None:

@@ -20,17 +20,17 @@ def called_wrongly(blamed: Blamed) -> Site | None:
         if not truth or (o.out in truth and not equal(blamed.run.env[o.out], truth[o.out]))
     ]  # fmt: skip
     call = exclusive_call(tape, wrong, blamed.search.used)
-    if call is None or truth or _others_are_right(blamed, wrong):
+    if call is None or blamed.fault.kind != "way" or _is_right_elsewhere(blamed, wrong):
         return call
     return None
 
 
-def _others_are_right(blamed: Blamed, wrong: Sequence[Operation]) -> bool:
-    """Whether a helper's other executions are in order, or feed a gradient that is right."""
+def _is_right_elsewhere(blamed: Blamed, wrong: Sequence[Operation]) -> bool:
+    """Whether another execution of a helper is in order, or feeds a gradient that is right."""
     fit = blamed.fit
     right = blamed.tape.ancestors(n for i in fit.chosen for n in sink(fit.matches[i].parameter))
     known = {o.index for o in wrong}
-    return all(
+    return any(
         o.out in right or blamed.trust.in_order(o)
         for o in blamed.tape.operations
         if o.site == wrong[0].site and o.index not in known and o.out in blamed.search.used
