@@ -15,6 +15,7 @@ from backproof.checks.choice import is_full
 from backproof.checks.covered import Covered
 from backproof.checks.direction import Uphill, climbing, is_single
 from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.later import later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
@@ -131,11 +132,13 @@ class Verdict:
             evidence = self._evidence(tape, [u for u in updates if u.old not in others], step)
             other.complete()
             self.take(other, shown=shown)
+            without_cost_of(evidence, other)
+            shown = self._aside(evidence)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         elsewhere = self.covered.look(evidence)
         if elsewhere is not None:
-            shown = self._aside(evidence)
+            shown = shown or self._aside(evidence)
             if evidence.fit is None:
                 self.chronicle.leave_open(evidence, elsewhere)
         if self.options.diagnose:
@@ -144,7 +147,7 @@ class Verdict:
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
-        self.take(evidence, shown=shown if other is None else ())
+        self.take(evidence, shown=shown)
         self.arrival.look(evidence, updates)
         self.show(evidence)
 
@@ -172,7 +175,9 @@ class Verdict:
         none of these gradients fits any, an edit may show which cost is theirs.
         """
         fit = evidence.fit
-        if fit is None or fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
+        if fit is None:
+            return later_cost(evidence, updates, self._evidence), ()
+        if fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
             return None, ()
         mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
         held = frozenset(u.new for u in updates if u.old not in mine)
@@ -187,8 +192,7 @@ class Verdict:
         one, two = fit.hypothesis.node, found.hypothesis.node
         if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
             return None, ()  # a cost and a part of it are no two costs
-        meant = len(found.chosen) >= 2 and is_natural(found.scale)
-        return other if meant else None, ()
+        return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
 
     def take(
         self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,
@@ -257,10 +261,9 @@ class Verdict:
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
-        if names in self.blamed:
-            return ()
+        known = names in self.blamed
         self.blamed.add(names)
-        if self._accumulated(evidence):
+        if known or self._accumulated(evidence):
             return ()
         found = free_search(evidence, patience=SEARCH)
         if found is None:

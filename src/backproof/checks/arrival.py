@@ -15,6 +15,7 @@ from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
 from backproof.checks.restarted import restarted
 from backproof.checks.shapes import Shapes
+from backproof.checks.uneven import Uneven
 from backproof.checks.vacuous import Vacuous
 from backproof.finding import Finding
 from backproof.trace.tape import Tape
@@ -35,6 +36,7 @@ class Arrival:
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
         self.moments = Moments()
+        self.uneven = Uneven()
         self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
@@ -47,6 +49,7 @@ class Arrival:
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
         self.moments.look(evidence)
+        self.uneven.look(evidence)
 
     def idle(self, tape: Tape, names: Any) -> None:
         """Look at a recording in which nothing is updated."""
@@ -62,6 +65,7 @@ class Arrival:
             *self.mismatch.findings(),
             *self.vacuous.findings(),
             *self.moments.findings(),
+            *self.uneven.findings(),
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from backproof.checks.edits.edit import Edit
+from backproof.checks.edits.edit import Edit, is_transpose
 from backproof.checks.match import Fit
 from backproof.checks.scales import TOLERANCE, proportion
+from backproof.trace.primitives import Method
 from backproof.trace.site import Site
-from backproof.trace.tape import Operation, Run
+from backproof.trace.tape import Operation, Ref, Run, Tape
 
 #: Entries below which a slope is a multiple of another by chance.
 LEAST = 3
@@ -49,3 +51,27 @@ def are_slopes(fit: Fit, run: Run, forward: set[int], operations: Iterable[Opera
     return all(
         any(g.size == v.size and proportion(v, g)[1] <= TOLERANCE for g in slopes) for v in values
     )
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two values are equal to rounding."""
+    if one is None or other is None or np.shape(one) != np.shape(other):
+        return False
+    a, b = np.asarray(one), np.asarray(other)
+    return bool(np.allclose(a, b, rtol=1e-9, atol=0.0, equal_nan=True))
+
+
+def function_name(operation: Operation) -> str:
+    """Return what an operation's function is called."""
+    function = operation.function
+    return repr(function) if isinstance(function, Method) else getattr(function, "__name__", "")
+
+
+def kinds(tape: Tape, operations: Sequence[Operation]) -> list[Operation]:
+    """Return executions of a site that differ in what they get: a number, a transpose."""
+    found: dict[tuple[Any, ...], Operation] = {}
+    for operation in operations:
+        makers = [tape.producer(a.node) if type(a) is Ref else a for a in operation.args]
+        kind = tuple(is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers)
+        found.setdefault(kind, operation)
+    return list(found.values())[:4]

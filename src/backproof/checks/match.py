@@ -88,6 +88,10 @@ class Fit:
             if i not in self.chosen and not m.vacuous and not m.reason
         ]  # fmt: skip
 
+    def is_right(self, index: int) -> bool:
+        """Whether a gradient has the common scale, or is zero as it should be."""
+        return index in self.chosen or self.matches[index].vacuous
+
     @property
     def scales(self) -> list[float]:
         """The scales that the chosen gradients have in common: one per place that rates them."""
@@ -225,15 +229,8 @@ def _match(
     if not np.all(np.isfinite(truth)):
         match.reason = "the true gradient is not finite"
         return match
-    size = float(np.max(np.abs(truth), initial=0.0))
-    if size <= VACUOUS:
-        # An optimiser may make a step of nothing but rounding, divided by its own size.
-        values = (author_value(run, parameter, k) for k in range(-1, len(parameter.levels)))
-        if any(v is not None and np.max(np.abs(v), initial=0.0) <= VACUOUS for v in values):
-            match.vacuous = True
-            return match
     fill(run, match, after)
-    if not match.scales and author_value(run, parameter, -1) is None:
+    if not (match.scales or match.vacuous) and author_value(run, parameter, -1) is None:
         match.reason = "the step gives it another shape"
     return match
 
@@ -242,6 +239,12 @@ def fill(run: Run, match: Match, after: bool) -> None:
     """Find the levels at which the author's value is a multiple of the truth."""
     parameter, truth = match.parameter, match.truth
     assert truth is not None
+    if np.max(np.abs(truth), initial=0.0) <= VACUOUS:
+        # An optimiser may make a step of nothing but rounding, divided by its own size.
+        values = (author_value(run, parameter, k) for k in range(-1, len(parameter.levels)))
+        if any(v is not None and np.max(np.abs(v), initial=0.0) <= VACUOUS for v in values):
+            match.vacuous = True
+            return
     nodes = parameter.new if after else parameter.old
     shape = np.shape(run.env[nodes[0]]) if len(nodes) == 1 else truth.shape
     decays = any(c != 1.0 for c in parameter.decay)

@@ -19,6 +19,7 @@ from backproof.checks.claims import called, returned_as
 from backproof.checks.slopes import Slopes
 from backproof.history import VARIABLE
 from backproof.trace.event import Parts
+from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 MOST_ALTERNATIVES = 80
@@ -133,6 +134,19 @@ class Scope:
         assigned = maker.where.is_value and bool(maker.where.targets)
         return assigned or bool(returned_as(self.tape, maker))
 
+    def is_visible(self, node: int, function: str) -> bool:
+        """Whether code of a function can use a value by its name: no local of another one."""
+        maker = self.tape.producer(node)
+        text = self.text(node)
+        if maker is None or not text.isidentifier():
+            return True
+        places = [maker.where, *(SITES[site] for _, site in self.tape.flows.get(node, ()))]
+        call = self.tape.called_from(maker)
+        places += [] if call is None else [call]
+        return any(
+            p.function in (function, "<module>") and text in ",".join(p.targets) for p in places
+        )
+
     def ndim(self, node: int) -> int:
         """Return the number of dimensions of a value."""
         return np.ndim(self.run.env[node])
@@ -200,6 +214,10 @@ class Scope:
     def place(self, node: int) -> tuple[Any, int]:
         """Return a value's family and its number in it."""
         return self._place[node]
+
+    def members(self, node: int) -> list[int]:
+        """Return a value's family."""
+        return self._families[self._place[node][0]]
 
     def neighbour(self, node: int, distance: int) -> int | None:
         """Return the value that stands so many places further on in the family of `node`."""

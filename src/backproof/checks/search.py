@@ -12,26 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
-from typing import Any
-
-import numpy as np
 
 from backproof.checks.choice import step_sizes
 from backproof.checks.edits.arguments import other_arguments
-from backproof.checks.edits.edit import Edit, is_transpose, short
+from backproof.checks.edits.edit import Edit, short
 from backproof.checks.edits.kinds import ROUNDS, edits_of
+from backproof.checks.edits.renamed import PRICE, missing_parts
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
-from backproof.checks.found import Executions, Found, are_slopes
+from backproof.checks.found import Executions, Found, are_slopes, function_name, is_same, kinds
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.passes import with_second_pass
 from backproof.checks.scales import is_natural
 from backproof.checks.scope import Scope
 from backproof.joins import output_joins
-from backproof.trace.primitives import Method
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref, Run
+from backproof.trace.tape import Operation, Run
 
 #: Relative difference up to which two scales are one: a single number fits much by chance.
 SAME = 1e-6
@@ -44,6 +41,10 @@ NAMED = 2.0  #: What exchanging an argument for one that has a name costs less t
 LEAST_SHOWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
 MOST_RATES = 8
+#: What an edit puts in that an author has left out.
+ADDED = {"missing-term", "missing-factor"}
+#: CPU seconds that are left in any case for what is missing where a value gets another name.
+RENAMED = 0.5
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
 
@@ -164,7 +165,10 @@ class StepSearch:
                     price += 0.0 if abs(self.scale / usual - 1) < SAME else OTHER_SCALE
                     one = self._found(edit, executions.place, repaired, price)
                     found = sorted([*found, (-len(repaired), price, one)], key=lambda f: f[:2])[:1]
-        return found[0][2] if found else None
+        best = found[0][2] if found else None
+        if best is not None and best.edit.cause in ADDED and best.price > PRICE:
+            return self.at_renamings(wrong, best.repaired) or best
+        return best
 
     def likeliest(self, wrong: Sequence[int]) -> Found | None:
         """Return the likeliest edit of any site, or of the arguments of a call.
@@ -172,7 +176,7 @@ class StepSearch:
         A derivative that is wrong as it is written may be right at another place; one that is
         missing is missing where the sum that it belongs to gets its name.
         """
-        found = self.best(self.in_order(), wrong)
+        found = self.best(self.in_order(), wrong) or self.at_renamings(wrong)
         if found is not None and found.edit.is_slope and found.edit.cause == "missing-factor":
             named = self.at_names(wrong)
             return found if named is None or len(named.repaired) < len(found.repaired) else named
@@ -203,12 +207,26 @@ class StepSearch:
         # An augmented store is three operations of one site: read, add, write.
         alike: dict[str, list[Operation]] = {}
         for operation in operations:
-            alike.setdefault(_function_name(operation), []).append(operation)
+            alike.setdefault(function_name(operation), []).append(operation)
         for members in alike.values():
             executions = Executions(site, tuple(members))
-            for example in self._kinds(members):
+            for example in kinds(self.tape, members):
                 for edit in edits_of(example, len(members), self.scope, number):
                     yield edit, executions
+
+    def at_renamings(self, wrong: Sequence[int], least: Sequence[int] = ()) -> Found | None:
+        """Try what may be missing where a value only gets another name: ``dx1 = dxmu1``.
+
+        The edit must repair no less than `least`.
+        """
+        self.deadline = max(self.deadline, time.process_time() + RENAMED)
+        for executions, edit in missing_parts(self.scope, self.tape, self.groups):
+            if self.late():
+                break
+            repaired = self.repairs(executions, edit, wrong)
+            if repaired and set(repaired) >= set(least):
+                return self._found(edit, executions.place, repaired, edit.cost)
+        return None
 
     def at_names(self, wrong: Sequence[int]) -> Found | None:
         """Try the statements that only give an error another name: ``delta = errors[j]``.
@@ -237,15 +255,6 @@ class StepSearch:
                 )  # fmt: skip
                 return self._found(edit, site, repaired, edit.cost)
         return None
-
-    def _kinds(self, operations: Sequence[Operation]) -> list[Operation]:
-        """Executions of a site that differ in what they get: a number, a transpose."""
-        kinds: dict[tuple[Any, ...], Operation] = {}
-        for operation in operations:
-            makers = [self.tape.producer(a.node) if type(a) is Ref else a for a in operation.args]
-            kind = tuple(is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers)
-            kinds.setdefault(kind, operation)
-        return list(kinds.values())[:4]
 
     def repairs(self, executions: Executions, edit: Edit, wrong: Sequence[int]) -> tuple[int, ...]:
         """Return which wrong gradients an edit makes right; none if it spoils a right one."""
@@ -276,7 +285,7 @@ class StepSearch:
             return ()  # it makes up for a slip further on
         self.scale, self.edited = again.scale, edited
         self.place = self._changed_from(executions, edited, run)
-        return tuple(i for i in wrong if i in again.chosen)
+        return tuple(i for i in wrong if again.is_right(i))
 
     def _shows_the_cost(self, fit: Fit) -> bool:
         """Whether gradients, of which none was right before, are now those of a cost."""
@@ -299,7 +308,7 @@ class StepSearch:
     ) -> Site | None:
         """Return the one call of a helper from which an edit of it changes anything, if one."""
         outs = [o for o in executions.operations if o.index in edited]
-        changed = [o for o in outs if not _same(run.env[o.out], self.run.env[o.out])]
+        changed = [o for o in outs if not is_same(run.env[o.out], self.run.env[o.out])]
         return exclusive_call(self.tape, changed, self.used) if changed else None
 
     @cached_property
@@ -334,7 +343,7 @@ class StepSearch:
         match = Match(old.parameter, old.truth)
         fill(run, match, self.fit.hypothesis.after)
         known = self.fit.scales if self.fit.chosen or self.fit.anchored else []
-        return any(
+        return match.vacuous or any(
             not known
             or any(abs(s / scale - 1) < SAME for scale in known)
             or self.fit.has_own_rate(index, s)
@@ -385,16 +394,3 @@ class StepSearch:
             site = self.tape.calls[call][1]
             found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
         return found
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal to rounding."""
-    if one is None or other is None or np.shape(one) != np.shape(other):
-        return False
-    a, b = np.asarray(one), np.asarray(other)
-    return bool(np.allclose(a, b, rtol=1e-9, atol=0.0, equal_nan=True))
-
-
-def _function_name(operation: Operation) -> str:
-    function = operation.function
-    return repr(function) if isinstance(function, Method) else getattr(function, "__name__", "")

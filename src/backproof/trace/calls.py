@@ -199,7 +199,7 @@ def call_hooks(
         kind = kind_of(f)
         if kind == "direct" or not main():
             if type(f) in (types.FunctionType, types.MethodType) and main():
-                append((site, CALL, (f.__name__,), None, None, None))
+                append((site, CALL, (f.__qualname__,), None, None, None))
             return f
         if kind == "bound":
             return method(site, f.__self__, f.__name__)

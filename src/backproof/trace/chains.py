@@ -14,7 +14,7 @@ def call_chains(
 ) -> list[tuple[int, ...]]:
     """Return for each operation the indices of the calls that it runs in, outermost first.
 
-    The calls are (event, site, callee's name), in order of time.
+    The calls are (event, site, callee's qualified name), in order of time.
     """
     following = iter(enumerate(calls))
     upcoming = next(following, None)
@@ -40,18 +40,29 @@ class _Frame:
 
 
 def _enter(frames: list[_Frame], function: str) -> None:
-    """Leave or enter calls so that code of a function runs on top."""
-    name = function.rpartition(".")[2]
-    for depth in range(len(frames) - 1, -1, -1):
-        frame = frames[depth]
-        for position in range(len(frame.begun) - 1, -1, -1):
-            call, callee = frame.begun[position]
-            if callee == name:
-                del frame.begun[position:]
-                frames[depth + 1 :] = [_Frame(call, name)]
+    """Leave or enter calls so that code of a function runs on top.
+
+    Methods of several classes have one name: the qualified one decides where it is known.
+    """
+    for same in (_is_same, _is_namesake):
+        for depth in range(len(frames) - 1, -1, -1):
+            frame = frames[depth]
+            for position in range(len(frame.begun) - 1, -1, -1):
+                call, callee = frame.begun[position]
+                if same(callee, function):
+                    del frame.begun[position:]
+                    frames[depth + 1 :] = [_Frame(call, function)]
+                    return
+            if same(frame.name, function):
+                del frames[depth + 1 :]
                 return
-        if frame.name == name:
-            del frames[depth + 1 :]
-            return
-    if name == "<module>":
+    if function == "<module>":
         del frames[1:]
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.replace("<locals>.", "") == other.replace("<locals>.", "")
+
+
+def _is_namesake(one: str, other: str) -> bool:
+    return one.rpartition(".")[2] == other.rpartition(".")[2]

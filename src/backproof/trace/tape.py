@@ -82,7 +82,8 @@ class Tape:
     def called_from(self, operation: Operation) -> Site | None:
         """Return the call expression that entered the function of an operation, if known."""
         chain = self.chains()[operation.index]
-        if not chain or self.calls[chain[-1]][2] != operation.where.function.rpartition(".")[2]:
+        name = operation.where.function.rpartition(".")[2]
+        if not chain or self.calls[chain[-1]][2].rpartition(".")[2] != name:
             return None
         return SITES[self.calls[chain[-1]][1]]
 

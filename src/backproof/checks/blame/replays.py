@@ -72,7 +72,7 @@ class Replays:
         again = rematch(run, self.fit)
         if not self.fit.keeps(again):
             return []
-        return [i for i in sorted(wrong) if i in again.chosen]
+        return [i for i in sorted(wrong) if again.is_right(i)]
 
     def late(self) -> bool:
         """Whether the time for the search is over."""

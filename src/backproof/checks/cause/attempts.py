@@ -18,9 +18,8 @@ from backproof.checks.cause.terms import missing_term
 from backproof.checks.search import StepSearch
 
 ATTEMPTS: tuple[Callable[[Blamed], Diagnosis | None], ...] = (
-    stale, edited_here, at_input, edited_near,
-    ignores_incoming,
-    sign_or_factor, missing_term, argument, wrong_derivative,
+    stale, edited_here, at_input, sign_or_factor, edited_near,
+    ignores_incoming, missing_term, argument, wrong_derivative,
     elementwise_factor,
 )  # fmt: skip
 

@@ -53,10 +53,29 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
         if error < EXACT and abs(abs(s) - 1) < 1e-6 and node not in blamed.operation.inputs:
             name = _name(blamed, node)
             if s > 0:
-                place = renaming(blamed.tape, [blamed.operation]) or blamed.operation.where
+                place = _rebound(blamed, node) or renaming(blamed.tape, [blamed.operation])
+                place = place or blamed.operation.where
                 return blamed.finding("BP101", "missing-term", f"the term `{name}` is missing",
                                       f"add `{name}`", site=place)  # fmt: skip
     return _missing_use(blamed, flat) or _partial(blamed)
+
+
+def _rebound(blamed: Blamed, node: int) -> Site | None:
+    """Return the statement that gives a helper's name for a value to another one, if one does.
+
+    ``dh = dout * z`` and then ``dh = dgates @ W.T``: what the caller lacks was lost there.
+    """
+    tape, made = blamed.tape, blamed.tape.producer(node)
+    if made is None or not (made.where.is_value and made.where.targets):
+        return None
+    if made.where.function == blamed.operation.where.function:
+        return None
+    chains = tape.chains()
+    for operation in tape.operations[made.index + 1 :]:
+        where = operation.where
+        if where.is_value and where.targets == made.where.targets and operation.site != made.site:
+            return where if chains[operation.index] == chains[made.index] else None
+    return None
 
 
 def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float] | None:

@@ -93,7 +93,8 @@ def with_another_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
     text = short(where.text)
     for node in scope.alternatives(operation.out, operation.index, broadcast=True):
         name = scope.text(node)
-        price = 2.0 if scope.is_named(node) and scope.ndim(node) else 3.0
+        seen = scope.is_named(node) and scope.ndim(node) and scope.is_visible(node, where.function)
+        price = 2.0 if seen else 3.0
         for cause, sign, function, what in (
             ("missing-factor", "*", operator.mul, "factor"),
             ("missing-term", "+", operator.add, "term"),

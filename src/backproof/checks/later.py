@@ -1,0 +1,48 @@
+"""A second network whose cost reads what the first has become, where the first is all wrong.
+
+A generator learns by the values that the discriminator has just got. No cost of the step fits the
+discriminator's gradients then, nor, at the values before, the generator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.scales import is_natural
+from backproof.trace.tape import Tape
+from backproof.updates import Update
+
+Judge = Callable[[Tape, list[Update], int, frozenset[int]], StepEvidence]
+
+
+def later_cost(
+    evidence: StepEvidence, updates: Sequence[Update], judge: Judge
+) -> StepEvidence | None:
+    """Judge what is updated last under a cost that reads the new values of the others.
+
+    Only a cost of the program's counts that fits several gradients, and under which none is wrong.
+    """
+    for hypothesis in (fit.hypothesis for fit in evidence.others):
+        if not (hypothesis.own and hypothesis.after):
+            continue
+        within = evidence.tape.ancestors([hypothesis.node])
+        first = {u.old for u in updates if u.new in within}
+        if not 0 < len(first) < len(updates):
+            continue
+        held = frozenset(u.new for u in updates if u.old in first)
+        their = [u for u in updates if u.old not in first]
+        other = judge(evidence.tape, their, evidence.step, held)
+        fit = other.fit
+        if fit is None or fit.hypothesis.registered or fit.wrong:
+            continue
+        if len(fit.chosen) >= 2 and is_natural(fit.scale):
+            return other
+    return None
+
+
+def without_cost_of(evidence: StepEvidence, other: StepEvidence) -> None:
+    """Forget the costs that belong to another network's gradients, and their parts."""
+    if other.fit is not None:
+        theirs = evidence.tape.ancestors([other.fit.hypothesis.node])
+        evidence.others = [f for f in evidence.others if f.hypothesis.node not in theirs]
