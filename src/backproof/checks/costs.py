@@ -191,7 +191,9 @@ class Trials:
         if not self.settled and not accuses and not self.has_own:
             output = bare_output(self.tape, self.params)
             if output is not None:
-                told = self._add(output)
+                # Where labels are known, a known cost fits; where not, any measure is as good.
+                labelled = any(f.hypothesis.registered for f in self.fits)
+                told = self._add(output) and not labelled
                 self.best = self.fits[-1] if told else best_fit(self.fits, self.preferred)
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
