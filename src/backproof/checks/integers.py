@@ -114,6 +114,8 @@ class Integers:
         if known is not None:
             known.count, known.of = known.count + loss.count, known.of + loss.of
             known.lost += loss.lost
+            if abs(loss.true - loss.got) > abs(known.true - known.got):
+                known.true, known.got = loss.true, loss.got  # what is shown
             return
         if loss.made is None and isinstance(loss.array, np.ndarray):
             loss.made = births.of(loss.array)
@@ -229,10 +231,10 @@ def _store(site: int, name: str, args: Sequence[Any], out: Any) -> Iterator[Loss
     fraction = np.abs(stored - whole) > 1e-9
     if not fraction.any() and not np.any(stored):
         return
-    first = int(np.argmax(fraction))
+    most = int(np.argmax(np.abs(stored - whole)))
     yield Loss(
-        "truncates", site, str(out.dtype), float(whole.ravel()[first]),
-        float(stored.ravel()[first]), (), int(fraction.sum()), int(stored.size), out,
+        "truncates", site, str(out.dtype), float(whole.ravel()[most]),
+        float(stored.ravel()[most]), (), int(fraction.sum()), int(stored.size), out,
         int(np.sum((stored != 0) & (whole == 0))),
     )  # fmt: skip
 
