@@ -237,6 +237,8 @@ class Hunt:
         court = Court(self.workshop, base, trial, self.left)
         faulty = screen.meant.faults
         if faulty:
+            # Where a name only hands on what another statement has made wrong, that one is named.
+            faulty = [*((f.file, f.span.line) for f in findings), *faulty]
             near = self._candidates(trial.report, findings, suspects, faulty, only=True)
             for promising in screen.meeting(sorted(near, key=lambda c: c.price)):
                 whole = court.first(promising)
