@@ -17,6 +17,7 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
+from backproof.calculus.effort import Meter, effort_of
 from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
@@ -35,6 +36,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: What measuring a step takes, in evaluations of it, without its curvature.
+MEASURED = 10
 #: From here on ``t / (1 + t)`` comes near one by rounding.
 ROUNDED = 1e12
 
@@ -88,11 +91,15 @@ class Observation:
         return 2.0 * (1.0 + self.momentum)
 
 
-def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observation | None:
+def observe(
+    evidence: StepEvidence, meter: Meter, *, curvature: bool, trial: bool
+) -> Observation | None:
     """Measure a judged step; None where nothing of it can be used.
 
     Parameters
     ----------
+    meter : Meter
+        Counts the work.
     curvature : bool
         Compute the stability (some dozens of evaluations of the step).
     trial : bool
@@ -102,6 +109,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     if not params:
         return None
     run = tape.replay(double=True)
+    meter.spent += MEASURED * effort_of(tape.operations, run.env)
     values = [vector(run.env[n] for n in p.old) for p in params]
     after = [
         vector(run.env[n] if run.env[n] is not None else np.nan for n in p.new) for p in params
@@ -135,7 +143,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     _layers(seen, tape, run, evidence, join)
     seen.samples = gather(
         tape, run, params, [layer for layer, _ in seen.layers], join,
-        lambda again: _cost(tape, again, hypothesis, params),
+        lambda again: _cost(tape, again, hypothesis, params), meter,
     )  # fmt: skip
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
@@ -148,7 +156,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):
         return seen
-    seen.map = StepMap(tape, run, old, new, cost)
+    seen.map = StepMap(tape, run, old, new, cost, meter)
     theta = seen.map.theta
     seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
     seen.momentum, seen.stateless = _state(tape, params)

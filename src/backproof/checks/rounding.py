@@ -90,7 +90,7 @@ def _too_small(record: Record) -> Finding | None:
     if last.cost < CONVERGED * abs(record.first.cost or 0.0):
         return None
     steps = int(min(150, max(20, record.steps)))
-    trial = attempt(last, 1.0, steps, record.deadline)
+    trial = attempt([last.map], last.map.theta, 1.0, steps, record.meter.left)
     if trial is None or trial.cost > (1 - GAINS) * last.cost:
         return None
     notes = [
@@ -118,7 +118,7 @@ def _held_back(record: Record) -> Finding | None:
     own = first.map.cost(last.map.theta)
     if own < CONVERGED * abs(known[0].cost or 0.0) and unexplained(last) < POOR:
         return None
-    trial = attempt(first, steps / STRIDES, STRIDES, record.deadline)
+    trial = attempt([first.map], first.map.theta, steps / STRIDES, STRIDES, record.meter.left)
     if trial is None or trial.rises or not trial.cost < (1 - HELD_BACK) * own:
         return None
     notes = [
@@ -141,7 +141,7 @@ def _frozen(record: Record) -> Finding | None:
         return None
     if own < CONVERGED * last.map.cost(start.theta) and unexplained(last) < POOR:
         return None
-    found = descend(last.map, 0.4 * record.time_left())
+    found = descend(last.map, 0.4 * record.meter.left)
     if found is None or not found[1] < FROZEN * own:
         return None
     notes = [

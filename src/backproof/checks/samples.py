@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
+from backproof.calculus.effort import Meter
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
 from backproof.checks.layers import PRODUCTS, Layer, source_parameter
@@ -169,7 +170,7 @@ def _is_range(tape: Tape, node: int, value: Any) -> bool:
 
 def gather(
     tape: Tape, run: Run, params: Sequence[Parameter], layers: Sequence[Layer], join: Join | None,
-    cost: Callable[[Run], Any] | None,
+    cost: Callable[[Run], Any] | None, meter: Meter | None = None,
 ) -> Samples:  # fmt: skip
     """Return the samples of a step."""
     found = Samples()
@@ -235,7 +236,7 @@ def gather(
 
         def retry(values: dict[int, Any]) -> StepMap:
             again = tape.replay(values, double=True, base=run, dirty=tape.reach(values))
-            return StepMap(tape, again, old, new, cost(again))
+            return StepMap(tape, again, old, new, cost(again), meter)
 
         found.retry = retry
     return found

@@ -7,7 +7,6 @@ from learning, and the same step on standardised inputs must learn.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -182,10 +181,7 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
         scaled = samples.retry({samples.inputs_leaf: standardised(leaf, samples.inputs_axis)})
     except Exception:
         return None
-    begun = time.process_time()
-    scaled.change(scaled.theta)
-    each = max(time.process_time() - begun, 1e-6)
-    steps = int(min(LONGEST, max(record.steps, 1), record.time_left() / (5 * each)))
+    steps = affordable([scaled], 0.2 * record.meter.left, min(LONGEST, max(record.steps, 1)))
     if steps < 20 or scaled.cost is None or seen.map.cost is None:
         return None
     own = _train(seen.map, 1.0, steps)
@@ -219,14 +215,12 @@ def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
     if len(own) < FEW or len(scaled) < len(own):
         return None
     most = min(LONGEST, record.steps)
-    count = affordable([*own[:2], *scaled[:2]], 0.2 * record.time_left(), most)
+    count = affordable([*own[:2], *scaled[:2]], 0.2 * record.meter.left, most)
     if count < 20:
         return None
     ends: list[float] = []
     for maps in (own, scaled):
-        theta = repeat(maps, [1.0] * len(maps), maps[0].theta, count, record.deadline)
-        if theta is None:
-            return None
+        theta = repeat(maps, [1.0] * len(maps), maps[0].theta, count)
         ends.append(cost_at(maps, theta))
     reference = min(ends[0], cost_at(own, own[-1].theta))
     if ends[1] < BETTER * reference and ends[1] < BETTER * cost_at(scaled, scaled[0].theta):
