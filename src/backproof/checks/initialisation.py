@@ -38,6 +38,7 @@ DEEP = 4
 def check(record: Record) -> Iterator[Finding]:
     """Judge the initial weights."""
     found = list(symmetric(record)) or list(equal_neurons(record)) or list(equal_units(record))
+    found = found or list(equal_numbers(record))
     yield from found
     yield from vanishing(record)
 
@@ -150,6 +151,54 @@ def equal_units(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def equal_numbers(record: Record) -> Iterator[Finding]:
+    """Find units that are single numbers in lists: everywhere as many of them are equal.
+
+    Of weights and of biases (or of the weights of two layers) groups of one size are equal at the
+    last judged step, have moved, and were equal when the training began.
+    """
+    last = record.every[-1]
+    sizes: dict[int, list[int]] = {}
+    for index, (name, value) in enumerate(zip(last.names, last.values, strict=True)):
+        held = [(o, np.ravel(o.values[o.names.index(name)])) for o in record.every
+                if name in o.names]  # fmt: skip
+        first, start = next((o, v) for o, v in held if v.size == np.size(value))
+        if np.ndim(last.objects[index]) or start.size < 2:
+            continue
+        groups = _groups(np.ravel(value))
+        whole = set(groups) == {max(groups)}
+        if max(groups) < 2 or last.step - first.step < APART or min(_groups(start)) % max(groups):
+            whole = False
+        if whole or (groups[0] == 1 and set(groups[1:]) == {max(groups)}):
+            sizes.setdefault(max(groups), []).append(index if whole else -1)
+    for count, members in sizes.items():
+        known = [index for index in members if index >= 0]
+        moved = np.ravel(last.changes[known[0]]) if known else np.zeros(1)
+        if len(members) < 2 or not known or not np.any(moved):
+            continue
+        name = max((last.names[i] for i in known), key=lambda n: not BIAS.search(n))
+        yield advise(
+            "BP303", "symmetric-init", record.birthplace(last, last.names.index(name)),
+            f"all {count} units of `{name}` stay the same: their initial weights are equal",
+            "draw the weights at random",
+            {"parameters": [last.names[i] for i in known], "units": count, "steps": [last.step]},
+            severity="error", confidence="proven",
+            notes=[
+                f"at step {last.step} the numbers of `{name}` are equal in groups of {count}: the "
+                "units compute no more than one"
+            ],
+        )  # fmt: skip
+        return
+
+
+def _groups(values: Any) -> list[int]:
+    """Return how many numbers are equal to one another, group by group, in order of size."""
+    ordered = np.sort(values)
+    size = float(np.max(np.abs(ordered), initial=0.0))
+    ends = np.flatnonzero(np.diff(ordered) > SAME * size)
+    return sorted(np.diff([-1, *ends.tolist(), len(ordered) - 1]).tolist())
 
 
 def _equal(values: list[Any]) -> bool:

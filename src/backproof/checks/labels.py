@@ -45,6 +45,8 @@ def labels_place(record: Record, seen: Observation) -> Place | None:
     site = record.births.of(seen.samples.labels_source)
     if site is not None:
         return statement_of(site)
+    if seen.samples.labels_place is not None:
+        return seen.samples.labels_place
     return statement_of(seen.labels_site) if seen.labels_site is not None else None
 
 

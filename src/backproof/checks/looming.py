@@ -82,7 +82,7 @@ class Looming:
                 texts = operation.where.operands
                 self.failures[operation.site] = Failure(
                     found.site, operation.site, step, top, limit, str(out.dtype), becomes,
-                    is_in(found.function, DIVIDE), over_sum, texts[0] if texts else "z",
+                    is_in(found.function, DIVIDE), over_sum, texts[-1] if texts else "z",
                 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.checks.listed import Listed, listed
 from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.descent import ROOTS
@@ -145,6 +146,8 @@ def observe(
         tape, run, params, [layer for layer, _ in seen.layers], join,
         lambda again: _cost(tape, again, hypothesis, params), meter,
     )  # fmt: skip
+    if seen.samples.inputs is None:
+        _add_listed(seen.samples, listed(tape, run, params, [hypothesis.node]))
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
@@ -176,6 +179,14 @@ def observe(
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _add_listed(samples: Samples, few: Listed | None) -> None:
+    """Take the samples of a step that computes with single numbers."""
+    if few is not None:
+        samples.inputs, samples.inputs_nodes = few.inputs, few.nodes
+        samples.labels, samples.output = few.labels, few.output
+        samples.inputs_place, samples.labels_place = few.inputs_place, few.labels_place
 
 
 def _flows(tape: Tape, params: Sequence[Parameter]) -> bool:

@@ -70,11 +70,11 @@ def cost_at(steps: Sequence[StepMap], theta: Any) -> float:
     return float(np.mean([s.cost(theta) for s in steps if s.cost is not None]))
 
 
-def unexplained(*seen: Observation) -> float:
+def unexplained(*seen: Observation, variance: float | None = None) -> float:
     """Return the mean square between labels and outputs, as a share of the labels' variance.
 
-    Steps are taken together. One is what a constant leaves; 0 where labels and outputs cannot be
-    compared.
+    Steps are taken together, and theirs is the variance unless another is given. One is what a
+    constant leaves; 0 where labels and outputs cannot be compared.
     """
     pairs = [
         (o.samples.labels, o.samples.output) for o in seen
@@ -85,7 +85,8 @@ def unexplained(*seen: Observation) -> float:
         return 0.0
     labels = np.concatenate([y for y, _ in pairs])
     outputs = np.concatenate([a for _, a in pairs])
-    variance = float(np.mean(np.var(labels, axis=0)))
+    if variance is None:
+        variance = float(np.mean(np.var(labels, axis=0)))
     return float(np.mean((labels - outputs) ** 2)) / variance if variance > 0 else 0.0
 
 

@@ -19,6 +19,7 @@ from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
 from backproof.checks.layers import PRODUCTS, Layer, source_parameter
 from backproof.checks.origin import name_of
+from backproof.checks.places import Place
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace import primitives
@@ -61,6 +62,11 @@ class Samples:
     inputs_axis: int = 0
     executions: list[tuple[int | None, Any]] = field(default_factory=list)
     """Of steps that run the first layer several times: the leaf and the samples of each."""
+    inputs_nodes: Any = None
+    """The nodes of inputs that are single numbers, -1 for whole ones."""
+    inputs_place: Place | None = None
+    labels_place: Place | None = None
+    """Where lists of single numbers were made, as far as the source tells."""
     labels: Any = None
     labels_leaf: int | None = None
     labels_source: Any = None

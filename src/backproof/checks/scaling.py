@@ -108,7 +108,8 @@ def check(record: Record) -> Iterator[Finding]:
     # A bias that starts as a constant float is only known as a parameter after the first step.
     first = max((record.comparable() or record.seen)[:3], key=lambda o: len(o.names))
     samples, inputs = first.samples, inputs_of(record, first)
-    if inputs is None or samples.inputs_leaf is None or len(inputs) < FEW:
+    known = samples.inputs_leaf is not None or samples.inputs_nodes is not None
+    if inputs is None or not known or len(inputs) < FEW:
         return
     if inputs.shape[1] > 2_000:
         return
@@ -162,6 +163,8 @@ def _place(record: Record, seen: Observation) -> Place | None:
     site = record.births.of(seen.samples.inputs_source)
     if site is not None:
         return statement_of(site)
+    if seen.samples.inputs_place is not None:
+        return seen.samples.inputs_place
     if seen.layers:
         return statement_of(seen.sites[seen.layers[0][0].product])
     return statement_of(seen.update_sites[0])
@@ -231,6 +234,12 @@ def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
 def _standardised(seen: Observation, mean: Any, deviation: Any) -> StepMap | None:
     """Return a step with the few samples that it reads standardised."""
     samples = seen.samples
+    if samples.inputs_nodes is not None and samples.retry is not None:
+        x = np.where(deviation > 0, (samples.inputs - mean) / np.where(deviation > 0, deviation, 1),
+                     samples.inputs)  # fmt: skip
+        nodes = zip(samples.inputs_nodes.ravel(), x.ravel(), strict=True)
+        numbers = {int(n): float(v) for n, v in nodes if n >= 0}
+        return samples.retry(numbers) if np.all(samples.inputs_nodes >= 0) else None
     leaves = {leaf for leaf, _ in samples.executions} or {samples.inputs_leaf}
     run = seen.map.slice.run.env if seen.map is not None else ()
     given: dict[int, Any] = {}

@@ -32,6 +32,7 @@ from backproof.checks import (
 )
 from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
+from backproof.checks.drawn import drawn_from
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
@@ -94,7 +95,8 @@ class Record:
         if site is not None:
             return statement_of(site)
         updated = seen.update_sites[parameter]
-        made = first_assignment(seen.names[parameter], updated.file)
+        name = seen.names[parameter]
+        made = first_assignment(name, updated.file) or drawn_from(name, updated.file)
         return made if made is not None else statement_of(updated)
 
     def comparable(self) -> list[Observation]:
