@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.checks.advice import advise, short
+from backproof.checks.dependence import dependence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
 from backproof.checks.pooled import unexplained
@@ -33,6 +34,9 @@ BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
 APART = 9
 #: Layers from which on the product of slopes can be blamed.
 DEEP = 4
+#: A run that lowers its cost by this share does not stand still, and what neighbours must explain.
+STIRRED = 0.2
+PREDICTABLE = 0.4
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -229,6 +233,7 @@ def vanishing(record: Record) -> Iterator[Finding]:
     first, last = record.first, record.last
     sizes, later = _sizes(first), _sizes(last)
     if len(sizes) < DEEP or len(later) < DEEP:
+        yield from _silent(record, sizes)
         return
     # The last layer's gradient shrinks once it has fitted the mean: the first one's is held
     # against what the last one's was.
@@ -264,10 +269,21 @@ def vanishing(record: Record) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _passed(seen: Observation) -> float:
+def _silent(record: Record, sizes: list[tuple[Layer, float]]) -> Iterator[Finding]:
+    """Find few layers whose weights start so small that the outputs do not know the inputs."""
+    first, last = record.first, record.last
+    passed = [_passed(o, 2) for o in (first, last)]
+    if not sizes or last is first or max(passed) > 1 / FACTOR or record.learns(STIRRED):
+        return
+    known = dependence(last.samples.inputs, last.samples.labels)
+    if known is not None and known.sure and known.explained > PREDICTABLE:
+        yield _fading(record, first, sizes[0][0], passed[0], len(sizes))
+
+
+def _passed(seen: Observation, deep: int = DEEP) -> float:
     """Return how much of a signal's deviation the hidden layers pass on to the last one."""
     hidden = [units for layer, units in seen.layers if layer.hidden]
-    if len(hidden) < DEEP - 1 or seen.samples.inputs is None:
+    if len(hidden) < deep - 1 or seen.samples.inputs is None:
         return 1.0
     given = float(np.sqrt(np.mean(np.var(seen.samples.inputs, axis=0))))
     left = float(np.sqrt(np.mean(np.var(hidden[-1].a, axis=1))))

@@ -8,6 +8,7 @@ name and value, the second is observed.
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import weakref
 from collections.abc import Iterator, Sequence
@@ -119,6 +120,7 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         called = {getattr(t, "attr", getattr(t, "id", "")) for t in targets}
         empty = isinstance(node.value, ast.List) and not node.value.elts
+        empty = empty or isinstance(node.value, ast.Subscript)  # a part of what was made before
         if wanted in called and not empty and node.lineno == node.end_lineno:
             return Place(file, file.span_of(node))
     return None
@@ -269,13 +271,25 @@ class Birthplaces:
                 continue
             if event[5] is None:
                 owner = primitives.owner_of(made)
+                site = self._taken_from(event)
                 for obj in (made, owner):
                     if self._known(obj) is None:
-                        self._keep(obj, event[0], event[1])
+                        self._keep(obj, event[0] if site is None else site, event[1])
             else:
                 owner = primitives.owner_of(made)
                 if self._known(owner) in EMPTY:
                     self._keep(owner, event[0], event[1])  # filled after `np.zeros`: made there
+
+    def _taken_from(self, event: Event) -> int | None:
+        """Return where the rows of ``X[order]`` were made: to put them in order makes none."""
+        source = event[2][0] if event[1] is operator.getitem and event[2] else None
+        if not isinstance(source, np.ndarray):
+            return None
+        for candidate in (primitives.owner_of(source), source):
+            known = self._made.get(id(candidate))
+            if known is not None and known[0]() is candidate:
+                return known[1]
+        return None
 
     def _known(self, obj: Any) -> Any:
         """Return the function that made an array, if known."""

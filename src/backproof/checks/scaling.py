@@ -119,11 +119,11 @@ def check(record: Record) -> Iterator[Finding]:
     few = len(samples.inputs) < FEW
     broke = record.nonfinite is not None or (not few and diverges(record))
     slow = not broke and record.learns(LEARNT)
-    if slow and (few or not _poor(record)):
-        return
     saturated = _saturates(record.seen[:FEW] if few else [first])
-    trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
     still = saturated and _saturates([record.last]) and unexplained(record.last) > OPEN
+    if slow and not still and (few or not _poor(record)):
+        return
+    trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
     if trial is None and not (still or (saturated and not record.learns(0.1))):
         return
     place = _place(record, first)

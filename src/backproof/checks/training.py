@@ -34,6 +34,7 @@ from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
 from backproof.checks.drawn import drawn_from
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.indexed import explain_index
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
 from backproof.checks.observation import Observation, observe
@@ -140,6 +141,7 @@ class TrainingHistory:
     def __init__(self) -> None:
         self.record = Record()
         self.integers = Integers()
+        self.raised: list[Finding] = []
 
     def before(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
         """Events outside the judged steps: remember where data and weights were made.
@@ -161,6 +163,11 @@ class TrainingHistory:
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
         self._guarded(lambda: self.integers.end(error, self.record.births))
+        self._guarded(lambda: self._end(error))
+
+    def _end(self, error: BaseException | None) -> None:
+        found = None if error is None else explain_index(error, self.record.births)
+        self.raised += [] if found is None else [found]
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
@@ -181,7 +188,7 @@ class TrainingHistory:
 
         Nothing is said about training while a gradient is wrong.
         """
-        whole = self.integers.findings()
+        whole = self.integers.findings() or self.raised
         if whole:
             return first_findings(findings, whole)
         if status == "wrong" or any(
