@@ -28,6 +28,8 @@ FACTOR = 1e3
 EXPLODED = 1e3
 #: An output whose mean square is so many times the labels' variance is worse than a constant.
 USELESS = 2.0
+#: From here on an output says no more than a constant.
+CONSTANT = 0.9
 #: How a bias is called: among parameters of one size the weights are shown.
 BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
 #: Steps over which units must stay equal.
@@ -241,7 +243,9 @@ def vanishing(record: Record) -> Iterator[Finding]:
     passed, passed_later = _passed(first), _passed(last)
     # A run that overflows, or ends worse than a constant, leaves no doubt at a smaller factor.
     explodes = passed > EXPLODED and (record.nonfinite is not None or unexplained(last) > USELESS)
-    if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
+    # A last bias that comes to the mean of the labels has learnt nothing of the inputs.
+    idle = not record.learns() or unexplained(last) > CONSTANT
+    if explodes or (max(passed, passed_later) < 1 / FACTOR and idle):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return
     if max(ratio, ratio_later) < 1 / FACTOR and not record.learns():

@@ -28,8 +28,11 @@ OUTSIDE = 0.1
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the labels against what output and cost can do with them."""
-    for seen in record.seen:
-        if seen.samples.labels is not None and seen.samples.output is not None:
+    known = [o for o in record.seen if o.samples.labels is not None]
+    widths = [o.samples.labels.shape[1] for o in known]
+    usual = max(widths, key=widths.count, default=0)
+    for seen, width in zip(known, widths, strict=True):
+        if width == usual and seen.samples.output is not None:
             found = (
                 out_of_reach(record, seen)
                 or negative_class(record, seen)
@@ -55,6 +58,7 @@ def all_labels(record: Record, first: Observation) -> Any:
     parts = [
         s.samples.labels.reshape(-1) for s in record.seen
         if s.samples.labels is not None and s.samples.classes == first.samples.classes
+        and s.samples.labels.shape[1] == first.samples.labels.shape[1]
     ]  # fmt: skip
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -78,6 +82,8 @@ def output_range(seen: Observation) -> tuple[float, float]:
             # What is measured far away must hold for what was recorded, too.
             inside = np.all((units.a >= low - 1e-6) & (units.a <= high + 1e-6))
             return (low, high) if high > low and inside else (-np.inf, np.inf)
+    if seen.samples.reach is not None:
+        return seen.samples.reach
     out = seen.samples.output
     shares = out is not None and out.shape[1] > 1 and bool(np.all((out >= 0) & (out <= 1)))
     if shares and np.allclose(np.sum(out, axis=1), 1, atol=1e-6):

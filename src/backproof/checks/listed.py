@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, is_in
+from backproof.calculus.slices import Slice
 from backproof.checks.drawn import drawn_from
 from backproof.checks.places import Place
 from backproof.joins import output_joins
@@ -25,6 +26,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 MOST_OPERATIONS, MOST_JOINS = 4_000, 64
 #: Additions between a product and the sum that it ends in.
 MOST_SUMMANDS = 400
+#: What all parameters are multiplied by to see where the outputs end.
+SIZES = (10.0, 30.0, 100.0, 300.0, 1000.0)
 SUMS = ADD | {sum, operator.iadd}
 
 
@@ -37,6 +40,8 @@ class Listed:
     """The nodes of the inputs, -1 for whole numbers."""
     labels: Any
     output: Any
+    reach: tuple[float, float] | None
+    """The ends of the outputs' range, if they have both."""
     inputs_place: Place | None
     labels_place: Place | None
     """Where the data was made that the step takes its samples from."""
@@ -52,9 +57,9 @@ def listed(tape: Tape, run: Run, params: Sequence[Parameter], ends: Sequence[int
         return None
     inputs = np.array([[f.value for f in row] for row in rows])
     nodes = np.array([[f.node for f in row] for row in rows])
-    labels, output, joined = _labels(tape, run, params, len(inputs))
+    labels, output, joined, ends = _labels(tape, run, params, len(inputs))
     return Listed(
-        inputs, nodes, labels, output, _made(rows[0][0].where, rows[0][0].text),
+        inputs, nodes, labels, output, _reach(tape, run, sorted(olds), ends), _made(rows[0][0].where, rows[0][0].text),
         None if joined is None else _made(joined.where, _other(tape, joined)),
     )
 
@@ -114,8 +119,8 @@ def _sum(tape: Tape, product: Operation, forward: set[int]) -> int:
 
 def _labels(
     tape: Tape, run: Run, params: Sequence[Parameter], count: int
-) -> tuple[Any, Any, Operation | None]:
-    """Return labels and outputs, samples × outputs, and where an output meets a label."""
+) -> tuple[Any, Any, Operation | None, list[int]]:
+    """Return labels and outputs, samples × outputs, where they meet, and the outputs' nodes."""
     met: dict[int, float] = {}
     joined: Operation | None = None
     for join in output_joins(tape, params, limit=MOST_JOINS):
@@ -126,13 +131,33 @@ def _labels(
             met.setdefault(join.output, float(label))
             joined = joined or tape.operations[join.operation]
     if not met or len(met) % count:
-        return None, None, None
+        return None, None, None, []
     outputs = sorted(met, key=lambda n: tape.nodes[n].event)
     return (
         np.array([met[n] for n in outputs]).reshape(count, -1),
         np.array([float(run.env[n]) for n in outputs]).reshape(count, -1),
-        joined,
-    )
+        joined, outputs,
+    )  # fmt: skip
+
+
+def _reach(
+    tape: Tape, run: Run, olds: Sequence[int], outputs: Sequence[int]
+) -> tuple[float, float] | None:
+    """Return the limits of outputs whose parameters grow, both ways; None where they have none."""
+    part = Slice(tape, run, olds, outputs)
+    ends: list[float] = []
+    for sign in (1.0, -1.0):
+        found = []
+        for size in SIZES:
+            out = part({n: sign * size * float(run.env[n]) for n in olds})
+            if all(v is not None and np.all(np.isfinite(v)) for v in out):
+                found.append([float(v) for v in out])
+        if len(found) < 2 or not np.allclose(found[-1], found[-2], atol=1e-3):
+            return None
+        ends += found[-1]
+    low, high = round(min(ends), 3), round(max(ends), 3)
+    inside = all(low <= float(run.env[n]) <= high for n in outputs)
+    return (low, high) if low < high and inside else None
 
 
 def _other(tape: Tape, joined: Operation) -> str:

@@ -186,6 +186,7 @@ def _add_listed(samples: Samples, few: Listed | None) -> None:
     if few is not None:
         samples.inputs, samples.inputs_nodes = few.inputs, few.nodes
         samples.labels, samples.output = few.labels, few.output
+        samples.reach = few.reach
         samples.inputs_place, samples.labels_place = few.inputs_place, few.labels_place
 
 

@@ -76,10 +76,21 @@ def definition(name: str, value: float) -> Place | None:
         return None
     best: tuple[int, Place] | None = None
     for file in {site.file.path: site.file for site in SITES}.values():
-        for rank, node in _candidates(tree_of(file.text), last, value):
+        tree = tree_of(file.text)
+        for rank, node in _candidates(tree, [*last, *_aliases(tree, last)], value):
             if best is None or rank < best[0]:
                 best = (rank, Place(file, file.span_of(node)))
     return best[1] if best else None
+
+
+def _aliases(tree: ast.Module, names: Sequence[str]) -> list[str]:
+    """Return the names whose values are kept under others: ``self.lr = learning_rate``."""
+    found = [
+        node.value.id for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+        and any(_last(target) in names for target in node.targets)
+    ]  # fmt: skip
+    return [name for name in dict.fromkeys(found) if name not in names]
 
 
 def final_names(text: str) -> list[str]:

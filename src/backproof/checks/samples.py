@@ -66,6 +66,8 @@ class Samples:
     """The nodes of inputs that are single numbers, -1 for whole ones."""
     inputs_place: Place | None = None
     labels_place: Place | None = None
+    reach: tuple[float, float] | None = None
+    """Of outputs that are single numbers the ends of their range."""
     """Where lists of single numbers were made, as far as the source tells."""
     labels: Any = None
     labels_leaf: int | None = None

@@ -41,6 +41,10 @@ TINY = 1e-3
 PROGRESS = 0.2
 #: … and one that has lowered it by this share has come where it was meant to, bouncing or not.
 LEARNT = 0.9
+#: An optimiser with a state is judged after so many steps that gain less than this share of the cost,
+#: by so many longer ones that come below this share of it.
+LEAST, STIRRED = 100, 0.02
+LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def check(record: Record) -> Iterator[Finding]:
 def check_small(record: Record) -> Iterator[Finding]:
     """Judge whether it is too small, where it is not too large: formulas come before it."""
     large = any(f.code == "BP301" for f in record.found)
-    found = None if large else too_small(record)
+    found = None if large else too_small(record) or too_small_with_state(record)
     if found is not None:
         yield found
 
@@ -256,6 +260,44 @@ def _finding_large(
 
 
 # ---- too small ---------------------------------------------------------------------------------
+
+
+def too_small_with_state(record: Record) -> Finding | None:
+    """Find the same for an optimiser with momentum or moments: its first step has none yet."""
+    seen = record.comparable()
+    first, last = (seen[0], seen[-1]) if len(seen) > 1 else (None, None)
+    if first is None or last is None or first.map is None or first.rate is None:
+        return None
+    if first.stateless or first.step or record.steps < LEAST or record.nonfinite is not None:
+        return None
+    assert first.cost is not None
+    assert last.cost is not None
+    length = record.steps / max(1, last.step)
+    known = turns(record, first)
+    few = first.samples.inputs is None or len(first.samples.inputs) < FEW
+    if few or len(known) > 1 or (first.cost - last.cost) * length > STIRRED * abs(first.cost):
+        return None
+    steps = _affordable(record, known, len(LONGER))
+    for scale in LONGER if steps >= LEAST_TRIED else ():
+        trial = attempt(known, first.map.theta, scale, steps, record.meter.left)
+        if trial is not None and first.cost > 0 and trial.cost < FALLS * first.cost:
+            rate, tried = first.rate, first.rate.value * scale
+            return advise(
+                "BP302", "learning-rate-too-low", rate_place(rate.text, rate.value, rate.site),
+                f"the step size {short(rate.value)} is too small: {record.steps} steps hardly move "
+                "the cost", f"use a step of about {float(f'{tried:.1g}'):g}",
+                {"learning_rate": rate.value, "cost_first": first.cost, "cost_last": last.cost,
+                 "steps": record.steps, "suggestion": float(f"{tried:.1g}"),
+                 "trial": {"steps": trial.steps, "rate": tried, "cost": trial.cost}},
+                notes=[
+                    f"the cost goes from {short(first.cost)} to {short(last.cost)} up to step "
+                    f"{last.step}",
+                    f"tried on the first step, before the optimiser has a state: {trial.steps} "
+                    f"times with {short(tried)} bring the cost to {short(trial.cost)}",
+                ],
+                related=[(statement_of(rate.site), "call-site")], confidence="proven",
+            )  # fmt: skip
+    return None
 
 
 def too_small(record: Record) -> Finding | None:
