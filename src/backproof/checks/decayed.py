@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat

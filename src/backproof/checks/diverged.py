@@ -1,8 +1,9 @@
-"""BP301 where curvature does not tell it: the cost has grown or stays, and smaller steps bring it down.
+"""BP301 where curvature does not tell it: the cost grows or stays, and smaller steps bring it down.
 
-The curvature of a long step is too dear to be measured, that of a step that has left its valley says
-nothing, and neither does that of a step with a momentum of its own. The judged steps are repeated in
-turn from the first parameters, with their size and with a tenth, a hundredth, a thousandth of it.
+The curvature of a long step is too dear to be measured, that of a step that has left its valley
+says nothing, and neither does that of a step with a momentum of its own. The judged steps are
+repeated in turn from the first parameters, with their size and with a tenth, a hundredth, a
+thousandth of it.
 """
 
 from __future__ import annotations

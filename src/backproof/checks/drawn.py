@@ -1,4 +1,4 @@
-"""Where the data comes from that a program takes one by one: ``for x, y in rows`` -> ``rows = …``."""
+"""Where the data was made that a program takes one by one: ``for x, y in rows`` -> ``rows = …``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def _returned(tree: ast.Module, made: ast.stmt | None) -> ast.stmt | None:
         value = value.elt
     if not isinstance(value, ast.Call):
         return None
-    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == _called(value)]
+    functions = [
+        n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == _called(value)
+    ]
     returns = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Return)]
     named = len(returns) == 1 and isinstance(returns[0].value, ast.Name)
     return returns[0] if len(returns) == 1 and not named else None
@@ -98,11 +100,11 @@ def _through(target: ast.expr, through: ast.expr, name: str) -> Iterator[ast.exp
         if isinstance(target, ast.Tuple) and len(target.elts) == 2:
             yield from _through(target.elts[1], through.args[0], name)
         return
-    if isinstance(target, ast.Tuple) and isinstance(through, ast.Call):
-        if _called(through) == "zip" and len(through.args) == len(target.elts):
-            for part, given in zip(target.elts, through.args, strict=True):
-                yield from _through(part, given, name)
-            return
+    given = through.args if isinstance(through, ast.Call) and _called(through) == "zip" else []
+    if isinstance(target, ast.Tuple) and len(given) == len(target.elts):
+        for part, argument in zip(target.elts, given, strict=True):
+            yield from _through(part, argument, name)
+        return
     if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(target)):
         yield through
 
@@ -110,19 +112,16 @@ def _through(target: ast.expr, through: ast.expr, name: str) -> Iterator[ast.exp
 def _maker(tree: ast.Module, name: str) -> ast.stmt | None:
     """Return the statement that makes what a name holds: an assignment, or what fills a list."""
     filled: ast.stmt | None = None
-    empty = False
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             called = {getattr(t, "attr", getattr(t, "id", "")) for t in _flat(node.targets)}
-            if name in called:
-                empty = isinstance(node.value, ast.List) and not node.value.elts
-                if not empty:
-                    return node
+            if name in called and not (isinstance(node.value, ast.List) and not node.value.elts):
+                return node
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             call = node.value
-            if _called(call) == "append" and isinstance(call.func, ast.Attribute):
-                if filled is None and _root(call.func.value) == name:
-                    filled = node
+            held = call.func.value if isinstance(call.func, ast.Attribute) else None
+            if filled is None and _called(call) == "append" and _root(held) == name:
+                filled = node
     return filled
 
 

@@ -29,10 +29,10 @@ OUTSIDE = 0.1
 def check(record: Record) -> Iterator[Finding]:
     """Judge the labels against what output and cost can do with them."""
     known = [o for o in record.seen if o.samples.labels is not None]
-    widths = [o.samples.labels.shape[1] for o in known]
-    usual = max(widths, key=widths.count, default=0)
-    for seen, width in zip(known, widths, strict=True):
-        if width == usual and seen.samples.output is not None:
+    kinds = [_kind(o) for o in known]
+    usual = max(kinds, key=kinds.count, default=None)
+    for seen, kind in zip(known, kinds, strict=True):
+        if kind == usual and seen.samples.output is not None:
             found = (
                 out_of_reach(record, seen)
                 or negative_class(record, seen)
@@ -41,6 +41,16 @@ def check(record: Record) -> Iterator[Finding]:
             if found is not None:
                 yield found
             return
+
+
+def _kind(seen: Observation) -> tuple[int, Any]:
+    """Return what a step has in common with others whose labels are of one kind.
+
+    Of single numbers some are no parameters in a step that leaves them as they are.
+    """
+    labels = seen.samples.labels
+    numbers = seen.samples.inputs_nodes is not None
+    return labels.shape[1], tuple(sorted(map(np.size, seen.values))) if numbers else None
 
 
 def labels_place(record: Record, seen: Observation) -> Place | None:
@@ -58,7 +68,7 @@ def all_labels(record: Record, first: Observation) -> Any:
     parts = [
         s.samples.labels.reshape(-1) for s in record.seen
         if s.samples.labels is not None and s.samples.classes == first.samples.classes
-        and s.samples.labels.shape[1] == first.samples.labels.shape[1]
+        and _kind(s) == _kind(first)
     ]  # fmt: skip
     return np.concatenate(parts) if parts else np.zeros(0)
 

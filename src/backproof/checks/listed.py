@@ -26,8 +26,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 MOST_OPERATIONS, MOST_JOINS = 4_000, 64
 #: Additions between a product and the sum that it ends in.
 MOST_SUMMANDS = 400
-#: What all parameters are multiplied by to see where the outputs end.
-SIZES = (10.0, 30.0, 100.0, 300.0, 1000.0)
+#: Where an activation has come to its ends.
+FAR = 40.0
 SUMS = ADD | {sum, operator.iadd}
 
 
@@ -41,7 +41,7 @@ class Listed:
     labels: Any
     output: Any
     reach: tuple[float, float] | None
-    """The ends of the outputs' range, if they have both."""
+    """The ends of what the outputs' activation can give, if it has two."""
     inputs_place: Place | None
     labels_place: Place | None
     """Where the data was made that the step takes its samples from."""
@@ -59,7 +59,12 @@ def listed(tape: Tape, run: Run, params: Sequence[Parameter], ends: Sequence[int
     nodes = np.array([[f.node for f in row] for row in rows])
     labels, output, joined, ends = _labels(tape, run, params, len(inputs))
     return Listed(
-        inputs, nodes, labels, output, _reach(tape, run, sorted(olds), ends), _made(rows[0][0].where, rows[0][0].text),
+        inputs,
+        nodes,
+        labels,
+        output,
+        _reach(tape, run, olds, ends),
+        _made(rows[0][0].where, rows[0][0].text),
         None if joined is None else _made(joined.where, _other(tape, joined)),
     )
 
@@ -141,23 +146,35 @@ def _labels(
 
 
 def _reach(
-    tape: Tape, run: Run, olds: Sequence[int], outputs: Sequence[int]
+    tape: Tape, run: Run, olds: set[int], outputs: Sequence[int]
 ) -> tuple[float, float] | None:
-    """Return the limits of outputs whose parameters grow, both ways; None where they have none."""
-    part = Slice(tape, run, olds, outputs)
-    ends: list[float] = []
-    for sign in (1.0, -1.0):
-        found = []
-        for size in SIZES:
-            out = part({n: sign * size * float(run.env[n]) for n in olds})
-            if all(v is not None and np.all(np.isfinite(v)) for v in out):
-                found.append([float(v) for v in out])
-        if len(found) < 2 or not np.allclose(found[-1], found[-2], atol=1e-3):
+    """Return the ends of what the activation of the outputs can give, if it has two."""
+    ends: set[tuple[float, float]] = set()
+    for output in outputs:
+        z = _argument(tape, olds, output)
+        if z is None:
             return None
-        ends += found[-1]
-    low, high = round(min(ends), 3), round(max(ends), 3)
-    inside = all(low <= float(run.env[n]) <= high for n in outputs)
-    return (low, high) if low < high and inside else None
+        activation = Slice(tape, run, [z], [output])
+        found = [activation({z: far})[0] for far in (-FAR, -FAR / 2, FAR / 2, FAR)]
+        if any(v is None or np.ndim(v) or not np.isfinite(v) for v in found):
+            return None
+        a, b, c, d = (float(v) for v in found)
+        if abs(a - b) > 1e-3 or abs(c - d) > 1e-3:
+            return None
+        ends.add((round(min(a, d), 3), round(max(a, d), 3)))
+    low, high = ends.pop() if len(ends) == 1 else (0.0, 0.0)
+    return (low, high) if low < high else None
+
+
+def _argument(tape: Tape, olds: set[int], output: int) -> int | None:
+    """Return the sum that an output is a function of, and of nothing else that moves."""
+    behind = tape.ancestors([output]) & tape.reach(olds)
+    made = [o for o in map(tape.producer, sorted(behind)) if o is not None and o.out != output]
+    sums = [o.out for o in sorted(made, key=lambda o: o.index) if is_in(o.function, SUMS)]
+    for z in sums:
+        if output not in tape.reach(olds, stop={z}):
+            return z
+    return None
 
 
 def _other(tape: Tape, joined: Operation) -> str:

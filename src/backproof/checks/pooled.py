@@ -114,9 +114,7 @@ def in_time(record: Record, steps: Sequence[StepMap], evaluations: int) -> bool:
     return evaluations * steps[0].effort < record.meter.left / 3
 
 
-def repeat(
-    steps: Sequence[StepMap], scales: Sequence[float], theta: Any, count: int
-) -> Any:
+def repeat(steps: Sequence[StepMap], scales: Sequence[float], theta: Any, count: int) -> Any:
     """Take `count` steps in turn, each with its change scaled."""
     with np.errstate(all="ignore"):
         for number in range(count):

@@ -41,8 +41,8 @@ TINY = 1e-3
 PROGRESS = 0.2
 #: … and one that has lowered it by this share has come where it was meant to, bouncing or not.
 LEARNT = 0.9
-#: An optimiser with a state is judged after so many steps that gain less than this share of the cost,
-#: by so many longer ones that come below this share of it.
+#: An optimiser with a state is judged after so many steps that gain less than this share of the
+#: cost, by so many times longer ones that come below this share of it.
 LEAST, STIRRED = 100, 0.02
 LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
 

@@ -45,8 +45,8 @@ from backproof.trace.event import Event
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
-#: What all measurements and trials of a run may take, and the share of its steps' own work that they
-#: may take where this is more, in seconds of a usual machine.
+#: What all measurements and trials of a run may take, and the share of its steps' own work that
+#: they may take where this is more, in seconds of a usual machine.
 BUDGET = 1.0
 SHARE = 0.1
 #: What observing may take of it, and what is spent when the curvature is measured no more: a large
@@ -157,7 +157,6 @@ class TrainingHistory:
         """Look at a recorded step before it is judged: arithmetic of integers."""
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
-        self._guarded(lambda: self.record.coarse.look(tape))
         self._guarded(lambda: self.record.looming.look(tape, step))
 
     def ended(self, error: BaseException | None) -> None:

@@ -148,6 +148,7 @@ def dead(record: Record) -> Iterator[Finding]:
             "parameter": name, "share": share, "units": int(gone.size), "since_step": since.step,
             "dead_per_step": {str(o.step): int(np.sum(quiet)) for o, quiet in history},
         }  # fmt: skip
+        samples = units.z.shape[1] * (len(history) if single else 1)
         when = "from the start" if born else f"since step {since.step}"
         yield advise(
             "BP305", "dead-relu", place,
@@ -156,8 +157,7 @@ def dead(record: Record) -> Iterator[Finding]:
             notes=[
                 "dead units per judged step: "
                 + ", ".join(f"{o.step}: {int(np.sum(quiet))}" for o, quiet in history[:8])
-                + f"; a dead unit is zero on all {units.z.shape[1] * (len(history) if single else 1)}"
-                " samples, and so is its gradient"
+                + f"; a dead unit is zero on all {samples} samples, and so is its gradient"
             ],
         )  # fmt: skip
         return

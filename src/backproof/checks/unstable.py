@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backproof.calculus.precision import DIGITS, as_floats, without_epsilon
 from backproof.arithmetic import EXPONENTIALS, is_in
+from backproof.calculus.precision import DIGITS, as_floats, without_epsilon
 from backproof.checks.advice import advise, short
 from backproof.checks.formula import Formula, Reading
 from backproof.checks.observation import Observation
