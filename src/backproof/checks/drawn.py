@@ -114,8 +114,10 @@ def _maker(tree: ast.Module, name: str) -> ast.stmt | None:
     filled: ast.stmt | None = None
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
-            called = {getattr(t, "attr", getattr(t, "id", "")) for t in _flat(node.targets)}
-            if name in called and not (isinstance(node.value, ast.List) and not node.value.elts):
+            values = [
+                v for t, v in _assigned(node) if getattr(t, "attr", getattr(t, "id", "")) == name
+            ]
+            if any(not isinstance(v, ast.List) or v.elts for v in values):
                 return node
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             call = node.value
@@ -125,9 +127,12 @@ def _maker(tree: ast.Module, name: str) -> ast.stmt | None:
     return filled
 
 
-def _flat(targets: list[ast.expr]) -> Iterator[ast.expr]:
-    for target in targets:
-        if isinstance(target, (ast.Tuple, ast.List)):
-            yield from _flat(target.elts)
+def _assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield what an assignment assigns to, and what: ``xs, ys = [], []`` are two."""
+    for target in node.targets:
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+        given = node.value.elts if isinstance(node.value, ast.Tuple) else []
+        if len(parts) == len(given) > 1:
+            yield from zip(parts, given, strict=True)
         else:
-            yield target
+            yield from ((part, node.value) for part in parts)

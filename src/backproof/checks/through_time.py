@@ -29,7 +29,7 @@ THROWN = 3.0
 FLAT = 0.8
 USELESS = 0.5
 #: By how much a change of the first state must grow to the last, and the flat units beside it.
-EXPLODED = 1e3
+EXPLODED = 300.0
 STIFF = 0.5
 
 

@@ -296,7 +296,10 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
         notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
         return [root, *notes, *rest]
     if root.code in ("BP301", "BP306", "BP401") and errors:
-        overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
+        overflow = [
+            f for f in errors if f.code == "BP201"
+            and (f.evidence.get("diverges") or f.evidence.get("given"))
+        ]  # fmt: skip
         if overflow:
             others = [f for f in findings if f not in overflow]
             notes = [replace(f, severity="note") for f in overflow]
