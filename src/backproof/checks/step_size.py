@@ -29,6 +29,8 @@ BETTER = 0.05
 #: Shares of the stable step 2/λ that are tried. Half of it is the classical optimum for a
 #: quadratic, 1/λ.
 SHARES = (0.5, 0.25)
+#: Shares that are tried where a step is too small: samples one by one bear less than one of them.
+CAREFUL = (0.5, 0.05)
 #: Judged steps whose cost is this many times the first one's lie far outside the landscape that
 #: the program starts in: their curvature says nothing about a step to choose.
 FAR = 10.0
@@ -329,10 +331,16 @@ def too_small(record: Record) -> Finding | None:
     if steps < 5:
         return None
     assert first.map is not None
-    scale, start = 0.5 / ratio(first), first.map.theta
-    trial, own = attempt(maps, start, scale, steps, record.meter.left), cost_at(maps, start)
-    if trial is None or own - trial.cost < 3 * max(expected, 0.02 * abs(own)):
+    start = first.map.theta
+    own, trial = cost_at(maps, start), None
+    for share in CAREFUL:
+        scale = share / ratio(first)
+        trial = attempt(maps, start, scale, steps, record.meter.left)
+        if trial is not None and own - trial.cost >= 3 * max(expected, 0.02 * abs(own)):
+            break
+    else:
         return None
+    assert trial is not None
     if trial.cost < 0 < min(s.cost for s in seen if s.cost is not None):
         return None  # a sum of margins, whose branches were not taken anew
     place = rate_place(rate.text, rate.value, rate.site)
