@@ -150,8 +150,9 @@ def _reach(
 ) -> tuple[float, float] | None:
     """Return the ends of what the activation of the outputs can give, if it has two."""
     ends: set[tuple[float, float]] = set()
+    moving = tape.reach(olds)
     for output in outputs:
-        z = _argument(tape, olds, output)
+        z = _argument(tape, moving, output)
         if z is None:
             return None
         activation = Slice(tape, run, [z], [output])
@@ -166,14 +167,17 @@ def _reach(
     return (low, high) if low < high else None
 
 
-def _argument(tape: Tape, olds: set[int], output: int) -> int | None:
+def _argument(tape: Tape, moving: set[int], output: int) -> int | None:
     """Return the sum that an output is a function of, and of nothing else that moves."""
-    behind = tape.ancestors([output]) & tape.reach(olds)
-    made = [o for o in map(tape.producer, sorted(behind)) if o is not None and o.out != output]
-    sums = [o.out for o in sorted(made, key=lambda o: o.index) if is_in(o.function, SUMS)]
-    for z in sums:
-        if output not in tape.reach(olds, stop={z}):
-            return z
+    node = output
+    for _ in range(MOST_SUMMANDS):
+        made = tape.producer(node)
+        given = {n for n in made.inputs if n in moving} if made is not None else set()
+        if made is None or not given:
+            return None
+        if len(given) > 1:
+            return node if node != output and is_in(made.function, SUMS) else None
+        (node,) = given
     return None
 
 
