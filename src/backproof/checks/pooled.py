@@ -41,7 +41,7 @@ def _in_one_order(seen: Sequence[Observation]) -> bool:
                zip(s.objects, s.values, strict=True)):  # fmt: skip
         return True
     follows = [
-        np.allclose(v + c, w, rtol=1e-9, atol=0)
+        np.allclose(np.ravel(v) + np.ravel(c), np.ravel(w), rtol=1e-9, atol=0)
         for a, b in pairwise(seen) if b.step == a.step + 1
         for v, c, w in zip(a.values, a.changes, b.values, strict=True)
     ]  # fmt: skip
