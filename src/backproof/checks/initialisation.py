@@ -279,6 +279,9 @@ def _silent(record: Record, sizes: list[tuple[Layer, float]]) -> Iterator[Findin
     passed = [_passed(o, 2) for o in (first, last)]
     if not sizes or last is first or max(passed) > 1 / FACTOR or record.learns(STIRRED):
         return
+    # Saturated units pass nothing on, either: here the weights must be too small.
+    if float(np.prod([u.gain for layer, u in first.layers if layer.hidden])) > 1 / FACTOR:
+        return
     known = dependence(last.samples.inputs, last.samples.labels)
     if known is not None and known.sure and known.explained > PREDICTABLE:
         yield _fading(record, first, sizes[0][0], passed[0], len(sizes))
