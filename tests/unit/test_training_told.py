@@ -337,7 +337,7 @@ RANDOM = "[random.uniform(-1, 1) for i in range(2)]"
             "variance =",
         ),
         (HALF, {"kind = np.float32": "kind = np.float16"}, "BP203", "w2, b2 ="),
-        (SCORES, {" - z.max(axis=1, keepdims=True)": ""}, "BP202", "return e /"),
+        (SCORES, {" - z.max(axis=1, keepdims=True)": ""}, "BP202", "e = np.exp(z)"),
         (EQUAL, {RANDOM: "[0.5, 0.5]", "random.uniform(-1, 1)": "0.5"}, "BP303", "u = "),
         (NEURON, {"[0.0, 1, 1, 1]": "[0.0, 1, 1, 0]"}, "BP307", "w, b ="),
         (RARE, {"< 0.5)": "< 0.03)"}, "BP405", "y = "),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.calculus.effort import Meter, effort_of
 from backproof.trace.tape import Operation, Run, Tape
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
@@ -84,6 +85,8 @@ class StepMap:
         The parameters before the recorded step.
     cost : callable (θ) -> float, or None
         The cost on the step's own data.
+    meter : Meter
+        Counts what evaluations take; `effort` is what one does, of change or cost.
     """
 
     def __init__(
@@ -93,11 +96,24 @@ class StepMap:
         old: Sequence[int],
         new: Sequence[int],
         cost: Callable[[Vector], float] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.packing = Packing(run, old)
         self.theta = self.packing.pack(run.env)
         self.slice = Slice(tape, run, old, new)
-        self.cost = cost
+        self.meter = meter or Meter()
+        self.effort = effort_of(self.slice.operations, run.env)
+        self._cost = cost
+
+    @property
+    def cost(self) -> Callable[[Vector], float] | None:
+        """The cost as a function of the parameters, if it is known."""
+        return None if self._cost is None else self._counted
+
+    def _counted(self, theta: Vector) -> float:
+        self.meter.spent += self.effort
+        assert self._cost is not None
+        return self._cost(theta)
 
     @property
     def operations(self) -> int:
@@ -106,6 +122,7 @@ class StepMap:
 
     def __call__(self, theta: Vector) -> Vector:
         """Return the parameters after one step from `theta`; NaN where it cannot be computed."""
+        self.meter.spent += self.effort
         out = self.slice(self.packing.unpack(theta))
         if any(v is None for v in out):
             return np.full_like(theta, np.nan)

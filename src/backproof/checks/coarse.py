@@ -2,7 +2,8 @@
 
 Unix times in float32 are 128 s apart; readings of ten seconds become equal before anything is
 computed with them. ``mean(x²) − mean(x)²`` loses its digits where the mean is large beside the
-deviation. Both happen before the training loop, where no gradient shows them.
+deviation. Both happen before the training loop, where no gradient shows them; what a step loses is
+measured by `digits`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
 from backproof.checks.advice import advise, short
 from backproof.checks.origin import name_of
-from backproof.checks.places import place_of, statement_of
+from backproof.checks.places import statement_of
+from backproof.checks.rounding import digits_lost
 from backproof.finding import Finding
 from backproof.trace.event import Event
 from backproof.trace.site import SITES
-from backproof.trace.tape import Ref, Tape
 
 if TYPE_CHECKING:
     from backproof.checks.training import Record
@@ -71,7 +72,6 @@ class Coarse:
 
     casts: list[Cast] = field(default_factory=list)
     variances: list[Variance] = field(default_factory=list)
-    steps: int = 0
     looked: int = 0
     """Small types that were looked at."""
 
@@ -89,18 +89,6 @@ class Coarse:
             found = lost(entry)
             self.casts += [] if found is None else [found]
         self._cancelled(entries)
-
-    def look(self, tape: Tape) -> None:
-        """Look at a recorded step: variances that are computed in it."""
-        self.steps += 1
-        if self.steps > 3 or self.variances:
-            return
-        self._cancelled([
-            (o.site, o.function,
-             [(a.node, tape.value(a.node)) if type(a) is Ref else (None, a) for a in o.args],
-             o.out, tape.value(o.out))
-            for o in tape.operations
-        ])  # fmt: skip
 
     def _cancelled(self, entries: Sequence[Entry]) -> None:
         if self.variances:
@@ -226,16 +214,13 @@ def check(record: Record) -> Iterator[Finding]:
     for v in record.coarse.variances:
         site = SITES[v.site]
         error = abs(v.got - v.true) / v.true if v.true else np.inf
-        yield advise(
-            "BP203", "numeric-nonfinite", place_of(site),
-            f"`{' '.join(site.text.split())}` loses its digits: {short(v.got)} instead of "
-            f"{short(v.true)}",
+        yield digits_lost(
+            site, v.got, v.true,
             f"write `np.var({v.operand})`, which takes the mean away before it squares",
             {"got": v.got, "true": v.true, "dtype": v.kind, "error": error},
             notes=[
                 f"a variance as a difference of squares of {v.kind}: off by {short(100 * error)} %"
             ],
-            confidence="proven",
         )  # fmt: skip
         return
     for c in record.coarse.casts:

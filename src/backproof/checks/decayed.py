@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
@@ -59,12 +57,12 @@ def check(record: Record) -> Iterator[Finding]:
     if not in_time(record, maps, 3 * len(maps)):
         return
     before, now = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
-    count = affordable(maps, 0.5 * record.time_left(), LONGEST)
+    count = affordable(maps, 0.5 * record.meter.left, LONGEST)
     if not now > OPEN * before or count < 20:
         return
     scales = [start / rate for rate in rates]
-    theta = repeat(maps, scales, maps[-1].theta, count, record.deadline)
-    tried = np.inf if theta is None else cost_at(maps, theta)
+    theta = repeat(maps, scales, maps[-1].theta, count)
+    tried = cost_at(maps, theta)
     if not tried < BETTER * now:
         return
     rate = first.rate

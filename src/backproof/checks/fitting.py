@@ -6,12 +6,12 @@ predicted from the inputs (neighbours do it). A program that is merely young get
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from backproof.calculus.effort import Meter
 from backproof.calculus.slices import StepMap
 from backproof.checks.advice import advise, short
 from backproof.checks.dependence import Dependence, dependence, targets
@@ -245,7 +245,7 @@ def cannot_overfit(record: Record) -> Finding | None:
         return None
     for count in HANDFULS:
         step = _handful(seen, count)
-        found = descend(step, record.time_left() * 0.45) if step is not None else None
+        found = descend(step, record.meter.left * 0.45) if step is not None else None
         if found is not None and found[1] >= STUCK * found[0] and found[3] <= FLAT_GRADIENT:
             return _small(record, seen, last, known, count, found)
     return None
@@ -327,6 +327,7 @@ class Descent(Protocol):
     """What can be gone down: parameters, their change in a step, their cost."""
 
     theta: Any
+    meter: Meter
 
     @property
     def cost(self) -> Any:
@@ -336,14 +337,14 @@ class Descent(Protocol):
         """Return the change of a step."""
 
 
-def descend(step: Descent, seconds: float) -> tuple[float, float, int, float] | None:
+def descend(step: Descent, work: float) -> tuple[float, float, int, float] | None:
     """Go down by steps of Barzilai and Borwein; (first cost, best cost, steps, gradient left).
 
     The change of a step is its gradient up to a factor; only its direction is used.
     """
     if step.cost is None:
         return None
-    deadline = time.process_time() + seconds
+    most = step.meter.spent + work
     theta = step.theta
     change = step.change(theta)
     first = best = step.cost(theta)
@@ -354,7 +355,7 @@ def descend(step: Descent, seconds: float) -> tuple[float, float, int, float] | 
     recent = [best]
     for _ in range(LONGEST):
         steps += 1
-        if time.process_time() > deadline:
+        if step.meter.spent > most:
             return None
         moved = theta + length * change
         cost = step.cost(moved)

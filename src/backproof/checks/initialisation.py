@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.checks.advice import advise, short
+from backproof.checks.dependence import dependence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
 from backproof.checks.pooled import unexplained
@@ -27,17 +28,23 @@ FACTOR = 1e3
 EXPLODED = 1e3
 #: An output whose mean square is so many times the labels' variance is worse than a constant.
 USELESS = 2.0
+#: From here on an output says no more than a constant.
+CONSTANT = 0.9
 #: How a bias is called: among parameters of one size the weights are shown.
 BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
 #: Steps over which units must stay equal.
 APART = 9
 #: Layers from which on the product of slopes can be blamed.
 DEEP = 4
+#: A run that lowers its cost by this share does not stand still, and what neighbours must explain.
+STIRRED = 0.2
+PREDICTABLE = 0.4
 
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the initial weights."""
     found = list(symmetric(record)) or list(equal_neurons(record)) or list(equal_units(record))
+    found = found or list(equal_numbers(record))
     yield from found
     yield from vanishing(record)
 
@@ -152,6 +159,54 @@ def equal_units(record: Record) -> Iterator[Finding]:
         return
 
 
+def equal_numbers(record: Record) -> Iterator[Finding]:
+    """Find units that are single numbers in lists: everywhere as many of them are equal.
+
+    Of weights and of biases (or of the weights of two layers) groups of one size are equal at the
+    last judged step, have moved, and were equal when the training began.
+    """
+    last = record.every[-1]
+    sizes: dict[int, list[int]] = {}
+    for index, (name, value) in enumerate(zip(last.names, last.values, strict=True)):
+        held = [(o, np.ravel(o.values[o.names.index(name)])) for o in record.every
+                if name in o.names]  # fmt: skip
+        first, start = next((o, v) for o, v in held if v.size == np.size(value))
+        if np.ndim(last.objects[index]) or start.size < 2:
+            continue
+        groups = _groups(np.ravel(value))
+        whole = set(groups) == {max(groups)}
+        if max(groups) < 2 or last.step - first.step < APART or min(_groups(start)) % max(groups):
+            whole = False
+        if whole or (groups[0] == 1 and set(groups[1:]) == {max(groups)}):
+            sizes.setdefault(max(groups), []).append(index if whole else -1)
+    for count, members in sizes.items():
+        known = [index for index in members if index >= 0]
+        moved = np.ravel(last.changes[known[0]]) if known else np.zeros(1)
+        if len(members) < 2 or not known or not np.any(moved):
+            continue
+        name = max((last.names[i] for i in known), key=lambda n: not BIAS.search(n))
+        yield advise(
+            "BP303", "symmetric-init", record.birthplace(last, last.names.index(name)),
+            f"all {count} units of `{name}` stay the same: their initial weights are equal",
+            "draw the weights at random",
+            {"parameters": [last.names[i] for i in known], "units": count, "steps": [last.step]},
+            severity="error", confidence="proven",
+            notes=[
+                f"at step {last.step} the numbers of `{name}` are equal in groups of {count}: the "
+                "units compute no more than one"
+            ],
+        )  # fmt: skip
+        return
+
+
+def _groups(values: Any) -> list[int]:
+    """Return how many numbers are equal to one another, group by group, in order of size."""
+    ordered = np.sort(values)
+    size = float(np.max(np.abs(ordered), initial=0.0))
+    ends = np.flatnonzero(np.diff(ordered) > SAME * size)
+    return sorted(np.diff([-1, *ends.tolist(), len(ordered) - 1]).tolist())
+
+
 def _equal(values: list[Any]) -> bool:
     """Whether arrays hold the same numbers, up to the order of sums, and not zeros alone."""
     rows = [np.ravel(v) for v in values]
@@ -180,6 +235,7 @@ def vanishing(record: Record) -> Iterator[Finding]:
     first, last = record.first, record.last
     sizes, later = _sizes(first), _sizes(last)
     if len(sizes) < DEEP or len(later) < DEEP:
+        yield from _silent(record, sizes)
         return
     # The last layer's gradient shrinks once it has fitted the mean: the first one's is held
     # against what the last one's was.
@@ -187,7 +243,9 @@ def vanishing(record: Record) -> Iterator[Finding]:
     passed, passed_later = _passed(first), _passed(last)
     # A run that overflows, or ends worse than a constant, leaves no doubt at a smaller factor.
     explodes = passed > EXPLODED and (record.nonfinite is not None or unexplained(last) > USELESS)
-    if explodes or (max(passed, passed_later) < 1 / FACTOR and not record.learns()):
+    # A last bias that comes to the mean of the labels has learnt nothing of the inputs.
+    idle = not record.learns() or unexplained(last) > CONSTANT
+    if explodes or (max(passed, passed_later) < 1 / FACTOR and idle):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return
     if max(ratio, ratio_later) < 1 / FACTOR and not record.learns():
@@ -215,10 +273,24 @@ def vanishing(record: Record) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _passed(seen: Observation) -> float:
+def _silent(record: Record, sizes: list[tuple[Layer, float]]) -> Iterator[Finding]:
+    """Find few layers whose weights start so small that the outputs do not know the inputs."""
+    first, last = record.first, record.last
+    passed = [_passed(o, 2) for o in (first, last)]
+    if not sizes or last is first or max(passed) > 1 / FACTOR or record.learns(STIRRED):
+        return
+    # Saturated units pass nothing on, either: here the weights must be too small.
+    if float(np.prod([u.gain for layer, u in first.layers if layer.hidden])) > 1 / FACTOR:
+        return
+    known = dependence(last.samples.inputs, last.samples.labels)
+    if known is not None and known.sure and known.explained > PREDICTABLE:
+        yield _fading(record, first, sizes[0][0], passed[0], len(sizes))
+
+
+def _passed(seen: Observation, deep: int = DEEP) -> float:
     """Return how much of a signal's deviation the hidden layers pass on to the last one."""
     hidden = [units for layer, units in seen.layers if layer.hidden]
-    if len(hidden) < DEEP - 1 or seen.samples.inputs is None:
+    if len(hidden) < deep - 1 or seen.samples.inputs is None:
         return 1.0
     given = float(np.sqrt(np.mean(np.var(seen.samples.inputs, axis=0))))
     left = float(np.sqrt(np.mean(np.var(hidden[-1].a, axis=1))))

@@ -7,6 +7,7 @@ again in float64; where the two differ, the type has decided the value.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -274,11 +275,26 @@ def is_harmful(loss: Loss) -> bool:
         return True
     if loss.count < FRACTIONAL * loss.of:
         return False
-    if SITES[loss.site].kind == "aug_item":
+    if _changes_entry(SITES[loss.site]):
         return True  # a sum or a parameter that is changed by fractions
     if loss.made is not None and not _asks_for_integers(loss.made.text):
         return True
     return loss.lost >= LOST * loss.count
+
+
+def _changes_entry(site: Site) -> bool:
+    """Whether a store puts back what it has read, changed: ``W[i] -= …``, ``W[i] = W[i] - …``."""
+    if site.kind == "aug_item":
+        return True
+    try:
+        (statement,) = ast.parse(site.file.slice(site.statement).strip()).body
+    except (SyntaxError, ValueError):
+        return False
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return False
+    target = ast.unparse(statement.targets[0])
+    parts = [n for n in ast.walk(statement.value) if isinstance(n, ast.Subscript)]
+    return target in map(ast.unparse, parts)
 
 
 def _asks_for_integers(text: str) -> bool:

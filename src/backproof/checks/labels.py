@@ -28,8 +28,11 @@ OUTSIDE = 0.1
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the labels against what output and cost can do with them."""
-    for seen in record.seen:
-        if seen.samples.labels is not None and seen.samples.output is not None:
+    known = [o for o in record.seen if o.samples.labels is not None]
+    kinds = [_kind(o) for o in known]
+    usual = max(kinds, key=kinds.count, default=None)
+    for seen, kind in zip(known, kinds, strict=True):
+        if kind == usual and seen.samples.output is not None:
             found = (
                 out_of_reach(record, seen)
                 or negative_class(record, seen)
@@ -40,11 +43,23 @@ def check(record: Record) -> Iterator[Finding]:
             return
 
 
+def _kind(seen: Observation) -> tuple[int, Any]:
+    """Return what a step has in common with others whose labels are of one kind.
+
+    Of single numbers some are no parameters in a step that leaves them as they are.
+    """
+    labels = seen.samples.labels
+    numbers = seen.samples.inputs_nodes is not None
+    return labels.shape[1], tuple(sorted(map(np.size, seen.values))) if numbers else None
+
+
 def labels_place(record: Record, seen: Observation) -> Place | None:
     """Return where the labels were made, else where they meet the output."""
     site = record.births.of(seen.samples.labels_source)
     if site is not None:
         return statement_of(site)
+    if seen.samples.labels_place is not None:
+        return seen.samples.labels_place
     return statement_of(seen.labels_site) if seen.labels_site is not None else None
 
 
@@ -53,6 +68,7 @@ def all_labels(record: Record, first: Observation) -> Any:
     parts = [
         s.samples.labels.reshape(-1) for s in record.seen
         if s.samples.labels is not None and s.samples.classes == first.samples.classes
+        and _kind(s) == _kind(first)
     ]  # fmt: skip
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -76,6 +92,8 @@ def output_range(seen: Observation) -> tuple[float, float]:
             # What is measured far away must hold for what was recorded, too.
             inside = np.all((units.a >= low - 1e-6) & (units.a <= high + 1e-6))
             return (low, high) if high > low and inside else (-np.inf, np.inf)
+    if seen.samples.reach is not None:
+        return seen.samples.reach
     out = seen.samples.output
     shares = out is not None and out.shape[1] > 1 and bool(np.all((out >= 0) & (out <= 1)))
     if shares and np.allclose(np.sum(out, axis=1), 1, atol=1e-6):

@@ -82,7 +82,7 @@ class Looming:
                 texts = operation.where.operands
                 self.failures[operation.site] = Failure(
                     found.site, operation.site, step, top, limit, str(out.dtype), becomes,
-                    is_in(found.function, DIVIDE), over_sum, texts[0] if texts else "z",
+                    is_in(found.function, DIVIDE), over_sum, texts[-1] if texts else "z",
                 )  # fmt: skip
 
 
@@ -146,8 +146,12 @@ def check(record: Record) -> Iterator[Finding]:
         else:
             message = "compute it from the scores: `np.logaddexp(0, t)`, or take their maximum out"
         shown = "nan" if np.isnan(failure.becomes) else "inf"
+        places = [place_of(site), place_of(SITES[failure.exponential])]
+        if failure.over_sum:
+            places.reverse()  # a maximum is subtracted where the exponential is taken
+        place, other = places
         yield advise(
-            "BP202", "numeric-unstable", place_of(site),
+            "BP202", "numeric-unstable", place,
             f"`{text}` is {shown} once an exponent passes {short(failure.limit)}: they have come "
             f"to {short(top)}",
             message,
@@ -157,6 +161,7 @@ def check(record: Record) -> Iterator[Finding]:
                 f"step {failure.step} repeated with exponents 5 % beyond the range of "
                 f"{failure.kind} gives {shown} here; the exact value is finite"
             ],
-            related=[(place_of(SITES[failure.exponential]), "definition")], confidence="proven",
+            related=[(other, "consequence" if failure.over_sum else "definition")],
+            confidence="proven",
         )  # fmt: skip
         return

@@ -166,6 +166,8 @@ def _finding(
             "is not to blame"
         )
         evidence["diverges"] = True
+    if origin.operation is None and updates:
+        evidence["given"] = True  # by a step before that was not recorded
     title = f"first non-finite value {when}: ".replace(" :", ":") + f"`{_short(site.text)}` {cause}"
     if diverges and evidence.get("overflow"):
         title = f"training diverges: {cause.removeprefix('training diverges: ')}"

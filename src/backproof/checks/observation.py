@@ -17,12 +17,14 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
+from backproof.calculus.effort import Meter, effort_of
 from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.checks.listed import Listed, listed
 from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.descent import ROOTS
@@ -35,6 +37,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: What measuring a step takes, in evaluations of it, without its curvature.
+MEASURED = 10
 #: From here on ``t / (1 + t)`` comes near one by rounding.
 ROUNDED = 1e12
 
@@ -88,11 +92,15 @@ class Observation:
         return 2.0 * (1.0 + self.momentum)
 
 
-def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observation | None:
+def observe(
+    evidence: StepEvidence, meter: Meter, *, curvature: bool, trial: bool
+) -> Observation | None:
     """Measure a judged step; None where nothing of it can be used.
 
     Parameters
     ----------
+    meter : Meter
+        Counts the work.
     curvature : bool
         Compute the stability (some dozens of evaluations of the step).
     trial : bool
@@ -102,6 +110,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     if not params:
         return None
     run = tape.replay(double=True)
+    meter.spent += MEASURED * effort_of(tape.operations, run.env)
     values = [vector(run.env[n] for n in p.old) for p in params]
     after = [
         vector(run.env[n] if run.env[n] is not None else np.nan for n in p.new) for p in params
@@ -135,8 +144,10 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     _layers(seen, tape, run, evidence, join)
     seen.samples = gather(
         tape, run, params, [layer for layer, _ in seen.layers], join,
-        lambda again: _cost(tape, again, hypothesis, params),
+        lambda again: _cost(tape, again, hypothesis, params), meter,
     )  # fmt: skip
+    if seen.samples.inputs is None:
+        _add_listed(seen.samples, listed(tape, run, params, [hypothesis.node]))
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
@@ -148,7 +159,7 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
     new = [n for p in params for n in p.new]
     if not all(is_differentiable(run.env[n]) for n in old):
         return seen
-    seen.map = StepMap(tape, run, old, new, cost)
+    seen.map = StepMap(tape, run, old, new, cost, meter)
     theta = seen.map.theta
     seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
     seen.momentum, seen.stateless = _state(tape, params)
@@ -168,6 +179,15 @@ def observe(evidence: StepEvidence, *, curvature: bool, trial: bool) -> Observat
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _add_listed(samples: Samples, few: Listed | None) -> None:
+    """Take the samples of a step that computes with single numbers."""
+    if few is not None:
+        samples.inputs, samples.inputs_nodes = few.inputs, few.nodes
+        samples.labels, samples.output = few.labels, few.output
+        samples.reach = few.reach
+        samples.inputs_place, samples.labels_place = few.inputs_place, few.labels_place
 
 
 def _flows(tape: Tape, params: Sequence[Parameter]) -> bool:

@@ -8,6 +8,7 @@ name and value, the second is observed.
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import weakref
 from collections.abc import Iterator, Sequence
@@ -75,10 +76,21 @@ def definition(name: str, value: float) -> Place | None:
         return None
     best: tuple[int, Place] | None = None
     for file in {site.file.path: site.file for site in SITES}.values():
-        for rank, node in _candidates(tree_of(file.text), last, value):
+        tree = tree_of(file.text)
+        for rank, node in _candidates(tree, [*last, *_aliases(tree, last)], value):
             if best is None or rank < best[0]:
                 best = (rank, Place(file, file.span_of(node)))
     return best[1] if best else None
+
+
+def _aliases(tree: ast.Module, names: Sequence[str]) -> list[str]:
+    """Return the names whose values are kept under others: ``self.lr = learning_rate``."""
+    found = [
+        node.value.id for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+        and any(_last(target) in names for target in node.targets)
+    ]  # fmt: skip
+    return [name for name in dict.fromkeys(found) if name not in names]
 
 
 def final_names(text: str) -> list[str]:
@@ -119,6 +131,7 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         called = {getattr(t, "attr", getattr(t, "id", "")) for t in targets}
         empty = isinstance(node.value, ast.List) and not node.value.elts
+        empty = empty or isinstance(node.value, ast.Subscript)  # a part of what was made before
         if wanted in called and not empty and node.lineno == node.end_lineno:
             return Place(file, file.span_of(node))
     return None
@@ -269,13 +282,25 @@ class Birthplaces:
                 continue
             if event[5] is None:
                 owner = primitives.owner_of(made)
+                site = self._taken_from(event)
                 for obj in (made, owner):
                     if self._known(obj) is None:
-                        self._keep(obj, event[0], event[1])
+                        self._keep(obj, event[0] if site is None else site, event[1])
             else:
                 owner = primitives.owner_of(made)
                 if self._known(owner) in EMPTY:
                     self._keep(owner, event[0], event[1])  # filled after `np.zeros`: made there
+
+    def _taken_from(self, event: Event) -> int | None:
+        """Return where the rows of ``X[order]`` were made: to put them in order makes none."""
+        source = event[2][0] if event[1] is operator.getitem and event[2] else None
+        if not isinstance(source, np.ndarray):
+            return None
+        for candidate in (primitives.owner_of(source), source):
+            known = self._made.get(id(candidate))
+            if known is not None and known[0]() is candidate:
+                return known[1]
+        return None
 
     def _known(self, obj: Any) -> Any:
         """Return the function that made an array, if known."""

@@ -7,7 +7,6 @@ steps with few samples are repeated one after the other, as the program does.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,13 +24,14 @@ FEW = 4
 
 
 def alike(record: Record) -> list[Observation]:
-    """Return the judged steps that are maps of the same parameters, under costs of one kind."""
+    """Return the judged steps that are maps of the same parameters, under costs of one kind.
+
+    Most have them all: a bias that starts as a constant is none in the first step.
+    """
     usable = [o for o in record.comparable() if o.map is not None and o.map.cost is not None]
-    first = usable[0] if usable else None
-    found = [
-        o for o in usable if first is not None and o.names == first.names
-        and [np.shape(v) for v in o.values] == [np.shape(v) for v in first.values]
-    ]  # fmt: skip
+    kinds = [(o.names, [np.shape(v) for v in o.values]) for o in usable]
+    usual = max(kinds, key=kinds.count, default=None)
+    found = [o for o, kind in zip(usable, kinds, strict=True) if kind == usual]
     return found if _in_one_order(found) else []
 
 
@@ -41,7 +41,7 @@ def _in_one_order(seen: Sequence[Observation]) -> bool:
                zip(s.objects, s.values, strict=True)):  # fmt: skip
         return True
     follows = [
-        np.allclose(v + c, w, rtol=1e-9, atol=0)
+        np.allclose(np.ravel(v) + np.ravel(c), np.ravel(w), rtol=1e-9, atol=0)
         for a, b in pairwise(seen) if b.step == a.step + 1
         for v, c, w in zip(a.values, a.changes, b.values, strict=True)
     ]  # fmt: skip
@@ -70,16 +70,24 @@ def cost_at(steps: Sequence[StepMap], theta: Any) -> float:
     return float(np.mean([s.cost(theta) for s in steps if s.cost is not None]))
 
 
-def unexplained(seen: Observation) -> float:
-    """Return the mean square between labels and output, as a share of the labels' variance.
+def unexplained(*seen: Observation, variance: float | None = None) -> float:
+    """Return the mean square between labels and outputs, as a share of the labels' variance.
 
-    One is what a constant leaves; 0 where labels and output cannot be compared.
+    Steps are taken together, and theirs is the variance unless another is given. One is what a
+    constant leaves; 0 where labels and outputs cannot be compared.
     """
-    labels, output = seen.samples.labels, seen.samples.output
-    if labels is None or output is None or seen.samples.classes or labels.shape != output.shape:
+    pairs = [
+        (o.samples.labels, o.samples.output) for o in seen
+        if o.samples.labels is not None and o.samples.output is not None
+        and not o.samples.classes and o.samples.labels.shape == o.samples.output.shape
+    ]  # fmt: skip
+    if not pairs:
         return 0.0
-    variance = float(np.mean(np.var(labels, axis=0)))
-    return float(np.mean((labels - output) ** 2)) / variance if variance > 0 else 0.0
+    labels = np.concatenate([y for y, _ in pairs])
+    outputs = np.concatenate([a for _, a in pairs])
+    if variance is None:
+        variance = float(np.mean(np.var(labels, axis=0)))
+    return float(np.mean((labels - outputs) ** 2)) / variance if variance > 0 else 0.0
 
 
 def progress(record: Record) -> tuple[float, float] | None:
@@ -102,33 +110,20 @@ def _progress(record: Record) -> tuple[float, float] | tuple[()]:
 
 
 def in_time(record: Record, steps: Sequence[StepMap], evaluations: int) -> bool:
-    """Whether so many evaluations of a cost fit into a third of the time that is left."""
-    begun = time.process_time()
-    with np.errstate(all="ignore"):
-        cost_at(steps[:1], steps[0].theta)
-    return evaluations * (time.process_time() - begun) < record.time_left() / 3
+    """Whether so many evaluations of a cost fit into a third of the work that is left."""
+    return evaluations * steps[0].effort < record.meter.left / 3
 
 
-def repeat(
-    steps: Sequence[StepMap], scales: Sequence[float], theta: Any, count: int, deadline: float
-) -> Any:
-    """Take `count` steps in turn, each with its change scaled; None where time runs out."""
+def repeat(steps: Sequence[StepMap], scales: Sequence[float], theta: Any, count: int) -> Any:
+    """Take `count` steps in turn, each with its change scaled."""
     with np.errstate(all="ignore"):
         for number in range(count):
             turn = number % len(steps)
             theta = theta + scales[turn] * steps[turn].change(theta)
-            if time.process_time() > deadline:
-                return None
     return theta
 
 
-def affordable(steps: Sequence[StepMap], seconds: float, most: int) -> int:
-    """Return how many steps fit into some seconds."""
-    each = min(_seconds(step) for step in steps[:3])
-    return int(min(most, seconds / max(each, 1e-6)))
-
-
-def _seconds(step: StepMap) -> float:
-    begun = time.process_time()
-    step.change(step.theta)
-    return time.process_time() - begun
+def affordable(steps: Sequence[StepMap], work: float, most: int) -> int:
+    """Return how many steps some work is enough for."""
+    each = max(step.effort for step in steps)
+    return int(min(most, work / max(each, 1e-6)))

@@ -16,6 +16,7 @@ from backproof.checks.advice import advise, short
 from backproof.checks.fitting import classes_of, predictions_of
 from backproof.checks.labels import labels_place
 from backproof.checks.observation import Observation
+from backproof.checks.pooled import unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 COMMON = 0.9
 LEAST_RARE, LEAST = 8, 100
 #: Steps, and share of the run, after which the decision is judged, and by how much the cost may
-#: still change.
+#: still change while the outputs are no better than a constant.
 STEPS = 99
-LATE = 0.5
+LATE = 0.45
 SETTLED = 0.15
 #: Probability that a rare sample stands above a common one, and its distance from chance (½) in
 #: deviations (Mann & Whitney 1947).
@@ -50,6 +51,7 @@ def check(record: Record) -> Iterator[Finding]:
     if any(np.unique(predictions_of(o)).size != 1 for o in seen):
         return
     known = before.cost is not None and last.cost is not None
+    known = known and not 0 < unexplained(last) < 1
     if known and abs((before.cost or 0.0) - (last.cost or 0.0)) > SETTLED * abs(last.cost or 0.0):
         return
     area, deviations = ranked(scores_of(last), rare)

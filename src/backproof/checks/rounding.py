@@ -15,6 +15,7 @@ from backproof.checks.places import place_of, statement_of
 from backproof.checks.pooled import unexplained
 from backproof.checks.step_size import attempt
 from backproof.finding import Finding
+from backproof.trace.site import Site
 
 if TYPE_CHECKING:
     from backproof.checks.training import Record
@@ -60,7 +61,6 @@ def _cancelled(record: Record) -> Finding | None:
         if r.site is None or not worst:
             continue
         what, error = max(worst, key=lambda w: w[1])
-        text = " ".join(r.operation.split())
         notes = [
             f"{what} is off by {short(error)} of its size at step {o.step}: computed again in "
             + ("float64" if r.bits == 4 else "80-bit floats")
@@ -69,14 +69,20 @@ def _cancelled(record: Record) -> Finding | None:
         if r.form:
             message = f"write `{r.form}`"
             notes.append("that form has the exact value on the recorded operands")
-        return advise(
-            "BP203", "numeric-nonfinite", place_of(r.site),
-            f"`{text}` loses its digits: {short(r.got)} instead of {short(r.true)}",
-            message,
-            {"step": o.step, "error": error, "got": r.got, "true": r.true, "stable": r.form},
-            notes=notes, confidence="proven",
-        )  # fmt: skip
+        evidence = {"step": o.step, "error": error, "stable": r.form}
+        return digits_lost(r.site, r.got, r.true, message, evidence, notes)
     return None
+
+
+def digits_lost(
+    site: Site, got: float, true: float, message: str, evidence: dict[str, Any], notes: list[str]
+) -> Finding:
+    """Say that an operation loses the digits of its result."""
+    return advise(
+        "BP203", "numeric-nonfinite", place_of(site),
+        f"`{' '.join(site.text.split())}` loses its digits: {short(got)} instead of {short(true)}",
+        message, {"got": got, "true": true, **evidence}, notes=notes, confidence="proven",
+    )  # fmt: skip
 
 
 def _too_small(record: Record) -> Finding | None:
@@ -90,7 +96,7 @@ def _too_small(record: Record) -> Finding | None:
     if last.cost < CONVERGED * abs(record.first.cost or 0.0):
         return None
     steps = int(min(150, max(20, record.steps)))
-    trial = attempt(last, 1.0, steps, record.deadline)
+    trial = attempt([last.map], last.map.theta, 1.0, steps, record.meter.left)
     if trial is None or trial.cost > (1 - GAINS) * last.cost:
         return None
     notes = [
@@ -118,7 +124,7 @@ def _held_back(record: Record) -> Finding | None:
     own = first.map.cost(last.map.theta)
     if own < CONVERGED * abs(known[0].cost or 0.0) and unexplained(last) < POOR:
         return None
-    trial = attempt(first, steps / STRIDES, STRIDES, record.deadline)
+    trial = attempt([first.map], first.map.theta, steps / STRIDES, STRIDES, record.meter.left)
     if trial is None or trial.rises or not trial.cost < (1 - HELD_BACK) * own:
         return None
     notes = [
@@ -141,7 +147,7 @@ def _frozen(record: Record) -> Finding | None:
         return None
     if own < CONVERGED * last.map.cost(start.theta) and unexplained(last) < POOR:
         return None
-    found = descend(last.map, 0.4 * record.time_left())
+    found = descend(last.map, 0.4 * record.meter.left)
     if found is None or not found[1] < FROZEN * own:
         return None
     notes = [

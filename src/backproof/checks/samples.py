@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
+from backproof.calculus.effort import Meter
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
 from backproof.checks.layers import PRODUCTS, Layer, source_parameter
 from backproof.checks.origin import name_of
+from backproof.checks.places import Place
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace import primitives
@@ -60,6 +62,13 @@ class Samples:
     inputs_axis: int = 0
     executions: list[tuple[int | None, Any]] = field(default_factory=list)
     """Of steps that run the first layer several times: the leaf and the samples of each."""
+    inputs_nodes: Any = None
+    """The nodes of inputs that are single numbers, -1 for whole ones."""
+    inputs_place: Place | None = None
+    labels_place: Place | None = None
+    reach: tuple[float, float] | None = None
+    """Of outputs that are single numbers the ends of their range."""
+    """Where lists of single numbers were made, as far as the source tells."""
     labels: Any = None
     labels_leaf: int | None = None
     labels_source: Any = None
@@ -169,7 +178,7 @@ def _is_range(tape: Tape, node: int, value: Any) -> bool:
 
 def gather(
     tape: Tape, run: Run, params: Sequence[Parameter], layers: Sequence[Layer], join: Join | None,
-    cost: Callable[[Run], Any] | None,
+    cost: Callable[[Run], Any] | None, meter: Meter | None = None,
 ) -> Samples:  # fmt: skip
     """Return the samples of a step."""
     found = Samples()
@@ -235,7 +244,7 @@ def gather(
 
         def retry(values: dict[int, Any]) -> StepMap:
             again = tape.replay(values, double=True, base=run, dirty=tape.reach(values))
-            return StepMap(tape, again, old, new, cost(again))
+            return StepMap(tape, again, old, new, cost(again), meter)
 
         found.retry = retry
     return found

@@ -7,7 +7,6 @@ from learning, and the same step on standardised inputs must learn.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -109,7 +108,8 @@ def check(record: Record) -> Iterator[Finding]:
     # A bias that starts as a constant float is only known as a parameter after the first step.
     first = max((record.comparable() or record.seen)[:3], key=lambda o: len(o.names))
     samples, inputs = first.samples, inputs_of(record, first)
-    if inputs is None or samples.inputs_leaf is None or len(inputs) < FEW:
+    known = samples.inputs_leaf is not None or samples.inputs_nodes is not None
+    if inputs is None or not known or len(inputs) < FEW:
         return
     if inputs.shape[1] > 2_000:
         return
@@ -119,11 +119,11 @@ def check(record: Record) -> Iterator[Finding]:
     few = len(samples.inputs) < FEW
     broke = record.nonfinite is not None or (not few and diverges(record))
     slow = not broke and record.learns(LEARNT)
-    if slow and (few or not _poor(record)):
-        return
     saturated = _saturates(record.seen[:FEW] if few else [first])
-    trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
     still = saturated and _saturates([record.last]) and unexplained(record.last) > OPEN
+    if slow and not still and (few or not _poor(record)):
+        return
+    trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
     if trial is None and not (still or (saturated and not record.learns(0.1))):
         return
     place = _place(record, first)
@@ -163,6 +163,8 @@ def _place(record: Record, seen: Observation) -> Place | None:
     site = record.births.of(seen.samples.inputs_source)
     if site is not None:
         return statement_of(site)
+    if seen.samples.inputs_place is not None:
+        return seen.samples.inputs_place
     if seen.layers:
         return statement_of(seen.sites[seen.layers[0][0].product])
     return statement_of(seen.update_sites[0])
@@ -182,10 +184,7 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
         scaled = samples.retry({samples.inputs_leaf: standardised(leaf, samples.inputs_axis)})
     except Exception:
         return None
-    begun = time.process_time()
-    scaled.change(scaled.theta)
-    each = max(time.process_time() - begun, 1e-6)
-    steps = int(min(LONGEST, max(record.steps, 1), record.time_left() / (5 * each)))
+    steps = affordable([scaled], 0.2 * record.meter.left, min(LONGEST, max(record.steps, 1)))
     if steps < 20 or scaled.cost is None or seen.map.cost is None:
         return None
     own = _train(seen.map, 1.0, steps)
@@ -219,14 +218,12 @@ def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
     if len(own) < FEW or len(scaled) < len(own):
         return None
     most = min(LONGEST, record.steps)
-    count = affordable([*own[:2], *scaled[:2]], 0.2 * record.time_left(), most)
+    count = affordable([*own[:2], *scaled[:2]], 0.2 * record.meter.left, most)
     if count < 20:
         return None
     ends: list[float] = []
     for maps in (own, scaled):
-        theta = repeat(maps, [1.0] * len(maps), maps[0].theta, count, record.deadline)
-        if theta is None:
-            return None
+        theta = repeat(maps, [1.0] * len(maps), maps[0].theta, count)
         ends.append(cost_at(maps, theta))
     reference = min(ends[0], cost_at(own, own[-1].theta))
     if ends[1] < BETTER * reference and ends[1] < BETTER * cost_at(scaled, scaled[0].theta):
@@ -237,6 +234,12 @@ def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
 def _standardised(seen: Observation, mean: Any, deviation: Any) -> StepMap | None:
     """Return a step with the few samples that it reads standardised."""
     samples = seen.samples
+    if samples.inputs_nodes is not None and samples.retry is not None:
+        x = np.where(deviation > 0, (samples.inputs - mean) / np.where(deviation > 0, deviation, 1),
+                     samples.inputs)  # fmt: skip
+        nodes = zip(samples.inputs_nodes.ravel(), x.ravel(), strict=True)
+        numbers = {int(n): float(v) for n, v in nodes if n >= 0}
+        return samples.retry(numbers) if np.all(samples.inputs_nodes >= 0) else None
     leaves = {leaf for leaf, _ in samples.executions} or {samples.inputs_leaf}
     run = seen.map.slice.run.env if seen.map is not None else ()
     given: dict[int, Any] = {}

@@ -6,17 +6,17 @@ a map of the parameters, with the author's step size and with another, and the c
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproof.calculus.slices import StepMap, Vector
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import FEW, progress
+from backproof.checks.pooled import FEW, affordable, alike, cost_at, in_time, progress
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ BETTER = 0.05
 #: Shares of the stable step 2/λ that are tried. Half of it is the classical optimum for a
 #: quadratic, 1/λ.
 SHARES = (0.5, 0.25)
+#: Shares that are tried where a step is too small: samples one by one bear less than one of them.
+CAREFUL = (0.5, 0.05)
 #: Judged steps whose cost is this many times the first one's lie far outside the landscape that
 #: the program starts in: their curvature says nothing about a step to choose.
 FAR = 10.0
@@ -39,6 +41,12 @@ LONGEST = 150
 TINY = 1e-3
 #: A run that has lowered its cost by more than this share is learning, however slowly.
 PROGRESS = 0.2
+#: … and one that has lowered it by this share has come where it was meant to, bouncing or not.
+LEARNT = 0.9
+#: An optimiser with a state is judged after so many steps that gain less than this share of the
+#: cost, by so many times longer ones that come below this share of it.
+LEAST, STIRRED = 100, 0.02
+LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +63,42 @@ class Trial:
     """How often the cost went up."""
 
 
-def attempt(seen: Observation, scale: float, steps: int, deadline: float) -> Trial | None:
-    """Repeat a recorded step with its change scaled; None where that cannot be done.
+def attempt(
+    maps: Sequence[StepMap], start: Vector, scale: float, steps: int, most: float
+) -> Trial | None:
+    """Repeat recorded steps in turn with their changes scaled; None where that takes too much.
 
-    Rises are counted at every step where evaluating the cost is no dearer than the step.
+    Their mean cost is taken after each turn.
     """
-    step, cost = seen.map, seen.map.cost if seen.map is not None else None
-    if step is None or cost is None:
+    if any(step.cost is None for step in maps):
         return None
-    theta = step.theta
-    costs = [cost(theta)]
-    for _ in range(steps):
-        theta = theta + scale * step.change(theta)
-        costs.append(cost(theta) if np.all(np.isfinite(theta)) else np.inf)
-        if time.process_time() > deadline:
+    most += maps[0].meter.spent
+    theta, costs = start, [cost_at(maps, start)]
+    for _ in range(max(1, steps // len(maps))):
+        for step in maps:
+            theta = theta + scale * step.change(theta)
+        costs.append(cost_at(maps, theta) if np.all(np.isfinite(theta)) else np.inf)
+        if maps[0].meter.spent > most:
             return None
         if not np.isfinite(costs[-1]):
             break
-    rises = int(np.sum(np.diff(costs) > 0))
-    return Trial(scale, len(costs) - 1, float(np.mean(costs[-max(1, steps // 5) :])), rises)
+    rises, turns = int(np.sum(np.diff(costs) > 0)), len(costs) - 1
+    end = float(np.mean(costs[-max(1, turns // 5) :]))
+    return Trial(scale, turns * len(maps), end, rises)
+
+
+def turns(record: Record, start: Observation) -> list[StepMap]:
+    """Return the steps that a trial repeats in turn: one alone where all see the same data."""
+    seen = [o for o in alike(record) if o.stateless]
+    if start.map is None:
+        return []
+    maps = [o.map for o in seen if o.map is not None]
+    if start not in seen or not in_time(record, maps, len(maps)):
+        return [start.map]
+    changes = [step.change(start.map.theta) for step in maps]
+    own = changes[seen.index(start)]
+    same = all(np.allclose(c, own, rtol=1e-6, atol=1e-12, equal_nan=True) for c in changes)
+    return [start.map] if same else maps
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -86,7 +111,7 @@ def check(record: Record) -> Iterator[Finding]:
 def check_small(record: Record) -> Iterator[Finding]:
     """Judge whether it is too small, where it is not too large: formulas come before it."""
     large = any(f.code == "BP301" for f in record.found)
-    found = None if large else too_small(record)
+    found = None if large else too_small(record) or too_small_with_state(record)
     if found is not None:
         yield found
 
@@ -103,10 +128,11 @@ def ratio(seen: Observation) -> float:
 
 def too_large(record: Record) -> Finding | None:
     """Find a step above the stability bound that keeps the cost from falling."""
-    seen = [s for s in record.seen if s.stability is not None and s.cost is not None]
-    if not seen or all(s.rate is None for s in seen):
+    seen = [s for s in record.comparable() if s.map is not None]
+    curved = [s for s in seen if s.stability is not None]
+    if not curved or all(s.rate is None for s in curved):
         return None
-    calm = [s for s in seen if s.cost is not None and s.cost <= FAR * abs(seen[0].cost or 0.0)]
+    calm = [s for s in curved if s.cost is not None and s.cost <= FAR * abs(seen[0].cost or 0.0)]
     over = [s for s in calm if ratio(s) > 1.0 and (s.rate is not None or calm[0].rate is not None)]
     rising = [s for s in seen if _rises(s)]
     broke = record.nonfinite is not None or any(not _finite(s.cost_after) for s in seen)
@@ -118,6 +144,8 @@ def too_large(record: Record) -> Finding | None:
     if costs[0] < 0 and len(rising) == len(seen):
         return None  # a likelihood, which is climbed
     harmed = broke or costs[-1] > 1.5 * costs[0]
+    if not harmed and record.learns(LEARNT):
+        return None  # at the edge of stability, or on a batch that no other step sees
     overflow = record.nonfinite is not None and record.nonfinite.evidence.get("overflow")
     diverges = bool(overflow) or costs[-1] > 1.5 * costs[0]
     proven = False
@@ -152,16 +180,19 @@ def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | No
         return None
     found: tuple[Trial, Trial] | None = None
     for start in (usable[-1], usable[0])[: len(usable)]:
-        steps = _affordable(record, start, len(SHARES) + 1)
+        maps = turns(record, start)
+        assert start.map is not None
+        theta = start.map.theta
+        steps = _affordable(record, maps, len(SHARES) + 1)
         if steps < 20:
             return None
-        deadline = time.process_time() + 2 * max(0.0, record.time_left())
-        own = attempt(start, 1.0, steps, deadline)
+        own = attempt(maps, theta, 1.0, steps, record.meter.left)
         if own is None:
             return None
         best: Trial | None = None
         for share in SHARES:
-            other = attempt(start, share / ratio(start), own.steps, deadline)
+            scale = share / ratio(start)
+            other = attempt(maps, theta, scale, max(own.steps, len(maps)), record.meter.left)
             if other is not None and (best is None or other.cost < best.cost):
                 best = other
         if best is None:
@@ -172,17 +203,9 @@ def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | No
     return found
 
 
-def _affordable(record: Record, seen: Observation, runs: int) -> int:
-    """Return how many steps of a trial fit into the time that is left."""
-    assert seen.map is not None
-    assert seen.map.cost is not None
-    each = np.inf
-    for _ in range(2):
-        begun = time.process_time()
-        seen.map.change(seen.map.theta)
-        seen.map.cost(seen.map.theta)
-        each = min(each, time.process_time() - begun)
-    return int(min(LONGEST, max(record.steps, 1), 0.5 * record.time_left() / (runs * each)))
+def _affordable(record: Record, maps: Sequence[StepMap], runs: int) -> int:
+    """Return how many steps of a trial fit into the work that is left."""
+    return affordable(maps, 0.25 * record.meter.left / runs, min(LONGEST, max(record.steps, 1)))
 
 
 def _finding_large(
@@ -241,6 +264,44 @@ def _finding_large(
 # ---- too small ---------------------------------------------------------------------------------
 
 
+def too_small_with_state(record: Record) -> Finding | None:
+    """Find the same for an optimiser with momentum or moments: its first step has none yet."""
+    seen = record.comparable()
+    first, last = (seen[0], seen[-1]) if len(seen) > 1 else (None, None)
+    if first is None or last is None or first.map is None or first.rate is None:
+        return None
+    if first.stateless or first.step or record.steps < LEAST or record.nonfinite is not None:
+        return None
+    assert first.cost is not None
+    assert last.cost is not None
+    length = record.steps / max(1, last.step)
+    known = turns(record, first)
+    few = first.samples.inputs is None or len(first.samples.inputs) < FEW
+    if few or len(known) > 1 or (first.cost - last.cost) * length > STIRRED * abs(first.cost):
+        return None
+    steps = _affordable(record, known, len(LONGER))
+    for scale in LONGER if steps >= LEAST_TRIED else ():
+        trial = attempt(known, first.map.theta, scale, steps, record.meter.left)
+        if trial is not None and first.cost > 0 and trial.cost < FALLS * first.cost:
+            rate, tried = first.rate, first.rate.value * scale
+            return advise(
+                "BP302", "learning-rate-too-low", rate_place(rate.text, rate.value, rate.site),
+                f"the step size {short(rate.value)} is too small: {record.steps} steps hardly move "
+                "the cost", f"use a step of about {float(f'{tried:.1g}'):g}",
+                {"learning_rate": rate.value, "cost_first": first.cost, "cost_last": last.cost,
+                 "steps": record.steps, "suggestion": float(f"{tried:.1g}"),
+                 "trial": {"steps": trial.steps, "rate": tried, "cost": trial.cost}},
+                notes=[
+                    f"the cost goes from {short(first.cost)} to {short(last.cost)} up to step "
+                    f"{last.step}",
+                    f"tried on the first step, before the optimiser has a state: {trial.steps} "
+                    f"times with {short(tried)} bring the cost to {short(trial.cost)}",
+                ],
+                related=[(statement_of(rate.site), "call-site")], confidence="proven",
+            )  # fmt: skip
+    return None
+
+
 def too_small(record: Record) -> Finding | None:
     """Find a step so far below the bound that the run hardly moves."""
     seen = [s for s in record.seen if s.cost is not None]
@@ -265,13 +326,21 @@ def too_small(record: Record) -> Finding | None:
     expected = fallen * max(1.0, record.steps / max(1, last.step - first.step))
     if expected > PROGRESS * abs(first.cost):
         return None
-    steps = min(_affordable(record, first, 1), 100, record.steps) if first.map is not None else 0
+    maps = turns(record, first)
+    steps = min(_affordable(record, maps, 1), 100) if maps else 0
     if steps < 5:
         return None
-    scale = 0.5 / ratio(first)
-    trial = attempt(first, scale, steps, time.process_time() + 2 * max(0.0, record.time_left()))
-    if trial is None or first.cost - trial.cost < 3 * max(expected, 0.02 * abs(first.cost)):
+    assert first.map is not None
+    start = first.map.theta
+    own, trial = cost_at(maps, start), None
+    for share in CAREFUL:
+        scale = share / ratio(first)
+        trial = attempt(maps, start, scale, steps, record.meter.left)
+        if trial is not None and own - trial.cost >= 3 * max(expected, 0.02 * abs(own)):
+            break
+    else:
         return None
+    assert trial is not None
     if trial.cost < 0 < min(s.cost for s in seen if s.cost is not None):
         return None  # a sum of margins, whose branches were not taken anew
     place = rate_place(rate.text, rate.value, rate.site)

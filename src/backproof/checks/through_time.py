@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.checks.advice import advise, short
+from backproof.checks.observation import Observation
 from backproof.checks.pooled import unexplained
 from backproof.checks.units import flat_share
 from backproof.finding import Finding
@@ -27,6 +28,9 @@ THROWN = 3.0
 #: Share of the units that are flat at the end, and of the labels' variance that is left.
 FLAT = 0.8
 USELESS = 0.5
+#: By how much a change of the first state must grow to the last, and the flat units beside it.
+EXPLODED = 300.0
+STIFF = 0.5
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -49,18 +53,22 @@ def check(record: Record) -> Iterator[Finding]:
         times = size / max(float(np.linalg.norm(value)), 1e-300)
         gain = float(np.sqrt(np.mean(value**2) * value.shape[0]))
         flat = [flat_share(u) for la, u in last.layers if last.names[la.weight] == name]
-        if times < THROWN or gain < 1 or not flat or np.mean(flat) < FLAT:
+        grown = growth(first, index)
+        thrown = times >= THROWN and gain >= 1 and bool(flat) and np.mean(flat) >= FLAT
+        if not thrown and not (grown > EXPLODED and bool(flat) and np.mean(flat) >= STIFF):
             continue
         if unexplained(last) < USELESS:
             continue
+        what = f"the update of `{name}` at step {step} is {short(times)} times the weights"
+        if not thrown:
+            what = f"on the way back through `{name}` they grow {short(grown)} times"
         yield advise(
             "BP306", "exploding-gradient", record.birthplace(first, index),
-            f"the gradients explode through time: the update of `{name}` at step {step} is "
-            f"{short(times)} times the weights",
+            f"the gradients explode through time: {what}",
             f"scale the recurrent weights by {short(1 / gain)} (variance 1/n or less, or an "
             "orthogonal matrix), and limit the norm of the gradient",
             {"parameter": name, "step": step, "times": times, "gain": gain,
-             "flat_at_the_end": float(np.mean(flat))},
+             "growth": grown, "flat_at_the_end": float(np.mean(flat))},
             notes=[
                 f"each step of the sequence multiplies by `{name}`, whose gain (deviation times "
                 f"√n) is {short(gain)}; at step {last.step} {100 * np.mean(flat):.0f} % of its "
@@ -68,3 +76,21 @@ def check(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def growth(seen: Observation, index: int) -> float:
+    """Return how many times a small change of the first state has grown in the last one.
+
+    ``v ← σ′(z_t)·(W·v)`` from step to step, the root mean square over samples and directions.
+    """
+    steps = [units for layer, units in seen.layers if layer.weight == index]
+    if not steps or any(u.weights is None or u.slope.shape != u.z.shape for u in steps):
+        return 1.0
+    count, samples = steps[0].slope.shape
+    if any(u.weights.shape != (count, count) or u.slope.shape[1] != samples for u in steps):
+        return 1.0
+    v = np.random.default_rng(0).standard_normal((count, samples))
+    start = float(np.linalg.norm(v))
+    for units in steps:
+        v = units.slope * (units.weights @ v)
+    return float(np.linalg.norm(v)) / start

@@ -15,7 +15,7 @@ from backproof.calculus.slices import StepMap
 from backproof.checks.advice import advise, short
 from backproof.checks.fitting import FLAT_GRADIENT, descend
 from backproof.checks.observation import Observation
-from backproof.checks.pooled import alike, cost_at
+from backproof.checks.pooled import alike, cost_at, unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Together:
     def __init__(self, steps: Sequence[StepMap], theta: Any) -> None:
         self.steps = steps
         self.theta = theta
+        self.meter = steps[0].meter
 
     def change(self, theta: Any) -> Any:
         """Return the mean change."""
@@ -67,7 +68,7 @@ def check(record: Record) -> Iterator[Finding]:
     if len(np.unique(inputs, axis=0)) < len(inputs):
         return
     late = [o for o in record.seen if 2 * o.step >= last.step and o.samples.output is not None]
-    if not late or _left(late, float(np.var(labels))) < POOR:
+    if not late or unexplained(*late, variance=float(np.var(labels))) < POOR:
         return
     maps = [o.map for o in seen if o.map is not None]
     least = _least(maps, alike(record)[-1].map, record)
@@ -101,15 +102,6 @@ def distinct(seen: Sequence[Observation]) -> list[Observation]:
     return list(found.values())
 
 
-def _left(seen: Sequence[Observation], variance: float) -> float:
-    """Return the mean square between labels and outputs as a share of the labels' variance."""
-    squares = [
-        np.mean((o.samples.labels - o.samples.output) ** 2) for o in seen
-        if o.samples.labels is not None and o.samples.labels.shape == o.samples.output.shape
-    ]  # fmt: skip
-    return float(np.mean(squares)) / variance if squares else 0.0
-
-
 def _least(
     maps: Sequence[StepMap], last: StepMap | None, record: Record
 ) -> tuple[float, float, int] | None:
@@ -124,7 +116,7 @@ def _least(
     )]  # fmt: skip
     least, ended = np.inf, 0
     for theta in starts:
-        found = descend(Together(maps, theta), 0.8 * record.time_left() / STARTS)
+        found = descend(Together(maps, theta), 0.8 * record.meter.left / STARTS)
         if found is None:
             continue
         if found[1] < LEAST * own:

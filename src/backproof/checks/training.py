@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from backproof.calculus.effort import Meter
 from backproof.checks import (
     alignment,
     coarse,
@@ -32,7 +32,9 @@ from backproof.checks import (
 )
 from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
+from backproof.checks.drawn import drawn_from
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.indexed import explain_index
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
 from backproof.checks.observation import Observation, observe
@@ -43,13 +45,13 @@ from backproof.trace.event import Event
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
-#: CPU seconds that all measurements and trials of a run may take, and the share of the script's own
-#: time that they may take where this is more.
-BUDGET = 0.3
+#: What all measurements and trials of a run may take, and the share of its steps' own work that
+#: they may take where this is more, in seconds of a usual machine.
+BUDGET = 1.0
 SHARE = 0.1
 #: What observing may take of it, and what is spent when the curvature is measured no more: a large
 #: program has its last steps seen as well, and something left for trials.
-OBSERVING, CURVED = 0.7, 0.35
+OBSERVING, CURVED = 0.4, 0.2
 #: How much later a step must be than the one before where observing is dear.
 APART = 4
 
@@ -69,7 +71,7 @@ class Record:
     looming: Looming = field(default_factory=Looming)
     steps: int = 0
     nonfinite: Finding | None = None
-    deadline: float = 0.0
+    meter: Meter = field(default_factory=Meter)
     found: list[Finding] = field(default_factory=list)
     """What the checks before have found."""
     progressed: tuple[float, float] | tuple[()] | None = None
@@ -94,7 +96,8 @@ class Record:
         if site is not None:
             return statement_of(site)
         updated = seen.update_sites[parameter]
-        made = first_assignment(seen.names[parameter], updated.file)
+        name = seen.names[parameter]
+        made = first_assignment(name, updated.file) or drawn_from(name, updated.file)
         return made if made is not None else statement_of(updated)
 
     def comparable(self) -> list[Observation]:
@@ -121,10 +124,6 @@ class Record:
             return False
         return costs[0] - costs[-1] > share * abs(costs[0])
 
-    def time_left(self) -> float:
-        """Seconds that trials may still take."""
-        return self.deadline - time.process_time()
-
 
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
@@ -142,53 +141,53 @@ class TrainingHistory:
     def __init__(self) -> None:
         self.record = Record()
         self.integers = Integers()
-        self.seconds = 0.0
-        self.started = time.process_time()
+        self.raised: list[Finding] = []
 
     def before(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
         """Events outside the judged steps: remember where data and weights were made.
 
         `later` are the events since.
         """
-        begun = time.process_time()
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
         self._guarded(lambda: self.record.moves.add(log, later))
         self._guarded(lambda: self.record.coarse.add(log))
-        self.seconds += time.process_time() - begun
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
-        self._guarded(lambda: self.record.coarse.look(tape))
         self._guarded(lambda: self.record.looming.look(tape, step))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
         self._guarded(lambda: self.integers.end(error, self.record.births))
+        self._guarded(lambda: self._end(error))
+
+    def _end(self, error: BaseException | None) -> None:
+        found = None if error is None else explain_index(error, self.record.births)
+        self.raised += [] if found is None else [found]
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
-        begun = time.process_time()
-        curved = self.seconds < CURVED * BUDGET
+        meter = self.record.meter
+        curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
         due = curved or evidence.step >= APART * latest
-        if due and self.seconds < OBSERVING * BUDGET:
+        if due and meter.spent < OBSERVING * BUDGET:
             try:
-                seen = observe(evidence, curvature=curved, trial=True)
+                seen = observe(evidence, meter, curvature=curved, trial=True)
                 if seen is not None:
                     self.record.seen.append(seen)
             except Exception as error:
                 self._failed(error)
-        self.seconds += time.process_time() - begun
 
     def triaged(self, findings: list[Finding], status: str, steps: int) -> list[Finding]:
         """Return a run's findings with those about training added, in the order of triage.
 
         Nothing is said about training while a gradient is wrong.
         """
-        whole = self.integers.findings()
+        whole = self.integers.findings() or self.raised
         if whole:
             return first_findings(findings, whole)
         if status == "wrong" or any(
@@ -196,14 +195,12 @@ class TrainingHistory:
         ):
             return in_order(findings)
         findings = in_order(findings)
-        begun = time.process_time()
         nonfinite = next((f for f in findings if f.code == "BP201"), None)
         try:
             found = self._found(steps, nonfinite)
         except Exception as error:
             self._failed(error)
             found = []
-        self.seconds += time.process_time() - begun
         # Among equals the order is that of triage: what stands earlier explains the rest.
         return sorted(triage(findings, found), key=lambda f: SEVERITIES.index(f.severity))
 
@@ -211,7 +208,6 @@ class TrainingHistory:
         record = self.record
         if not record.seen:
             return []
-        begun = time.process_time()
         record.every = sorted(record.seen, key=lambda o: o.step)
         record.seen = of_one_training(record.every)
         usual = record.comparable()
@@ -219,8 +215,8 @@ class TrainingHistory:
             if o not in usual:
                 o.cost = o.cost_after = None
         record.steps, record.nonfinite = steps, nonfinite
-        allowed = max(BUDGET, SHARE * (begun - self.started))
-        record.deadline = begun + max(0.0, allowed - self.seconds)
+        work = max((o.map.effort for o in record.seen if o.map is not None), default=0.0)
+        record.meter.allowed = max(BUDGET, SHARE * steps * work)
         for check in CHECKS:
             record.found.extend(check(record))
         return record.found
@@ -300,7 +296,10 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
         notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
         return [root, *notes, *rest]
     if root.code in ("BP301", "BP306", "BP401") and errors:
-        overflow = [f for f in errors if f.code == "BP201" and f.evidence.get("diverges")]
+        overflow = [
+            f for f in errors if f.code == "BP201"
+            and (f.evidence.get("diverges") or f.evidence.get("given"))
+        ]  # fmt: skip
         if overflow:
             others = [f for f in findings if f not in overflow]
             notes = [replace(f, severity="note") for f in overflow]

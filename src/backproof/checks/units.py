@@ -123,15 +123,18 @@ def dead(record: Record) -> Iterator[Finding]:
     """Find layers of ReLUs of which most are silent, at the start or since an update."""
     last = record.last
     for layer, units in last.layers:
-        if not layer.hidden or not units.rectifies or units.z.shape[1] < SAMPLES:
+        single = units.z.shape[1] < SAMPLES
+        if not layer.hidden or not units.rectifies or (single and len(record.seen) < SAMPLES):
             continue
         history = [
             (o, silent(u)) for o in record.seen for known, u in o.layers
             if known.weight == layer.weight and u.z.shape[0] == units.z.shape[0]
         ]  # fmt: skip
         gone = silent(units)
-        for _, earlier in history[-2:]:
+        for _, earlier in history[-SAMPLES:] if single else history[-2:]:
             gone = gone & earlier
+        if single and not np.all(gone):
+            continue  # a few samples do not tell of single units
         share = float(np.mean(gone))
         if share < DEAD or gone.size < 2 or len(history) < 2:
             continue
@@ -145,6 +148,7 @@ def dead(record: Record) -> Iterator[Finding]:
             "parameter": name, "share": share, "units": int(gone.size), "since_step": since.step,
             "dead_per_step": {str(o.step): int(np.sum(quiet)) for o, quiet in history},
         }  # fmt: skip
+        samples = units.z.shape[1] * (len(history) if single else 1)
         when = "from the start" if born else f"since step {since.step}"
         yield advise(
             "BP305", "dead-relu", place,
@@ -153,7 +157,7 @@ def dead(record: Record) -> Iterator[Finding]:
             notes=[
                 "dead units per judged step: "
                 + ", ".join(f"{o.step}: {int(np.sum(quiet))}" for o, quiet in history[:8])
-                + f"; a dead unit is zero on all {units.z.shape[1]} samples, and so is its gradient"
+                + f"; a dead unit is zero on all {samples} samples, and so is its gradient"
             ],
         )  # fmt: skip
         return

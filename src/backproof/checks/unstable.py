@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproof.arithmetic import EXPONENTIALS, is_in
 from backproof.calculus.precision import DIGITS, as_floats, without_epsilon
 from backproof.checks.advice import advise, short
 from backproof.checks.formula import Formula, Reading
@@ -87,7 +88,7 @@ def _judge(record: Record, seen: Observation, factor: float) -> Finding | None:
     top = float(np.max(np.abs(formula.logits), initial=0.0)) * factor
     if top < CALM or formula.elements > MOST_ELEMENTS:
         return None
-    if record.time_left() < 1e-5 * formula.elements:
+    if record.meter.left < 1e-5 * formula.elements:
         return None
     reading = formula.read(factor)
     if reading is None:
@@ -122,8 +123,18 @@ def _blamed(formula: Formula, reading: Reading, end: int, lost: bool) -> Site | 
              if n in reading.values), default=0.0,
         )  # fmt: skip
         if error > 1e-3 and before < 1e-2 * min(error, 1.0):
-            return operation.where
+            return (_overflowing(formula, reading, operation) or operation).where
     return None
+
+
+def _overflowing(formula: Formula, reading: Reading, quotient: Operation) -> Operation | None:
+    """Return the exponential of which both sides of a quotient are made that is inf / inf."""
+    sides = [reading.values.get(n) for n in quotient.inputs]
+    if len(sides) != 2 or any(v is None or not np.any(np.isinf(v)) for v in sides):
+        return None
+    behind = _ancestors(formula.part.operations, quotient.out)
+    return next((o for o in formula.part.operations
+                 if o.out in behind and is_in(o.function, EXPONENTIALS)), None)  # fmt: skip
 
 
 def _ancestors(operations: list[Operation], end: int) -> set[int]:
