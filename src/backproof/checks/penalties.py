@@ -15,6 +15,9 @@ from backproof.trace.tape import Run
 LEAST_ALIKE = 4
 #: Entries that have a penalty: of one alone any number is right.
 LEAST_PENALISED = 2
+#: How much larger a penalty is than what it leaves unexplained. Weights that have come from zero by
+#: small steps are nearly a multiple of what the gradient has changed by, as velocities are.
+EXACT = 1e5
 #: Entries whose ratio to the truth is tried as that of all.
 MOST_RATIOS = 200
 
@@ -37,7 +40,7 @@ def penalty_in(
         rest = float(np.linalg.norm(x - basis @ solution))
         s, decay = float(solution[0]), float(solution[1])
         share = abs(decay) * float(np.linalg.norm(w * mask))
-        if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= 10 * rest:
+        if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= EXACT * rest:
             return s, decay / s
     return None
 
