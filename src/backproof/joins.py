@@ -93,7 +93,9 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                     continue
                 if _is_penalty(tape, value, bits):
                     continue
-                if value in bits and not is_in(operation.function, SUBTRACT):
+                # `w[action] @ state`: weights, whole or a part, are no output of their own.
+                weights = _beneath_views(tape, value) in bits
+                if weights and not is_in(operation.function, SUBTRACT):
                     continue
                 if _fits(tape, value, labels):
                     seen.add((value, labels))
@@ -286,6 +288,13 @@ def _is_penalty(tape: Tape, value: int, olds: Container[int]) -> bool:
     return False
 
 
+def _beneath_views(tape: Tape, node: int) -> int:
+    """Return the array of which a value is a part."""
+    while (made := tape.producer(node)) is not None and made.inputs and is_in(made.function, VIEWS):
+        node = made.inputs[0]
+    return node
+
+
 def _fits(tape: Tape, value: int, labels: int) -> bool:
     a, y = tape.nodes[value].obj, tape.nodes[labels].obj
     if not isinstance(y, (np.ndarray, np.generic, float)):
@@ -293,8 +302,7 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     made = tape.producer(labels)
     if made is not None and not made.inputs and not is_in(made.function, GIVEN):
         return False
-    while made is not None and is_in(made.function, VIEWS) and made.inputs:
-        made = tape.producer(made.inputs[0])
+    made = tape.producer(_beneath_views(tape, labels))
     if made is not None and is_in(made.function, EMPTY):
         return False
     return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1

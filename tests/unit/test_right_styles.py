@@ -438,3 +438,44 @@ Net().train([(k, np.unique(rng.integers(0, 12, 5))) for k in range(200)])
 
 def test_a_label_may_be_a_number_that_a_function_returns(tmp_path):
     assert judged(tmp_path, LABELLED) == ("verified", [])
+
+
+SEMI_GRADIENT = """
+import numpy as np
+rng = np.random.default_rng(19)
+w = np.zeros((2, 4))
+for episode in range(40):
+    s = 0.5 * rng.normal(size=4)
+    for t in range(10):
+        a = int(rng.random() < 0.5)
+        after = 0.8 * s + 0.3 * rng.normal(size=4)
+        target = (s[0] if a else -s[0]) + 0.9 * np.max(w @ after)
+        td = w[a] @ s - target
+        w[a] -= 0.05 * td * s
+        s = after
+print(w)
+"""
+
+SLOW = """
+import numpy as np
+rng = np.random.default_rng(6)
+X = rng.normal(size=(80, 5))
+y = (X @ rng.normal(size=5) > 0) * 1.0
+w, b, vw, vb = np.zeros(5), 0.0, np.zeros(5), 0.0
+for k in range(500):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    nll = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    gw, gb = X.T @ (p - y) / 80, np.mean(p - y)
+    vw, vb = 0.9 * vw - 1e-7 * gw, 0.9 * vb - 1e-7 * gb
+    w += vw
+    b += vb
+print(nll)
+"""
+
+
+def test_a_target_that_holds_the_weights_accuses_nobody(tmp_path):
+    assert judged(tmp_path, SEMI_GRADIENT) == ("unverified", [])
+
+
+def test_a_velocity_that_is_nearly_a_penalty_is_none(tmp_path):
+    assert judged(tmp_path, SLOW)[0] == "verified"
