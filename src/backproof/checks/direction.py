@@ -223,9 +223,10 @@ def _error_term(evidence: StepEvidence) -> Site | None:
             meets = {operation.inputs, operation.inputs[::-1]} & pairs
             if meets and operation.function in SUBTRACT and operation.out in feeding:
                 return operation.where
-        numbers = sorted({j.operation for j in joins if j.labels is None})
-        for operation in (tape.operations[i] for i in numbers):
-            if operation.out in feeding:
+        # A label that is a number: none that is written there, as in the derivative `1 - a`.
+        numbers = sorted((j.written, j.operation) for j in joins if j.labels is None)
+        for operation in (tape.operations[i] for _, i in numbers):
+            if operation.function in SUBTRACT and operation.out in feeding:
                 return operation.where
     return None
 
