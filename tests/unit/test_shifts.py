@@ -108,3 +108,26 @@ def test_a_bias_of_any_name_is_missed_in_the_updates(tmp_path, text, line):
 
 def test_what_is_known_of_the_samples_is_no_bias(tmp_path):
     assert judged(tmp_path, TREND) == ("verified", [])
+
+
+UNREAD = """
+import numpy as np
+rng = np.random.default_rng(7)
+X = rng.normal(size=(50, 3))
+y = (X[:, :1] > 0) * 1.0
+V, c, v = rng.normal(size=(3, 5)), np.zeros(5), rng.normal(size=(5, 1))
+for i in range(100):
+    h = np.tanh(X @ V + c)
+    p = 1 / (1 + np.exp(-(h @ v)))
+    print(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+    d = (p - y) / 50
+    dh = d @ v.T * (1 - h ** 2)
+    v -= 0.1 * h.T @ d
+    V -= 0.1 * X.T @ dh
+    c -= 0.1 * dh.sum(axis=0)
+"""
+
+
+def test_a_bias_that_is_trained_and_never_added(tmp_path):
+    assert judged(tmp_path, UNREAD) == ("verified", [])
+    assert judged(tmp_path, UNREAD.replace("X @ V + c", "X @ V")) == ("verified", [("BP109", 8)])

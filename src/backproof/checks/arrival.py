@@ -16,6 +16,7 @@ from backproof.checks.reach import Reach
 from backproof.checks.restarted import restarted
 from backproof.checks.shapes import Shapes
 from backproof.checks.uneven import Uneven
+from backproof.checks.unused import Unused
 from backproof.checks.vacuous import Vacuous
 from backproof.finding import Finding
 from backproof.trace.tape import Tape
@@ -35,6 +36,7 @@ class Arrival:
         self.growth = Growth()
         self.mismatch = Mismatch()
         self.vacuous = Vacuous()
+        self.unused = Unused()
         self.moments = Moments()
         self.uneven = Uneven()
         self.unmoved: list[Finding] = []
@@ -48,6 +50,7 @@ class Arrival:
         self.growth.look(evidence)
         self.mismatch.look(evidence)
         self.vacuous.look(evidence)
+        self.unused.look(evidence)
         self.moments.look(evidence)
         self.uneven.look(evidence)
 
@@ -64,6 +67,7 @@ class Arrival:
             *self.rates.findings(),
             *self.mismatch.findings(),
             *self.vacuous.findings(),
+            *self.unused.findings(),
             *self.moments.findings(),
             *self.uneven.findings(),
         ):

@@ -42,7 +42,7 @@ class Uneven:
     """Fed with every judged step of a run, asked for findings at its end."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[Odd | None]] = {}
+        self.found: dict[str, list[Odd]] = {}
         self.steps = 0
 
     def look(self, evidence: StepEvidence) -> None:
@@ -59,7 +59,7 @@ class Uneven:
         """Say which matrix has no decay, or another."""
         for name, seen in self.found.items():
             odd = seen[0]
-            if len(seen) < self.steps or self.steps < LEAST or odd is None or not is_squared(odd):
+            if len(seen) < self.steps or self.steps < LEAST or not is_squared(odd):
                 continue
             site, ratio = odd.site, odd.own / odd.shared
             shown = ", ".join(f"`{other}`" for other in odd.others[:4])
