@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -338,17 +339,29 @@ def accept_penalties(fit: Fit, run: Run) -> None:
     common_scale(fit)
 
 
+#: The direction of a wrong gradient, up to which its size is compared with the true one's.
+ALIKE = 0.3
+
+
 def in_scale(fit: Fit, run: Run) -> None:
-    """Of the levels of a wrong gradient that differ by a factor, take that in the scale of all."""
+    """Of the levels of a wrong gradient that differ by a factor, take that in the scale of all.
+
+    Of one that points elsewhere the least multiple would be the nearest: there it is the level at
+    which most others are right.
+    """
+    usual = Counter(level for level, _, _ in fit.chosen.values()).most_common(1)
     for index in fit.wrong:
         match = fit.matches[index]
-        least = np.inf
+        gaps: dict[tuple[int, float, float], float] = {}
         for level in range(len(match.parameter.levels)):
             own = author_value(run, match.parameter, level)
             if own is None or match.truth is None or own.shape != match.truth.shape:
                 continue
             s, error = proportion(own, match.truth)
-            gap = float(np.linalg.norm(own / fit.scale - match.truth))
-            if error <= (1 + TOLERANCE) * match.nearest[2] and gap < least:
-                least = gap
-                match.nearest = level, s, error
+            if error <= (1 + TOLERANCE) * match.nearest[2]:
+                gaps[level, s, error] = float(np.linalg.norm(own / fit.scale - match.truth))
+        there = [entry for entry in gaps if usual and entry[0] == usual[0][0]]
+        if gaps and match.nearest[2] < ALIKE:
+            match.nearest = min(gaps, key=lambda entry: gaps[entry])
+        elif there:
+            match.nearest = there[0]

@@ -55,7 +55,9 @@ def other_arguments(
             cause = "mutated-value" if scope.is_version(own, other) else "wrong-operand"
             if used == right:
                 right = f"{right} of another layer or step"
-            price = CALL if scope.is_named(other) or is_name(right) else 3.0
+            # What the function is given anyway, it might have used itself.
+            likely = right not in given and (scope.is_named(other) or is_name(right))
+            price = CALL if likely else 3.0
             for sense in scope.senses(other):
                 yield Edit(
                     cause, f"`{used}` is passed where `{right}` is meant",
