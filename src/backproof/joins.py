@@ -101,10 +101,11 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                     seen.add((value, labels))
                     number = tape.nodes[labels].obj
                     if type(number) is float and _is_written(operation, number):
-                        numbers.append(Join(value, None, number, operation.index, True))
+                        if is_in(operation.function, SUBTRACT):  # not in `1.0 / (1 + e)`
+                            numbers.append(Join(value, None, number, operation.index, True))
                     else:
                         found.append(Join(value, labels, 0.0, operation.index))
-        single = isinstance(tape.nodes[values[0]].obj, (float, np.floating))
+        single = np.size(tape.nodes[values[0]].obj) == 1
         if single and operation.function is operator.sub:
             for given in (float(a) for a in operation.args if type(a) is int):
                 written = _is_written(operation, given)

@@ -241,6 +241,9 @@ class Trials:
         if not (best.chosen or best.anchored or best.hypothesis.exact):
             self.best = None
             return
+        if best.anchored and self.preferred and best.hypothesis.title not in self.preferred:
+            self.best = None  # guessed, where other steps have shown which cost is meant
+            return
         right = sum(best.matches[i].size for i in best.chosen)
         if best.wrong and best.hypothesis.registered and best.chosen and right == 1:
             self.best = None  # a single number is a multiple of any other
