@@ -54,9 +54,6 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
     ]  # fmt: skip
-    if any(f.hypothesis.registered and _agrees_with_itself(f) for f in evidence.others):
-        # All are right under some cost of the one output; another would accuse them by its kind.
-        fits = [f for f in fits if not f.hypothesis.registered]
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
         # The program has no cost, or none that it calls one: one of those that networks have.
