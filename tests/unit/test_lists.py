@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.corpus import harness
 from tests.unit.test_costs_meant import judged
 
 pytestmark = pytest.mark.quality
@@ -125,3 +126,32 @@ def test_the_rule_of_an_engine_that_is_wrong(tmp_path, old, new):
     wrong = ENGINE.replace(old, new)
     line = ENGINE[: ENGINE.index(old) + len(old)].count("\n") + 1
     assert [at for _, at in judged(tmp_path, wrong)[1]][:1] == [line]
+
+
+SEEN = """
+import copy, json, math, pickle, random
+random.seed(2)
+def relu(z):
+    return max(0, z)
+off = relu(-1.0)
+print(off, repr(off), type(off), type(off).__name__, type(off) == int, json.dumps([off]))
+print({off: 1}[0], pickle.dumps(copy.deepcopy(off)) == pickle.dumps(0))
+print(relu(2.5), max(0, -0.0), max(math.nan, 0))
+w, best, wait = 0.5, 1e9, 0
+for epoch in range(30):
+    cost = 0.0
+    for x in (0.3, -0.8, 1.2):
+        h = relu(w * x)
+        e = h - abs(x)
+        cost += 0.5 * e * e
+        w -= 0.1 * (e if w * x > 0 else 0) * x
+    wait = 0 if cost < best else wait + 1
+    best = min(best, cost)
+    print(epoch, cost, wait, type(wait), [0.0] * wait)
+"""
+
+
+def test_a_zero_that_is_watched_looks_like_any_other(tmp_path):
+    path = tmp_path / "seen.py"
+    path.write_text(SEEN)
+    assert harness.run_correct(path).stdout == harness.run_plain(path).stdout

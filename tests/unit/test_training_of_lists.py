@@ -9,6 +9,7 @@ from backproof.checks.initialisation import _groups
 from backproof.source import SourceFile
 from tests.unit.test_costs_meant import judged
 from tests.unit.test_faults_placed import line_of
+from tests.unit.test_training_told import is_told
 
 pytestmark = pytest.mark.quality
 
@@ -263,12 +264,7 @@ DRAWN = "random.uniform(-1, 1) for i in range(n)"
     ],
 )
 def test_the_fault_is_named_where_it_stands(tmp_path, text, edits, code, at):
-    for old, new in edits.items():
-        assert old in text
-        text = text.replace(old, new)
-    status, found = judged(tmp_path, text)
-    assert status != "wrong"
-    assert found[:1] == [(code, line_of(text, at))]
+    is_told(tmp_path, text, edits, code, at)
 
 
 def test_data_is_followed_to_the_statement_that_makes_it():

@@ -7,6 +7,17 @@ from tests.unit.test_faults_placed import line_of
 
 pytestmark = pytest.mark.quality
 
+
+def is_told(tmp_path, text, edits, code, at):
+    """Put a fault in; its finding has to come first, and the gradients are right."""
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new)
+    status, found = judged(tmp_path, text)
+    assert status != "wrong"
+    assert found[:1] == [(code, line_of(text, at))]
+
+
 COLUMNS = """
 import numpy as np
 rng = np.random.default_rng(1)
@@ -347,12 +358,7 @@ RANDOM = "[random.uniform(-1, 1) for i in range(2)]"
     ids=[name for name in PROGRAMS if name != "order"],
 )
 def test_the_fault_is_named_where_it_stands(tmp_path, text, edits, code, at):
-    for old, new in edits.items():
-        assert old in text
-        text = text.replace(old, new)
-    status, found = judged(tmp_path, text)
-    assert status != "wrong"
-    assert found[:1] == [(code, line_of(text, at))]
+    is_told(tmp_path, text, edits, code, at)
 
 
 def test_a_rate_that_leads_a_product_is_found(tmp_path):

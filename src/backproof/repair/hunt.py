@@ -235,8 +235,7 @@ class Hunt:
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
-        faulty = screen.meant.faults
-        if faulty:
+        if faulty := screen.meant.faults:
             # Where a name only hands on what another statement has made wrong, that one is named.
             faulty = [*((f.file, f.span.line) for f in findings), *faulty]
             near = self._candidates(trial.report, findings, suspects, faulty, only=True)

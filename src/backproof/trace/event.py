@@ -42,10 +42,20 @@ RESHAPED = _Marker("reshaped")
 OPAQUE = _Marker("opaque")
 
 
-class Chosen(int):
+class _Int(type):
+    """Makes a type equal to `int` where a program compares types."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is int or other is cls
+
+    __hash__ = type.__hash__  # of its own: a set of types that are recorded holds no `int`
+
+
+class Chosen(int, metaclass=_Int):
     """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity.
 
-    What the program writes or copies is a plain int.
+    The program sees an int, whatever it prints of it; only ``type(x) is int`` tells. What it
+    writes or copies is a plain one.
     """
 
     __slots__ = ()
@@ -53,6 +63,10 @@ class Chosen(int):
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
         """Pickle and copy as the int that it is."""
         return int, (int(self),)
+
+
+Chosen.__name__ = Chosen.__qualname__ = "int"
+Chosen.__module__ = "builtins"
 
 
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backproof.trace.event import (
@@ -76,7 +76,7 @@ def operator_hooks(append: Append) -> dict[str, Any]:
     return hooks
 
 
-def read_hooks(append: Append) -> dict[str, Any]:
+def read_hooks(append: Append, log: Sequence[Event]) -> dict[str, Any]:
     """Make the hooks of ``x[key]``, ``x.name``, iteration, unpacking, choices, and ``dZ = dA``."""
     tracked = TRACKED
 
@@ -115,8 +115,6 @@ def read_hooks(append: Append) -> dict[str, Any]:
         if type(x) in tracked:
             append((site, FLOW, (x,), None, x, None))
         return x
-
-    log: list[Event] = getattr(append, "__self__", [])
 
     def chosen(site: int, x: Any) -> Any:
         if type(x) is not float and type(x) is not int:

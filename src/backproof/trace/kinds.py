@@ -38,8 +38,9 @@ MUTATING_METHODS: dict[str, Any] = {
 }
 #: Builtins that walk through their argument: arrays are handed over row by row, as recorded views.
 WALKING = {zip, enumerate, map, filter, iter, reversed}
-#: Builtins that use up an iterator: it is listed first, so that the elements are on the tape.
+#: Builtins that give one of two numbers: the rectifier of a program of lists.
 EXTREMES = {min, max}
+#: Builtins that use up an iterator: it is listed first, so that the elements are on the tape.
 CONSUMING = {sum, min, max, list, tuple, sorted, set}
 #: Callables that look at the frame of their caller, or that have nothing to record.
 DIRECT: set[Any] = {

@@ -133,7 +133,7 @@ def _hooks(recorder: Recorder) -> dict[str, Any]:
     main = _main_thread_test()
     hooks: dict[str, Any] = {"@bp.slice": slice, "@bp.caught": PLAIN_HOOKS["@bp.caught"]}
     hooks |= operator_hooks(append)
-    hooks |= read_hooks(append)
+    hooks |= read_hooks(append, recorder.log)
     hooks |= store_hooks(append)
     hooks |= call_hooks(append, recorder.kinds, hooks["@bp.iter"], main)
     hooks |= loop_hooks(recorder, main)
