@@ -94,7 +94,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                 if _is_penalty(tape, value, bits):
                     continue
                 # `w[action] @ state`: weights, whole or a part, are no output of their own.
-                weights = _beneath_views(tape, value) in bits
+                weights = beneath_views(tape, value) in bits
                 if weights and not is_in(operation.function, SUBTRACT):
                     continue
                 if _fits(tape, value, labels):
@@ -289,7 +289,7 @@ def _is_penalty(tape: Tape, value: int, olds: Container[int]) -> bool:
     return False
 
 
-def _beneath_views(tape: Tape, node: int) -> int:
+def beneath_views(tape: Tape, node: int) -> int:
     """Return the array of which a value is a part."""
     while (made := tape.producer(node)) is not None and made.inputs and is_in(made.function, VIEWS):
         node = made.inputs[0]
@@ -303,7 +303,7 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     made = tape.producer(labels)
     if made is not None and not made.inputs and not is_in(made.function, GIVEN):
         return False
-    made = tape.producer(_beneath_views(tape, labels))
+    made = tape.producer(beneath_views(tape, labels))
     if made is not None and is_in(made.function, EMPTY):
         return False
     return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1

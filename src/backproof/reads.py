@@ -8,7 +8,7 @@ import numpy as np
 
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
-from backproof.joins import VIEWS
+from backproof.joins import VIEWS, beneath_views
 from backproof.roles import Parameter
 from backproof.trace.tape import Tape
 
@@ -23,9 +23,7 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
         if operation.out not in nodes:
             continue
         for node in operation.inputs:
-            leaf = node
-            while (made := tape.producer(leaf)) is not None and made.function in VIEWS:
-                leaf = made.inputs[0]
+            leaf = beneath_views(tape, node)
             obj = tape.nodes[leaf].obj
             if tape.nodes[leaf].operation is not None or leaf in params or not np.ndim(obj):
                 continue

@@ -10,6 +10,16 @@ from backproof.arithmetic import keeps
 from backproof.calculus.adjoint import adjoints
 from backproof.checks.gradient import StepEvidence
 from backproof.joins import VIEWS, Join, output_joins
+from backproof.trace.tape import Tape
+
+
+def whole_of(tape: Tape, node: int) -> int:
+    """Return the array that a value is a part of, or another layout."""
+    while (made := tape.producer(node)) is not None and made.inputs:
+        if made.function not in VIEWS and not keeps(made):
+            break
+        node = made.inputs[0]
+    return node
 
 
 class Leaves:
@@ -19,17 +29,8 @@ class Leaves:
         self.evidence = evidence
         self.joins: list[Join] = output_joins(evidence.tape, evidence.params, limit=200)
         labels = [j.labels for j in self.joins if j.labels is not None]
-        self.labels = {self._source(n) for n in labels}
+        self.labels = {whole_of(evidence.tape, n) for n in labels}
         self._pair: tuple[dict[int, Any], dict[int, Any]] | None = None
-
-    def _source(self, node: int) -> int:
-        """Return the array that labels are a part of."""
-        tape = self.evidence.tape
-        while (made := tape.producer(node)) is not None and made.inputs:
-            if made.function not in VIEWS and not keeps(made):
-                break
-            node = made.inputs[0]
-        return node
 
     def is_label(self, node: int) -> bool:
         """Whether a leaf is what outputs are compared with."""

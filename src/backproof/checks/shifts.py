@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backproof.arithmetic import ADD, MULTIPLY, is_in, keeps
+from backproof.arithmetic import ADD, is_in, keeps
+from backproof.checks.leaves import whole_of
 from backproof.checks.sense import PRODUCTS
 from backproof.checks.siblings import Kept
 from backproof.joins import VIEWS
@@ -83,13 +84,6 @@ def _terms(step: Step, operation: Operation) -> Iterator[int]:
 def _is_product(step: Step, node: int, old: int) -> bool:
     """Whether a value is a product with a parameter, or with a part of it."""
     made = step.tape.producer(node)
-    if made is None or not is_in(made.function, PRODUCTS | MULTIPLY):
+    if made is None or not is_in(made.function, PRODUCTS):
         return False
-    for given in made.inputs:
-        while given != old and (by := step.tape.producer(given)) is not None:
-            if by.function not in VIEWS and not keeps(by):
-                break
-            given = by.inputs[0]
-        if given == old:
-            return True
-    return False
+    return any(whole_of(step.tape, given) == old for given in made.inputs)
