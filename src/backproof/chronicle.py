@@ -119,8 +119,13 @@ class Chronicle:
         """Return the verdict over all steps on each parameter."""
         return distinct(h.verdict() for h in self.histories.values())
 
-    def report(self, cost: tuple[str, int] | None, *, too_long: bool) -> GradientReport:
-        """Return what is known of all gradients, as those of a cost (its expression and line)."""
+    def report(
+        self, cost: tuple[str, int] | None, *, too_long: bool, reason: str
+    ) -> GradientReport:
+        """Return what is known of all gradients, as those of a cost (its expression and line).
+
+        `reason` is why nothing is known, where that is so.
+        """
         parameters = self.verdicts()
         statuses = {p.status for p in parameters}
         status: Status
@@ -128,13 +133,13 @@ class Chronicle:
             status = "wrong"
         else:
             status = "verified" if statuses == {"verified"} else "unverified"
-        reason = ""
-        if not parameters:
-            reason = "no parameter update was found in this program"
-            if too_long:
-                reason = "a step is too long to record (raise --max-events)"
-        elif status == "unverified":
-            reason = next((p.reason for p in parameters if p.reason), "") or ""
+        if parameters:
+            reasons = (p.reason for p in parameters if p.reason and status == "unverified")
+            reason = next(reasons, "")
+        elif too_long:
+            reason = "a step is too long to record (raise --max-events)"
+        else:
+            reason = reason or "no parameter update was found in this program"
         expression, line = cost or (None, None)
         return GradientReport(
             status=status, cost_expression=expression, cost_line=line,

@@ -52,7 +52,7 @@ class Conductor:
 
     def __init__(
         self,
-        judge: Callable[[Tape, list[Update], int], None],
+        judge: Callable[[Tape, list[Update], int], object],
         *,
         lookout: Lookout | None = None,
         clock: Clock | None = None,
@@ -70,7 +70,7 @@ class Conductor:
         self.site: int | None = None
         self.pairs: Callable[[Sequence[Event]], object] = lambda log: None
         """Called with events in which nothing is updated."""
-        self.aside: Callable[[Tape, list[Update], int], None] = judge
+        self.aside: Callable[[Tape, list[Update], int], object] = judge
         """Called with steps of further training loops."""
         self.others = Trainings(self.clock, self._judge_other)
         self.unclaimed = 0
@@ -386,8 +386,8 @@ class Conductor:
             return
         if read is None:
             self._homes.learn(tape.nodes[u.new].obj for u in known)
-        if not self.lookout.examine(tape, known, step):
-            self.judge(tape, known, step)
+        if not self.lookout.examine(tape, known, step) and self.judge(tape, known, step) is False:
+            self.agenda.put_off(step)
 
     def _abandon(self, recorder: Recorder) -> None:
         if self.lookout.hunting:

@@ -28,10 +28,18 @@ class RegisteredCost:
     """∂f/∂a."""
     applies: Callable[[Array, Array], bool] = lambda a, y: True
     """Whether these outputs and labels lie in the cost's domain."""
+    margin: float | None = None
+    """What the program compares the product of output and label with, where it compares it."""
     of_scores: bool = False
     """Whether it is of numbers that no sigmoid has made."""
     weights: tuple[Array, ...] | None = None
     """What each pair's entries count for; None where all count alike."""
+
+    def has_margin(self, limit: float | None) -> bool:
+        """Whether a program that compares with a number, or with none, has this cost in mind."""
+        if self.margin is None or limit == self.margin:
+            return True
+        return limit is None and self.margin > 0
 
     @property
     def __name__(self) -> str:
@@ -132,6 +140,15 @@ COSTS: tuple[RegisteredCost, ...] = (
         lambda a, y: np.maximum(0, 1 - y * a),
         lambda a, y: np.where(y * a < 1, -y, 0.0),
         _is_signed,
+        margin=1.0,
+        of_scores=True,
+    ),
+    RegisteredCost(
+        "perceptron criterion of labels ±1",
+        lambda a, y: np.maximum(0, -y * a),
+        lambda a, y: np.where(y * a <= 0, -y, 0.0),
+        _is_signed,
+        margin=0.0,
         of_scores=True,
     ),
     RegisteredCost("absolute error", lambda a, y: np.abs(a - y), lambda a, y: np.sign(a - y)),
@@ -150,6 +167,13 @@ COSTS: tuple[RegisteredCost, ...] = (
 )
 
 
+#: Of scores, and of the errors that a threshold makes of them, which are constant.
+PERCEPTRON = RegisteredCost(
+    "perceptron criterion", lambda z, e: -e * z, lambda z, e: -e, of_scores=True
+)
+
+
 def is_registered(title: str) -> bool:
     """Whether a title is that of one known cost, weighted or not."""
-    return any(title in (cost.title, f"weighted {cost.title}") for cost in COSTS)
+    known = (*COSTS, PERCEPTRON)
+    return any(title in (cost.title, f"weighted {cost.title}") for cost in known)

@@ -16,6 +16,7 @@ from backproof.entries import still_read
 from backproof.joins import VIEWS
 from backproof.roles import Level
 from backproof.source import Span
+from backproof.thresholds import score_of
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
 
@@ -78,7 +79,7 @@ class Descent:
             if step is None:
                 return found
             node, scale, size = step
-            if self._is_data(node):
+            if self._is_data(node) or score_of(self.tape, node) is not None:
                 return found
             if size and not rated and self._is_rate(found[-1].nodes[0]):
                 size = False  # the outermost float is the learning rate, whatever its value

@@ -20,6 +20,7 @@ from backproof.costs import total
 from backproof.joins import Join, compared
 from backproof.reads import data_read, optimiser_state
 from backproof.roles import Parameter
+from backproof.thresholds import is_only_compared
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.primitives import Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
@@ -322,6 +323,8 @@ def bare_output(tape: Tape, params: Sequence[Parameter]) -> Hypothesis | None:
         if out not in feeding or depends.get(out, 0).bit_count() < len(params):
             continue
         if np.size(tape.nodes[out].obj) != 1 or not is_differentiable(tape.nodes[out].obj):
+            return None
+        if is_only_compared(tape, out, feeding):
             return None
         return Hypothesis(
             f"a cost of {_title(operation)}", out, (Join(out, None, 0.0, operation.index),),

@@ -14,6 +14,7 @@ from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in
 from backproof.carries import dependence
 from backproof.roles import Parameter
 from backproof.trace.appended import append, is_appended, site_like
+from backproof.trace.event import Chosen
 from backproof.trace.primitives import set_item, strided_view
 from backproof.trace.tape import Operation, Ref, Tape, map_refs, refs_in
 
@@ -249,9 +250,12 @@ def _compares(tape: Tape, operation: Operation, value: int) -> bool:
     return operation.function in MULTIPLY and name == "log"
 
 
-def margins(tape: Tape) -> set[int]:
-    """Return the products of an output and a label ±1 that are compared: ``y * f(x) < 1``."""
-    found = set()
+def margins(tape: Tape) -> dict[int, float | None]:
+    """Return the products of an output and a label ±1 that are compared: ``y * f(x) < 1``.
+
+    With the number that each is compared with, if it is one.
+    """
+    found: dict[int, float | None] = {}
     for operation in tape.operations:
         for node in operation.inputs if is_in(operation.function, ORDERS) else ():
             made = tape.producer(node)
@@ -259,13 +263,16 @@ def margins(tape: Tape) -> set[int]:
                 continue
             values = [tape.nodes[n].obj for n in made.inputs]
             if any(isinstance(v, np.number | float) and abs(v) == 1 for v in values):
-                found.add(node)
+                others = [a for a in operation.args if type(a) is not Ref or a.node != node]
+                given = [tape.value(a.node) if type(a) is Ref else a for a in others]
+                numbers = [float(v) for v in given if np.ndim(v) == 0]
+                found[node] = numbers[0] if numbers else None
     return found
 
 
 def compared(tape: Tape) -> set[int]:
     """Return the values that nothing is made of but margins: these are no costs."""
-    found = margins(tape)
+    found = set(margins(tape))
     for operation in reversed(tape.operations) if found else ():
         users = [tape.operations[index] for index in tape.users[operation.out]]
         if users and all(u.out in found for u in users):
@@ -298,7 +305,7 @@ def beneath_views(tape: Tape, node: int) -> int:
 
 def _fits(tape: Tape, value: int, labels: int) -> bool:
     a, y = tape.nodes[value].obj, tape.nodes[labels].obj
-    if not isinstance(y, (np.ndarray, np.generic, float)):
+    if not isinstance(y, (np.ndarray, np.generic, float, Chosen)):
         return False
     made = tape.producer(labels)
     if made is not None and not made.inputs and not is_in(made.function, GIVEN):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, MULTIPLY, is_in, keeps
-from backproof.costs import COSTS, pairs
+from backproof.costs import COSTS, PERCEPTRON, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
-from backproof.joins import Join, output_joins
+from backproof.joins import Join, margins, output_joins
 from backproof.roles import Parameter
+from backproof.thresholds import score_of
 from backproof.trace.appended import append, site_like
 from backproof.trace.site import SITES
 from backproof.trace.tape import Ref, Tape
@@ -39,8 +40,10 @@ def registry(
         if within is not None and join.operation not in within:
             continue
         groups.setdefault(tape.operations[join.operation].site, []).append(join)
-    found, later = [], []
+    found: list[Hypothesis] = []
+    later: list[Hypothesis] = []
     olds = tape.reach(n for p in params for n in p.old) if weighted else set()
+    limits = margins(tape)
     places = list(groups.items())[:MOST_JOINS]
     sure = [(s, js) for s, js in places if js[0].labels is not None or np.ndim(js[0].given)]
     if len(sure) > 1:  # one statement for the first sample or time step, others for the rest
@@ -52,10 +55,17 @@ def registry(
             for a in (Ref(j.output), j.given if j.labels is None else Ref(j.labels))
         )
         values = [tape.value(a.node) if type(a) is Ref else a for a in args]
+        scores = [score_of(tape, j.output) for j in joins]
+        if any(score is not None for score in scores):
+            found.extend(_perceptron(tape, site, joins, scores, values))
+            continue
         weights = _weights(tape, joins, values, olds) if weighted else None
         shares = all(_is_sigmoid(tape, j.output) for j in joins)
+        limit = limits.get(tape.operations[joins[0].operation].out)
         for cost in COSTS:
             if cost.of_scores and shares:
+                continue
+            if not cost.has_margin(limit):
                 continue
             if not all(cost.applies(a, y) for a, y in pairs(values)):
                 continue
@@ -67,6 +77,20 @@ def registry(
                 node = append(tape, other, args, site_like(site))
                 later.append(Hypothesis(other.title, node, tuple(joins), line=line))
     return [*found, *later]
+
+
+def _perceptron(
+    tape: Tape, site: int, joins: Sequence[Join], scores: Sequence[int | None],
+    values: Sequence[Any],
+) -> Iterator[Hypothesis]:  # fmt: skip
+    """Yield the cost of outputs that a threshold has made: they have no slope of their own."""
+    args: list[Any] = []
+    for score, (output, labels) in zip(scores, pairs(values), strict=True):
+        if score is None:
+            return
+        args += [Ref(score), labels - output]
+    node = append(tape, PERCEPTRON, tuple(args), site_like(site))
+    yield Hypothesis(PERCEPTRON.title, node, tuple(joins), line=SITES[site].span.line)
 
 
 def _is_sigmoid(tape: Tape, node: int) -> bool:

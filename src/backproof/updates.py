@@ -9,8 +9,10 @@ because it only feeds another location's update.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,11 @@ from backproof.entries import entry_dependence
 from backproof.packs import taken_apart
 from backproof.trace import primitives
 from backproof.trace.primitives import strided_view
+from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape
 
+#: A number in a source.
+NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 #: Operations through which an average reads its own old value.
 SCALING = MULTIPLY | DIVIDE
 LINEAR = ADD | SUBTRACT | NEGATE | SCALING
@@ -56,8 +61,19 @@ class Update:
 
 
 def is_shared(value: Any) -> bool:
-    """Whether a float may be one constant object in several places (``b = c = total = 0.0``)."""
-    return type(value) is float and value == round(value, 3)
+    """Whether a float may be one constant object in several places (``b = c = total = 0.0``).
+
+    It is none that the program has written, where that is not in its source: 0.3 + 0.2.
+    """
+    return type(value) is float and value == round(value, 3) and abs(value) in _written(len(SITES))
+
+
+@lru_cache(maxsize=4)
+def _written(sites: int) -> frozenset[float]:
+    """Return the numbers in the source of the program, and those that need not stand there."""
+    texts = {site.file.path: site.file.text for site in SITES[:sites]}
+    numbers = (float(n) for text in texts.values() for n in NUMBER.findall(text))
+    return frozenset({0.0, 0.5, 1.0, *numbers})
 
 
 def is_of_several(tape: Tape, update: Update) -> bool:
@@ -220,8 +236,10 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
     """Whether Δ depends on the old value by a share of it alone: ``m += (1 - β) * (g - m)``."""
     stack = [delta for _, delta in update.merges]
     seen = set(stack)
+    reached = False  # what a branch alone decides holds no share of it
     while stack:
         node = stack.pop()
+        reached = reached or node == update.old
         if node == update.old or not depends.get(node, 0) & bit:
             continue
         made = tape.producer(node)
@@ -234,7 +252,7 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
                 return False
         stack += [n for n in made.inputs if n not in seen]
         seen.update(made.inputs)
-    return True
+    return reached
 
 
 def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.choice import is_full
-from backproof.checks.covered import Covered
+from backproof.checks.covered import Covered, stands_still
 from backproof.checks.direction import Uphill, climbing, is_single
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.later import later_cost, without_cost_of
@@ -21,7 +21,7 @@ from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
-from backproof.checks.state import emptied
+from backproof.checks.state import once_emptied
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on
 from backproof.chronicle import Chronicle
@@ -38,6 +38,8 @@ from backproof.witness import Witness
 #: What shows which cost is meant, where no gradient fits any.
 Shown = tuple[Accusation, ...]
 
+#: Why nothing is known of a step that adds nothing to any parameter.
+STILL = "no step that was judged changes a parameter"
 #: Steps in which gradients are compared with those of all samples as well.
 MOST_LAST = 3
 
@@ -71,10 +73,15 @@ class Verdict:
 
     # ---- one step ------------------------------------------------------------------------------
 
-    def judge(self, tape: Tape, updates: list[Update], step: int) -> None:
-        """Judge a recorded step; never lets an error of ours reach the program."""
+    def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
+        """Judge a recorded step; never lets an error of ours reach the program.
+
+        Returns False where the step says nothing, since it adds nothing to any parameter.
+        """
+        says = True
         with self._guarded(f"step {step}"):
-            self._judge(tape, updates, step)
+            says = self._judge(tape, updates, step)
+        return says
 
     def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a step of a further training loop, where some of its gradients fit a cost."""
@@ -118,11 +125,11 @@ class Verdict:
                 raise
             self.warnings.append(f"{what} could not be judged: {type(error).__name__}: {error}")
 
-    def _judge(self, tape: Tape, updates: list[Update], step: int) -> None:
+    def _judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         self.training.look(tape, updates, step)
         if not updates:
             self.arrival.idle(tape, Names({site.file.path for site in SITES}))
-            return
+            return True
         evidence = self._evidence(tape, updates, step)
         other, shown = self._other_cost(evidence, updates)
         evidence.complete()
@@ -136,6 +143,9 @@ class Verdict:
             shown = self._aside(evidence)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
+        if evidence.fit is None and stands_still(evidence):
+            self.reason = self.reason or STILL
+            return False
         elsewhere = self.covered.look(evidence)
         if elsewhere is not None:
             shown = shown or self._aside(evidence)
@@ -150,6 +160,7 @@ class Verdict:
         self.take(evidence, shown=shown)
         self.arrival.look(evidence, updates)
         self.show(evidence)
+        return True
 
     def show(self, evidence: StepEvidence) -> None:
         """Let the observers see a judged step."""
@@ -324,15 +335,9 @@ class Verdict:
 
     def _accumulated(self, evidence: StepEvidence) -> bool:
         """See whether all gradients fit a cost of the program's once its accumulators are empty."""
-        for fit in evidence.others:
-            meant = fit.hypothesis.own or fit.hypothesis.title in self.preferred
-            if not meant or any(match.reason for match in fit.matches):
-                continue
-            found = emptied(evidence, fit)
-            if found is not None:
-                evidence.fit = found
-                return True
-        return False
+        found = once_emptied(evidence, self.preferred)
+        evidence.fit = found or evidence.fit
+        return found is not None
 
     def _cost_is_absent(self, evidence: StepEvidence) -> bool:
         """Whether a cost that fitted another step is not computed in this one."""
@@ -386,7 +391,7 @@ class Verdict:
                 self.take(self._unanchored, search=True)  # the others may say nothing: a dead hinge
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(self.findings.values())
-        gradient = self.chronicle.report(self.cost, too_long=too_long)
+        gradient = self.chronicle.report(self.cost, too_long=too_long, reason=self.reason)
         findings = self.training.triaged(findings, gradient.status, steps)
         return Report(
             script=target,

@@ -89,6 +89,7 @@ PRIMITIVES = {
     "set_item": "x[key] = value",
     "ufunc_at": "ufunc.at(x, index, value)",
     "decided": "x if test else y",
+    "stepped": "1 if test else 0",
     "overwrite": "np.copyto, x.fill(), x[...] = value",
     "strided_view": "any view of memory",
     "patch_view": "a store into a view of memory",

@@ -29,11 +29,18 @@ class Covered:
         if evidence.fit is not None:
             self._statements.update(map(_statement, tape.operations))
             return None
-        if not self._statements or _decays_alone(evidence):
+        if not self._statements or stands_still(evidence) or _decays_alone(evidence):
             return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
         made = [op for op in tape.operations if op.out in feeding]
         return next((op for op in reversed(made) if _statement(op) not in self._statements), None)
+
+
+def stands_still(evidence: StepEvidence) -> bool:
+    """Whether a step adds nothing to any parameter: the sample was on its side of a threshold."""
+    env = evidence.run.env
+    pairs = [(env[u.old], env[u.new]) for p in evidence.params for u in p.updates]
+    return all(np.array_equal(old, new) for old, new in pairs)
 
 
 def _decays_alone(evidence: StepEvidence) -> bool:

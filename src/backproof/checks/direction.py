@@ -19,6 +19,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
+from backproof.costs import PERCEPTRON
 from backproof.finding import Finding
 from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
@@ -56,7 +57,8 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
 def is_single(evidence: StepEvidence) -> bool:
     """Whether a cost is of one output of one sample."""
     assert evidence.fit is not None
-    joins = evidence.fit.hypothesis.joins
+    hypothesis = evidence.fit.hypothesis
+    joins = () if hypothesis.title == PERCEPTRON.title else hypothesis.joins
     return len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
 
 
@@ -112,10 +114,12 @@ def _some(evidence: StepEvidence, up: list[int], down: list[int]) -> Iterator[Fi
             merges = [tape.operations[index] for u in updates for index, _ in u.merges]
             site = merge = exclusive_call(tape, merges) or merge
         related = [] if merge is site else [(statement_of(merge), "call-site", "added here")]
+        taken = evidence.params[members[0]].levels[:1]
+        told = "add it" if taken and taken[0].sign < 0 else "subtract the gradient"
         yield _finding(
             evidence, members, Place(site.file, site.span),
             f"the update of {names} goes up the cost instead of down",
-            "subtract the gradient" if merge is site else "turn the sign", related,
+            told if merge is site else "turn the sign", related,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import Any
@@ -141,6 +141,17 @@ def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
         if tape.nodes[s].operation is None and np.any(np.asarray(value)):
             found[s] = 0.0 if type(value) is float else np.zeros_like(value)
     return found
+
+
+def once_emptied(evidence: StepEvidence, preferred: Collection[str]) -> Fit | None:
+    """Return a cost of the program's that all gradients fit once its accumulators are empty."""
+    for fit in evidence.others:
+        meant = fit.hypothesis.own or fit.hypothesis.title in preferred
+        if meant and not any(match.reason for match in fit.matches):
+            found = emptied(evidence, fit)
+            if found is not None:
+                return found
+    return None
 
 
 def emptied(evidence: StepEvidence, fit: Fit) -> Fit | None:

@@ -117,7 +117,7 @@ def _agrees_with_itself(fit: Fit) -> bool:
 
     A reward below the baseline turns the step of its sample round; nothing is wrong with it.
     """
-    scales = [[s for _, s, _ in m.scales] for m in fit.matches if not m.vacuous]
+    scales = [[s for _, s, _ in m.scales if s] for m in fit.matches if not m.vacuous]
     return bool(scales) and any(
         all(any(abs(s / first - 1) < SAME for s in own) for own in scales) for first in scales[0]
     )

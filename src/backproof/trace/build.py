@@ -7,7 +7,7 @@ when they are next read). Whatever is read without having been made within the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +21,12 @@ from backproof.trace.event import (
     RESHAPED,
     SOURCE,
     TRACKED,
+    TRUTHS,
     Event,
     Parts,
 )
 from backproof.trace.operations import Node, Operation, Ref, collect, contains_ref
-from backproof.trace.primitives import Method
+from backproof.trace.primitives import Method, stepped
 
 if TYPE_CHECKING:
     from backproof.trace.tape import Tape
@@ -102,7 +103,9 @@ class _Builder:
     def tree(self, value: Any) -> Any:
         """Replace tracked values by references."""
         kind = type(value)
-        if kind in TRACKED and kind is not np.bool_:
+        if kind in TRUTHS:
+            return self.truth(value)
+        if kind in TRACKED:
             return Ref(self.ref(value))
         if kind is list:
             return [self.tree(item) for item in value]
@@ -116,6 +119,21 @@ class _Builder:
         if kind is slice:
             return slice(self.tree(value.start), self.tree(value.stop), self.tree(value.step))
         return value
+
+    def truth(self, value: Any) -> Any:
+        """Return the comparison that a truth value has just been made by, else the value.
+
+        There are two of each, shared by all: a truth value has no identity.
+        """
+        last = self.tape.operations[-1] if self.tape.operations else None
+        if last is None or last.event != self.event - 1:
+            return value
+        made = self.tape.nodes[last.out].obj is value and not self.is_drawn(last.inputs)
+        return Ref(last.out) if made else value
+
+    def is_drawn(self, nodes: Iterable[int]) -> bool:
+        """Whether what is compared is compared with a random number: it draws a sample."""
+        return any(self.tape.nodes[n].kind == "draw" for n in nodes)
 
     def ref(self, obj: Any) -> int:
         """Return the node of an object's present value."""
@@ -228,14 +246,15 @@ class _Builder:
                 self.bind(out, self.emit(site, np.reshape, (Ref(before), out.shape), {}, out))
                 return
             refs = self.tree(args)
-            if type(out) is np.bool_ or type(out) is bool:
-                # There are two of each, shared by all: a truth value has no identity.
+            if type(out) in TRUTHS:
                 self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
                 return
             if id(out) in self.known:
                 return  # it exists: float(x), max(0, x), or made by instrumented code below
             if function is OPAQUE:
                 node = self.opaque(site, refs, kwargs, out)
+            elif function is stepped and self.is_drawn(a.node for a in refs if type(a) is Ref):
+                node = self.leaf(out)
             else:
                 node = self.emit(site, function, refs, self.tree(kwargs) if kwargs else {}, out)
             self.bind(out, node)

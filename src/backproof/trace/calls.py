@@ -19,6 +19,7 @@ from backproof.trace.event import (
     SCALARS,
     SOURCE,
     TRACKED,
+    TRUTHS,
     Append,
     Chosen,
     Parts,
@@ -176,6 +177,16 @@ def call_hooks(
 
         return called
 
+    def number(site: int, f: Any) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            out = f(*args, **kwargs)
+            if len(args) == 1 and type(args[0]) in TRUTHS:
+                out = Chosen(out)  # ``int(score > 0)``
+                append((site, f, args, None, out, None))
+            return out
+
+        return called
+
     def duplicate(site: int, f: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
             out = f(*args, **kwargs)
@@ -187,7 +198,7 @@ def call_hooks(
 
     factories: dict[str, Callable[[int, Any], Any]] = {
         "pure": pure, "draw": draw, "external": external, "at": at, "walk": walk,
-        "consume": consume, "copied": duplicate,
+        "consume": consume, "copied": duplicate, "number": number,
         "mutate": lambda site, f: mutate(site, f, MUTATING_FUNCTIONS[f]),
         "shuffle": lambda site, f: mutate(site, f, SOURCE),
         "optimiser": lambda site, f: kinds.optimisers[f],

@@ -55,10 +55,21 @@ class Chosen(int, metaclass=_Int):
     """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity.
 
     The program sees an int, whatever it prints of it; only ``type(x) is int`` tells. What it
-    writes or copies is a plain one.
+    writes, copies or gives to NumPy is a plain one: another kind of int would make a float32 array
+    a float64 one.
     """
 
     __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Let a ufunc see the int that it is."""
+        return getattr(ufunc, method)(*_plain(inputs), **kwargs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Let a function see the int that it is."""
+        return function(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
 
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
         """Pickle and copy as the int that it is."""
@@ -69,11 +80,38 @@ Chosen.__name__ = Chosen.__qualname__ = "int"
 Chosen.__module__ = "builtins"
 
 
+def _traced(name: str) -> Callable[..., Any]:
+    """Return an operation of ints that gives such a one again: ``target - output``."""
+    plain = getattr(int, name)
+
+    def method(self: Chosen, *other: Any) -> Any:
+        out = plain(self, *other)
+        return Chosen(out) if type(out) is int else out
+
+    method.__name__ = name
+    return method
+
+
+for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__neg__"):
+    setattr(Chosen, _name, _traced(_name))
+
+
+def _plain(value: Any) -> Any:
+    """Return a tree of arguments with plain ints in it."""
+    kind = type(value)
+    if kind is Chosen:
+        return int(value)
+    if kind is list or kind is tuple:
+        return kind(map(_plain, value))
+    return value
+
+
 ARRAYS: frozenset[type] = frozenset({np.ndarray, np.matrix, np.memmap})
 SCALARS: frozenset[type] = frozenset(
     {float, Chosen} | {t for t in np.sctypeDict.values() if issubclass(t, (np.number, np.bool_))}
 )
 TRACKED: frozenset[type] = ARRAYS | SCALARS
+TRUTHS: frozenset[type] = frozenset({bool, np.bool_})
 
 
 class Parts(tuple[Any, ...]):

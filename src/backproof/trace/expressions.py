@@ -6,11 +6,14 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from backproof.trace.event import (
     ARRAYS,
     FLOW,
     OPAQUE,
     TRACKED,
+    TRUTHS,
     Append,
     Chosen,
     Event,
@@ -18,7 +21,7 @@ from backproof.trace.event import (
     keep_key,
 )
 from backproof.trace.joining import JOINERS, joined
-from backproof.trace.primitives import Attribute, decided
+from backproof.trace.primitives import Attribute, decided, stepped
 from backproof.trace.site import SITES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
@@ -119,21 +122,22 @@ def read_hooks(append: Append, log: Sequence[Event]) -> dict[str, Any]:
     def chosen(site: int, x: Any) -> Any:
         if type(x) is not float and type(x) is not int:
             return x
-        by = [a for a in tested(site) if type(a) is float]
-        if not by and (type(x) is int or SITES[site].op == "zero"):
+        by = [a for a in tested(site) if type(a) is float or isinstance(a, np.floating)]
+        op = SITES[site].op
+        if not by and (type(x) is int or op != "chosen"):
             return x
         # An object of its own: what was chosen from may be used elsewhere.
         out = Chosen(x) if type(x) is int else x * 1.0
-        append((site, decided, (x, *by), None, out, None))
+        append((site, stepped if op == "step" else decided, (x, *by), None, out, None))
         return out
 
     def tested(site: int) -> tuple[Any, ...]:
         """Return what the test has compared that has just been made, if there was one."""
         last = log[-1] if log else None
-        if last is None or type(last[4]) is not bool or SITES[last[0]].kind != "compare":
+        if last is None or type(last[4]) not in TRUTHS or SITES[last[0]].kind != "compare":
             return ()
         here, test = SITES[site], SITES[last[0]]
-        if here.op == "zero":
+        if here.op != "chosen":
             near = test.function == here.function and test.file is here.file
             return last[2] if near and test.span.line <= here.span.line else ()
         return last[2] if here.span.contains(test.span) else ()

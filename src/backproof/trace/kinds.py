@@ -44,7 +44,7 @@ EXTREMES = {min, max}
 CONSUMING = {sum, min, max, list, tuple, sorted, set}
 #: Callables that look at the frame of their caller, or that have nothing to record.
 DIRECT: set[Any] = {
-    print, isinstance, len, range, id, type, getattr, setattr, hasattr, repr, str, int, bool, dict,
+    print, isinstance, len, range, id, type, getattr, setattr, hasattr, repr, str, bool, dict,
     open, callable, issubclass, hash, format, chr, ord, super, locals, globals, vars, dir, eval,
     exec, input, any, all, next, delattr, bytes, bytearray, frozenset, slice, ascii, bin, hex,
     np.seterr, np.errstate, np.set_printoptions, np.random.seed, random.seed,
@@ -85,6 +85,8 @@ class Kinds:
             return "direct"
         if f in self.optimisers:
             return "optimiser"
+        if f is int:
+            return "number"
         if f in WALKING:
             return "walk"
         if f in CONSUMING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from backproof.source import Located, SourceFile, Span
@@ -21,10 +21,10 @@ class Places:
     are the same in whichever copy of its surroundings it was defined.
     """
 
-    def __init__(self, file: SourceFile, zeros: Collection[int] = ()) -> None:
+    def __init__(self, file: SourceFile, decided: Mapping[int, str] | None = None) -> None:
         self.file = file
-        #: Ids of the constants that a comparison decides for.
-        self.zeros = zeros
+        #: What the numbers are that a comparison decides for, by id of the node.
+        self.decided = decided or {}
         #: Qualified name of the function at hand.
         self.function = "<module>"
         #: What qualified names of definitions start with here.

@@ -31,6 +31,7 @@ __all__ = [
     "relayout",
     "same_view",
     "set_item",
+    "stepped",
     "strided_view",
     "ufunc_at",
     "view_spec",
@@ -267,6 +268,11 @@ def set_item(x: Array, key: Any, value: Any) -> Array:
 
 def decided(value: Any, *by: Any) -> float:
     """Return `value`, which a comparison of numbers has decided for: ``z if z > 0 else 0.0``."""
+    return float(value)
+
+
+def stepped(value: Any, *by: Any) -> float:
+    """Return `value`, the number that a comparison has decided for: ``1 if z > 0 else -1``."""
     return float(value)
 
 

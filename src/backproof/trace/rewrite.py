@@ -15,10 +15,10 @@ from types import CodeType
 
 from backproof.source import SourceFile, is_docstring
 from backproof.trace.copies import declarations
+from backproof.trace.decisions import decided_numbers
 from backproof.trace.instrument import Instrumented
 from backproof.trace.places import Places
 from backproof.trace.site import SITES
-from backproof.trace.zeros import decided_zeros
 
 #: Expressions nest a few times deeper with hooks; so many frames suffice where Python can compile.
 _RECURSION_LIMIT = 20_000
@@ -74,7 +74,7 @@ def instrumented(tree: ast.Module, source: SourceFile) -> ast.Module:
             break
         start += 1
     rest = tree.body[start:]
-    body = Instrumented(Places(source, decided_zeros(tree)), depth=0).visit_all(rest)
+    body = Instrumented(Places(source, decided_numbers(tree)), depth=0).visit_all(rest)
     return ast.Module(
         body=[*tree.body[:start], *declarations(rest), *body], type_ignores=tree.type_ignores
     )

@@ -10,6 +10,7 @@ import ast
 from typing import Any
 
 from backproof.trace.copies import Plain, located, name_of, replaced
+from backproof.trace.decisions import is_step
 from backproof.trace.places import Places
 
 BINARY: dict[type[ast.operator], str] = {
@@ -94,6 +95,8 @@ class WatchedExpressions(Plain):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         """``-a`` → ``@bp.neg(site, a)``."""
         op = UNARY.get(type(node.op))
+        if id(node) in self.places.decided:
+            return self._decided(node)
         if op is None or _is_constant(node):
             return self.generic(node)
         site = self.site(node, "unary", op, node.operand)
@@ -175,16 +178,21 @@ class WatchedExpressions(Plain):
 
     def visit_IfExp(self, node: ast.IfExp) -> Any:
         """``d if z > 0 else 0`` → ``@bp.chosen(site, …)``, if not only one constant or another."""
-        if isinstance(node.body, ast.Constant) and isinstance(node.orelse, ast.Constant):
+        if is_step(node) or (
+            isinstance(node.body, ast.Constant) and isinstance(node.orelse, ast.Constant)
+        ):
             return self.generic(node)
         site = self.site(node, "chosen", "chosen", node.body, node.orelse, node.test)
         return self.hook("chosen", node, site, self.generic(node))
 
     def visit_Constant(self, node: ast.Constant) -> Any:
-        """Watch a 0 that a comparison has decided for."""
-        if id(node) not in self.places.zeros:
-            return node
-        return self.hook("chosen", node, self.site(node, "chosen", "zero"), node)
+        """Watch a number that a comparison has decided for."""
+        return self._decided(node) if id(node) in self.places.decided else node
+
+    def _decided(self, node: ast.expr) -> Any:
+        """``return 0`` → ``return @bp.chosen(site, 0)``."""
+        op = self.places.decided[id(node)]
+        return self.hook("chosen", node, self.site(node, "chosen", op), node)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
         """Watch the value of ``(x := value)``."""
