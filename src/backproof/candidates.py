@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from backproof.arithmetic import is_in
-from backproof.carries import Carries, dependence
+from backproof.carries import carries_of, dependence
 from backproof.entries import STORES
 from backproof.grouping import parameters
 from backproof.hypotheses import program_costs
@@ -57,7 +57,7 @@ def repeated_updates(
     kept = chained(before, after)
     if sites_of(tape, before).isdisjoint(sites_of(tape, [u for u in kept if u in after])):
         kept = []  # what the next iteration adds to a parameter it reads is no update of it
-    carries = Carries(tape, a, b)
+    carries = carries_of(tape, (a, b))
     known = {update.old for update in kept}
     for update in find_updates(tape, b, c) if kept else ():
         # `w = b = 0.0` are one object before the first iteration; afterwards they are told apart.

@@ -171,15 +171,17 @@ class Carries:
                 self.merged.add(operation.out)
 
 
-_WHOLE: WeakKeyDictionary[Tape, Carries] = WeakKeyDictionary()
+#: What is known of each tape, by the operations that it is known of; of all of them by None.
+_KNOWN: WeakKeyDictionary[Tape, dict[tuple[int, int] | None, Carries]] = WeakKeyDictionary()
 
 
-def carries_of(tape: Tape) -> Carries:
-    """Return what the values of all of a tape hold of those before it."""
-    known = _WHOLE.get(tape)
-    if known is None:
-        known = _WHOLE[tape] = Carries(tape, 0, len(tape.operations))
-    return known
+def carries_of(tape: Tape, window: tuple[int, int] | None = None) -> Carries:
+    """Return what the values of an iteration, or of all of a tape, hold of those before it."""
+    known = _KNOWN.setdefault(tape, {})
+    if window not in known:
+        start, stop = window or (0, len(tape.operations))
+        known[window] = known.get((start, stop)) or Carries(tape, start, stop)
+    return known[window]
 
 
 def dependence(tape: Tape, bits: dict[int, int], start: int, stop: int) -> dict[int, int]:

@@ -313,14 +313,14 @@ def still_holds(tape: Tape, value: Any, other: Any, old: int) -> bool:
     In ``m + (1 − β)·(g − m)`` the `other` summand takes a part of it away; an `old` parameter is
     no accumulator.
     """
-    taken = tape.ancestors([other.node]) if type(other) is Ref else set()
-    for source, factor in carries_of(tape).of(value).items():
-        leaf = tape.nodes[source]
-        if source in taken or source == old or leaf.operation is not None:
-            continue
-        if factor == 1.0 and np.any(np.asarray(tape.value(source))):
-            return True
-    return False
+    kept = [
+        source for source, factor in carries_of(tape).of(value).items()
+        if factor == 1.0 and source != old and tape.nodes[source].operation is None
+        and np.any(np.asarray(tape.value(source)))
+    ]  # fmt: skip
+    if not kept or type(other) is not Ref:
+        return bool(kept)
+    return not tape.ancestors([other.node]).issuperset(kept)
 
 
 def _is_whole(exponent: Sequence[Any]) -> bool:

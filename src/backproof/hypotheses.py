@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from backproof.reads import data_read, optimiser_state
 from backproof.roles import Parameter
 from backproof.thresholds import is_only_compared
 from backproof.trace.appended import append, is_appended, site_like
+from backproof.trace.event import TRUTHS
 from backproof.trace.primitives import Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import is_shared
@@ -172,8 +174,22 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
 
 def reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
     """Whether a value is computed from arrays of any kind that are no parameters."""
-    leaves = [n for n in tape.ancestors([node]) if tape.nodes[n].operation is None]
-    return any(n not in params and np.ndim(tape.nodes[n].obj) for n in leaves)
+    arrays = _array_leaves(tape)
+    return not arrays <= params and not (arrays - params).isdisjoint(tape.ancestors([node]))
+
+
+def _array_leaves(tape: Tape) -> set[int]:
+    """Return the arrays that a step is given; a program of lists has none."""
+    known = _ARRAYS.get(tape)
+    if known is None or known[0] != len(tape.nodes):
+        leaves = (n for n in tape.nodes if n.operation is None)
+        known = len(tape.nodes), {n.index for n in leaves if np.ndim(n.obj)}
+        _ARRAYS[tape] = known
+    return known[1]
+
+
+#: The arrays that tapes are given, with the number of nodes for which that is known.
+_ARRAYS: WeakKeyDictionary[Tape, tuple[int, set[int]]] = WeakKeyDictionary()
 
 
 def is_complement(operation: Operation) -> bool:
@@ -232,28 +248,30 @@ def is_terminal(tape: Tape, node: int, depends: Mapping[int, int]) -> bool:
 
     `depends` holds for each node the parameters, as bits, that it depends on.
     """
-    for index in tape.users[node]:
-        user = tape.operations[index]
-        if type(tape.nodes[user.out].obj) in (bool, np.bool_):
-            continue
-        others = [n for n in user.inputs if n != node]
-        if is_in(user.function, ADD) or is_in(user.function, SUBTRACT):
-            direct = [a.node for a in user.args if type(a) is Ref]
-            if node not in direct:  # `totals += loss, penalty`: each has a total of its own
-                others = [n for n in others if n in direct]
-            # A total, or the progress since the step before, has only old parts.
-            news = [n for n in others if tape.nodes[n].operation is not None]
-            if news and not (
-                _are_numbers(tape, news, node, depends) and is_terminal(tape, user.out, depends)
-            ):  # fmt: skip
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        for index in tape.users[node]:
+            user = tape.operations[index]
+            if type(tape.nodes[user.out].obj) in TRUTHS:
+                continue
+            others = [n for n in user.inputs if n != node]
+            if is_in(user.function, ADD | SUBTRACT):
+                direct = [a.node for a in user.args if type(a) is Ref]
+                if node not in direct:  # `totals += loss, penalty`: each has a total of its own
+                    others = [n for n in others if n in direct]
+                # A total, or the progress since the step before, has only old parts.
+                others = [n for n in others if tape.nodes[n].operation is not None]
+                if not others:
+                    continue
+                hands_on = _are_numbers(tape, others, node, depends)
+            else:
+                hands_on = keeps(user) or is_in(user.function, ROUNDING)
+                if not hands_on and is_in(user.function, MULTIPLY | DIVIDE):
+                    hands_on = _are_numbers(tape, others, node, depends)
+            if not hands_on:
                 return False
-            continue
-        scales = is_in(user.function, MULTIPLY) or is_in(user.function, DIVIDE)
-        weighs = scales and _are_numbers(tape, others, node, depends)
-        if not (keeps(user) or is_in(user.function, ROUNDING) or weighs):
-            return False
-        if not is_terminal(tape, user.out, depends):
-            return False
+            stack.append(user.out)
     return True
 
 
@@ -264,8 +282,9 @@ def _are_numbers(
     if any(depends.get(n, 0) & depends.get(node, 0) for n in nodes):
         return False
     before = tape.ancestors(nodes)
-    numbers = all(np.size(tape.nodes[n].obj) == 1 for n in before)
-    return numbers and before.isdisjoint(tape.ancestors([node]))
+    if not all(np.size(tape.nodes[n].obj) == 1 for n in before):
+        return False
+    return before.isdisjoint(tape.ancestors([node]))
 
 
 #: What programs call a cost that their gradients are made of.

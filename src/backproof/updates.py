@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
-from backproof.carries import SMALLEST, Carries, dependence
+from backproof.carries import SMALLEST, Carries, carries_of, dependence
 from backproof.controls import decided_dependence
 from backproof.entries import entry_dependence
 from backproof.packs import taken_apart
@@ -123,7 +123,7 @@ def find_updates(
         Which of several objects that an old value leads to is the one that the program keeps in
         its place. (A matrix class adds in its forward pass with the statement that updates.)
     """
-    carries = Carries(tape, start, stop)
+    carries = carries_of(tape, (start, stop))
     if carries.factors:
         # Between scalars every product looks like a decay: w·h with an activation h of 0.9.
         # What is added to the 1 of ``1 - η·λ`` does not depend on it: no parameter, it stays.

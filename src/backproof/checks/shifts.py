@@ -30,8 +30,6 @@ def shifted(step: Step, node: int, path: str) -> list[str]:
     """
     tape = step.tape
     size = np.size(tape.nodes[node].obj)
-    if size == 1 and not _has_fellows(step, path):
-        return []
     found: list[str] = []
     for index in _uses(step, node):
         operation = tape.operations[index]
@@ -43,6 +41,8 @@ def shifted(step: Step, node: int, path: str) -> list[str]:
                 sizes = np.shape(tape.nodes[update.old].obj) or (1,)
                 if name is not None and size in sizes and _is_product(step, term, update.old):
                     found.append(name)
+    if found and size == 1 and not _has_fellows(step, path):
+        return []
     return list(dict.fromkeys(found))
 
 

@@ -52,10 +52,13 @@ class Unused:
         self.steps += 1
         tape, judged = evidence.tape, {n for p in evidence.params for n in p.old}
         for out, (_, merges) in carries_of(tape).links.items():
-            name = evidence.names.path(tape.nodes[out].obj) if not _read_by(tape, out) else None
+            if not _feeds_only(tape, out, None):
+                continue
+            name = evidence.names.path(tape.nodes[out].obj)
             for old, pairs in merges.items():
-                alone = _read_by(tape, old) == [out]
-                if name is None or not alone or old in judged or len(pairs) != 1:
+                if name is None or old in judged or len(pairs) != 1:
+                    continue
+                if not _feeds_only(tape, old, out):
                     continue
                 product = _product_of(evidence, old, out)
                 if product is not None:
@@ -86,10 +89,11 @@ class Unused:
             )  # fmt: skip
 
 
-def _read_by(tape: Tape, node: int) -> list[int]:
-    """Return what the program makes of a value."""
+def _feeds_only(tape: Tape, node: int, out: int | None) -> bool:
+    """Whether the program makes one other value of a value, or nothing at all."""
     users = (tape.operations[i] for i in tape.users[node])
-    return [operation.out for operation in users if not is_appended(operation)]
+    made = (operation.out for operation in users if not is_appended(operation))
+    return next(made, None) == out and next(made, None) is None
 
 
 def _product_of(evidence: StepEvidence, before: int, after: int) -> Operation | None:
