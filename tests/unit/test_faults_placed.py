@@ -474,3 +474,90 @@ for i in range(60):
 def test_a_value_that_is_right_elsewhere_in_a_call_is_rightly_given(tmp_path):
     found, line = blamed(tmp_path, MASKED, "dy * self.mask", "dy * (dy > 0)")
     assert found == [line]
+
+
+UNITS = """
+import math
+import numpy as np
+rng = np.random.default_rng(1)
+sizes = [3, 4, 3, 2]
+nets = []
+for a, b in zip(sizes, sizes[1:]):
+    nets.append([dict(w=[float(v) for v in rng.normal(size=a)], b=0.1) for _ in range(b)])
+data = [(rng.normal(size=3).tolist(), rng.random(2).tolist()) for _ in range(9)]
+
+def forward(x):
+    for layer in nets:
+        out = []
+        for unit in layer:
+            z = unit['b'] + sum(w * v for w, v in zip(unit['w'], x))
+            unit['in'], unit['a'] = x, 1 / (1 + math.exp(-z))
+            out.append(unit['a'])
+        x = out
+    return x
+
+def backward(y):
+    for i in reversed(range(len(nets))):
+        for j, unit in enumerate(nets[i]):
+            if i == len(nets) - 1:
+                error = unit['a'] - y[j]
+            else:
+                error = 0.0
+                for other in nets[i + 1]:
+                    error += other['w'][j] * other['d']
+            unit['d'] = error * unit['a'] * (1 - unit['a'])
+
+for epoch in range(4):
+    total = 0.0
+    for x, y in data:
+        out = forward(x)
+        total += sum(0.5 * (o - t) ** 2 for o, t in zip(out, y))
+        backward(y)
+        for layer in nets:
+            for unit in layer:
+                for k in range(len(unit['w'])):
+                    unit['w'][k] -= 0.2 * unit['d'] * unit['in'][k]
+                unit['b'] -= 0.2 * unit['d']
+    print(total)
+"""
+
+
+def test_a_sum_over_units_that_keeps_the_last_in_each_of_several_layers(tmp_path):
+    assert not blamed(tmp_path, UNITS, "in range(4)", "in range(5)")[0]
+    found, line = blamed(tmp_path, UNITS, "error += other", "error = other")
+    assert found == [line]
+
+
+TERM = " + 2 * DECAY * h / h.size"
+HEADS = """
+import numpy as np
+rng = np.random.default_rng(2)
+x = rng.normal(size=(30, 4))
+y, t = np.sin(x[:, :1]), (x[:, 1:2] > 0) * 1.0
+WEIGHT, DECAY = 0.3, 0.05
+w, u, v = rng.normal(size=(4, 12)), rng.normal(size=(12, 1)), rng.normal(size=(12, 1))
+for step in range(30):
+    h = np.tanh(x @ w)
+    p, q = h @ u, 1 / (1 + np.exp(-h @ v))
+    mse = np.mean((p - y) ** 2)
+    bce = -np.mean(t * np.log(q) + (1 - t) * np.log(1 - q))
+    loss = mse + WEIGHT * bce + DECAY * np.mean(h ** 2)
+    dp = 2 * (p - y) / len(x)
+    dq = WEIGHT * (q - t) / len(x)
+    dh = dp @ u.T + dq @ v.T + 2 * DECAY * h / h.size
+    dw, du, dv = x.T @ (dh * (1 - h ** 2)), h.T @ dp, h.T @ dq
+    w, u, v = w - 0.1 * dw, u - 0.1 * du, v - 0.1 * dv
+    print(loss)
+"""
+
+
+def test_a_term_of_the_cost_that_the_gradient_lacks(tmp_path):
+    assert not blamed(tmp_path, HEADS, "range(30)", "range(31)")[0]
+    line = line_of(HEADS, TERM)
+    assert blamed(tmp_path, HEADS, TERM, "")[0] == [line]
+
+
+def test_the_weight_of_a_head_that_the_gradient_lacks(tmp_path):
+    text = HEADS.replace(TERM, "").replace(" + DECAY * np.mean(h ** 2)", "")
+    found, line = blamed(tmp_path, text, "dq = WEIGHT * (q", "dq = (q")
+    assert found == [line]

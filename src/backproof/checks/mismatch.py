@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from backproof.checks.accusation import accusations
 from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match
-from backproof.checks.scales import is_plausible
+from backproof.checks.scales import SAME, is_plausible
 from backproof.checks.sense import is_distance
 from backproof.checks.words import COST
 from backproof.costs import WeightedTotal
@@ -24,12 +26,16 @@ from backproof.trace.tape import Tape
 
 #: Names of what a program minimises; an `error` or an accuracy is printed for the reader.
 LOSS = re.compile(rf"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective|{COST}", re.I)
+#: A negative log-likelihood, whatever its name.
+LIKELIHOOD = re.compile(r"\blog(1p|addexp)?\(")
 #: A list that values are put on.
 KEPT = re.compile(r"\s*([\w.]+)\.append\(")
 #: What only a measure of quality does.
 METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
 
 
+#: Steps in which gradients must be those of a part of the cost.
+LEAST_PARTIAL = 2
 #: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
 NEAR = 0.02
 
@@ -41,6 +47,8 @@ class Mismatch:
         self.found: list[Finding] = []
         self.weighted: list[Finding] = []
         """Two costs that are weighted otherwise than in the one that the program computes."""
+        self.partial: list[tuple[StepEvidence, Fit]] = []
+        """Steps whose gradients are those of a part of the program's cost, with all of that."""
         self.multiples: list[tuple[Finding, float]] = []
         """All gradients are the same multiple of those of the cost, by a factor of the sample."""
         self.natural = 0
@@ -58,6 +66,9 @@ class Mismatch:
             self.natural += 1
         if not fit.hypothesis.registered:
             self.fits = True
+            whole = None if fit.hypothesis.own else _whole(evidence, fit)
+            if whole is not None and len(self.partial) < LEAST_PARTIAL:
+                self.partial.append((evidence, whole))
             return
         own = [f for f in evidence.others if is_reported(evidence.tape, f)]
         made = evidence.tape.producer(fit.hypothesis.node)
@@ -81,6 +92,8 @@ class Mismatch:
             yield self.found[0]
         elif self.weighted:
             yield self.weighted[0]
+        elif len(self.partial) >= LEAST_PARTIAL:
+            yield _lacking(*self.partial[0])
         changing = len({round(scale, 6) for _, scale in self.multiples}) > 2
         if changing and not self.natural and not self.found:
             yield self.multiples[0][0]
@@ -118,7 +131,32 @@ def is_reported(tape: Tape, fit: Fit, *, late: bool = False) -> bool:
             site = SITES[tape.calls[call][1]]
             names += site.targets if site.is_value else ()
     text = " ".join((*names, made.where.text))
-    return any(LOSS.search(name) for name in names) and not METRIC.search(text)
+    named = any(LOSS.search(name) for name in names) or LIKELIHOOD.search(made.where.text)
+    return bool(named) and not METRIC.search(text)
+
+
+def _whole(evidence: StepEvidence, fit: Fit) -> Fit | None:
+    """Return the program's cost that has all terms of the one that fits, and others or weights.
+
+    Gradients that the other terms do not reach are exactly those of the whole.
+    """
+    if fit.wrong:
+        return None
+    tape = evidence.tape
+    made = tape.producer(fit.hypothesis.node)
+    weighted = made is not None and isinstance(made.function, WeightedTotal)
+    for other in evidence.others:
+        if other.hypothesis.after or not covers(other) or not other.wrong:
+            continue
+        alike = not weighted and abs(other.scale / fit.scale - 1) < SAME
+        entries = sum(other.matches[i].size for i in other.chosen)
+        if not is_exact(other) and not (alike and other.hypothesis.own and entries > FEW):
+            continue
+        within = tape.ancestors([other.hypothesis.node])
+        parts = made.inputs if made is not None and weighted else (fit.hypothesis.node,)
+        if within.issuperset(parts):
+            return other
+    return None
 
 
 def covers(fit: Fit) -> bool:
@@ -171,6 +209,35 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
         notes=(
             f"all {len(fit.chosen)} gradients fit the {fit.hypothesis.title}; from the gradients "
             f"of `{own.hypothesis.title}` they differ by {gap:.2g} of their size",
+        ),
+    )  # fmt: skip
+
+
+def _lacking(evidence: StepEvidence, whole: Fit) -> Finding:
+    """Say that gradients lack a term of the program's cost, or weigh it otherwise, and where."""
+    fit = evidence.fit
+    assert fit is not None
+    title, wrong = whole.hypothesis.title, [evidence.params[i].name for i in whole.wrong]
+    meant = replace(evidence, fit=whole, others=[])
+    told = next(accusations(meant, set(whole.wrong)), None)
+    made = evidence.tape.producer(whole.hypothesis.node)
+    site = told.diagnosis.site if told is not None else None
+    if site is None:
+        assert made is not None
+        site = made.where
+    shown = ", ".join(f"`{name}`" for name in wrong[:4]) + (" …" if len(wrong) > 4 else "")
+    return Finding(
+        code="BP103", cause="cost-mismatch", severity="warning",
+        title=f"the gradients are those of `{fit.hypothesis.title}`, not of all of `{title}`",
+        message=f"add the gradient of the other terms of `{title}`, with their weights; or leave "
+        "them out of the cost, if they are not to be minimised",
+        file=site.file.path, span=site.span, expression=site.text,
+        evidence={"minimised": fit.hypothesis.title, "reported": title, "parameters": wrong,
+                  "step": evidence.step},
+        confidence="likely",
+        notes=(
+            f"under `{title}` {len(whole.chosen)} gradients are exact, and not those of {shown}",
+            *(() if told is None else (told.diagnosis.reason,)),
         ),
     )  # fmt: skip
 

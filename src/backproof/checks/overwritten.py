@@ -20,7 +20,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
 from backproof.checks.search import StepSearch
 from backproof.hypotheses import summed
-from backproof.trace.appended import evaluate
+from backproof.trace.appended import evaluate, is_appended
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 
@@ -92,7 +92,11 @@ def _lost(search: StepSearch) -> Iterator[Lost]:
     used = set().union(*search.needed.values()) if search.needed else set()
     groups: dict[Any, list[Operation]] = {}
     for operation in tape.operations:
-        if operation.out not in search.forward and not operation.mutates:
+        if (
+            operation.out not in search.forward
+            and not operation.mutates
+            and not is_appended(operation)
+        ):
             key = operation.site, np.shape(tape.nodes[operation.out].obj)
             groups.setdefault(key, []).append(operation)
     for members in groups.values():
@@ -102,9 +106,8 @@ def _lost(search: StepSearch) -> Iterator[Lost]:
         for operation in members:
             calls.setdefault((chains[operation.index] or (-1,))[-1], []).append(operation)
         # Within each call of a function, or of its calls the last alone.
-        found = [lost for call in calls.values() if (lost := _split(tape, call, used)) is not None]
-        whole = None if found else _split(tape, members, used)
-        yield from found if whole is None else [whole]
+        found = [lost for call in calls.values() for lost in _split(tape, call, used)]
+        yield from found or _split(tape, members, used)
     yield from _renamed(search, used)
 
 
@@ -122,7 +125,7 @@ def _renamed(search: StepSearch, used: set[int]) -> Iterator[Lost]:
         if len({o.site for o in members}) < 2 or len(members) > MOST:
             continue
         live = [o for o in members if o.out in used]
-        dead = [o for o in members if o.out not in used and not tape.users[o.out]]
+        dead = [o for o in members if o.out not in used and not _is_read(tape, o.out)]
         alone = len(live) == 1 and bool(dead) and dead[-1].index < live[0].index
         # In a loop each is lost to the next.
         turns = len(dead) == len(live) == len(members) / 2 and all(
@@ -132,12 +135,28 @@ def _renamed(search: StepSearch, used: set[int]) -> Iterator[Lost]:
             yield Lost(live, dead)
 
 
-def _split(tape: Tape, members: Sequence[Operation], used: set[int]) -> Lost | None:
+def _split(tape: Tape, members: Sequence[Operation], used: set[int]) -> list[Lost]:
+    """Return what is lost to which value: turn by turn, where each keeps its last one."""
     live = [o for o in members if o.out in used]
-    dead = [o for o in members if o.out not in used and not tape.users[o.out]]
-    if not live or not dead or len(members) > len(live) + len(dead) or len(dead) % len(live):
-        return None
-    return Lost(live, dead) if dead[-1].index < live[0].index else None
+    dead = [o for o in members if o.out not in used and not _is_read(tape, o.out)]
+    if not live or not dead or len(members) > len(live) + len(dead):
+        return []
+    if dead[-1].index < live[0].index:
+        return [] if len(dead) % len(live) else [Lost(live, dead)]
+    found: list[Lost] = []
+    lost: list[Operation] = []
+    for operation in members:
+        if operation.out not in used:
+            lost.append(operation)
+        elif lost:
+            found.append(Lost([operation], lost))
+            lost = []
+    return [] if lost else found
+
+
+def _is_read(tape: Tape, node: int) -> bool:
+    """Whether the program makes anything of a value."""
+    return not all(is_appended(tape.operations[i]) for i in tape.users[node])
 
 
 def _summing(found: Sequence[Lost]) -> Any:

@@ -270,12 +270,16 @@ class StepSearch:
             (i for i in wrong if reached & self.needed[i]),
             key=lambda i: len(reached & self.needed[i]), default=None,
         )  # fmt: skip
-        if probe is None or not self._one(edited, reached & self.needed[probe], probe):
+        if probe is None:
+            return ()
+        read = self.tape.ancestors(n for o in edited.values() for n in o.inputs)
+        if not self._one(edited, reached & (self.needed[probe] | read), probe):
             return ()
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
         if self.fit.chosen or self.fit.anchored:
-            if not self.fit.keeps(again):
+            guessed = not self.fit.chosen and edit.cause == "missing-term"  # the scale
+            if not self.fit.keeps(again) and not (guessed and self._shows_the_cost(again)):
                 return ()
         elif not self._shows_the_cost(again):
             return ()
