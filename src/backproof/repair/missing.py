@@ -38,12 +38,14 @@ def _updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
         for parameter in parameters:
             mapped = _as_for(text, name, parameter)
             target = _as_for(name, name, parameter)
-            if mapped is None or mapped == text or target not in code.once(_texts):
+            if mapped is None or target is None or mapped == text:
                 continue
             place = code.span(statement)
             indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
             point = Span(place.end_line, place.end_column, place.end_line, place.end_column)
             steps = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
+            if not steps and target not in code.once(_texts):
+                continue
             price = -0.6 if steps else -0.5  # that it is missing is proven: before all else
             made = [mapped, *(_with_others(code, statement, target, mapped) if steps else ())]
             for number, one in enumerate(dict.fromkeys(made)):
@@ -70,8 +72,8 @@ def _with_others(code: Code, statement: Statement, target: str, mapped: str) -> 
         return
     gradient = value.right if isinstance(value, ast.BinOp) else value
     own = ast.get_source_segment(mapped, gradient)
-    if not own or not isinstance(value, ast.BinOp):
-        return
+    if not own or not isinstance(value, ast.BinOp) or not code.text(statement).endswith(own):
+        return  # that of another name is meant
     around = code.function_of(statement)
     uses: dict[str, int] = {}
     for node in ast.walk(around):
