@@ -10,7 +10,7 @@ from backproof.repair.candidate import Change, Code
 from backproof.repair.offers import bracketed
 
 #: Names of gradients.
-GRADIENT = re.compile(r"(self\.)?_?(d[A-Za-z]|g_|grad|delta|err|back)\w*")
+GRADIENT = re.compile(r"(self\.)?_?((d[A-Za-z]|g_|grad|delta|err|back)\w*|g\d?(?!\w))")
 #: How a normalisation sums over samples, or over the entries of one.
 _OVER = (
     "mean(axis=0)", "sum(axis=0)", "sum(axis=-1, keepdims=True)", "mean(axis=-1, keepdims=True)",
