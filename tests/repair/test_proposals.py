@@ -177,3 +177,51 @@ def test_an_attribute_of_an_object_is_one_of_self_in_its_method() -> None:
         {}, (), None, "proven",
     )  # fmt: skip
     assert "self.slope" in Told.of(finding).quoted
+
+
+def test_a_gradient_at_hand_is_meant_where_that_of_the_weights_has_no_fellow() -> None:
+    text = (
+        "def back(self, out_grad, rate):\n"
+        "    w_grad = np.dot(self.x.T, out_grad)\n"
+        "    self.weights -= rate * w_grad\n"
+    )
+    made = [
+        c.edits[0].text.strip() for c in missing_updates(Code.of(SourceFile("", text)), ["l.bias"])
+    ]
+    assert "self.bias -= rate * out_grad" in made
+    assert "self.bias -= rate * out_grad.sum(axis=0)" in made
+
+
+@pytest.mark.parametrize(
+    ("loop", "made"),
+    [
+        ("for p, g in ((W1, dW1), (W2, dW2), (b2, db2)):\n    p -= g\n", [", (b1, db1)"]),
+        ("for p, g in zip([W1, W2, b2], [dW1, dW2, db2]):\n    p -= g\n", [", b1", ", db1"]),
+        ("for k in ['W1', 'W2', 'b2']:\n    P[k] -= G[k]\n", [", 'b1'"]),
+    ],
+)
+def test_an_entry_that_a_list_of_updates_lacks_is_written_as_another(
+    loop: str, made: list[str]
+) -> None:
+    found = missing_updates(Code.of(SourceFile("", loop)), ["b1"])
+    assert made in [[edit.text for edit in candidate.edits] for candidate in found]
+
+
+def test_a_loop_variable_that_is_bound_anew_is_changed_in_place() -> None:
+    code = Code.of(SourceFile("", "for p, g in pairs:\n    p = p - lr * g / n\n"))
+    statement = code.statement_at(2)
+    assert statement is not None
+    made = [edit.text for candidate in stores(code, statement) for edit in candidate.edits]
+    assert "p -= lr * g / n" in made
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("dx = dh - dh.mean(axis=0)", "dh - dh.mean(axis=0) - xn * (dh * xn).mean(axis=0)"),
+        ("dU = dE / norm", "(dE - xn * (dE * xn).sum(axis=-1, keepdims=True)) / norm"),
+        ("d = g * (1 - xn ** 2)", "g * (1 - np.tanh(xn) ** 2)"),
+    ],
+)
+def test_what_comes_back_through_a_norm_is_taken_away(wrong: str, right: str) -> None:
+    assert ast.unparse(ast.parse(right)) in proposals(wrong, "norm", "xn")

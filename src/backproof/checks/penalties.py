@@ -77,9 +77,11 @@ def penalty_on_part(
     if np.count_nonzero(known) < 2 * LEAST_ALIKE or w.size != x.size:
         return None
     ratios = x[known] / truth[known]
+    ratios = np.sort(ratios[np.isfinite(ratios)])
     tried = ratios[ratios != 0][:: max(1, ratios.size // MOST_RATIOS)]
-    counts = [int(np.count_nonzero(np.abs(ratios / r - 1) < 1e-9)) for r in tried]
-    if max(counts, default=0) < LEAST_ALIKE:
+    reach = 1e-9 * np.abs(tried)
+    counts = np.searchsorted(ratios, tried + reach) - np.searchsorted(ratios, tried - reach)
+    if np.max(counts, initial=0) < LEAST_ALIKE:
         return None
     s = float(tried[int(np.argmax(counts))])
     alike = known & (np.abs(x - s * truth) <= TOLERANCE * np.abs(s * truth))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from backproof.repair.candidate import Change, Code, is_atomic
 from backproof.repair.offers import bracketed, functions
 
+#: Activations.
+APPLIED = {"tanh", "exp", "sigmoid", "expit", "relu", "softplus", "sig", "logistic", "softmax"}
 REDUCTIONS = ("sum", "mean", "max", "average")
 #: Functions that are taken for one another.
 RELATED = (
@@ -49,7 +51,11 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
             if other != name:
                 yield node.func, other, "wrong-derivative", 1.2
     if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
-        yield node, code.put(node, bracketed(code, node.args[0])), "wrong-operand", 1.5
+        inner = node.args[0]
+        # The function has been applied already: ``1 - np.tanh(a) ** 2`` for ``1 - a ** 2``.
+        again = name_of(node) in APPLIED and isinstance(inner, ast.Name | ast.Attribute)
+        price = 0.85 if again else 1.5
+        yield node, code.put(node, bracketed(code, inner)), "wrong-operand", price
     if name == "range":
         yield from _ranges(node, arguments)
     yield from _as_elsewhere(code, node)

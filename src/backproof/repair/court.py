@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from backproof.costs import is_registered
+from backproof.finding import Finding
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate
 from backproof.repair.trial import Trial
@@ -114,3 +115,17 @@ def anchor(trial: Trial) -> str | None:
         for step in telling
     )
     return titles.pop() if anchored and len(titles) == 1 else None
+
+
+def shows(trial: Trial) -> bool:
+    """Whether a trial came to what is wrong: else every edit would seem to mend it."""
+    assert trial.report is not None
+    wrong = any(step.wrong or step.ascends for step in trial.steps)
+    return wrong or trial.report.gradient.status != "wrong"
+
+
+def nearest(findings: list[Finding], candidate: Candidate) -> Finding:
+    """Return the finding that an edit is for: the one at its statement, else the first."""
+    lines = range(candidate.statement.line, candidate.statement.end_line + 1)
+    at = [f for f in findings if f.file == candidate.path and f.span.line in lines]
+    return (at or findings)[0]

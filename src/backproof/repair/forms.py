@@ -11,11 +11,9 @@ from backproof.repair.candidate import Change, Code
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
-from backproof.repair.sums import counts, products, reduced
+from backproof.repair.sums import GRADIENT, counts, products, projected, reduced
 
 MOST_NAMES = 7
-#: Names of gradients.
-GRADIENT = re.compile(r"(self\.)?_?(d[A-Za-z]|g_|grad|delta|err|back)\w*")
 
 
 def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterator[Change]:
@@ -47,6 +45,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
             yield from _known(code, root, node, atoms)
     if near:
         yield from reduced(code, root, atoms)
+        yield from projected(code, root, atoms)
         for node in ast.walk(root):
             yield from _own_slopes(code, root, node)
         yield from _of_helper(code, root)
@@ -149,6 +148,9 @@ def _wrapped(code: Code, node: ast.AST) -> Iterator[Change]:
     if isinstance(node, ast.Call) and isinstance(parent, ast.BinOp):
         yield node, f"{code.text(node)} ** 2", "missing-factor", 1.2
     product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.left is node
+    if power and isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        yield node, f"np.tanh({code.text(node)})", "wrong-derivative", 1.1
     if product and isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         yield node, f"np.exp({code.text(node)})", "wrong-operand", 1.3
     if isinstance(node, ast.Call) and len(node.args) == 1:

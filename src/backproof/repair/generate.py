@@ -18,7 +18,7 @@ from backproof.repair.candidate import (
     value_of,
 )
 from backproof.repair.expressions import changes, wholes
-from backproof.repair.forms import GRADIENT, forms
+from backproof.repair.forms import forms
 from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
@@ -30,6 +30,7 @@ from backproof.repair.statements import (
     stores,
     swaps,
 )
+from backproof.repair.sums import GRADIENT
 from backproof.source import Edit
 
 #: What each statement further away costs.
@@ -259,7 +260,11 @@ def _of_statement(
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
             yield from _of_index(code, statement, target.slice, atoms(code, statement))
-    yield from stores(code, statement)
+    mutated = bool(findings) and findings[0].cause == "mutated-value"
+    for candidate in stores(code, statement):
+        # That something changes while it is still read is proven: a copy is missing, or an order.
+        copied = mutated and candidate.cause == "mutated-value"
+        yield replace(candidate, price=0.5 * candidate.price) if copied else candidate
     yield from added(code, statement)
     yield from siblings(code, statement)
     if distance < 8:

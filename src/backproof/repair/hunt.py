@@ -12,7 +12,7 @@ from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
-from backproof.repair.court import JUDGED, Court
+from backproof.repair.court import JUDGED, Court, nearest, shows
 from backproof.repair.generate import propose
 from backproof.repair.patch import changed_lines
 from backproof.repair.pool import BUSY
@@ -151,6 +151,11 @@ class Hunt:
         """Run the program for a few steps, to see what its parameters should come to."""
         cost = report.gradient.cost_expression
         registered = cost is not None and is_registered(cost)
+        if any(f.cause == "update-direction" and f.code == "BP107" for f in faults(report)):
+            return Trial((), report, "", False, "", 0.0)  # nothing is trained: no step is found
+        if report.gradient.status != "wrong" and all(f.code == "BP107" for f in faults(report)):
+            # No gradient is wrong: one step shows what is trained.
+            return self.workshop.try_one(base, judged=1)
         named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
         how: dict[str, Any] = {
@@ -164,6 +169,8 @@ class Hunt:
             if any(step.wrong or step.ascends for step in telling) and (
                 not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
             ):
+                return tried
+            if not registered and tried.meant.values and tried.expected is not None:
                 return tried
             if not registered and tried.meant.values:
                 # No gradient fits it, and it is known what would.
@@ -187,7 +194,7 @@ class Hunt:
                 else:
                     repair.reason = repair.reason or "no edit that was tried is right at every step"
                 return
-            if not _shows(trial):
+            if not shows(trial):
                 repair.reason = "the step in which it is wrong is not reached in a short run"
                 return
             best = self._one(trial, findings, repair.files)
@@ -246,7 +253,7 @@ class Hunt:
         candidates = sorted(
             self._candidates(trial.report, findings, suspects, faulty), key=lambda c: c.price
         )
-        if findings[0].evidence.get("forward"):
+        if findings[0].evidence.get("forward") or not trial.steps:
             # Another forward pass has other gradients: only its own run tells.
             whole = court.first(candidates[:UNSCREENED])
             if whole is not None:
@@ -296,7 +303,7 @@ class Hunt:
         for finding in findings:
             paths += [finding.file, *(r.file for r in finding.related)]
         untrained = [
-            str(name) for f in findings if f.code == "BP107"
+            str(name) for f in findings if f.code == "BP107" and f.cause != "update-direction"
             for name in f.evidence.get("parameters", ())
         ]  # fmt: skip
         formed = {p.name: p.line for p in report.gradient.parameters if p.status == "wrong"}
@@ -324,7 +331,7 @@ class Hunt:
         self, findings: list[Finding], candidate: Candidate, judgement: Judgement, repair: Repair
     ) -> Found:
         """Word one repair: the line as it was and as it is."""
-        finding = _nearest(findings, candidate)
+        finding = nearest(findings, candidate)
         name, cell = document(candidate.path)
         data = repair.files.get(name) or self.workshop.read(name)
         before = source_of(candidate.path, data, cell)
@@ -369,20 +376,6 @@ class Hunt:
         return all(
             known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps
         )  # fmt: skip
-
-
-def _shows(trial: Trial) -> bool:
-    """Whether a trial came to what is wrong: else every edit would seem to mend it."""
-    assert trial.report is not None
-    wrong = any(step.wrong or step.ascends for step in trial.steps)
-    return wrong or trial.report.gradient.status != "wrong"
-
-
-def _nearest(findings: list[Finding], candidate: Candidate) -> Finding:
-    """Return the finding that an edit is for: the one at its statement, else the first."""
-    lines = range(candidate.statement.line, candidate.statement.end_line + 1)
-    at = [f for f in findings if f.file == candidate.path and f.span.line in lines]
-    return (at or findings)[0]
 
 
 def faults(report: Report) -> list[Finding]:

@@ -75,26 +75,27 @@ def meant(evidence: StepEvidence, blamed: Collection[int] = ()) -> Meant:
         return Meant()
     if evidence.fit is None:
         fit.scale, fit.chosen = 1.0, {}
-    blame = Blame(replace(evidence, run=base, fit=fit), patience=PATIENCE, likely=blamed)
+    found = replace(evidence, run=base, fit=fit)
+    blame = Blame(found, patience=PATIENCE, likely=blamed, most=PATIENCE / 2)
     truths: dict[int, Any] = {}
     for fault in blame.faults():
         truths.update(fault.truth)
     if not truths:
         return Meant()
     right = blame.replays.replayed({})
-    tape, found = evidence.tape, Gathered(evidence.tape, base)
+    tape, gathered = evidence.tape, Gathered(evidence.tape, base)
     for node, truth in truths.items():
         made = tape.producer(node)
         if made is not None:
-            found.meant.faults.append((made.where.file.path, made.where.statement.line))
+            gathered.meant.faults.append((made.where.file.path, made.where.statement.line))
         for operation, value in _operands(tape, base, blame.cotangents.forward, node, truth):
-            found.add(operation, value)
-            found.add_sum(operation, value)
+            gathered.add(operation, value)
+            gathered.add_sum(operation, value)
     for node in sorted(tape.reach(truths)):
         producer = tape.producer(node)
         if producer is not None:
-            found.add(producer, right.env[node])
-    return found.meant
+            gathered.add(producer, right.env[node])
+    return gathered.meant
 
 
 class Gathered:

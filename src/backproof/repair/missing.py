@@ -11,10 +11,20 @@ from backproof.source import Edit, Span
 
 #: Numbers that belong to names.
 _NUMBERED = re.compile(r"(?<=[A-Za-z_])\d+(?!\d)")
+_GRADIENT = re.compile(r"^d[A-Za-z]|grad|delta|err", re.IGNORECASE)
 
 
 def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
     """Write the update of a parameter as that of another is written."""
+    seen: set[tuple[Edit, ...]] = set()
+    for candidate in (*_updates(code, parameters), *_entries(code, parameters)):
+        if candidate.edits not in seen:
+            seen.add(candidate.edits)
+            yield candidate
+
+
+def _updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
+    """Yield statements: ``b -= lr * db`` behind ``W -= lr * dW``."""
     for statement in code.statements():
         if header_end(statement, code.span(statement)) != code.span(statement).end_line:
             continue
@@ -27,17 +37,102 @@ def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
             continue
         for parameter in parameters:
             mapped = _as_for(text, name, parameter)
-            if mapped is None or mapped == text:
+            target = _as_for(name, name, parameter)
+            if mapped is None or target is None or mapped == text:
                 continue
             place = code.span(statement)
             indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
-            edit = Edit(
-                Span(place.end_line, place.end_column, place.end_line, place.end_column),
-                f"\n{indent}{mapped}",
-            )
+            point = Span(place.end_line, place.end_column, place.end_line, place.end_column)
             steps = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
+            if not steps and target not in code.once(_texts):
+                continue
             price = -0.6 if steps else -0.5  # that it is missing is proven: before all else
-            yield Candidate(code.file.path, (edit,), price, "missing-term", place)
+            made = [mapped, *(_with_others(code, statement, target, mapped) if steps else ())]
+            for number, one in enumerate(dict.fromkeys(made)):
+                edit = Edit(point, f"\n{indent}{one}")
+                yield Candidate(
+                    code.file.path, (edit,), price + 0.01 * number, "missing-term", place
+                )
+
+
+def _texts(code: Code) -> set[str]:
+    """Return the texts of a file's names, attributes and elements."""
+    kinds = ast.Name | ast.Attribute | ast.Subscript
+    return {code.text(node) for node in code.nodes if isinstance(node, kinds)}
+
+
+def _with_others(code: Code, statement: Statement, target: str, mapped: str) -> Iterator[str]:
+    """Yield an update with other gradients: what is at hand there, those first that nothing uses.
+
+    ``b -= lr * weights_grad`` is not meant, but ``b -= lr * output_grad``, or its sum.
+    """
+    try:
+        value = ast.parse(mapped).body[0].value  # type: ignore[attr-defined]
+    except (SyntaxError, IndexError):
+        return
+    gradient = value.right if isinstance(value, ast.BinOp) else value
+    own = ast.get_source_segment(mapped, gradient)
+    if not own or not isinstance(value, ast.BinOp) or not code.text(statement).endswith(own):
+        return  # that of another name is meant
+    around = code.function_of(statement)
+    uses: dict[str, int] = {}
+    for node in ast.walk(around):
+        if isinstance(node, ast.arg) and node.arg != "self":
+            uses.setdefault(node.arg, 0)
+        elif isinstance(node, ast.Name):
+            uses[node.id] = uses.get(node.id, 0) + isinstance(node.ctx, ast.Load)
+    used = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)} - {own}
+    called = {n.func.id for n in ast.walk(around)
+              if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
+    names = [n for n in uses if n not in used | called | {own, target, "self", "np", "range"}]
+    names = sorted(names, key=lambda n: (uses[n] > 0, not _GRADIENT.search(n)))[:5]
+    head = mapped[: len(mapped) - len(own)] if mapped.endswith(own) else ""
+    for form in ("{}", "{}.sum(axis=0)", "{}.sum(axis=0, keepdims=True)", "{}.mean(axis=0)"):
+        for name in names if head else ():
+            yield head + form.format(name)
+
+
+def _entries(code: Code, parameters: list[str]) -> Iterator[Candidate]:
+    """Yield entries of lists: ``(b1, db1)`` beside ``(b2, db2)`` in what a loop updates."""
+    numbers = {n for name in parameters for n in _NUMBERED.findall(name)}
+    for statement in code.statements():
+        displays = [
+            node for node in ast.walk(value_of(statement) or ast.Pass())
+            if isinstance(node, ast.List | ast.Tuple) and len(node.elts) > 1
+        ]  # fmt: skip
+        outer = [d for d in displays if not any(code.parents.get(d) is other for other in displays)]
+        if not outer:
+            continue
+        whole = " ".join(map(code.text, outer))
+        bare = [name for name in parameters if re.findall(r"\w+", name)]
+        for name in bare:
+            last = re.findall(r"\w+", name)[-1]
+            for new in numbers:
+                edits: list[Edit] = []
+                for display in outer:
+                    edits += _entry(code, display, last, new, whole)[:1]
+                if edits and any(re.search(rf"\b{re.escape(last)}\b", e.text) for e in edits):
+                    yield Candidate(
+                        code.file.path, tuple(edits), -0.7, "missing-term", code.span(statement)
+                    )
+
+
+def _entry(
+    code: Code, display: ast.List | ast.Tuple, last: str, new: str, whole: str
+) -> list[Edit]:  # fmt: skip
+    """Return the entry alike for another number, put behind the one it is like."""
+    stem = _NUMBERED.sub("", last)
+    found = []
+    for entry in display.elts:
+        text, span = code.text(entry), code.span(entry)
+        olds = set(_NUMBERED.findall(text))
+        if len(olds) != 1 or not re.search(rf"{re.escape(stem)}{min(olds)}\b", text):
+            continue
+        made = re.sub(rf"(?<=[A-Za-z_]){min(olds)}(?!\d)", new, text)
+        if made not in whole:
+            point = Span(span.end_line, span.end_column, span.end_line, span.end_column)
+            found.append(Edit(point, f", {made}"))
+    return found
 
 
 def absent(code: Code, statement: Statement) -> Iterator[Candidate]:

@@ -12,7 +12,7 @@ MOST_KEYS, MOST_CONSTANTS, MOST_INDICES = 30, 6, 6
 _SIZE = re.compile(r"[\w.]+\.shape(\[-?\d+\])?|[\w.]+\.size|len\([\w.]+\)")
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
-    r"(self\.)?(d[A-Z_]\w*|d[a-z]\d?$|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
+    r"(\w+\.)?(d[A-Z_]\w*|d[a-z]\d?$|d[a-z]\d?_\w+$|\w*diff|\w*grad|\w*delta|\w*err|\w*loss|\w*cost|\w*size|n_|num|lr|"
     r"\w*rate|eps|lam|alpha|beta|param|[WVUbB]\d?(\b|\[)|[jklmnt](\b|\[)|[A-Z]{2,}|epoch|idx|index|label)"
 )
 #: Names of factors: slopes, gains, masks, strengths.
@@ -90,7 +90,10 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
     for atom in atoms:
         if re.fullmatch(r"self\.\w*(prime|deriv)\w*", atom):
             names.setdefault(atom)  # a function that an object keeps
-    values = [a for a in atoms if not _NO_ACTIVATION.match(a)][:16]
+    values = [a for a in atoms if not _NO_ACTIVATION.match(a)]
+    # What a function makes, and what it is made of, come first: ``self.ct = np.tanh(self.s)``.
+    made = code.once(_applied)
+    values = sorted(values, key=lambda a: a not in made)[:16]
     for name in names:
         for value in values:
             if "(" in name:
@@ -106,6 +109,17 @@ def derivatives(code: Code, atoms: list[str]) -> list[tuple[str, float]]:
         found[f"(1 - {value})"] = 1.7
         found[f"(1 - np.tanh({value}) ** 2)"] = 1.6
     return list(found.items())
+
+
+def _applied(code: Code) -> set[str]:
+    """Return the texts of what a call with one argument makes, and of those arguments."""
+    found: set[str] = set()
+    for node in code.nodes:
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        if len(node.value.args) == 1 and isinstance(node.value.args[0], ast.expr):
+            found |= {code.text(node.value.args[0]), *(code.text(t) for t in node.targets)}
+    return found
 
 
 def penalties(code: Code, atoms: list[str]) -> list[str]:

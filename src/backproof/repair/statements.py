@@ -42,6 +42,7 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
             )
             yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
         elif not sign:
+            yield from _in_place(code, statement, left, value)
             if right in ("0", "0.0") and isinstance(targets[0], ast.Subscript):
                 # The other branch of a leaky ReLU has a slope.
                 slopes = [a for a in atoms(code, statement) if STRENGTH.fullmatch(a)][:6]
@@ -60,6 +61,21 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
         ):
             edit = Edit(code.span(node), f"{code.text(node)}.copy()")
             yield Candidate(path, (edit,), 1.4, "mutated-value", span)
+
+
+def _in_place(
+    code: Code, statement: Statement, left: str, value: ast.expr
+) -> Iterator[Candidate]:  # fmt: skip
+    """What a loop's variable is bound to anew is changed instead: ``p -= lr * g``."""
+    path, span = code.file.path, code.span(statement)
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
+        return
+    if code.text(value.left) == left and left.isidentifier():
+        rest = Span(*code.span(value.left).end, *code.span(value).end)
+        sign, _, step = code.file.slice(rest).strip().partition(" ")
+        if sign in ("+", "-") and step:
+            edit = Edit(span, f"{left} {sign}= {step}")
+            yield Candidate(path, (edit,), 0.8, "update-direction", span)
 
 
 def added(code: Code, statement: Statement) -> Iterator[Candidate]:

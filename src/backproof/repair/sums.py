@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.offers import bracketed
+
+#: Names of gradients.
+GRADIENT = re.compile(r"(self\.)?_?((d[A-Za-z]|g_|grad|delta|err|back)\w*|g\d?(?!\w))")
+#: How a normalisation sums over samples, or over the entries of one.
+_OVER = (
+    "mean(axis=0)", "sum(axis=0)", "sum(axis=-1, keepdims=True)", "mean(axis=-1, keepdims=True)",
+    "sum(axis=0, keepdims=True)",
+)  # fmt: skip
 
 
 def counts(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
@@ -35,7 +44,30 @@ def reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     if not isinstance(root, ast.BinOp | ast.Name | ast.Attribute | ast.Call):
         return
     text = bracketed(code, root)
+    own = {code.text(node) for node in ast.walk(root) if isinstance(node, ast.expr)}
     for atom in atoms[:20]:
         for axis in ("axis=0", "axis=-1, keepdims=True"):
             yield root, f"{atom}.sum({axis}) + {text}", "missing-term", 1.7
-            yield root, f"{text} - {atom}.mean({axis})", "missing-term", 1.7
+            price = 0.9 if atom in own and GRADIENT.fullmatch(atom) else 1.7
+            yield root, f"{text} - {atom}.mean({axis})", "missing-term", price
+
+
+def projected(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """The share that comes back through a norm or a variance: ``g - x * (g * x).mean(axis=0)``."""
+    text = code.text(root)
+    if not isinstance(root, ast.BinOp | ast.Name | ast.Attribute) or "\n" in text:
+        return
+    first: dict[str, ast.expr] = {}
+    for node in ast.walk(root):
+        if isinstance(node, ast.Name | ast.Attribute) and GRADIENT.fullmatch(code.text(node)):
+            first.setdefault(code.text(node), node)
+    values = [a for a in atoms if not GRADIENT.match(a) and (len(a) == 1 or not a.isupper())][:14]
+    is_sum = isinstance(root, ast.BinOp) and isinstance(root.op, ast.Add | ast.Sub)
+    for g, node in list(first.items())[:2]:
+        for value in values:
+            for over in _OVER:
+                term = f"{value} * ({g} * {value}).{over}"
+                if is_sum:
+                    yield root, f"{text} - {term}", "missing-term", 1.0
+                else:
+                    yield node, code.put(node, f"{g} - {term}"), "missing-term", 1.0

@@ -296,6 +296,9 @@ class Watch:
             seen = any(s.wrong or s.ascends for s in self.telling)
             used = time.process_time() - self.started
             done = seen and (done or used > (SLOW if len(self.steps) > 1 else VERY_SLOW))
+            # Of the two steps that show a loop the later one is judged first: without the other it
+            # is not known what the parameters should come to.
+            done = done and not (len(self.steps) == 1 and step.step == 1 and self.loop is not None)
         tells = step.own_cost or (not self.job.own and bool(step.verdicts))
         if done or (self.job.strict and tells and not step.verified):
             raise StopRun

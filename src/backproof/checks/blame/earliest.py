@@ -51,9 +51,11 @@ class Blame:
 
     def __init__(
         self, evidence: StepEvidence, *, patience: float = PATIENCE,
-        likely: Collection[int] = (),
+        likely: Collection[int] = (), most: float = np.inf,
     ) -> None:  # fmt: skip
         self.evidence = evidence
+        self.most = most
+        """CPU seconds after which no further fault is searched."""
         self.likely = likely
         """Lines on which a search at other values has found a fault: looked at first."""
         self.tape = evidence.tape
@@ -66,7 +68,8 @@ class Blame:
         assert self.evidence.fit is not None
         wrong = set(self.evidence.fit.wrong)
         found: list[Fault] = []
-        while wrong and len(found) < 4:
+        begun = time.process_time()
+        while wrong and len(found) < 4 and time.process_time() - begun <= self.most:
             fault = self._first(wrong)
             if fault is None:
                 break
