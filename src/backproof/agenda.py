@@ -14,6 +14,8 @@ STEPS = (
 ENTERED_AGAIN = (1, 2, 3, 4)
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
 JUDGING_BUDGET = 2.5
+#: CPU seconds after which only one of the two steps is judged that show the loop.
+LARGE_STEP = 5.0
 #: CPU seconds that are left for it in any case when the loop is entered again.
 RESERVE = 1.0
 #: Steps that say nothing and are made up for by others.

@@ -65,7 +65,9 @@ class Carries:
         if additive:
             sign = -1.0 if function in SUBTRACT else 1.0
             left, right = self.of(a), self.of(b)
-            shape = np.shape(self.tape.nodes[operation.out].obj)
+            if not left and not right:
+                return
+            shape = _shape_of(self.tape, operation.out)
             if left and self._shape(a) != shape:
                 left = {}
             if right and self._shape(b) != shape:
@@ -83,11 +85,13 @@ class Carries:
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
                 carried = self.of(x) if allowed else {}
+                if not carried:
+                    continue
                 # A layer that makes its weights when it sees data: ``randn(m, n) / sqrt(m)``.
                 carried = {s: c for s, c in carried.items() if self.tape.nodes[s].kind != "draw"}
                 fixed = type(y) is not Ref or y.node not in self.moving
                 number = _number(self.tape, y) if carried and fixed else None
-                if number and self._shape(x) == np.shape(self.tape.nodes[operation.out].obj):
+                if number and self._shape(x) == _shape_of(self.tape, operation.out):
                     factor = 1.0 / number if function in DIVIDE else number
                     scaled = {s: c * factor for s, c in carried.items()}
                     if self._within(scaled):
@@ -139,7 +143,7 @@ class Carries:
             self._add(stripped)
 
     def _shape(self, value: Any) -> tuple[int, ...]:
-        return np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else ()
+        return _shape_of(self.tape, value.node) if type(value) is Ref else ()
 
     def merges(self, node: int, source: int) -> tuple[tuple[int, int], ...]:
         """Return the merges on the way from a source to a node, in order of time."""
@@ -200,6 +204,8 @@ def _number(tape: Tape, value: Any) -> float | None:
     """Return the recorded value of a scalar argument, else None."""
     if type(value) is Ref:
         value = tape.nodes[value.node].obj
+    if type(value) is float:
+        return value
     if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool):
         return float(value) if np.isrealobj(value) else None
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
@@ -209,6 +215,11 @@ def _number(tape: Tape, value: Any) -> float | None:
 
 def _is_float(tape: Tape, node: int) -> bool:
     obj = tape.nodes[node].obj
-    if isinstance(obj, (np.ndarray, np.generic)):
-        return obj.dtype.kind == "f"
-    return type(obj) is float
+    if type(obj) is float:
+        return True
+    return isinstance(obj, (np.ndarray, np.generic)) and obj.dtype.kind == "f"
+
+
+def _shape_of(tape: Tape, node: int) -> tuple[int, ...]:
+    obj = tape.nodes[node].obj
+    return () if type(obj) is float else np.shape(obj)

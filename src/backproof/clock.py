@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,13 +31,18 @@ class Clock:
     def analysing(self) -> Iterator[None]:
         """Count what happens inside as analysis, and its CPU time as judging.
 
-        Floating-point errors of ours are no warnings of the program's.
+        Floating-point errors of ours are no warnings of the program's. Tapes are many objects and
+        no garbage: looking for cycles among them takes a fifth of the time.
         """
         wall, cpu = time.perf_counter(), time.process_time()
+        collecting = gc.isenabled()
+        gc.disable()
         try:
             with np.errstate(all="ignore"):
                 yield
         finally:
+            if collecting:
+                gc.enable()
             self.analysis += time.perf_counter() - wall
             self.judging += time.process_time() - cpu
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from backproof.agenda import Agenda
+from backproof.agenda import LARGE_STEP, Agenda
 from backproof.candidates import readings, repeated_updates, sites_of
 from backproof.clock import Clock
 from backproof.gathering import Gathering
@@ -248,7 +248,8 @@ class Conductor:
         with self.clock.analysing():
             self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
-            self._judge(recorder, first, second, self.steps - 2, following=end)
+            if self.clock.judging < LARGE_STEP:
+                self._judge(recorder, first, second, self.steps - 2, following=end)
             begun = (end, *loop.passed) if loop.period == 1 else ()
             self.lookout.passed(recorder.log, begun, self.steps, self._sites)
             for start, stop in loop.later:
@@ -283,9 +284,10 @@ class Conductor:
                 self.pairs(recorder.log)
 
     def _single(self, recorder: Recorder) -> None:
-        """No loop was recognised: take the whole log as one step."""
+        """No loop was recognised: take the whole log as one step, if it is not a long one."""
         log = recorder.log
-        if len(log) > self.max_events:
+        if len(log) > self.max_events // 10:
+            self.search.too_long = True
             return
         with self.clock.analysing():
             tape = build(log, 0, len(log))
@@ -298,8 +300,7 @@ class Conductor:
                     self._judge(recorder, begin, end, 0)
                 return
             updates = [u for u in updates if tape.nodes[u.old].obj is tape.nodes[u.new].obj]
-            if updates:
-                self.steps = 1
+            self.steps = max(self.steps, int(bool(updates)))
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
             if not updates:

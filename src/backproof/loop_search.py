@@ -26,7 +26,7 @@ MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
 #: Iterations that a loop must have begun before steps of several are looked for, and that are kept.
-LEAST_GATHERED, MOST_MARKS = 8, 130
+LEAST_GATHERED, MOST_MARKS = 8, 2_000
 #: Looks at a loop after which it gets one for each doubling of its iterations.
 MOST_ATTEMPTS = 60
 #: Iterations after which a loop counts as training whether a cost is seen or not.
