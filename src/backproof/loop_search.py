@@ -26,7 +26,9 @@ MOST_BYTES = 120_000_000
 #: Events that a recognised loop waits for the loop around it to show whether it updates more.
 PATIENCE = 20_000
 #: Iterations that a loop must have begun before steps of several are looked for, and that are kept.
-LEAST_GATHERED, MOST_MARKS = 8, 2_000
+LEAST_GATHERED, MOST_MARKS = 8, 130
+#: The same of a loop that none runs around: the moves of whole episodes.
+MOST_OUTERMOST = 2_000
 #: Looks at a loop after which it gets one for each doubling of its iterations.
 MOST_ATTEMPTS = 60
 #: Iterations after which a loop counts as training whether a cost is seen or not.
@@ -82,7 +84,8 @@ class LoopSearch:
             return None  # the iteration before did nothing: `if j == i: continue`
         loop.starts.append(len(log))
         loop.marks.append(len(log))
-        del loop.starts[:-3], loop.marks[:-MOST_MARKS]
+        inside = len(recorder.loops) > 1
+        del loop.starts[:-3], loop.marks[: -(MOST_MARKS if inside else MOST_OUTERMOST)]
         waiting = self.candidate
         if waiting is not None and loop.site == waiting.site and len(waiting.passed) < MOST_MARKS:
             waiting.passed.append(len(log))

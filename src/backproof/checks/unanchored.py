@@ -189,13 +189,30 @@ def _in_one(
     entries = sum(match.size for match in fit.matches)
     if slopes and entries < SLOPES.get(found.edit.cause, np.inf):
         return None
-    if fit.hypothesis.registered and found.edit.cause == "extra-factor":
-        # What depends on no parameter is no slope: a reward weighs a sample.
-        moving = evidence.tape.reach(n for p in evidence.params for n in p.old)
-        if any(not moving.issuperset(evidence.tape.operations[i].inputs) for i in found.edited):
-            return None
+    if fit.hypothesis.registered and _drops_weights(evidence, found):
+        return None
     fit.scale = found.scale
     return Unanchored(fit, ((from_edit(search, found), tuple(wrong)),))
+
+
+def _drops_weights(evidence: StepEvidence, found: Found) -> bool:
+    """Whether an edit takes away what depends on no parameter: a reward weighs a sample.
+
+    A factor of its own, or those that a value has got on the way from the one to be used instead.
+    """
+    tape = evidence.tape
+    moving = tape.reach(n for p in evidence.params for n in p.old)
+    if found.edit.cause == "extra-factor":
+        return any(not moving.issuperset(tape.operations[i].inputs) for i in found.edited)
+    for index, changed in found.edited.items():
+        old = tape.operations[index].inputs
+        for new in set(changed.inputs).difference(old):
+            made = tape.reach([new])
+            way = made & tape.ancestors(set(old).difference(changed.inputs)) - {new}
+            beside = {n for m in way if (o := tape.producer(m)) for n in o.inputs} - made
+            if way and beside.isdisjoint(moving):
+                return True
+    return False
 
 
 def _in_a_rule(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:

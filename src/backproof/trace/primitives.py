@@ -271,9 +271,9 @@ def decided(value: Any, *by: Any) -> float:
     return float(value)
 
 
-def stepped(value: Any, *by: Any) -> float:
+def stepped(value: float, *by: Any) -> float:
     """Return `value`, the number that a comparison has decided for: ``1 if z > 0 else -1``."""
-    return float(value)
+    return value
 
 
 def ufunc_at(ufunc: np.ufunc, x: Array, index: Any, *value: Any) -> Array:

@@ -257,8 +257,8 @@ class Tape:
                     continue
                 if isinstance(result, (list, tuple)):
                     result = Parts(result)
-                if type(result) is int:
-                    result = float(result)  # ``max(z, 0)``
+                if type(result) is int and operation.function in (max, min):
+                    result = float(result)  # ``max(z, 0)``; others may be an index
                 if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result
