@@ -236,15 +236,15 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
     """Whether Δ depends on the old value by a share of it alone: ``m += (1 - β) * (g - m)``."""
     stack = [delta for _, delta in update.merges]
     seen = set(stack)
-    reached = False  # what a branch alone decides holds no share of it
     while stack:
         node = stack.pop()
-        reached = reached or node == update.old
         if node == update.old or not depends.get(node, 0) & bit:
             continue
         made = tape.producer(node)
         if made is None or not (is_in(made.function, LINEAR) or keeps(made)):
             return False
+        if not any(depends.get(n, 0) & bit for n in made.inputs):
+            return False  # a branch decides about it, which is no share
         factors = [a.node for a in made.args if type(a) is Ref]
         if is_in(made.function, SCALING) and len(factors) == 2:
             fixed = [n for n in factors if np.size(tape.nodes[n].obj) == 1 and not depends.get(n)]
@@ -252,7 +252,7 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
                 return False
         stack += [n for n in made.inputs if n not in seen]
         seen.update(made.inputs)
-    return reached
+    return True
 
 
 def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:

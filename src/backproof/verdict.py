@@ -38,8 +38,6 @@ from backproof.witness import Witness
 #: What shows which cost is meant, where no gradient fits any.
 Shown = tuple[Accusation, ...]
 
-#: Why nothing is known of a step that adds nothing to any parameter.
-STILL = "no step that was judged changes a parameter"
 #: Steps in which gradients are compared with those of all samples as well.
 MOST_LAST = 3
 
@@ -74,10 +72,7 @@ class Verdict:
     # ---- one step ------------------------------------------------------------------------------
 
     def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
-        """Judge a recorded step; never lets an error of ours reach the program.
-
-        Returns False where the step says nothing, since it adds nothing to any parameter.
-        """
+        """Judge a recorded step; False where it says nothing: it changes no parameter."""
         says = True
         with self._guarded(f"step {step}"):
             says = self._judge(tape, updates, step)
@@ -144,7 +139,7 @@ class Verdict:
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         if evidence.fit is None and stands_still(evidence):
-            self.reason = self.reason or STILL
+            self.reason = self.reason or "no step that was judged changes a parameter"
             return False
         elsewhere = self.covered.look(evidence)
         if elsewhere is not None:

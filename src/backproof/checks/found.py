@@ -40,17 +40,25 @@ class Found:
     """What the operations that it changes become."""
 
 
-def are_slopes(fit: Fit, run: Run, forward: set[int], operations: Iterable[Operation]) -> bool:
-    """Whether values are the cost's slopes by values of the forward pass as they stand."""
+def are_slopes(
+    fit: Fit, run: Run, forward: set[int], operations: Iterable[Operation], *, signed: bool
+) -> bool:  # fmt: skip
+    """Whether values are the cost's slopes by values of the forward pass as they stand.
+
+    Up to a factor; if `signed`, up to a positive one.
+    """
     if fit.adjoint is None:
         return False
     slopes = [
         np.ravel(g) for n, g in fit.adjoint.of.items() if n in forward and np.size(g) >= LEAST
     ]  # fmt: skip
     values = [np.ravel(np.asarray(run.env[o.out])) for o in operations]
-    return all(
-        any(g.size == v.size and proportion(v, g)[1] <= TOLERANCE for g in slopes) for v in values
-    )
+
+    def is_slope(v: np.ndarray, g: np.ndarray) -> bool:
+        s, gap = proportion(v, g) if g.size == v.size else (0.0, np.inf)
+        return gap <= TOLERANCE and (s > 0 or not signed)
+
+    return all(any(is_slope(v, g) for g in slopes) for v in values)
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -284,7 +284,7 @@ class StepSearch:
         elif not self._shows_the_cost(again):
             return ()
         elif not (edit.is_slope or edit.cause == "missing-factor") and are_slopes(
-            self.fit, self.run, self.forward, edited.values()
+            self.fit, self.run, self.forward, edited.values(), signed=edit.cause == "wrong-sign"
         ):
             return ()  # it makes up for a slip further on
         self.scale, self.edited = again.scale, edited
