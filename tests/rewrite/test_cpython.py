@@ -96,9 +96,10 @@ def cases(suite: unittest.TestSuite) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("mode", ["on", "off"])
 @pytest.mark.parametrize(
-    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+    ("name", "mode"),
+    [(name, mode) for name in NAMES for mode in ("on", "off")]
+    + [pytest.param(name, "on", marks=pytest.mark.slow) for name in SLOW],
 )
 def test_language(name: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     switch(mode)

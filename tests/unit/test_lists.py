@@ -13,8 +13,8 @@ import random
 rng = random.Random(9)
 W1, b1 = [[rng.gauss(0, 0.8) for _ in range(3)] for _ in range(5)], [0.1] * 5
 W2, b2 = [rng.gauss(0, 0.6) for _ in range(5)], 0.0
-data = [[rng.uniform(-1, 1) for _ in range(3)] for _ in range(10)]
-for epoch in range(4):
+data = [[rng.uniform(-1, 1) for _ in range(3)] for _ in range(6)]
+for epoch in range(3):
     total = 0.0
     for x in data:
         y = abs(x[0]) - x[1] * x[2]

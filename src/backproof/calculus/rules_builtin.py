@@ -310,7 +310,7 @@ RULES: dict[Any, Rule] = {
     builtins.float: _cast,
     builtins.int: zero(),
     primitives.decided: _decided,
-    primitives.stepped: zero(),
+    primitives.stepped: _decided,
     builtins.round: zero(),
     math.fmod: pair_of_scalars(math.fmod, None),
     math.copysign: pair_of_scalars(math.copysign, None),

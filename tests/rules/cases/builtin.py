@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from backproof.trace.primitives import Method, decided
+from backproof.trace.primitives import Method, decided, stepped
 from tests.rules.cases import apart, case, normal, unit
 
 case(sum, [0.3, 0.4, 0.5])
@@ -29,6 +29,8 @@ case(operator.pow, 0.3, 2)
 case(operator.pow, 2, 0.3)
 case(float, np.float64(0.3))
 case(decided, 0.3, 0.7, 0.1)
+case(stepped, 1.0, 0.7, 0.1)
+case(int, np.float64(0.3))
 case(np.float64, 0.3)
 case(Method("astype"), normal(2, 3), float)
 case(math.log, 0.3)
