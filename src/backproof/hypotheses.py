@@ -324,9 +324,10 @@ def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
 
 def _title(operation: Operation) -> str:
     where = operation.where
-    if where.targets and where.is_value:
+    taken = re.match(r"[\w.]+\s*-=", where.file.slice(where.statement))
+    if where.targets and where.is_value and (taken is None or where.kind.startswith("aug")):
         return where.targets[0]
-    return where.text
+    return where.text  # `loss -= float(...)` calls the sum `loss`, and not what it loses
 
 
 def bare_output(tape: Tape, params: Sequence[Parameter]) -> Hypothesis | None:
