@@ -68,6 +68,7 @@ class Mismatch:
             self.fits = True
             whole = None if fit.hypothesis.own else _whole(evidence, fit)
             if whole is not None and len(self.partial) < LEAST_PARTIAL:
+                evidence.keep()  # it is told at the end
                 self.partial.append((evidence, whole))
             return
         own = [f for f in evidence.others if is_reported(evidence.tape, f)]
