@@ -54,7 +54,7 @@ NAMES = (
 )
 
 #: These take five seconds and more.
-SLOW = ("test_exceptions", "test_descr")
+SLOW = ("test_exceptions",)
 
 _PLAINLY_TOO = "fails under pytest without hooks too: its line caches are not those of a script"
 #: Tests that cannot pass here, and why.
