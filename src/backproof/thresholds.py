@@ -7,22 +7,21 @@ cost: of the *perceptron criterion*, the score itself, times the error that its 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, is_in, keeps
+from backproof.joins import ORDERS
 from backproof.trace.primitives import stepped
 from backproof.trace.tape import Operation, Tape
 
 #: Operations between a score and the number that a threshold makes of it: ``2 * (z > 0) - 1``.
 MOST_OPERATIONS = 6
-COMPARISONS: frozenset[Any] = frozenset({
-    operator.lt, operator.le, operator.gt, operator.ge,
-    np.less, np.less_equal, np.greater, np.greater_equal,
-})  # fmt: skip
+COMPARISONS: frozenset[Any] = frozenset(
+    ORDERS | {np.less, np.less_equal, np.greater, np.greater_equal}
+)
 SIGNS: frozenset[Any] = frozenset({np.sign, np.heaviside, math.copysign})
 #: What gives numbers for truth values.
 NUMBERS: frozenset[Any] = frozenset({int, float, np.where})

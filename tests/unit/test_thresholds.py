@@ -60,6 +60,17 @@ for epoch in range(4):
             w[i] += 0.1 * (t - y) * x[i]
         b += 0.1 * (t - y)
 """
+TAKEN = (
+    HEAD.replace("0.3, 0.1", "0.0, 0.05")
+    + """
+T = 2 * T - 1
+for epoch in range(6):
+    for x, t in zip(X, T):
+        error = t - (1 if float(x @ w) - b > 0 else -1)
+        w = w + eta * error * x
+        b = b - eta * error
+"""
+)
 MARGIN = (
     HEAD
     + """
@@ -72,7 +83,7 @@ for epoch in range(3):
 )
 
 
-@pytest.mark.parametrize("text", [FUNCTION, CHOICE, WHERE, TRUTH, BATCH, LISTS, MARGIN])
+@pytest.mark.parametrize("text", [FUNCTION, CHOICE, WHERE, TRUTH, BATCH, LISTS, TAKEN, MARGIN])
 def test_perceptrons_are_verified(tmp_path, text):
     assert judged(tmp_path, text) == ("verified", [])
 
@@ -94,6 +105,11 @@ def test_wrong_steps_of_perceptrons_are_found(tmp_path, text, old, new):
 def test_one_update_up_the_criterion_is_found(tmp_path):
     wrong = LISTS.replace("b += 0.1 * (t - y)", "b -= 0.1 * (t - y)")
     assert [code for code, *_ in judged(tmp_path, wrong)[1]] == ["BP104"]
+
+
+def test_a_bias_that_is_taken_away_is_no_label(tmp_path):
+    """It begins as the constant 0.0, which is no parameter in the first step."""
+    assert judged(tmp_path, TAKEN.replace("b = b -", "b = b +"))[0] == "wrong"
 
 
 def test_samples_that_are_drawn_are_no_thresholds(tmp_path):

@@ -171,6 +171,7 @@ def judge_step(
     # What starts as the number 0 is no parameter in the first step, but no cost either.
     unborn = {u.new for u in updates if is_shared(tape.nodes[u.old].obj)}
     unborn |= {u.new for u in updates if is_of_several(tape, u)}
+    doubtful = {u.old for u in updates if u.new in unborn}
     updates = [u for u in updates if u.new not in unborn]
     params = parameters(tape, updates, names)
     if not params:
@@ -183,6 +184,8 @@ def judge_step(
     known = []
     if given is None and (cost_name is None or is_registered(cost_name)):
         known = registry(tape, params, weighted=weighted)
+        # What the step updates as well is no label: the threshold of ``w @ x - theta``.
+        known = [h for h in known if doubtful.isdisjoint(j.labels for j in h.joins)]
     params = without_state(tape, params, [*hypotheses, *known])
     base = tape.replay()
     unfaithful = tape.unfaithful(base)

@@ -26,11 +26,8 @@ def decided_numbers(tree: ast.AST) -> dict[int, str]:
         elif isinstance(node, ast.If) and isinstance(node.test, ast.Compare):
             firsts = [b[0] for b in (node.body, node.orelse) if b and isinstance(b[0], ast.Assign)]
             values = [first.value for first in firsts]
-            if (
-                len({ast.dump(f.targets[0]) for f in firsts}) == 1
-                and len(firsts) == 2
-                and (all(map(_is_level, values)))
-            ):
+            same = len(firsts) == 2 and len({ast.dump(f.targets[0]) for f in firsts}) == 1
+            if same and all(map(_is_level, values)):
                 found |= {id(v): "step" for v in values}
             else:
                 found |= {id(v): "zero" for v in values if is_zero(v)}

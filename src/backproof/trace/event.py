@@ -52,7 +52,7 @@ class _Int(type):
 
 
 class Chosen(int, metaclass=_Int):
-    """The 0 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity.
+    """The 0 or 1 that ``d if z > 0 else 0`` gives: an int in all respects, with an identity.
 
     The program sees an int, whatever it prints of it; only ``type(x) is int`` tells. What it
     writes, copies or gives to NumPy is a plain one: another kind of int would make a float32 array
