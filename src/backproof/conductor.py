@@ -286,7 +286,7 @@ class Conductor:
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step, if it is not a long one."""
         log = recorder.log
-        if len(log) > self.max_events // 10:
+        if len(log) > self.max_events // 4:
             self.search.too_long = True
             return
         with self.clock.analysing():
