@@ -131,3 +131,38 @@ for i in range(100):
 def test_a_bias_that_is_trained_and_never_added(tmp_path):
     assert judged(tmp_path, UNREAD) == ("verified", [])
     assert judged(tmp_path, UNREAD.replace("X @ V + c", "X @ V")) == ("verified", [("BP109", 8)])
+
+
+NEURONS = """
+import random
+random.seed(3)
+data = [([random.gauss(0, 1) for _ in range(3)], i % 2) for i in range(20)]
+class Neuron:
+    def __init__(self, n):
+        self.weights = [random.uniform(-1, 1) for _ in range(n)]
+        self.bias = random.uniform(-1, 1)
+    def forward(self, x):
+        self.x = x
+        self.out = self.bias
+        for w, v in zip(self.weights, x):
+            self.out += w * v
+        return self.out
+    def backward(self, d):
+        for i, v in enumerate(self.x):
+            self.weights[i] -= 0.1 * d * v
+        self.bias -= 0.1 * d
+neuron = Neuron(3)
+for epoch in range(10):
+    total = 0.0
+    for x, y in data:
+        error = neuron.forward(x) - y
+        total += error ** 2 / 2
+        neuron.backward(error)
+    print(total)
+"""
+
+
+def test_a_bias_that_a_sum_in_a_loop_should_start_with(tmp_path):
+    assert judged(tmp_path, NEURONS) == ("verified", [])
+    wrong = NEURONS.replace("self.out = self.bias", "self.out = 0.0")
+    assert judged(tmp_path, wrong) == ("verified", [("BP109", 11)])

@@ -15,6 +15,7 @@ from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
 from backproof.checks.restarted import restarted
 from backproof.checks.shapes import Shapes
+from backproof.checks.swelling import Swelling
 from backproof.checks.uneven import Uneven
 from backproof.checks.unused import Unused
 from backproof.checks.vacuous import Vacuous
@@ -39,6 +40,7 @@ class Arrival:
         self.unused = Unused()
         self.moments = Moments()
         self.uneven = Uneven()
+        self.swelling = Swelling()
         self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
@@ -53,6 +55,7 @@ class Arrival:
         self.unused.look(evidence)
         self.moments.look(evidence)
         self.uneven.look(evidence)
+        self.swelling.look(evidence)
 
     def idle(self, tape: Tape, names: Any) -> None:
         """Look at a recording in which nothing is updated."""
@@ -70,6 +73,7 @@ class Arrival:
             *self.unused.findings(),
             *self.moments.findings(),
             *self.uneven.findings(),
+            *self.swelling.findings(),
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found

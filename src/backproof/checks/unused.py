@@ -6,6 +6,7 @@ steps of the product's weights; and nothing that the cost is made of reads it.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import MULTIPLY, is_in
+from backproof.arithmetic import is_in
 from backproof.calculus.rule import unbroadcast
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.places import Place, statement_of
+from backproof.checks.places import Place, number, place_of, statement_of, tree_of
 from backproof.checks.scales import SAME
 from backproof.checks.sense import PRODUCTS
 from backproof.finding import Finding, Related
-from backproof.trace.appended import is_appended
-from backproof.trace.tape import Operation, Tape
+from backproof.trace.tape import Operation
+from backproof.updates import Update
 
 #: Judged steps that must all show it, and that are looked at.
 LEAST_STEPS, MOST_STEPS = 2, 3
@@ -34,7 +35,7 @@ class Unread:
 
     name: str
     updated: Place
-    product: Place
+    lacking: Place
 
 
 class Unused:
@@ -50,34 +51,27 @@ class Unused:
         if fit is None or not fit.chosen or fit.wrong or self.steps == MOST_STEPS:
             return
         self.steps += 1
-        tape, judged = evidence.tape, {n for p in evidence.params for n in p.old}
-        for out, (_, merges) in carries_of(tape).links.items():
-            if not _feeds_only(tape, out, None):
-                continue
-            name = evidence.names.path(tape.nodes[out].obj)
-            for old, pairs in merges.items():
-                if name is None or old in judged or len(pairs) != 1:
-                    continue
-                if not _feeds_only(tape, old, out):
-                    continue
-                product = _product_of(evidence, old, out)
-                if product is not None:
-                    merge = tape.operations[pairs[0][0]].where
-                    found = Unread(name, statement_of(merge), statement_of(product.where))
-                    self.seen[found] += 1
+        tape, found = evidence.tape, set()
+        for update in _fed_back_only(evidence):
+            product = _product_of(evidence, update)
+            if product is not None:
+                merge = tape.operations[update.merges[0][0]].where
+                name = evidence.names.of(tape, [update])
+                found.add(Unread(name, statement_of(merge), _start_of(place_of(product.where))))
+        self.seen.update(found)
 
     def findings(self) -> Iterator[Finding]:
         """Say what is trained for nothing, and where it is missed."""
         for one, count in self.seen.items():
             if count < max(LEAST_STEPS, self.steps):
                 continue
-            at = one.product
+            at = one.lacking
             yield Finding(
-                code="BP109", cause="missing-term", severity="warning", confidence="proven",
-                title=f"`{one.name}` is trained as the bias of `{at.text}`, and nothing reads it",
+                code="BP109", cause="missing-term", severity="error", confidence="proven",
+                title=f"`{one.name}` is trained as a bias and never used: `{at.text}` lacks it",
                 message=f"add `{one.name}` in the forward pass, or leave its update out",
                 file=at.file.path, span=at.span, expression=at.text,
-                evidence={"parameters": [one.name], "steps": count},
+                evidence={"parameters": [one.name], "steps": count, "forward": True},
                 related=(
                     Related(one.updated.span, "call-site", one.updated.text,
                             one.updated.file.path, "updated here"),
@@ -89,18 +83,30 @@ class Unused:
             )  # fmt: skip
 
 
-def _feeds_only(tape: Tape, node: int, out: int | None) -> bool:
-    """Whether the program makes one other value of a value, or nothing at all."""
-    users = (tape.operations[i] for i in tape.users[node])
-    made = (operation.out for operation in users if not is_appended(operation))
-    return next(made, None) == out and next(made, None) is None
+def _fed_back_only(evidence: StepEvidence) -> list[Update]:
+    """Return what is stepped once, and read by neither the cost nor the step of another value.
+
+    An evaluation may read it: only the forward pass that is trained has lost it.
+    """
+    tape, fit = evidence.tape, evidence.fit
+    assert fit is not None
+    judged = {node for p in evidence.params for node in (*p.old, *p.new)}
+    read = tape.ancestors([fit.hypothesis.node, *judged])
+    found = [
+        Update(old, out, pairs)
+        for out, (_, merges) in carries_of(tape).links.items()
+        for old, pairs in merges.items()
+        if len(pairs) == 1 and not {old, out} & read
+    ]
+    fed = {user for update in found for user in tape.ancestors([update.new]) - {update.new}}
+    return [update for update in found if update.new not in fed]
 
 
-def _product_of(evidence: StepEvidence, before: int, after: int) -> Operation | None:
-    """Return the product with trained weights whose bias would be stepped as a value is."""
+def _product_of(evidence: StepEvidence, update: Update) -> Operation | None:
+    """Return the product whose bias would be stepped as a value is."""
     tape, run, fit = evidence.tape, evidence.run, evidence.fit
     assert fit is not None
-    old, new = run.env[before], run.env[after]
+    old, new = run.env[update.old], run.env[update.new]
     if old is None or new is None or np.shape(old) != np.shape(new) or fit.adjoint is None:
         return None
     change = np.asarray(new, float) - np.asarray(old, float)
@@ -111,19 +117,36 @@ def _product_of(evidence: StepEvidence, before: int, after: int) -> Operation | 
     within = tape.ancestors([fit.hypothesis.node])
     meant: dict[int, np.ndarray[Any, Any]] = {}
     for operation in tape.operations:
-        if operation.out not in within or not is_in(operation.function, PRODUCTS - MULTIPLY):
+        if operation.out not in within or not is_in(operation.function, PRODUCTS):
             continue
         cotangent = fit.adjoint.of.get(operation.out)
-        known = [rates[n] for n in operation.inputs if n in rates]
-        if cotangent is None or not known:
+        known = [rates[n] for n in operation.inputs if n in rates] or fit.scales
+        if cotangent is None or not known or np.ndim(cotangent) < change.ndim:
             continue
         try:
             one = known[0] * unbroadcast(np.asarray(cotangent, float), change.shape)
         except ValueError:
             continue
-        # Of samples that are looked at one by one, the steps add up.
+        # Of samples that are looked at one by one, the steps add up; where numbers are multiplied
+        # one by one, each product has the cotangent of its sum.
         total = meant[operation.site] = meant.get(operation.site, 0.0) + one
-        gap = float(np.linalg.norm(change - total)) if total.shape == change.shape else np.inf
-        if np.any(total) and gap <= SAME * float(np.linalg.norm(total)):
-            return operation
+        for step in (one, total):
+            if step.shape == change.shape and np.any(step):
+                gap = float(np.linalg.norm(change - step))
+                if gap <= SAME * float(np.linalg.norm(step)):
+                    return operation
     return None
+
+
+def _start_of(product: Place) -> Place:
+    """Return where a sum of products is set to a number before the loop, else the product."""
+    file, line = product.file, product.span.line
+    nodes = [n for n in ast.walk(tree_of(file.text)) if getattr(n, "lineno", line) <= line]
+    sums = {ast.unparse(n.target) for n in nodes if isinstance(n, ast.AugAssign)
+            and file.span_of(n).contains(product.span)}  # fmt: skip
+    starts = [
+        file.span_of(n) for n in nodes
+        if isinstance(n, ast.Assign) and number(n.value) is not None
+        and not sums.isdisjoint(map(ast.unparse, n.targets))
+    ]  # fmt: skip
+    return Place(file, max(starts, key=lambda span: span.start)) if starts else product

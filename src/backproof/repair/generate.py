@@ -19,7 +19,7 @@ from backproof.repair.candidate import (
 )
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
-from backproof.repair.missing import absent, missing_updates
+from backproof.repair.missing import absent, lost_biases, missing_updates
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
 from backproof.repair.statements import (
@@ -171,6 +171,9 @@ def propose(
             yield replace(candidate, price=price)
     if not only:
         yield from missing_updates(code, untrained)
+        for finding in findings:
+            if finding.code == "BP109" and finding.cause == "missing-term":
+                yield from lost_biases(code, finding)
 
 
 def suspected(lines: range, suspects: Collection[int]) -> bool:

@@ -156,6 +156,10 @@ class Hunt:
         if report.gradient.status != "wrong" and all(f.code == "BP107" for f in faults(report)):
             # No gradient is wrong: one step shows what is trained.
             return self.workshop.try_one(base, judged=1)
+        if report.gradient.status != "wrong" and all(
+            "forward" in f.evidence for f in faults(report)
+        ):
+            return self.workshop.try_one(base, judged=JUDGED)
         named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
         how: dict[str, Any] = {

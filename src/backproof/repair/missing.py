@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
 from backproof.source import Edit, Span
 
@@ -53,6 +54,32 @@ def _updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
                 yield Candidate(
                     code.file.path, (edit,), price + 0.01 * number, "missing-term", place
                 )
+
+
+def lost_biases(code: Code, finding: Finding) -> Iterator[Candidate]:
+    """Add a bias to the product whose bias it is trained as, or start the sum of products with it.
+
+    A loop over the parameters calls it by a name that nothing uses any more.
+    """
+    place = finding.span
+    statement = code.statement_at(place.line, place.column)
+    if statement is None:
+        return
+    parts = (n for n in ast.walk(statement) if isinstance(n, ast.expr) and code.span(n) == place)
+    node = next(parts, value_of(statement))
+    if node is None:
+        return
+    inside = code.parents.get(node)
+    if isinstance(inside, ast.GeneratorExp | ast.ListComp):
+        total = code.parents.get(inside)
+        node = total if isinstance(total, ast.Call) else node  # of ``sum(w * x for …)``
+    form = "{}" if isinstance(node, ast.Constant) else f"{code.text(node)} + {{}}"
+    names = [n for n in ast.walk(code.function_of(statement)) if isinstance(n, ast.Name)]
+    used = {n.id for n in names if isinstance(n.ctx, ast.Load)}
+    free = [n.id for n in names if isinstance(n.ctx, ast.Store) and n.id not in used]
+    for name in dict.fromkeys([*free, *map(str, finding.evidence["parameters"])]):
+        edit = Edit(code.span(node), code.put(node, form.format(name)))
+        yield Candidate(code.file.path, (edit,), -0.7, "missing-term", code.span(statement))
 
 
 def _texts(code: Code) -> set[str]:
