@@ -70,6 +70,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         return heads[:limit]
     found: list[Join] = []
     numbers: list[Join] = []
+    added: list[Join] = []
     seen: set[tuple[int, int]] = set()
     merges = {index for p in params for u in p.updates for index, _ in u.merges}
     for operation in tape.operations:
@@ -84,8 +85,9 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         if listed is not None:
             found.append(listed)
             continue
-        # What is added is a bias, and what is in a key (``p[rows, y] -= 1``) is no value.
-        for value in values if not is_in(operation.function, ADD | PLACES) else ():
+        # What is added is a bias, mostly; what is in a key (``p[rows, y] -= 1``) is no value.
+        adds = is_in(operation.function, ADD)
+        for value in values if not is_in(operation.function, PLACES) else ():
             for labels in operation.inputs:
                 if depends.get(labels) or (value, labels) in seen:
                     continue
@@ -93,6 +95,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                 if single and operation.out not in limits and not _compares(tape, operation, value):
                     continue
                 if _is_penalty(tape, value, bits):
+                    continue
+                if single and _is_running_total(operation, labels):
                     continue
                 # `w[action] @ state`: weights, whole or a part, are no output of their own.
                 weights = beneath_views(tape, value) in bits
@@ -105,7 +109,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
                         if is_in(operation.function, SUBTRACT):  # not in `1.0 / (1 + e)`
                             numbers.append(Join(value, None, number, operation.index, True))
                     else:
-                        found.append(Join(value, labels, 0.0, operation.index))
+                        (added if adds else found).append(Join(value, labels, 0.0, operation.index))
         single = np.size(tape.nodes[values[0]].obj) == 1
         if single and operation.function is operator.sub:
             for given in (float(a) for a in operation.args if type(a) is int):
@@ -116,7 +120,16 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             found.append(marked)
         if len(found) >= limit:
             break
-    return [*found, *numbers][:limit]
+    return [*found, *numbers][:limit] or added[:limit]
+
+
+def _is_running_total(operation: Operation, node: int) -> bool:
+    """Whether a number is what a statement adds to, or takes from: ``loss -= log(p)``."""
+    where = operation.where
+    first = operation.args[0] if operation.args else None
+    if type(first) is not Ref or first.node != node:
+        return False
+    return where.kind.startswith("aug") or where.targets[:1] == where.operands[:1] != ()
 
 
 def _is_written(operation: Operation, number: float) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
-from backproof.checks.choice import is_full
 from backproof.checks.covered import Covered, stands_still
-from backproof.checks.direction import Uphill, climbing, is_single
+from backproof.checks.direction import Uphill, climbing
+from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.later import later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
@@ -27,6 +27,7 @@ from backproof.checks.unanchored import free_search, is_led_on
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
 from backproof.finding import Finding, Report
+from backproof.known import KnownCosts
 from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.event import Event
@@ -52,10 +53,7 @@ class Verdict:
         self.chronicle = Chronicle()
         self.findings: dict[tuple[str, int], Finding] = {}
         self.warnings: list[str] = []
-        self.cost: tuple[str, int] | None = None
-        self.preferred: list[str] = []
-        self._sure = False
-        """Whether a cost fitted that would not fit any gradient below one output of one sample."""
+        self.known = KnownCosts()
         self.judged = 0
         self._unanchored: StepEvidence | None = None
         self._searched_aside = False
@@ -64,6 +62,7 @@ class Verdict:
         self.training = TrainingHistory()
         self.arrival = Arrival()
         self.covered = Covered()
+        self.dissent = Dissent()
         self.uphill = Uphill()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
@@ -154,6 +153,7 @@ class Verdict:
         }
         self.take(evidence, shown=shown)
         self.arrival.look(evidence, updates)
+        self.dissent.look(evidence)
         self.show(evidence)
         return True
 
@@ -168,7 +168,7 @@ class Verdict:
         names = Names({site.file.path for site in SITES}, self._named)
         return judge_step(
             tape, updates, step, names,
-            preferred=self.preferred, cost_name=self.options.cost, held=held,
+            preferred=self.known.titles, cost_name=self.options.cost, held=held,
             trained=self.chronicle.histories,
         )  # fmt: skip
 
@@ -211,15 +211,9 @@ class Verdict:
         `shown`.
         """
         self.reason = evidence.reason
-        if evidence.fit is not None:
-            title = evidence.fit.hypothesis.title
-            if title not in self.preferred:
-                self.preferred.insert(0, title)
-            self._sure |= not (evidence.fit.hypothesis.registered and is_single(evidence))
-            if self.cost is None or not evidence.fit.hypothesis.registered:
-                self.cost = (title, evidence.fit.hypothesis.line)
-        anchored = evidence.fit is not None or self._is_known(evidence)
-        if evidence.fit is None and self.preferred and not evidence.unfaithful:
+        self.known.learn(evidence)
+        anchored = evidence.fit is not None or self.known.is_known(evidence)
+        if evidence.fit is None and self.known.titles and not evidence.unfaithful:
             self._accumulated(evidence)
         open_case = not anchored and not evidence.unfaithful and not evidence.reason
         if open_case and self.options.diagnose and not search:
@@ -230,12 +224,11 @@ class Verdict:
                 self._unanchored = evidence
         elif search:
             shown = self._without_anchor(evidence)
-            if evidence.fit is not None:
-                self.cost = (evidence.fit.hypothesis.title, evidence.fit.hypothesis.line)
+            self.known.name(evidence)
         elif self.options.diagnose and not claimed and not shown:
             shown = self._under_own_cost(evidence)
         said = self.witness.ask(evidence)
-        absent = evidence.fit is None and self._cost_is_absent(evidence)
+        absent = evidence.fit is None and self.known.is_absent(evidence)
         wrong = [
             i for i in range(len(evidence.params))
             if self.chronicle.note(evidence, i, said.get(i), absent=absent)
@@ -330,30 +323,9 @@ class Verdict:
 
     def _accumulated(self, evidence: StepEvidence) -> bool:
         """See whether all gradients fit a cost of the program's once its accumulators are empty."""
-        found = once_emptied(evidence, self.preferred)
+        found = once_emptied(evidence, self.known.titles)
         evidence.fit = found or evidence.fit
         return found is not None
-
-    def _cost_is_absent(self, evidence: StepEvidence) -> bool:
-        """Whether a cost that fitted another step is not computed in this one."""
-        known = set(self.preferred) if self._is_known(evidence) else set()
-        return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
-
-    def _has_known_cost(self, evidence: StepEvidence) -> bool:
-        """Whether a step computes the program's cost that fits others, and all of it is wrong."""
-        return any(
-            f.hypothesis.own and f.hypothesis.title in self.preferred and f.wrong
-            for f in evidence.others
-        )
-
-    def _is_known(self, evidence: StepEvidence) -> bool:
-        """Whether other steps have shown which cost is meant.
-
-        What fits one output of one sample, and not that of another, may be chance, if a cost of
-        the program's fits both by numbers that no program has.
-        """
-        own = any(f.hypothesis.own and is_full(f) for f in evidence.others)
-        return bool(self.preferred) and (self._sure or not own)
 
     def _add(self, evidence: StepEvidence, accusation: Accusation) -> None:
         """Keep a finding, unless one at the same line is there already."""
@@ -373,20 +345,32 @@ class Verdict:
 
     # ---- the end -------------------------------------------------------------------------------
 
+    def _settle(self) -> None:
+        """Look again at the steps whose gradients fitted no cost, now that all are known."""
+        open_one = self._unanchored
+        rising = [k for k, f in self.findings.items() if f.code == "BP104" and not self.blamed]
+        if open_one is not None:
+            # (Others may say nothing: a dead hinge.)
+            meant = not self.known.is_known(open_one) or bool(rising)
+            if meant or self._accumulated(open_one) or self.known.is_wrong(open_one):
+                self.take(open_one, search=meant or open_one.fit is None)
+            if rising and open_one.fit is not None:
+                # What fitted later, the wrong way round, were outputs that are saturated.
+                self.findings = {k: f for k, f in self.findings.items() if k not in rising}
+        if not self.blamed and self.dissent.evidence is not None:
+            shown = self.dissent.accusations()
+            if shown:
+                self.take(self.dissent.evidence, shown=shown)
+
     def report(
         self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
     ) -> Report:
         """Put everything together."""
         with self._guarded("the gradients that fit no cost"):
-            if self._unanchored is not None and not self._is_known(self._unanchored):
-                self.take(self._unanchored, search=True)
-            elif self._unanchored is not None and self._accumulated(self._unanchored):
-                self.take(self._unanchored)  # which cost is meant was seen in another step only
-            elif self._unanchored is not None and self._has_known_cost(self._unanchored):
-                self.take(self._unanchored, search=True)  # the others may say nothing: a dead hinge
+            self._settle()
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(self.findings.values())
-        gradient = self.chronicle.report(self.cost, too_long=too_long, reason=self.reason)
+        gradient = self.chronicle.report(self.known.reported, too_long=too_long, reason=self.reason)
         findings = self.training.triaged(findings, gradient.status, steps)
         return Report(
             script=target,

@@ -21,7 +21,7 @@ from backproof.source import Edit, Span
 def wanted(name: str, truth: float | None, *, idle: bool = False) -> Wanted:
     old, author = np.zeros(3), np.full(3, 1e-18 if idle else 1.0)
     options = () if truth is None else (np.full(3, truth),)
-    return Wanted(name, (name,), (3,), old, author, options, (), 1e-9, idle=idle)
+    return Wanted(name, (name,), (3,), old, old, author, options, (), 1e-9, idle=idle)
 
 
 def test_what_moves_by_rounding_alone_tells_nothing() -> None:

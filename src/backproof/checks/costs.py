@@ -290,7 +290,8 @@ class Trials:
         """Return the number of outputs that meet labels on the way to a cost."""
         if self.outputs is None:
             joins = output_joins(self.tape, self.params, limit=MOST_JOINS)
-            self.outputs = {join.output for join in joins}
+            moving = self.tape.reach([n for p in self.params for n in p.old])
+            self.outputs = {_source(self.tape, join.output, moving) for join in joins}
         new = {n for p in self.params for n in p.new}
         stop = new if fit.hypothesis.after else None
         within = self.outputs & self.tape.ancestors([fit.hypothesis.node], stop=stop)
@@ -326,3 +327,14 @@ class Trials:
 
     def _is_late(self) -> bool:
         return time.process_time() - self.started > PATIENCE
+
+
+def _source(tape: Tape, node: int, moving: set[int]) -> int:
+    """Return what a value is made of, one entry of one: ``log(p)`` and ``log(1 - p)`` of one p."""
+    while (made := tape.producer(node)) is not None:
+        parents = moving.intersection(made.inputs)
+        parent = next(iter(parents), node)
+        if len(parents) != 1 or np.size(tape.nodes[parent].obj) != np.size(tape.nodes[node].obj):
+            break
+        node = parent
+    return node

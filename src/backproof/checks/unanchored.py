@@ -25,7 +25,7 @@ from backproof.hypotheses import is_progress
 MOST_COSTS = 4
 #: Slips that show a cost which the program does not compute, and entries that they must explain:
 #: without its slope an output error is that of another cost, which few entries do not tell.
-SLOPES = {"extra-factor": 12, "wrong-derivative": 3}
+SLOPES = {"extra-factor": 12, "wrong-derivative": 3, "wrong-sign": 3}
 #: Of the time for one edit, what each of two gets.
 SHARE = 0.35
 
@@ -64,10 +64,9 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
             return Unanchored(fit, tuple(told))
     # What is made of right gradients by another method than descent is no fault of theirs.
     own, fits = ([f for f in some if not is_led_on(evidence, f)] for some in (own, fits))
-    for search_in in (_in_one, _in_a_rule, _in_two):
-        found = _first(evidence, own, search_in, patience)
-        if found is not None:
-            return found
+    found = search_under(evidence, own, patience=patience)
+    if found is not None:
+        return found
     # What the program prints may be a measure only: `y - p` is known, but not `(y - p) * p'`.
     titles = list(dict.fromkeys(f.hypothesis.title for f in fits if f.hypothesis.registered))
     known = sorted(
@@ -75,6 +74,17 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
     )
     return _first(evidence, known, _in_a_slope, patience)
+
+
+def search_under(
+    evidence: StepEvidence, fits: Sequence[Fit], *, patience: float
+) -> Unanchored | None:
+    """Search the edits that make all gradients fit one of some costs."""
+    for search_in in (_in_one, _in_a_rule, _in_two):
+        found = _first(evidence, fits, search_in, patience)
+        if found is not None:
+            return found
+    return None
 
 
 def is_led_on(evidence: StepEvidence, fit: Fit) -> bool:

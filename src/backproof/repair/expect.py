@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class Wanted:
     ----------
     paths : tuple of str
         Where its pieces are found when an iteration begins: ``net.W[0]``.
+    kept : vector
+        What of its old value the update keeps, weight decay taken away.
     options : tuple of vectors
         The values that true gradients may give; empty where the gradient is right.
     truths : tuple of vectors
@@ -50,6 +53,7 @@ class Wanted:
     paths: tuple[str, ...]
     sizes: tuple[int, ...]
     old: Array
+    kept: Array
     author: Array
     options: tuple[Array, ...]
     truths: tuple[Array, ...]
@@ -110,7 +114,8 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         if one is None:
             return None
         if index in up and fit is not None and index not in fit.wrong:
-            one = replace(one, options=(2 * one.old - one.author,))
+            # The other way, and with the decay that it has beside the gradient.
+            one = replace(one, options=(2 * one.old - one.author, 2 * one.kept - one.author))
         wanted.append(one)
     if anchored and fit is not None:
         wanted = _together(evidence, base, fits[0], wanted)
@@ -210,7 +215,11 @@ def _wanted(
     idle = bool(fits) and fits[0].matches[index].vacuous
     rights = fits[0].chosen.values() if fits and anchored else ()
     slack = min(SLACK, 5 * max((error for _, _, error in rights), default=0.0))
-    return Wanted(parameter.name, paths, sizes, old, author, tuple(options), truths,
+    kept = old
+    if len(parameter.decay) == len(parameter.old):
+        pieces = zip(parameter.decay, values, strict=False)
+        kept = vector(c * np.asarray(v, float) for c, v in pieces)
+    return Wanted(parameter.name, paths, sizes, old, kept, author, tuple(options), truths,
                   3e-6 if single else 1e-9, idle=idle, slack=slack)  # fmt: skip
 
 
@@ -298,17 +307,18 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     counts = {len(w.truths) for w in wanted.wanted}
     if len(counts) != 1:
         return "right"
-    moved = np.concatenate([v - w.old for w, v in rows])
-    before = np.concatenate([w.author - w.old for w in wanted.wanted])
-    for number in range(counts.pop()):
+    starts = [np.concatenate([w.old for w, _ in rows]), np.concatenate([w.kept for w, _ in rows])]
+    came, author = np.concatenate([v for _, v in rows]), np.concatenate([w.author for w, _ in rows])
+    for number, start in product(range(counts.pop()), starts):
         truth = np.concatenate([w.truths[number] for w, _ in rows])
+        moved = came - start
         if truth.shape != moved.shape:
             continue
         norm = float(truth @ truth)
         factor = float(moved @ truth) / norm if norm else 0.0
         gap = float(np.linalg.norm(moved - factor * truth))
         # A step that went down the cost on the whole does not go up when it is right.
-        same_way = factor * float(before @ truth) > 0 or factor < 0
+        same_way = factor * float((author - start) @ truth) > 0 or factor < 0
         if factor and same_way and gap <= 1e-5 * float(np.linalg.norm(moved)):
             return "right"
     return "wrong"

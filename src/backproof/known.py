@@ -1,0 +1,62 @@
+"""Which costs the steps judged so far have shown to be meant."""
+
+from __future__ import annotations
+
+from backproof.checks.choice import is_full
+from backproof.checks.direction import is_single
+from backproof.checks.gradient import StepEvidence
+
+
+class KnownCosts:
+    """Learns from every judged step.
+
+    Attributes
+    ----------
+    titles : list of str
+        Of the costs that fitted, the latest first.
+    reported : (str, int) or None
+        Title and line of the cost that the report names.
+    """
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.reported: tuple[str, int] | None = None
+        self._sure = False
+        """Whether a cost fitted that would not fit any gradient below one output of one sample."""
+
+    def learn(self, evidence: StepEvidence) -> None:
+        """Note the cost that fits a step."""
+        if evidence.fit is None:
+            return
+        hypothesis = evidence.fit.hypothesis
+        if hypothesis.title not in self.titles:
+            self.titles.insert(0, hypothesis.title)
+        self._sure |= not (hypothesis.registered and is_single(evidence))
+        if self.reported is None or not hypothesis.registered:
+            self.name(evidence)
+
+    def name(self, evidence: StepEvidence) -> None:
+        """Let the report name the cost of a step."""
+        if evidence.fit is not None:
+            self.reported = (evidence.fit.hypothesis.title, evidence.fit.hypothesis.line)
+
+    def is_known(self, evidence: StepEvidence) -> bool:
+        """Whether other steps have shown which cost is meant.
+
+        What fits one output of one sample, and not that of another, may be chance, if a cost of
+        the program's fits both by numbers that no program has.
+        """
+        own = any(f.hypothesis.own and is_full(f) for f in evidence.others)
+        return bool(self.titles) and (self._sure or not own)
+
+    def is_absent(self, evidence: StepEvidence) -> bool:
+        """Whether a cost that fitted another step is not computed in this one."""
+        known = set(self.titles) if self.is_known(evidence) else set()
+        return bool(known) and not any(f.hypothesis.title in known for f in evidence.others)
+
+    def is_wrong(self, evidence: StepEvidence) -> bool:
+        """Whether a step computes the program's cost that fits others, and all of it is wrong."""
+        return any(
+            f.hypothesis.own and f.hypothesis.title in self.titles and f.wrong
+            for f in evidence.others
+        )
