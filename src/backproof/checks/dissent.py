@@ -1,7 +1,7 @@
 """A step whose gradients are not those of the program's own cost, which others fit exactly.
 
-Of one output of one sample all gradients are a multiple of any cost's, and those of two costs may be
-equal for some labels: a wrong output error shows by a factor that no program has, in those steps
+Of one output of one sample all gradients are a multiple of any cost's, and those of two costs may
+be equal for some labels: a wrong output error shows by a factor that no program has, in those steps
 alone in which it is wrong. What is at fault must be found for it to count.
 """
 
