@@ -41,10 +41,13 @@ def is_exact(fit: Fit) -> bool:
     return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and entries > LEAST_EXACT
 
 
-def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
+def best_fit(
+    fits: Sequence[Fit], preferred: Sequence[str] = (), last: int | None = None
+) -> Fit | None:
     """Return the hypothesis under which most gradients are right (the program's own cost first).
 
-    Of several, one of those `preferred`: the titles of costs that fitted other steps.
+    Of several, one of those `preferred`: the titles of costs that fitted other steps. Else one that
+    the gradient of the `last` parameter fits, next to the cost: where that is wrong, all are.
     """
     return max(
         fits,
@@ -54,6 +57,7 @@ def best_fit(fits: Sequence[Fit], preferred: Sequence[str] = ()) -> Fit | None:
             is_exact(f),
             len(f.chosen),
             f.hypothesis.title in preferred,
+            last in f.chosen,
             sum(m.fits for m in f.matches if m.size > 1),
             # A gradient of one sample is a multiple of many: only such scales say something.
             is_plausible(f.scale),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -50,7 +51,7 @@ MOST_RATES = 50
 MOST_JOINS = 50
 
 
-@dataclass(slots=True)
+@dataclass
 class Trials:
     """The costs that were tried on one step.
 
@@ -148,7 +149,7 @@ class Trials:
             full = self._add(hypothesis) and self.fits[-1].scale > 0
             if full and not any(f.wrong and f.chosen for f in self.fits):
                 break
-        self.best = best_fit(self.fits, self.preferred)
+        self.best = self._best()
 
     def _look_beneath(self) -> None:
         """Look for the gradients beneath an optimiser that makes something else of them."""
@@ -173,7 +174,7 @@ class Trials:
         for hypothesis in sorted(hypotheses, key=lambda h: h.title not in self.preferred):
             if self._is_late() or self._add(hypothesis):
                 break
-        self.best = best_fit(self.fits, self.preferred)
+        self.best = self._best()
 
     def _try_combined(self) -> None:
         """What is no single cost: with weight decay, of two heads, of any kind, of some entries."""
@@ -194,7 +195,7 @@ class Trials:
                 # Where labels are known, a known cost fits; where not, any measure is as good.
                 labelled = any(f.hypothesis.registered for f in self.fits)
                 told = self._add(output) and not labelled
-                self.best = self.fits[-1] if told else best_fit(self.fits, self.preferred)
+                self.best = self.fits[-1] if told else self._best()
         if self.best is None or not self.best.chosen:
             self.best = anchored_by_entries(self.fits, self.run) or self.best
         if self.best is None or not (self.best.chosen or self.best.anchored):
@@ -320,10 +321,21 @@ class Trials:
     def _accept_decay(self, fits: Iterable[Fit]) -> None:
         for fit in fits:
             accept_decay(fit, self.run)
-        self.best = best_fit(self.fits, self.preferred)
+        self.best = self._best()
 
     def _penalised(self, fit: Fit) -> bool:
         return has_penalty(self.tape, self.run, fit)
+
+    def _best(self) -> Fit | None:
+        return best_fit(self.fits, self.preferred, self._last)
+
+    @cached_property
+    def _last(self) -> int | None:
+        """The parameter that the forward pass uses last."""
+        users = self.tape.users
+        first = {i: min((min(users[n]) for n in p.old if users[n]), default=-1)
+                 for i, p in enumerate(self.params)}  # fmt: skip
+        return max(first, key=lambda i: first[i], default=None)
 
     def _is_late(self) -> bool:
         return time.process_time() - self.started > PATIENCE

@@ -22,7 +22,7 @@ from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
 from backproof.checks.shifts import shifted
-from backproof.checks.siblings import Family, is_called_a_weight, same_list
+from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
@@ -300,7 +300,8 @@ class Step:
                 rule = "computed"
             like_one = is_random(obj) or is_called_a_weight(path) or still_zero
             if rule is None and (twins or peers) and like_one:
-                rule = "random"
+                trained = is_called_a_bias(path) and self._joins_trained(node)
+                rule = "bias" if trained else "random"
             if rule is None:
                 continue
             # Beside the update of `W2` that of `b2` is missed.
@@ -333,6 +334,18 @@ class Step:
                 for position, arg in enumerate(operation.args):
                     if type(arg) is Ref and arg.node == node:
                         yield operation.site, position
+
+    def _joins_trained(self, node: int) -> bool:
+        """Whether a leaf is added to a product with trained weights."""
+        olds = {update.old for update in self.updates}
+        products = (
+            self.tape.producer(n) for i in self.tape.users[node]
+            if is_in(self.tape.operations[i].function, ADD) for n in self.tape.operations[i].inputs
+        )  # fmt: skip
+        return any(
+            made is not None and is_in(made.function, PRODUCTS) and not olds.isdisjoint(made.inputs)
+            for made in products
+        )
 
     def _choosing(self, operation: int) -> Place | None:
         """Return the loop that chooses what is updated, around the update or a call of it."""

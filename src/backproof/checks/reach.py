@@ -73,7 +73,7 @@ class Reach:
         for name, known in self.found.items():
             if name in self.moved or not self._unmoved(known):
                 continue
-            if known.rule in ("computed", "random") and _is_meant():
+            if known.rule in ("computed", "bias", "random") and _is_meant():
                 continue
             rule = "computed" if known.rule == "random" and known.neighbours else known.rule
             span = known.place.span

@@ -10,7 +10,7 @@ TOKEN = re.compile(r"\[(?P<item>[^\[\]]*)\]|\.?(?P<name>\w+)")
 #: What authors' own classes call the value that they hold.
 VALUES = {"data", "value", "val", "values"}
 #: Names of weights and of biases: a word, and what may follow it (``b1``, ``weights_ih``).
-_AFTER = r"(?:_?[A-Za-z]{0,2}\d*|_\w{1,8})"
+_AFTER = r"(?:_?[A-Za-z]{0,2}\d*|_\w{1,24})"
 WEIGHTS = re.compile(
     r"_*[a-z]?_?(?:[Ww]|[Ww]eights?|[Kk]ernels?|[Ff]ilters?|gammas?|gains?|syn|synapses?|[Tt]hetas?"
     r"|coefs?|coefficients?|slopes?|[A-Z]|[a-z])" + _AFTER
@@ -21,8 +21,8 @@ BIASES = re.compile(
 )
 #: Names that nothing else has.
 SURE = re.compile(
-    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?\w{0,6}|[Kk]ernels?|[Ff]ilters?"
-    r"|[Bb]ias(?:es)?\w{0,6}|[Bb]_?[a-z]?\d*|gamma|beta)"
+    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?(?:\w{0,6}|_\w+)"
+    r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
 
 
@@ -89,10 +89,15 @@ class Family:
         return family
 
     def twins(self, path: str) -> list[str]:
-        """Return trained parameters whose path differs in nothing but numbers."""
+        """Return trained parameters whose path differs in nothing but numbers.
+
+        Of biases, those that have other words behind the first: `bias_hidden`, `bias_output`.
+        """
         kept = Kept.at(path)
         if not any("#" in part for part in kept.signature):
-            return []
+            if not is_called_a_bias(path):
+                return []
+            return [p for p in self.beside.get(kept.around, ()) if is_called_a_bias(p)]
         same = [p for p in self.members.get(kept.signature, ()) if p != path]
         near = [p for p in same if _numbers(p)[:-1] == _numbers(path)[:-1]]
         return near or same
@@ -133,6 +138,11 @@ class Family:
 def is_called_a_weight(path: str) -> bool:
     """Whether a value has a name that only weights and biases have: `net.Wy`, never `X`."""
     return bool(SURE.fullmatch(Kept.at(path).name))
+
+
+def is_called_a_bias(path: str) -> bool:
+    """Whether a value has a name that only biases have."""
+    return is_called_a_weight(path) and bool(BIASES.fullmatch(Kept.at(path).name))
 
 
 def same_list(one: str, two: str) -> bool:

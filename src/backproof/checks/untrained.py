@@ -13,7 +13,7 @@ from backproof.checks.places import Place
 DECIMALS = 4
 LARGEST_COPY = 100_000
 #: The rules, from the strongest evidence to the weakest.
-RANK = ("dropped", "zero", "replaced", "silent", "computed", "entry", "random")
+RANK = ("dropped", "zero", "replaced", "silent", "computed", "entry", "bias", "random")
 
 
 @dataclass(slots=True)

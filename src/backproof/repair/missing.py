@@ -12,7 +12,7 @@ from backproof.source import Edit, Span
 
 #: Numbers that belong to names.
 _NUMBERED = re.compile(r"(?<=[A-Za-z_])\d+(?!\d)")
-_GRADIENT = re.compile(r"^d[A-Za-z]|grad|delta|err", re.IGNORECASE)
+_GRADIENT = re.compile(r"^d_?[A-Za-z]|grad|delta|err", re.IGNORECASE)
 
 
 def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
@@ -44,7 +44,8 @@ def _updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
             place = code.span(statement)
             indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
             point = Span(place.end_line, place.end_column, place.end_line, place.end_column)
-            steps = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
+            moves = ast.Add | ast.Sub
+            steps = isinstance(statement, ast.AugAssign) and isinstance(statement.op, moves)
             if not steps and target not in code.once(_texts):
                 continue
             price = -0.6 if steps else -0.5  # that it is missing is proven: before all else
@@ -113,10 +114,22 @@ def _with_others(code: Code, statement: Statement, target: str, mapped: str) -> 
               if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
     names = [n for n in uses if n not in used | called | {own, target, "self", "np", "range"}]
     names = sorted(names, key=lambda n: (uses[n] > 0, not _GRADIENT.search(n)))[:5]
+    for name in _gradients_in(value):
+        for other in uses:
+            if other != name and _GRADIENT.search(other) and other not in called:
+                yield re.sub(rf"\b{re.escape(name)}\b", other, mapped)
+    if _gradients_in(value) and not _GRADIENT.search(own):
+        return  # what stands last is the rate
     head = mapped[: len(mapped) - len(own)] if mapped.endswith(own) else ""
     for form in ("{}", "{}.sum(axis=0)", "{}.sum(axis=0, keepdims=True)", "{}.mean(axis=0)"):
         for name in names if head else ():
             yield head + form.format(name)
+
+
+def _gradients_in(value: ast.expr) -> list[str]:
+    """Return the names of what an expression reads that are called like gradients."""
+    names = (n.id for n in ast.walk(value) if isinstance(n, ast.Name))
+    return list(dict.fromkeys(name for name in names if _GRADIENT.search(name)))
 
 
 def _entries(code: Code, parameters: list[str]) -> Iterator[Candidate]:
