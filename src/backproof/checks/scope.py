@@ -67,11 +67,11 @@ class Scope:
         self.slopes = Slopes(tape, run, self._varying & forward)
         """Those of the functions of the forward pass."""
         self._ends: dict[tuple[int, ...], tuple[list[int], Any]] = {}
-        """The values that these functions make, with their cotangents, by shape."""
+        """The values that these functions make, with their cotangents, by `without_ones`."""
         shapes: dict[tuple[int, ...], list[int]] = {}
         for end in sorted(self.slopes.ends):
             if end in cotangents and 0 < np.count_nonzero(cotangents[end]) <= LARGEST:
-                shapes.setdefault(np.shape(cotangents[end]), []).append(end)
+                shapes.setdefault(without_ones(cotangents[end]), []).append(end)
         for shape, nodes in shapes.items():
             rows = [np.asarray(cotangents[n], dtype=float).reshape(-1) for n in nodes]
             self._ends[shape] = nodes, np.stack(rows)
@@ -172,7 +172,7 @@ class Scope:
 
         Up to one of the factors that stand before a cost: a sign, the 2 of a square, a half.
         """
-        nodes, cotangents = self._ends.get(np.shape(value), ([], None))
+        nodes, cotangents = self._ends.get(without_ones(value), ([], None))
         if not nodes:
             return None
         x = np.asarray(value, dtype=float).reshape(-1)
@@ -250,6 +250,11 @@ class Scope:
         members = self._families[wanted]
         position += sense * (place[1] - first)
         return members[position] if 0 <= position < len(members) else None
+
+
+def without_ones(value: Any) -> tuple[int, ...]:
+    """Return the shape of a value without axes of one entry: a row is like a flat vector."""
+    return tuple(n for n in np.shape(value) if n != 1)
 
 
 def _fits(shape: tuple[int, ...], like: tuple[int, ...], broadcast: bool) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.claims import operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
-from backproof.checks.scope import Scope
+from backproof.checks.scope import Scope, without_ones
 from backproof.trace.tape import Operation, Ref
 
 #: Factors of forward values that one product may have, above which it is left alone.
@@ -62,7 +62,7 @@ def recognised_slope(operation: Operation, scope: Scope) -> Edit:
         def multiplied(*args: Any, **kwargs: Any) -> Any:
             value = inner(*args, **kwargs)
             node = scope.whose(value)
-            slope = None if node is None else scope.slopes.of(node)
+            slope = None if node is None else _shaped(scope.slopes.of(node), value)
             return value if slope is None else value * slope
 
         return replace(execution, function=multiplied)
@@ -96,8 +96,9 @@ def _in_place_of(
             places = range(len(leaves)) if dropped is None else dropped
             replaced = [leaves[i].node for i in places if type(leaves[i]) is Ref]
             found = of(execution, [execution.out] if dropped is None else replaced)
-            slope = None if found is None else scope.slopes.of(found)
-            if slope is None or np.shape(slope) != np.shape(scope.run.env[execution.out]):
+            out = scope.run.env[execution.out]
+            slope = None if found is None else _shaped(scope.slopes.of(found), out)
+            if slope is None:
                 return None
             return _with(execution, leaves, dropped, slope)
 
@@ -127,6 +128,13 @@ def _in_place_of(
                 return None if late else found
 
             yield edit(other, end, price)
+
+
+def _shaped(slope: Any, value: Any) -> Any:
+    """Return a slope in the shape of a value that has its entries, perhaps as a row; else None."""
+    if slope is None or without_ones(value) != without_ones(slope):
+        return None
+    return slope if np.shape(slope) == np.shape(value) else np.reshape(slope, np.shape(value))
 
 
 def _own(scope: Scope, nodes: Sequence[int]) -> int | None:
