@@ -20,6 +20,7 @@ from backproof.checks.penalised import penalised_elsewhere
 from backproof.checks.repeated import repeated_rows
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
+from backproof.checks.signs import turned_sign
 from backproof.checks.state import not_reset, stale_reads
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
@@ -49,7 +50,8 @@ class Accusation:
         plural = "gradients of" if len(names) > 1 else "gradient of"
         verb = "are" if len(names) > 1 else "is"
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        notes = tuple(_numbers(evidence, i) for i in self.repaired[:4])
+        right = {} if evidence.fit is None else evidence.fit.chosen  # and go the wrong way
+        notes = tuple(_numbers(evidence, i) for i in self.repaired[:4] if i not in right)
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
             for s in _consequences(evidence, self.operations, site)
@@ -111,6 +113,10 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
         if sum(len(repaired) for _, repaired in told) == len(evidence.fit.wrong):
             yield from (Accusation(*one) for one in told)
             return
+    turned = turned_sign(evidence)
+    if turned is not None:
+        yield Accusation(*turned)
+        return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
     lost = overwritten(search, wrong)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from backproof.arithmetic import SUBTRACT
+from backproof.checks.accusation import Accusation
 from backproof.checks.advice import advise
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
+from backproof.checks.signs import turned_sign
 from backproof.costs import PERCEPTRON
 from backproof.finding import Finding
 from backproof.joins import output_joins
@@ -31,8 +34,21 @@ SQUARED, ENOUGH = "squared error", 4
 
 def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Finding]:
     """Return what a judged step says about the direction of its updates, and `known` does not."""
-    told = {n for f in known if f.code == "BP104" for n in f.evidence["parameters"]}
-    return [f for f in _climbing(evidence) if not set(f.evidence["parameters"]) <= told]
+    told = {
+        n for f in known if f.code == "BP104" or f.evidence.get("turned")
+        for n in f.evidence["parameters"]
+    }  # fmt: skip
+    found = [f for f in _climbing(evidence) if not set(f.evidence["parameters"]) <= told]
+    turned = turned_sign(evidence) if found else None
+    if turned is None:
+        return found
+    one = Accusation(*turned).finding(evidence)
+    assert evidence.fit is not None
+    if not evidence.fit.wrong:
+        names = _names(evidence, list(turned[1]))
+        title = f"the updates of {names} go up {_called(evidence)}: {turned[0].reason}"
+        one = replace(one, code="BP104", title=title)
+    return [one]
 
 
 def _climbing(evidence: StepEvidence) -> list[Finding]:
