@@ -14,6 +14,7 @@ from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
+from backproof.checks.lost import lost_error
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere
@@ -122,6 +123,10 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     lost = overwritten(search, wrong)
     if lost is not None and len(lost.repaired) == len(wrong):
         yield Accusation(from_edit(search, lost), lost.repaired)
+        return
+    alone = lost_error(search, wrong)
+    if alone is not None:
+        yield Accusation(*alone)
         return
     kept = kept_alone(evidence, wrong)
     if kept is not None:

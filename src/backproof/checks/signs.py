@@ -17,6 +17,7 @@ from typing import Any
 
 from backproof.arithmetic import ADD, NEGATE, SUBTRACT, is_in, keeps
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.claims import operand_texts
 from backproof.checks.edits.edit import short
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
@@ -154,6 +155,13 @@ def _leaf(evidence: StepEvidence, node: int) -> int:
     return node
 
 
+def _from_constant(operation: Operation) -> bool:
+    """Whether a number that is written there is taken away: ``s - 1``."""
+    kinds, texts = [type(a) is Ref for a in operation.args], operand_texts(operation)
+    plain = len(texts) == 2 and texts[1].replace(".", "").isdigit()
+    return is_in(operation.function, SUBTRACT) and kinds == [True, False] and plain
+
+
 def _takes_away(operation: Operation) -> bool:
     args = operation.args
     return is_in(operation.function, SUBTRACT) and len(args) == 2 and type(args[1]) is Ref
@@ -168,10 +176,7 @@ def _negative_slopes(evidence: StepEvidence) -> Iterator[Turn]:
     for group in _groups(evidence, _backward(evidence) - errors):
         first = group[0]
         text = short(first.where.text)
-        if is_in(first.function, SUBTRACT) and [type(a) is Ref for a in first.args] == [
-            True,
-            False,
-        ]:
+        if _from_constant(first):
             edited = {
                 o.index: replace(o, function=_exchanged(o.function)) for o in group
                 if len(o.args) == 2
