@@ -14,12 +14,14 @@ from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
+from backproof.checks.lost import lost_error
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere
 from backproof.checks.repeated import repeated_rows
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
+from backproof.checks.signs import turned_sign
 from backproof.checks.state import not_reset, stale_reads
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
@@ -49,7 +51,8 @@ class Accusation:
         plural = "gradients of" if len(names) > 1 else "gradient of"
         verb = "are" if len(names) > 1 else "is"
         title = f"{plural} {shown} {verb} wrong: {diagnosis.reason}"
-        notes = tuple(_numbers(evidence, i) for i in self.repaired[:4])
+        right = {} if evidence.fit is None else evidence.fit.chosen  # and go the wrong way
+        notes = tuple(_numbers(evidence, i) for i in self.repaired[:4] if i not in right)
         related = [
             Related(span=s.span, role="consequence", expression=s.text, file=s.file.path)
             for s in _consequences(evidence, self.operations, site)
@@ -111,11 +114,19 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
         if sum(len(repaired) for _, repaired in told) == len(evidence.fit.wrong):
             yield from (Accusation(*one) for one in told)
             return
+    turned = turned_sign(evidence)
+    if turned is not None:
+        yield Accusation(*turned)
+        return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
     lost = overwritten(search, wrong)
     if lost is not None and len(lost.repaired) == len(wrong):
         yield Accusation(from_edit(search, lost), lost.repaired)
+        return
+    alone = lost_error(search, wrong)
+    if alone is not None:
+        yield Accusation(*alone)
         return
     kept = kept_alone(evidence, wrong)
     if kept is not None:

@@ -7,23 +7,27 @@ where several statements update, else that of the update.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from backproof.arithmetic import SUBTRACT
+from backproof.arithmetic import ADD, SUBTRACT
+from backproof.checks.accusation import Accusation
 from backproof.checks.advice import advise
+from backproof.checks.claims import operand_texts
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
+from backproof.checks.signs import turned_sign
 from backproof.costs import PERCEPTRON
 from backproof.finding import Finding
 from backproof.joins import output_joins
 from backproof.roles import Level, Parameter
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import Site
+from backproof.trace.tape import Ref
 
 #: The registered cost that nobody wants to grow, and steps up it that leave no doubt.
 SQUARED, ENOUGH = "squared error", 4
@@ -31,8 +35,21 @@ SQUARED, ENOUGH = "squared error", 4
 
 def climbing(evidence: StepEvidence, known: Iterable[Finding] = ()) -> list[Finding]:
     """Return what a judged step says about the direction of its updates, and `known` does not."""
-    told = {n for f in known if f.code == "BP104" for n in f.evidence["parameters"]}
-    return [f for f in _climbing(evidence) if not set(f.evidence["parameters"]) <= told]
+    told = {
+        n for f in known if f.code == "BP104" or f.evidence.get("turned")
+        for n in f.evidence["parameters"]
+    }  # fmt: skip
+    found = [f for f in _climbing(evidence) if not set(f.evidence["parameters"]) <= told]
+    turned = turned_sign(evidence) if found else None
+    if turned is None:
+        return found
+    one = Accusation(*turned).finding(evidence)
+    assert evidence.fit is not None
+    if not evidence.fit.wrong:
+        names = _names(evidence, list(turned[1]))
+        title = f"the updates of {names} go up {_called(evidence)}: {turned[0].reason}"
+        one = replace(one, code="BP104", title=title)
+    return [one]
 
 
 def _climbing(evidence: StepEvidence) -> list[Finding]:
@@ -172,8 +189,8 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
     way = "up" if rises else "down"
     called = _called(evidence)
     join = _error_term(evidence)
-    if join is None or (len(sites) == 1 and _is_gradient(evidence)):
-        # The gradient itself is right: it is the one update that takes it the wrong way.
+    if join is None or len(sites) == 1:
+        # Whether the error is `t - y` or `y - t`, the one update takes it the wrong way.
         names = _names(evidence, members)
         return _finding(
             evidence, members, Place(sites[0].file, sites[0].span),
@@ -189,21 +206,6 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
         [(statement_of(s), "call-site", "updated here") for s in sites],
         cause="wrong-sign",
     )  # fmt: skip
-
-
-def _is_gradient(evidence: StepEvidence) -> bool:
-    """Whether the author computes the gradient of a cost, not its negative.
-
-    Of a likelihood, where the program has one and its gradients are those of a cost of ours.
-    """
-    fit = evidence.fit
-    assert fit is not None
-    texts = {site.file.path: site.file.text for site in SITES}.values()
-    grows = any(re.search(r"(?<!neg.)log.?likelihood", text, re.I) for text in texts)
-    # At the deepest level that is known: the change itself holds the sign of the update.
-    deepest = [max(fit.matches[i].scales, default=fit.chosen[i]) for i in fit.chosen]
-    signs = {np.sign(s) for level, s, _ in deepest if level >= 0} or {np.sign(fit.scale)}
-    return signs == ({-1.0} if fit.hypothesis.registered and grows else {1.0})
 
 
 def _called(evidence: StepEvidence) -> str:
@@ -229,8 +231,20 @@ def _error_term(evidence: StepEvidence) -> Site | None:
                 return operation.where
         # A label that is a number: none that is written there, as in the derivative `1 - a`.
         numbers = sorted((j.written, j.operation) for j in joins if j.labels is None)
-        for operation in (tape.operations[i] for _, i in numbers):
+        for operation in (tape.operations[i] for written, i in numbers if not written):
             if operation.function in SUBTRACT and operation.out in feeding:
+                return operation.where
+    # Numbers of objects: what the parameters move, beside what they do not, and the cost reads.
+    moving = tape.reach(n for p in evidence.params for n in p.old)
+    for operation in tape.operations:
+        if operation.out in feeding - forward and operation.function in ADD | SUBTRACT:
+            met = [type(a) is Ref and a.node in moving for a in operation.args]
+            written = any(t.replace(".", "").isdigit() for t in operand_texts(operation))
+            if (
+                sorted(met) == [False, True]
+                and not written
+                and forward.issuperset(operation.inputs)
+            ):
                 return operation.where
     return None
 

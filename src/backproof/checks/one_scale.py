@@ -69,7 +69,8 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
         for members in groups:
             up = any(_direction(fit, i, entry) > 0 for i, entry in members.items())
             meant = len(groups) < 2 or up == grows  # few, if a sign turns those before them
-            size = -abs(float(np.log(abs(s))))
+            # Of n and 1/n the second: a cost is divided by a size.
+            size = -abs(float(np.log(abs(s)))) * (1 + 1e-9 * (abs(s) > 1))
             key = (len(together), says, s > 0, meant, len(members), is_natural(s), size)
             if key > best_key:
                 best, best_key, scale, split = members, key, s, len(groups) > 1

@@ -139,8 +139,8 @@ def _moved(finding: Finding, found: Found, report: Report) -> Finding:
     fix = finding.fix
     if len(found.edits) != 1 or fix is None or not fix.verified:
         return finding
-    if finding.code not in ("BP101", "BP102"):
-        return finding
+    if finding.code not in ("BP101", "BP102") or finding.evidence.get("turned"):
+        return finding  # what it computes, or what stands beside it, shows the place
     text = report.sources.get(path)
     if text is None:
         return finding

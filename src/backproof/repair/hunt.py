@@ -22,6 +22,8 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import SourceFile, Span
 
+#: Edits that are tried of an expression that the diagnosis is sure of.
+FEW = 6
 #: Codes whose findings are faults of a gradient or its use.
 REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP108", "BP109")
 MOST_FAULTS = 4
@@ -246,6 +248,13 @@ class Hunt:
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        shown = [f for f in findings if f.evidence.get("turned")]
+        if shown:
+            # What it computes, or what stands beside it, shows the place.
+            near = self._candidates(trial.report, shown[:1], suspects, only=True)
+            whole = court.first(sorted(near, key=lambda c: c.price)[:FEW])
+            if whole is not None:
+                return whole
         if faulty := screen.meant.faults:
             # Where a name only hands on what another statement has made wrong, that one is named.
             faulty = [*((f.file, f.span.line) for f in findings), *faulty]
@@ -364,22 +373,15 @@ class Hunt:
         )
         sources = {place(path): text for path, text in report.sources.items()}
         loop = None if report.loop is None else (place(report.loop[0]), report.loop[1])
-        report = replace(
-            report,
-            script=self.workshop.program.target,
-            findings=findings,
-            sources=sources,
-            loop=loop,
-        )
+        script = self.workshop.program.target
+        report = replace(report, script=script, findings=findings, sources=sources, loop=loop)
         return replace(trial, report=report)
 
     def _is_deterministic(self, original: Trial) -> bool:
         """Whether the program comes to the same costs when nothing seeds its random numbers."""
         other = self.workshop.try_one(judged=1, seed=1)
         known = {(s.step, s.cost_title): s.cost for s in original.steps}
-        return all(
-            known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps
-        )  # fmt: skip
+        return all(known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps)
 
 
 def faults(report: Report) -> list[Finding]:

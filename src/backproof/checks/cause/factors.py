@@ -24,14 +24,18 @@ def ignores_incoming(blamed: Blamed) -> Diagnosis | None:
     if _meets_error(blamed, operation.out):
         return None
     caller = blamed.tape.called_from(operation)
-    site = caller if caller is not None else operation.where
+    site = operation.where
     if caller is not None and not {blamed.text(node) for node in blamed.right} & {
         operand.partition("=")[2] or operand for operand in caller.operands
     }:
         return None  # it is given none
+    if caller is not None:
+        returned = [SITES[s] for _, s in blamed.tape.flows.get(operation.out, ())]
+        returned = [s for s in returned if s.function == operation.where.function]
+        site = returned[-1] if returned else site
     return blamed.finding(
         "BP101", "missing-factor",
-        f"`{short(site.text)}` does not use the gradient that comes in",
+        f"`{short((caller or site).text)}` does not use the gradient that comes in",
         "multiply by the gradient that comes in", site=site,
     )  # fmt: skip
 

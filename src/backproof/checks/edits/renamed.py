@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,9 +41,14 @@ class Renamed:
     readers: dict[int, tuple[int, int]]
 
 
-def renamings(tape: Tape, groups: dict[int, list[Operation]]) -> Iterator[Renamed]:
-    """Yield the statements of the backward pass that compute nothing, and what reads on."""
-    backward = {o.out for operations in groups.values() for o in operations}
+def renamings(
+    tape: Tape, groups: dict[int, list[Operation]], nodes: Iterable[int] = ()
+) -> Iterator[Renamed]:
+    """Yield the statements of the backward pass that compute nothing, and what reads on.
+
+    Or those that give some other `nodes` a name under which the backward pass reads them.
+    """
+    backward = nodes or {o.out for operations in groups.values() for o in operations}
     index = {o.index for operations in groups.values() for o in operations}
     found: dict[int, list[tuple[int, int]]] = {}
     for node in backward:
@@ -96,7 +101,13 @@ def missing_parts(
             yield executions, edit
 
 
-def _edits(scope: Scope, tape: Tape, renamed: Renamed) -> Iterator[Edit]:
+def factors(scope: Scope, tape: Tape, renamed: Renamed) -> Iterator[Edit]:
+    """Yield the factors alone, those among them that a helper returned beside another value."""
+    found = _edits(scope, tape, renamed, returned=True)
+    return (edit for edit in found if edit.cause == "missing-factor")
+
+
+def _edits(scope: Scope, tape: Tape, renamed: Renamed, *, returned: bool = False) -> Iterator[Edit]:
     node, event = renamed.values[0]
     first = min(renamed.readers)
     if scope.size(node) > LARGE:
@@ -104,11 +115,15 @@ def _edits(scope: Scope, tape: Tape, renamed: Renamed) -> Iterator[Edit]:
     text = short(_text(SITES[renamed.site]))
     for other in scope.alternatives(node, first, broadcast=True):
         made = tape.producer(other)
-        if not scope.is_named(other) or not scope.ndim(other):
+        name = scope.text(other)
+        if returned and not scope.is_named(other):
+            name = scope.name_of(other)
+        elif not scope.is_named(other):
+            continue
+        if not scope.ndim(other):
             continue
         if made is not None and made.event > event:
             continue
-        name = scope.text(other)
         for cause, what, join in (
             ("missing-factor", "factor", operator.mul), ("missing-term", "term", operator.add),
         ):  # fmt: skip
@@ -117,7 +132,7 @@ def _edits(scope: Scope, tape: Tape, renamed: Renamed) -> Iterator[Edit]:
                 if parts is not None:
                     yield Edit(cause, f"the {what} `{name}` is missing in `{text}`",
                                f"put `{name}` in", _Joined(renamed, parts, join), PRICE,
-                               expected=name)  # fmt: skip
+                               expected=name, derived=other)  # fmt: skip
 
 
 def _parts(
