@@ -1,7 +1,7 @@
 """States that a step moves on before it computes its cost: ``h = 0.5 * h + 0.5 * tanh(…)``.
 
-They have the form of an update, ``new = c·old + Δ(old)``. But the cost is made of the new value, and
-a parameter that is moved before the cost of the step has a cost of its own, or the name of one.
+They have the form of an update, ``new = c·old + Δ(old)``. But the cost is made of the new value,
+and a parameter that is moved before the cost of the step has a cost of its own, or the name of one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def states(tape: Tape, fit: Fit | None, names: Any) -> list[Update]:
     if fit is None or not fit.chosen or fit.hypothesis.after:
         return []
     forward = tape.ancestors([fit.hypothesis.node])
-    found = []
+    found: list[Update] = []
     for index in fit.wrong:
         parameter = fit.matches[index].parameter
         paths = (names.path(tape.nodes[n].obj) for n in parameter.new) if names else ()

@@ -225,6 +225,7 @@ class Step:
         return {s for s in found if with_gradients or abs(abs(s / self.fit.scale) - 1) > 1e-6}
 
     def is_unread(self, node: int) -> bool:
+        """Whether a value goes into nothing, but perhaps a list."""
         return all(is_appended(self.tape.operations[i]) for i in self.tape.users[node])
 
     def unkept(self) -> Iterator[Untrained]:

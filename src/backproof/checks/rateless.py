@@ -1,4 +1,4 @@
-"""Steps of an optimiser that the learning rate is lost in: ``b -= m / (√v + ε)`` beside ``W -= lr · …``.
+"""Steps of an optimiser that lack the rate: ``b -= m / (√v + ε)`` beside ``W -= lr · …``.
 
 No one number leads from such a gradient to its step. But the operations between them are those of
 another parameter, all but the multiplication by the rate.
@@ -113,6 +113,6 @@ def called(evidence: StepEvidence, index: int, value: float) -> str:
             continue
         for text, arg in zip(operation.where.operands, operation.args, strict=False):
             number = evidence.run.env[arg.node] if type(arg) is Ref else arg
-            if NAME.fullmatch(text) and np.size(number) == 1 and abs(float(np.sum(number)) / value - 1) < 1e-9:
+            if NAME.fullmatch(text) and np.size(number) == 1 and np.isclose(number, value, 1e-9, 0):
                 return text
     return ""

@@ -53,7 +53,7 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
         return
     level = fit.chosen[index][0]
     values = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
-    own = [v for v in values if v is not None and ENTRIES <= v.size and np.any(v)]
+    own = [v for v in values if v is not None and v.size >= ENTRIES and np.any(v)]
     shape = np.shape(tape.nodes[parameter.old[0]].obj)
     forward = set() if fit.hypothesis.after else tape.ancestors([fit.hypothesis.node])
     for node in sorted(tape.ancestors([parameter.updates[0].new]) - forward):
@@ -106,7 +106,7 @@ def _of_another(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip
         ]  # fmt: skip
         if len(named) != 1 or named[0][0] == target or tape.producer(named[0][1]) is not None:
             continue
-        (name, source), = named
+        ((name, source),) = named
         if not _is_share(evidence.run.env[added.node], own):
             continue
         for index in tape.users[source]:  # whose it is goes on from it as well
@@ -149,7 +149,7 @@ def _unfed(evidence: StepEvidence, made: Operation) -> Slip | None:
     kept = carries_of(tape).carry.get(made.out, {})
     if len(kept) != 1 or made.out in carries_of(tape).merged:
         return None
-    (source, factor), = kept.items()
+    ((source, factor),) = kept.items()
     used = [tape.operations[i] for i in tape.users[made.out]]
     if tape.producer(source) is not None or not LEAST < factor < 1:
         return None
@@ -177,7 +177,7 @@ def _less_epsilon(evidence: StepEvidence, made: Operation) -> Slip | None:
         return None
     return Slip(
         Place(below.where.file, below.where.span), "wrong-sign",
-        f"`{below.where.text}` is smaller than the root by the epsilon that is to keep it from zero",
+        f"`{below.where.text}` takes the epsilon away that is to keep the divisor from zero",
         "add the epsilon",
     )  # fmt: skip
 

@@ -158,8 +158,8 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
 def _same_pace(trial: Trial, before: Trial) -> bool:
     """Whether a step that had another size than the others has it no longer (`rule` "rate")."""
     report = before.report
-    told = () if report is None else [f for f in report.findings if f.evidence.get("rule") == "rate"]
-    for finding in told:
+    told = () if report is None else report.findings
+    for finding in (f for f in told if f.evidence.get("rule") == "rate"):
         for old in before.steps:
             new = next((s for s in trial.steps if s.step == old.step == 0), None)
             for name in finding.evidence["parameters"]:

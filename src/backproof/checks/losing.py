@@ -56,8 +56,9 @@ def _assignments(file: SourceFile, function: str, name: str) -> list[Span]:
     """Return the statements of a function that assign a variable, or a part of it."""
     found = []
     for node in ast.walk(tree_of(file.text)):
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, ast.AugAssign) else targets
+        if not isinstance(node, ast.Assign | ast.AugAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(ast.unparse(t).partition("[")[0] == name for t in targets):
             found.append(file.span_of(node))
     inside = {s.statement for s in SITES if s.file is file and s.function == function}
