@@ -163,7 +163,7 @@ class Descent:
                 if divides and not shape and self._is_root(scale):
                     return value.node, None, False  # of one entry: others have their own
                 number = 1.0 / scalar if divides and scalar else scalar
-                return value.node, number, self._is_size(scalar)
+                return value.node, number, self._is_size(scalar) and not self._is_rated(scale)
             if (divides and self._is_root(scale)) or (
                 type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape
             ):
@@ -272,6 +272,15 @@ class Descent:
             size = 1 / size
             return any(abs(size - s) < 1e-9 * s for s in self.sizes if s > 2)
         return size >= 2 and size in self.sizes
+
+    def _is_rated(self, scale: Any) -> bool:
+        """Whether a factor is a multiple of a number that is no size: ``2 * rate``."""
+        made = self.tape.producer(scale.node) if type(scale) is Ref else None
+        if made is None or not is_in(made.function, MULTIPLY):
+            return False
+        leaves = (a for a in made.args if type(a) is not Ref or self.tape.producer(a.node) is None)
+        numbers = (self._constant(a) for a in leaves)
+        return any(n is not None and n != round(n) and not self._is_size(n) for n in numbers)
 
     def _is_rate(self, node: int) -> bool:
         """Whether a product's scalar is a float that the step does not compute."""

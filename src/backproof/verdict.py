@@ -11,6 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
+from backproof.checks.blind import blind, blinded, wider
 from backproof.checks.covered import Covered, stands_still
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.dissent import Dissent
@@ -140,6 +141,8 @@ class Verdict:
         if evidence.fit is None and stands_still(evidence):
             self.reason = self.reason or "no step that was judged changes a parameter"
             return False
+        evidence, blind_ones = self._with_blind(evidence, updates)
+        shown = shown or blind_ones
         elsewhere = self.covered.look(evidence)
         if elsewhere is not None:
             shown = shown or self._aside(evidence)
@@ -199,6 +202,17 @@ class Verdict:
         if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
             return None, ()  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
+
+    def _with_blind(
+        self, evidence: StepEvidence, updates: list[Update]
+    ) -> tuple[StepEvidence, Shown]:
+        """Judge what is stepped without any gradient as a parameter, too."""
+        right = {n for n, h in self.chronicle.histories.items() if "verified" in h.statuses}
+        more = blind(evidence, updates, right)
+        if not more:
+            return evidence, ()
+        found = wider(evidence, [*updates, *more])
+        return (evidence, ()) if found is None else (found, blinded(found, more))
 
     def take(
         self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,

@@ -11,6 +11,7 @@ import numpy as np
 from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
+from backproof.checks.carried import states
 from backproof.checks.claims import is_name
 from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
@@ -219,6 +220,13 @@ def judge_step(
         calm.choose(hypotheses, known)
         if calm.best is not None and calm.settled:
             trials, evidence.jitter = calm, 0.0
+    moved_on = {u.old for u in states(tape, trials.best, names)}
+    if moved_on:
+        return judge_step(
+            tape, [u for u in updates if u.old not in moved_on], step, names,
+            preferred=preferred, cost_name=cost_name, given=given, moved=moved, held=held,
+            trained=trained,
+        )  # fmt: skip
     evidence.run, evidence.fit, evidence.reason = trials.judged, trials.best, trials.reason
     evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence

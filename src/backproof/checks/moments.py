@@ -22,6 +22,7 @@ from backproof.checks.counted import Counts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
 from backproof.checks.places import Place, statement_of
+from backproof.checks.slips import Slip, misused
 from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref
@@ -112,18 +113,6 @@ class Course:
         return best if enough and most > second + 1 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """One contradiction; parameters that share place and reason are told of together."""
-
-    place: Place
-    cause: str
-    reason: str
-    help: str
-    certain: bool = True
-    """Others of the run have it right, or nobody would mean it."""
-
-
 class Moments:
     """Fed with every judged step of a run, asked for findings at its end."""
 
@@ -139,6 +128,8 @@ class Moments:
             return
         for i, (level, _, _) in fit.chosen.items():
             parameter = evidence.params[i]
+            for slip in misused(evidence, i):
+                self._note(slip, parameter.name)
             # What is averaged may hold a penalty beside the gradient that is right.
             owns = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
             pairs = (_pair(evidence, parameter, own) for own in owns if own is not None)
@@ -338,6 +329,9 @@ def _shares(first: Average, second: Average) -> Iterator[Slip]:
             "the share that the other average adds": 1 - other.decay,
             "as much as it keeps": one.decay,
         }
+        if one.age and abs(other.share - (1 - other.decay)) < EQUAL:
+            # What is divided by 1 - βᵗ adds a share of 1 - β.
+            wrong["all of it"] = 1.0
         for what, share in wrong.items():
             if abs(one.share - share) < EQUAL and abs(share - (1 - one.decay)) > EQUAL:
                 yield Slip(

@@ -17,18 +17,19 @@ from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
-from backproof.checks.places import Place, statement_of
+from backproof.checks.places import EMPTY, Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
-from backproof.checks.shifts import shifted
+from backproof.checks.shifts import joins_trained, shifted
 from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
+from backproof.checks.unfilled import lost_sum
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref
+from backproof.trace.tape import Ref
 from backproof.updates import Update, find_updates, is_shared
 
 #: How the forward pass uses weights and biases.
@@ -198,27 +199,20 @@ class Step:
                     name = self.names.path(obj) or self.names.path(self.tape.nodes[source].obj)
                     if name is None:
                         continue
-                    lost = self._lost(operand)
+                    lost = lost_sum(self, operand)
+                    if lost is None and self._is_set_to_zero(operand, source):
+                        continue
                     site = operation.where if lost is None else lost.where
                     found = self.untrained_value(name, "silent", site, obj, self.truths[source])
                     if lost is not None:
                         found.related.append((statement_of(operation.where), "call-site"))
                     yield found
 
-    def _lost(self, delta: int) -> Operation | None:
-        """Find the sum that was to fill a gradient and is not kept: ``grads['b'] + db``."""
-        empty = {
-            n for n in self.tape.ancestors([delta])
-            if isinstance(self.run.env[n], np.ndarray) and not np.any(self.run.env[n])
-        }  # fmt: skip
-        for operation in self.tape.operations:
-            if operation.function not in ADD or not self._is_unread(operation.out):
-                continue
-            where = operation.where
-            alone = not where.targets and not operation.mutates and where.span == where.statement
-            if alone and empty.intersection(operation.inputs):
-                return operation
-        return None
+    def _is_set_to_zero(self, delta: int, source: int) -> bool:
+        """Whether the step itself says that a gradient is zero, and computes none."""
+        made = [self.tape.producer(n) for n in self.tape.ancestors([delta])]
+        empty = any(o is not None and o.function in EMPTY for o in made)
+        return empty and not self._is_computed(self.truths[source])
 
     def rates(self, *, with_gradients: bool = False) -> set[float]:
         """Return the factors between the true gradients and the changes of trained parameters.
@@ -230,7 +224,8 @@ class Step:
             found |= {s for level, s, _ in self.fit.matches[i].scales if level == -1}
         return {s for s in found if with_gradients or abs(abs(s / self.fit.scale) - 1) > 1e-6}
 
-    def _is_unread(self, node: int) -> bool:
+    def is_unread(self, node: int) -> bool:
+        """Whether a value goes into nothing, but perhaps a list."""
         return all(is_appended(self.tape.operations[i]) for i in self.tape.users[node])
 
     def unkept(self) -> Iterator[Untrained]:
@@ -300,7 +295,7 @@ class Step:
                 rule = "computed"
             like_one = is_random(obj) or is_called_a_weight(path) or still_zero
             if rule is None and (twins or peers) and like_one:
-                trained = is_called_a_bias(path) and self._joins_trained(node)
+                trained = is_called_a_bias(path) and joins_trained(self, node)
                 rule = "bias" if trained else "random"
             if rule is None:
                 continue
@@ -334,18 +329,6 @@ class Step:
                 for position, arg in enumerate(operation.args):
                     if type(arg) is Ref and arg.node == node:
                         yield operation.site, position
-
-    def _joins_trained(self, node: int) -> bool:
-        """Whether a leaf is added to a product with trained weights."""
-        olds = {update.old for update in self.updates}
-        products = (
-            self.tape.producer(n) for i in self.tape.users[node]
-            if is_in(self.tape.operations[i].function, ADD) for n in self.tape.operations[i].inputs
-        )  # fmt: skip
-        return any(
-            made is not None and is_in(made.function, PRODUCTS) and not olds.isdisjoint(made.inputs)
-            for made in products
-        )
 
     def _choosing(self, operation: int) -> Place | None:
         """Return the loop that chooses what is updated, around the update or a call of it."""

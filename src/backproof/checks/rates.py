@@ -18,6 +18,7 @@ from backproof.carries import dependence
 from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
+from backproof.checks.rateless import called, rateless, scaled
 from backproof.descent import CLIPPING
 from backproof.finding import Finding
 from backproof.roles import Parameter
@@ -87,6 +88,10 @@ def odd(evidence: StepEvidence) -> Iterator[tuple[str, Finding]]:
             groups[-1].append(each)
         else:
             groups.append([each])
+    if not paces:
+        for index, other, name, rate in rateless(evidence):
+            reason = f"it lacks the factor `{name}` that the others have"
+            yield _report(evidence, index, other, reason, 1.0, rate, name)
     if len(groups) < 2:
         return
     # Most are right; where it is one against one, the slow one: it is a division that is forgotten.
@@ -95,7 +100,10 @@ def odd(evidence: StepEvidence) -> Iterator[tuple[str, Finding]]:
         for each in group if group is not usual else ():
             reason = explanation(each, usual[0])
             if reason:
-                yield _report(evidence, each, usual[0], reason)
+                lost = each.rate / usual[0].rate if "lacks the factor" in reason else 0.0
+                name = called(evidence, usual[0].index, 1 / lost) if lost else ""
+                pair = (each.index, usual[0].index)
+                yield _report(evidence, *pair, reason, each.rate, usual[0].rate, name)
 
 
 def explanation(one: Pace, other: Pace) -> str:
@@ -130,9 +138,11 @@ def pace(evidence: StepEvidence, index: int, depends: dict[int, int]) -> Pace | 
         return None
     while level and parameter.levels[level].factor is None:
         above = evidence.tape.producer(parameter.levels[level - 1].nodes[0])
-        if above is None or not is_in(above.function, CLIPPING):
+        clips = above is not None and is_in(above.function, CLIPPING)
+        values = [parameter.levels[n].value(evidence.run) for n in (level - 1, level)]
+        if not clips and (values[0] is None or not np.array_equal(*values)):
             return None
-        level -= 1  # what clipping leaves as it is has the factor above it
+        level -= 1  # what is left as it is has the factor above it
     factor = parameter.levels[level].factor
     if factor is None or not np.isfinite(factor * scale) or not factor * scale:
         return None
@@ -181,7 +191,8 @@ def _numbers(tape: Tape, value: Any, where: Site, found: Pace, depth: int = 6) -
         if number == round(number) and abs(number) > 1:
             found.sizes.add(abs(int(number)))
         found.floats[id(obj)] = number
-        found.literal = found.literal or (type(obj) is float and _is_written(obj, where))
+        written = type(obj) is float and abs(number) != 1 and _is_written(obj, where)
+        found.literal = found.literal or written
         return
     for argument in operation.args:
         _numbers(tape, argument, operation.where, found, depth - 1)
@@ -193,24 +204,28 @@ def _is_written(number: Any, where: Site) -> bool:
     return any(float(t) == abs(float(number)) for t in texts)
 
 
-def _report(evidence: StepEvidence, one: Pace, other: Pace, reason: str) -> tuple[str, Finding]:
+def _report(
+    evidence: StepEvidence, index: int, other: int, reason: str, rate: float, usual: float,
+    name: str = "",
+) -> tuple[str, Finding]:  # fmt: skip
     tape = evidence.tape
-    parameter, beside = evidence.params[one.index], evidence.params[other.index]
+    parameter, beside = evidence.params[index], evidence.params[other]
     site = tape.operations[parameter.updates[-1].merges[-1][0]].where
     merge = tape.operations[beside.updates[-1].merges[-1][0]].where
-    ratio = abs(one.rate / other.rate)
+    ratio = abs(rate / usual)
     return parameter.name, advise(
         "BP102", "missing-factor" if "lacks" in reason else "extra-factor", statement_of(site),
         f"the step of `{parameter.name}` is {ratio:.4g} times that of the others: {reason}",
         f"scale it as the update of `{beside.name}` does",
         {
-            "parameters": [parameter.name], "ratio": ratio, "rate": abs(one.rate),
-            "rate_of_the_others": abs(other.rate), "step": evidence.step,
+            "parameters": [parameter.name], "ratio": ratio, "rate": abs(rate),
+            "rate_of_the_others": abs(usual), "step": evidence.step, "rule": "rate",
+            **(scaled(site, name) if name else {}),
         },
         severity="error", confidence="proven",
         related=[(statement_of(merge), "definition", "for comparison")],
         notes=(
-            f"{parameter.name}: moves by {abs(one.rate):.4g} of its gradient, {beside.name} by "
-            f"{abs(other.rate):.4g} of its own",
+            f"{parameter.name}: moves by {abs(rate):.4g} of its gradient, {beside.name} by "
+            f"{abs(usual):.4g} of its own",
         ),
     )  # fmt: skip

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
 from backproof.checks.untrained import Untrained
 from backproof.trace.site import Site
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Operation, Ref, Tape
 
 if TYPE_CHECKING:
     from backproof.checks.neglect import Step
@@ -48,13 +49,24 @@ def replaced(step: Step) -> Iterator[Untrained]:
             own = among or _is_read_by_name(tape, node, where)
             signs = [
                 sign for rate in (all_rates if own else rates) for sign in (1.0, -1.0)
-                if truth.size == np.size(value)
-                and step.is_multiple(operation.out, truth, sign * rate)
+                for moving in (operation.out, *_beside_a_number(tape, operation))
+                if truth.size == np.size(value) and step.is_multiple(moving, truth, sign * rate)
             ]  # fmt: skip
             if signs:
                 found = step.untrained_value(name, "replaced", where, obj, truth)
                 yield replace(found, meant=moved(where, signs[0]))
                 break
+
+
+def _beside_a_number(tape: Tape, operation: Operation) -> list[int]:
+    """Return what a number stands beside, where its old value is lost: ``(1 - η·λ) - η·dw``."""
+    if not is_in(operation.function, ADD | SUBTRACT) or len(operation.args) != 2:
+        return []
+    sizes = [np.size(tape.nodes[a.node].obj) if type(a) is Ref else 1 for a in operation.args]
+    return [
+        a.node for a, beside in zip(operation.args, sizes[::-1], strict=True)
+        if type(a) is Ref and beside == 1 < np.size(tape.nodes[a.node].obj)
+    ]  # fmt: skip
 
 
 def _is_read_by_name(tape: Tape, node: int, where: Site) -> bool:

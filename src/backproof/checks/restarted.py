@@ -55,14 +55,17 @@ def restarted(tape: Tape) -> list[Finding]:
 
 
 def _again(tape: Tape) -> Iterator[tuple[Operation, Operation]]:
-    """Yield the first two values of assignments whose value depends on the one before."""
-    made: dict[int, list[Operation]] = {}
+    """Yield the first two values of assignments whose value depends on the one before.
+
+    One statement may assign to layers in turn, whose weights have different shapes.
+    """
+    made: dict[tuple[int, tuple[int, ...]], list[Operation]] = {}
     for operation in tape.operations:
         value = tape.nodes[operation.out].obj
         named = operation.where.is_value and len(operation.where.targets) == 1
         whole = named and np.size(value) > 1 and not is_in(operation.function, STORES)
         if whole and is_differentiable(value):
-            made.setdefault(operation.site, []).append(operation)
+            made.setdefault((operation.site, np.shape(value)), []).append(operation)
     tried = [operations for operations in made.values() if len(operations) >= OFTEN]
     for before, after, last, *_ in tried[:MOST_TRIED]:
         shapes = {np.shape(tape.nodes[o.out].obj) for o in (before, after, last)}

@@ -46,6 +46,18 @@ def shifted(step: Step, node: int, path: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def joins_trained(step: Step, node: int) -> bool:
+    """Whether a leaf is added to a product with trained weights."""
+    tape, olds = step.tape, {update.old for update in step.updates}
+    sums = (tape.operations[i] for i in tape.users[node])
+    terms = (n for o in sums if is_in(o.function, ADD) for n in o.inputs)
+    return any(
+        (made := tape.producer(n)) is not None and is_in(made.function, PRODUCTS)
+        and not olds.isdisjoint(made.inputs)
+        for n in terms
+    )  # fmt: skip
+
+
 def _has_fellows(step: Step, path: str) -> bool:
     """Whether other leaves, that no update reaches either, differ in numbers only by their path."""
     signature = Kept.at(path).signature

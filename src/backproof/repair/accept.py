@@ -12,6 +12,8 @@ from backproof.repair.trial import JudgedStep, Trial
 SAME = 1e-6
 #: An epsilon in the logarithm of the cost moves the scale of an exact gradient by less than this.
 NEAR_ONE = 1e-5
+#: Relative difference of steps that have one size.
+CLOSE = 1e-3
 #: Share of the largest update up to which that of a zero gradient is rounding.
 ROUNDING = 1e-9
 #: Rules by which a value that should be trained is none of the parameters.
@@ -58,6 +60,8 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     if raises and (before.report is None or before.report.status != "raised"):
         return worthless
     if not _same_program(trial, before) or not _same_updates(trial, before):
+        return worthless
+    if not _same_pace(trial, before):
         return worthless
     old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
@@ -148,6 +152,22 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
         first = ratios[0] if len(ratios) > 1 else 1.0
         if any(abs(ratio - first) > 1e-4 * abs(first) for ratio in ratios):
             return False
+    return True
+
+
+def _same_pace(trial: Trial, before: Trial) -> bool:
+    """Whether a step that had another size than the others has it no longer (`rule` "rate")."""
+    report = before.report
+    told = () if report is None else report.findings
+    for finding in (f for f in told if f.evidence.get("rule") == "rate"):
+        for old in before.steps:
+            new = next((s for s in trial.steps if s.step == old.step == 0), None)
+            for name in finding.evidence["parameters"]:
+                was, now = old.deltas.get(name), None if new is None else new.deltas.get(name)
+                if was is None or now is None or not was[1]:
+                    continue
+                if abs(now[1] / was[1] * finding.evidence["ratio"] - 1) > CLOSE:
+                    return False
     return True
 
 

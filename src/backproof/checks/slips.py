@@ -1,0 +1,223 @@
+"""What an optimiser keeps from step to step, and what nobody means to be done with it.
+
+``v = lr·g - μ·v`` turns a momentum round in every step, ``vb2 = μ·vb3 - …`` goes on from that of
+another parameter, ``m = β + (1 - β)·g`` keeps a number in place of the average, ``c = β·c`` is fed
+no more, and ``√v - ε`` takes away what is to keep a divisor from zero.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.carries import carries_of
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
+from backproof.checks.places import Place, statement_of
+from backproof.trace.primitives import Method
+from backproof.trace.site import Site
+from backproof.trace.tape import Operation, Ref
+
+#: What an average keeps of its old self, at least: less is another kind of number.
+LEAST = 0.3
+#: What an epsilon is, at most.
+EPSILON = 1e-2
+#: Entries that must agree, and how well.
+ENTRIES, EQUAL = 3, 1e-7
+ROOTS: frozenset[Any] = frozenset({np.sqrt})
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One contradiction; parameters that share place and reason are told of together."""
+
+    place: Place
+    cause: str
+    reason: str
+    help: str
+    certain: bool = True
+    """Others of the run have it right, or nobody would mean it."""
+
+
+def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
+    """Find what is done to the averages that a parameter with a right gradient is moved by."""
+    tape, fit = evidence.tape, evidence.fit
+    assert fit is not None
+    parameter = evidence.params[index]
+    if len(parameter.updates) != 1:
+        return
+    level = fit.chosen[index][0]
+    values = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
+    own = [v for v in values if v is not None and v.size >= ENTRIES and np.any(v)]
+    shape = np.shape(tape.nodes[parameter.old[0]].obj)
+    forward = set() if fit.hypothesis.after else tape.ancestors([fit.hypothesis.node])
+    for node in sorted(tape.ancestors([parameter.updates[0].new]) - forward):
+        made = tape.producer(node)
+        if made is None or np.shape(tape.nodes[node].obj) != shape or len(made.args) != 2:
+            continue
+        for slip in (
+            _turned(evidence, made, own), _of_another(evidence, made, own),
+            _numbered(evidence, made, own), _unfed(evidence, made), _less_epsilon(evidence, made),
+        ):  # fmt: skip
+            if slip is not None:
+                yield slip
+
+
+def _turned(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``v = lr·g - μ·v``."""
+    added, kept = made.args
+    if not is_in(made.function, SUBTRACT) or not type(added) is type(kept) is Ref:
+        return None
+    target = _kept_by(made.where)
+    carried = carries_of(evidence.tape).of(kept)
+    if not target or not any(f >= LEAST for f in carried.values()):
+        return None
+    if not _reads(evidence.tape.producer(kept.node), target):
+        return None
+    if not _is_share(evidence.run.env[added.node], own):
+        return None
+    return Slip(
+        statement_of(made.where), "wrong-sign",
+        f"`{target}` takes its old value away, and so turns round in every step",
+        f"add what is kept of `{target}`",
+    )  # fmt: skip
+
+
+def _of_another(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``vb2 = μ·vb3 - lr·db2``, while ``vb3`` goes on from itself."""
+    tape = evidence.tape
+    target = _kept_by(made.where)
+    if not target or not is_in(made.function, ADD | SUBTRACT):
+        return None
+    for kept, added in (made.args, made.args[::-1]):
+        if type(kept) is not Ref or type(added) is not Ref:
+            continue
+        scaling = tape.producer(kept.node)
+        if scaling is None or not is_in(scaling.function, MULTIPLY) or len(scaling.args) != 2:
+            continue
+        named = [
+            (text, a.node) for text, a in zip(scaling.where.operands, scaling.args, strict=False)
+            if type(a) is Ref and np.ndim(tape.nodes[a.node].obj)
+        ]  # fmt: skip
+        if len(named) != 1 or named[0][0] == target or tape.producer(named[0][1]) is not None:
+            continue
+        ((name, source),) = named
+        if not _is_share(evidence.run.env[added.node], own):
+            continue
+        for index in tape.users[source]:  # whose it is goes on from it as well
+            other = tape.operations[index]
+            merged = [tape.operations[i] for i in tape.users[other.out]]
+            if any(_kept_by(m.where) == name and m is not made for m in merged):
+                return Slip(
+                    statement_of(made.where), "wrong-operand",
+                    f"`{target}` goes on from `{name}`, the average of another parameter",
+                    f"keep a share of `{target}` itself",
+                )  # fmt: skip
+    return None
+
+
+def _numbered(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``m = β + (1 - β)·g``."""
+    if not is_in(made.function, ADD) or not _kept_by(made.where):
+        return None
+    for number, added in (made.args, made.args[::-1]):
+        value = evidence.run.env[number.node] if type(number) is Ref else number
+        if type(added) is not Ref or np.size(value) != 1 or np.shape(value):
+            continue
+        share = _share(evidence.run.env[added.node], [*own, *(v * v for v in own)])
+        if share is not None and LEAST < float(value) < 1 and abs(share + value - 1) < EQUAL:
+            return Slip(
+                statement_of(made.where), "missing-factor",
+                f"`{made.where.targets[0]}` keeps the number {float(value):g} itself, not that "
+                "share of its old value",
+                f"multiply it by `{made.where.targets[0]}`",
+            )  # fmt: skip
+    return None
+
+
+def _unfed(evidence: StepEvidence, made: Operation) -> Slip | None:
+    """``cache = β·cache``, whose root a step is divided by."""
+    tape = evidence.tape
+    target = _kept_by(made.where)
+    if not target or not is_in(made.function, MULTIPLY) or not _reads(made, target):
+        return None
+    kept = carries_of(tape).carry.get(made.out, {})
+    if len(kept) != 1 or made.out in carries_of(tape).merged:
+        return None
+    ((source, factor),) = kept.items()
+    used = [tape.operations[i] for i in tape.users[made.out]]
+    if tape.producer(source) is not None or not LEAST < factor < 1:
+        return None
+    if not any(is_in(o.function, ROOTS | {Method("sqrt")}) for o in used):
+        return None
+    return Slip(
+        statement_of(made.where), "missing-term",
+        f"`{target}` only decays: nothing of the gradient is added to it",
+        f"add {1 - factor:g} of the squared gradient",
+    )  # fmt: skip
+
+
+def _less_epsilon(evidence: StepEvidence, made: Operation) -> Slip | None:
+    """``g / (√v - ε)``."""
+    tape, divisor = evidence.tape, made.args[1]
+    below = tape.producer(divisor.node) if type(divisor) is Ref else None
+    if not is_in(made.function, DIVIDE) or below is None or not is_in(below.function, SUBTRACT):
+        return None
+    root, epsilon = below.args[:2]
+    value = evidence.run.env[epsilon.node] if type(epsilon) is Ref else epsilon
+    over = tape.producer(root.node) if type(root) is Ref else None
+    if over is None or not is_in(over.function, ROOTS) or np.size(value) != 1:
+        return None
+    if not 0 < float(np.sum(value)) <= EPSILON:
+        return None
+    return Slip(
+        Place(below.where.file, below.where.span), "wrong-sign",
+        f"`{below.where.text}` takes the epsilon away that is to keep the divisor from zero",
+        "add the epsilon",
+    )  # fmt: skip
+
+
+def _kept_by(where: Site) -> str:
+    """Return what an expression is assigned to, where it is the whole value of a statement."""
+    return where.targets[0] if where.is_value and len(where.targets) == 1 else ""
+
+
+def _reads(operation: Operation | None, name: str) -> bool:
+    """Whether an operation has a name or a path among its operands."""
+    return operation is not None and any(
+        ast.unparse(node) == name
+        for text in operation.where.operands for node in _nodes(text)
+    )  # fmt: skip
+
+
+def _nodes(text: str) -> Iterator[ast.expr]:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError:
+        return
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.expr))
+
+
+def _is_share(value: Any, own: list[Any]) -> bool:
+    return _share(value, own) is not None
+
+
+def _share(value: Any, own: list[Any]) -> float | None:
+    """Return the one number that makes a value of one of several vectors."""
+    if value is None:
+        return None
+    flat = np.asarray(value, float).reshape(-1)
+    for one in own:
+        known = np.abs(one) > 1e-6 * np.max(np.abs(one))
+        if one.size != flat.size or np.count_nonzero(known) < ENTRIES:
+            continue
+        ratios = flat[known] / one[known]
+        middle = float(np.median(ratios))
+        if middle and np.max(np.abs(ratios / middle - 1)) < EQUAL:
+            return middle
+    return None
