@@ -166,3 +166,16 @@ def test_a_bias_that_a_sum_in_a_loop_should_start_with(tmp_path):
     assert judged(tmp_path, NEURONS) == ("verified", [])
     wrong = NEURONS.replace("self.out = self.bias", "self.out = 0.0")
     assert judged(tmp_path, wrong) == ("verified", [("BP109", 11)])
+
+
+WORDS = UNREAD.replace("c,", "bias_hidden,", 1).replace("+ c)", "+ bias_hidden)").replace(
+    "c -=", "bias_hidden -="
+).replace("(h @ v)", "(h @ v + bias_output)").replace(
+    "for i", "bias_output = rng.normal(size=(1, 1))\nfor i"
+)  # fmt: skip
+
+
+def test_a_bias_is_missed_beside_one_that_another_word_tells_apart(tmp_path):
+    whole = WORDS + "    bias_output -= 0.1 * d.sum(axis=0, keepdims=True)\n"
+    assert judged(tmp_path, whole) == ("verified", [])
+    assert [code for code, _ in judged(tmp_path, WORDS)[1]] == ["BP107"]

@@ -270,7 +270,8 @@ class Step:
             path = self.names.path(obj)
             if path is None or leaves.is_label(node):
                 continue
-            twins = self.family.twins(path)
+            # A single number may be the mean of all ratings: `b` beside `b_u` and `b_i`.
+            twins = self.family.twins(path, words=np.ndim(obj) > 0)
             peers = [] if type(obj) is float and not path[-2:-1].isdigit() else self._peers(node)
             peers = peers or self.family.cousins(path) or shifted(self, node, path)
             beside = self.family.partners(path)

@@ -88,14 +88,14 @@ class Family:
             family.beside.setdefault(kept.around, []).append(path)
         return family
 
-    def twins(self, path: str) -> list[str]:
+    def twins(self, path: str, *, words: bool = True) -> list[str]:
         """Return trained parameters whose path differs in nothing but numbers.
 
-        Of biases, those that have other words behind the first: `bias_hidden`, `bias_output`.
+        With `words`, of biases those that have other words: `bias_hidden`, `bias_output`.
         """
         kept = Kept.at(path)
         if not any("#" in part for part in kept.signature):
-            if not is_called_a_bias(path):
+            if not words or not is_called_a_bias(path):
                 return []
             return [p for p in self.beside.get(kept.around, ()) if is_called_a_bias(p)]
         same = [p for p in self.members.get(kept.signature, ()) if p != path]
