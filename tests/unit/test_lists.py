@@ -42,7 +42,10 @@ RETURNED = RECTIFIED.replace("max(0.0, v) for", "relu(v) for").replace(
 @pytest.mark.parametrize("text", [RECTIFIED, TWICE, CHOSEN, RETURNED])
 def test_units_that_are_off_belong_to_the_cost(tmp_path, text):
     assert judged(tmp_path, text) == ("verified", [])
-    wrong = text.replace("zip(dh, z)]", "zip(dh, dh)]")
+
+
+def test_a_slope_of_units_that_is_taken_elsewhere_is_wrong(tmp_path):
+    wrong = RETURNED.replace("zip(dh, z)]", "zip(dh, dh)]")
     assert judged(tmp_path, wrong)[0] == "wrong"
 
 
