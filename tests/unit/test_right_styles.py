@@ -479,3 +479,28 @@ def test_a_target_that_holds_the_weights_accuses_nobody(tmp_path):
 
 def test_a_velocity_that_is_nearly_a_penalty_is_none(tmp_path):
     assert judged(tmp_path, SLOW)[0] == "verified"
+
+
+PRUNED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 6))
+y = np.tanh(X @ rng.normal(size=(6, 1)))
+W, b, V = rng.normal(size=(6, 8)), np.zeros(8), rng.normal(size=(8, 1))
+mask = (np.abs(W) > 0.3) * 1.0
+W *= mask
+for i in range(80):
+    h = np.tanh(X @ W + b)
+    loss = np.mean((h @ V - y) ** 2)
+    d = 2 * (h @ V - y) / 60
+    dh = d @ V.T * (1 - h ** 2)
+    V -= 0.05 * h.T @ d
+    W -= 0.05 * mask * (X.T @ dh)
+    b -= 0.05 * dh.sum(axis=0)
+print(loss)
+"""
+
+
+def test_a_mask_may_hold_entries_of_a_matrix(tmp_path):
+    assert judged(tmp_path, PRUNED) == ("verified", [])
+    assert judged(tmp_path, PRUNED.replace("mask * (X.T @ dh)", "mask * (X.T @ h)"))[0] == "wrong"

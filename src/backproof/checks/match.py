@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.adjoint import Adjoints, adjoints
+from backproof.checks.masked import free_entries
 from backproof.checks.one_scale import common_scale
 from backproof.checks.penalties import penalty_in, penalty_on_part, penalty_on_some
 from backproof.checks.scales import SAME, TOLERANCE, holds, proportion
@@ -225,7 +226,7 @@ def _match(
         shape = np.shape(run.env[n])
         g = bar.of.get(n)
         parts.append(np.zeros(shape) if g is None else np.broadcast_to(np.asarray(g), shape))
-    truth = vector(parts)
+    truth = vector(parts) * free_entries(tape, run, parameter)
     match = Match(parameter, truth)
     if not np.all(np.isfinite(truth)):
         match.reason = "the true gradient is not finite"
