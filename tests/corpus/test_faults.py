@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.quality, pytest.mark.timeout(900)]
 
 MUTANTS = harness.stratified_sample(
     harness.load_mutants(),
-    14,
+    10,
     stratum=lambda mutant: mutant.causes[0],
     key=lambda mutant: mutant.key,
 )

@@ -53,9 +53,6 @@ NAMES = (
     "test_type_annotations",
 )
 
-#: These take five seconds and more.
-SLOW = ("test_exceptions",)
-
 _PLAINLY_TOO = "fails under pytest without hooks too: its line caches are not those of a script"
 #: Tests that cannot pass here, and why.
 EXCEPTIONS: dict[str, str] = {
@@ -97,9 +94,7 @@ def cases(suite: unittest.TestSuite) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"),
-    [(name, mode) for name in NAMES for mode in ("on", "off")]
-    + [pytest.param(name, "on", marks=pytest.mark.slow) for name in SLOW],
+    ("name", "mode"), [(name, mode) for name in NAMES for mode in ("on", "off")]
 )
 def test_language(name: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     switch(mode)

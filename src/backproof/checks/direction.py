@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.checks.accusation import Accusation
 from backproof.checks.advice import advise
 from backproof.checks.claims import operand_texts
@@ -189,8 +189,8 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
     way = "up" if rises else "down"
     called = _called(evidence)
     join = _error_term(evidence)
-    if join is None or len(sites) == 1:
-        # Whether the error is `t - y` or `y - t`, the one update takes it the wrong way.
+    if join is None or (len(sites) == 1 and _adds(evidence, members)):
+        # What `-=` is given should be `y - t`; where it is, and is added, the one update is wrong.
         names = _names(evidence, members)
         return _finding(
             evidence, members, Place(sites[0].file, sites[0].span),
@@ -206,6 +206,12 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
         [(statement_of(s), "call-site", "updated here") for s in sites],
         cause="wrong-sign",
     )  # fmt: skip
+
+
+def _adds(evidence: StepEvidence, members: list[int]) -> bool:
+    """Whether updates add what they are given."""
+    merges = (u.merges[-1][0] for i in members for u in evidence.params[i].updates)
+    return all(is_in(evidence.tape.operations[i].function, ADD) for i in merges)
 
 
 def _called(evidence: StepEvidence) -> str:
