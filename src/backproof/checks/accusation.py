@@ -14,7 +14,7 @@ from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
-from backproof.checks.lost import lost_error
+from backproof.checks.lost_factor import lost_error
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere

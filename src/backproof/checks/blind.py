@@ -19,7 +19,7 @@ from backproof.carries import carries_of, dependence
 from backproof.checks.accusation import Accusation
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.gradient import StepEvidence, judge_step
-from backproof.checks.losing import lost_at
+from backproof.checks.lost_step import lost_at
 from backproof.checks.match import author_value, difference_tolerance
 from backproof.checks.neglect import Step
 from backproof.checks.reach import is_meant
