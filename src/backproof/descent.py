@@ -44,6 +44,8 @@ class Descent:
         self.carries = carries_of(tape)
         self.turned: set[int] = set()
         """What a decay is lessened by: its negative is the gradient."""
+        self.against: set[int] = set()
+        """What an optimiser multiplies by a negative number for each entry."""
         self.entry_by_entry = False
         """Whether the change is stored entry by entry: ``W[j, i] -= …``."""
 
@@ -83,9 +85,12 @@ class Descent:
                 return found
             if size and not rated and self._is_rate(found[-1].nodes[0]):
                 size = False  # the outermost float is the learning rate, whatever its value
+            if size and scale and self._completes(found[-2:], scale):
+                size = False
             rated = rated or scale not in (None, 1.0, -1.0)
             factor = None if factor is None or scale is None else factor * scale
-            sign = -sign if scale is not None and scale < 0 else sign
+            negative = node in self.against if scale is None else scale < 0
+            sign = -sign if negative else sign
             deep = deep or size
             turn = -turn if node in self.turned else turn
             found.append(self._level(node, factor, deep, sign, here, keys, turn))
@@ -164,7 +169,11 @@ class Descent:
                     return value.node, None, False  # of one entry: others have their own
                 number = 1.0 / scalar if divides and scalar else scalar
                 return value.node, number, self._is_size(scalar) and not self._is_rated(scale)
-            if (divides and self._is_root(scale)) or (
+            if not divides and self._is_ratio(scale):
+                if np.all(np.asarray(self.tape.value(scale.node)) <= 0):
+                    self.against.add(value.node)
+                best = (value.node, None, False)
+            elif (divides and self._is_root(scale)) or (
                 type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape
             ):
                 best = (value.node, None, False)
@@ -199,27 +208,38 @@ class Descent:
             node, sign = parts[0]
             return node, sign, False
         for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
-            if self._gathers(gathered, node):
-                return node, None, False
+            times = self._gathered(gathered, node)
+            if times is not None:
+                return node, 1.0 + times, False
         return None
 
-    def _gathers(self, node: int, gradient: int) -> bool:
-        """Whether a value is ``μ·v`` of a velocity ``v = … + g`` (Nesterov's ``g + μ·v``)."""
+    def _gathered(self, node: int, gradient: int) -> float | None:
+        """Return how many times a share of a gradient is in ``μ·v`` of a velocity ``v = … + g``.
+
+        Beside it, that is: Nesterov's ``g + μ·v``, the quasi-hyperbolic ``(1 - ν)*g + ν*v``.
+        """
+        velocity, weight = self._unscaled(node)
+        bare, share = self._unscaled(gradient)
+        operation = self.tape.producer(velocity)
+        if operation is None or not is_in(operation.function, ADD) or not share:
+            return None
+        for inner, times in map(self._unscaled, operation.inputs):
+            if inner == bare:
+                return weight * times / share
+        return None
+
+    def _unscaled(self, node: int) -> tuple[int, float]:
+        """Return what a value is a fixed multiple of, and which: ``g`` of ``(1 - μ)*g``."""
+        multiple = 1.0
         for _ in range(3):
             operation = self.tape.producer(node)
-            if operation is None or len(operation.args) != 2:
-                return False
-            if not _hashable(operation.function):
-                return False
-            if operation.function in ADD:
-                return gradient in operation.inputs
-            if operation.function not in MULTIPLY:
-                return False
+            if operation is None or not is_in(operation.function, MULTIPLY):
+                break
             scaled = self._scaled(operation, False)
-            if scaled is None:
-                return False
-            node = scaled[0]
-        return False
+            if scaled is None or scaled[1] is None:
+                break
+            node, multiple = scaled[0], multiple * scaled[1]
+        return node, multiple
 
     def only_scales_old(self, node: int) -> bool:
         """Whether a value is ``λ·W`` (or W) of the old value alone, or of a part of it."""
@@ -274,13 +294,20 @@ class Descent:
         return size >= 2 and size in self.sizes
 
     def _is_rated(self, scale: Any) -> bool:
-        """Whether a factor is a multiple of a number that is no size: ``2 * rate``."""
+        """Whether a factor is made of a number that is no size: ``2 * rate``, ``1 - β ** t``."""
         made = self.tape.producer(scale.node) if type(scale) is Ref else None
-        if made is None or not is_in(made.function, MULTIPLY):
+        if made is None or not is_in(made.function, MULTIPLY | SUBTRACT):
             return False
+        if is_in(made.function, SUBTRACT):
+            return any(0 < abs(n) < 1 for a in made.args if (n := self._constant(a)) is not None)
         leaves = (a for a in made.args if type(a) is not Ref or self.tape.producer(a.node) is None)
         numbers = (self._constant(a) for a in leaves)
         return any(n is not None and n != round(n) and not self._is_size(n) for n in numbers)
+
+    def _completes(self, above: Sequence[Level], share: float) -> bool:
+        """Whether a factor is what a moving average lacks to one: 0.1 of ``0.9*m + 0.1*g``."""
+        held = self.carries.carry.get(above[0].nodes[0], {}).values()
+        return len(above) > 1 and any(abs(kept + share - 1) < 1e-9 for kept in held)
 
     def _is_rate(self, node: int) -> bool:
         """Whether a product's scalar is a float that the step does not compute."""
@@ -294,6 +321,26 @@ class Descent:
                     return True
             elif type(arg) is float:
                 return True
+        return False
+
+    def _is_ratio(self, value: Any) -> bool:
+        """Whether a factor is a number or a root, by an optimiser's root: ``√x / √(v + ε)``."""
+        made = self.tape.producer(value.node) if type(value) is Ref else None
+        if made is None or not is_in(made.function, DIVIDE) or not self._is_root(made.args[1]):
+            return False
+        over = made.args[0]
+        for _ in range(4):
+            if self._constant(over) is not None:
+                return True
+            part = self.tape.producer(over.node) if type(over) is Ref else None
+            if part is None or not _hashable(part.function):
+                return False
+            if part.function in ROOTS:
+                return not _is_whole(part.args[1:2])
+            if not is_in(part.function, NEGATE | MULTIPLY | ADD):
+                return False
+            moving = [a for a in part.args if self._constant(a) is None]
+            over = moving[0] if len(moving) == 1 else None
         return False
 
     def _is_root(self, value: Any) -> bool:

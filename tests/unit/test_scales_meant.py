@@ -124,3 +124,33 @@ def test_a_penalty_of_another_strength_is_no_decay_beside_the_costs(tmp_path, te
 def test_a_mask_alone_is_no_gradient(tmp_path):
     found, line = blamed(tmp_path, STRENGTH, "dz = (d @ V.T) * (Z > 0)", "dz = Z > 0")
     assert found == [line]
+
+
+SHARES = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(80, 6))
+y = np.tanh(X @ rng.normal(size=(6, 1)))
+W, b, mW, mb = rng.normal(size=(6, 1)) * .5, np.zeros(1), 0., 0.
+lr = .1
+for it in range(40):
+    p = X @ W + b
+    loss = np.mean((p - y) ** 2)
+    d = 2 * (p - y) / len(X)
+    gW = X.T @ d
+    gb = d.sum(0)
+    mW, mb = .9 * mW + .1 * gW, .9 * mb + .1 * gb
+    W = W - lr * gW
+    b = b - lr * gb
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize("step", ["(.3 * {g} + .7 * {m})", "(.7 * {m} + {g})", "({g} / 4)"])
+def test_a_share_of_a_gradient_beside_its_velocity_is_one_step(tmp_path, step):
+    text = SHARES
+    for name in "Wb":
+        text = text.replace(f"lr * g{name}", "lr * " + step.format(g=f"g{name}", m=f"m{name}"))
+    assert judged(tmp_path, text) == ("verified", [])
+    found, line = blamed(tmp_path, text, "gW = X.T @ d", "gW = X.T @ d * 2")
+    assert found == [line]

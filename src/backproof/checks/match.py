@@ -361,6 +361,9 @@ def in_scale(fit: Fit, run: Run) -> None:
             s, error = proportion(own, match.truth)
             if error <= (1 + TOLERANCE) * match.nearest[2]:
                 gaps[level, s, error] = float(np.linalg.norm(own / fit.scale - match.truth))
+        size = float(np.linalg.norm(match.truth)) if match.truth is not None else 0.0
+        # What is right lies beneath the fault: the true gradient, times a factor too much.
+        gaps = {entry: gap for entry, gap in gaps.items() if gap > TOLERANCE * size} or gaps
         there = [entry for entry in gaps if usual and entry[0] == usual[0][0]]
         if gaps and match.nearest[2] < ALIKE:
             match.nearest = min(gaps, key=lambda entry: gaps[entry])

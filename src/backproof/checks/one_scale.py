@@ -66,6 +66,8 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
         together = set().union(*groups)
         several = sum(fit.matches[i].size for i in together) > 1
         says = 2 * (is_natural(s) or (several and is_plausible(s))) + several
+        if fit.hypothesis.own and abs(s - 1) < 1e-9:
+            says = 3  # exactly the gradient of the program's own cost, by one entry, too
         for members in groups:
             up = any(_direction(fit, i, entry) > 0 for i, entry in members.items())
             meant = len(groups) < 2 or up == grows  # few, if a sign turns those before them
@@ -94,17 +96,15 @@ def _alike(fit: Fit, offers: Sequence[Offer], scale: float) -> list[dict[int, En
     One group where all go up the cost, or all down. Of those that go the other way only those
     belong to it whose own update turns them; else the sign of their gradient is wrong.
     """
-    sides: dict[bool, dict[int, Entry]] = {True: {}, False: {}}
+    sides: dict[bool, dict[int, list[Entry]]] = {True: {}, False: {}}
     for other, i, entry in offers:
         if abs(other / scale - 1) < SAME:
-            members = sides[_direction(fit, i, entry) > 0]
-            if i not in members or entry[0] >= members[i][0]:
-                members[i] = entry
+            sides[_direction(fit, i, entry) > 0].setdefault(i, []).append(entry)
     found = []
     for up, members in sides.items():
         ways = {_way(fit, i) for i in members}
         others = {
-            i: entry for i, entry in sides[not up].items()
+            i: entries for i, entries in sides[not up].items()
             if i not in members and (_way(fit, i) == 0 or -_way(fit, i) in ways)
         }  # fmt: skip
         found.append(_of_one_rate(fit, members | others))
@@ -114,31 +114,42 @@ def _alike(fit: Fit, offers: Sequence[Offer], scale: float) -> list[dict[int, En
     return whole or [members for members in found if members]
 
 
-def _of_one_rate(fit: Fit, members: dict[int, Entry]) -> dict[int, Entry]:
+def _of_one_rate(fit: Fit, members: dict[int, list[Entry]]) -> dict[int, Entry]:
     """Leave out parameters that a common rate moves by another multiple of their gradients.
 
     With a rate of 0.01, a gradient that lacks a division by 100 has the scale of the others' steps.
     """
-    rates: dict[float, list[tuple[int, float]]] = {}
-    for i, (level, s, _) in members.items():
-        rate, factor = _rate(fit, i), fit.matches[i].parameter.factor(level)
-        if rate is not None and factor is not None:
-            rates.setdefault(rate, []).append((i, s * factor))
-    kept = dict(members)
+    kept = {i: max(entries) for i, entries in members.items()}
+    rates: dict[float, list[tuple[int, Entry, float]]] = {}
+    for i, entries in members.items():
+        rate, parameter = _rate(fit, i), fit.matches[i].parameter
+        if rate is None or parameter.factor(kept[i][0]) is None:
+            continue
+        for entry in entries:
+            factor = parameter.factor(entry[0])
+            if factor is not None:
+                rates.setdefault(rate, []).append((i, entry, entry[1] * factor))
     for moved in rates.values():
-        alike: list[tuple[float, set[int]]] = []
-        for i, m in moved:
+        alike: list[tuple[float, dict[int, Entry]]] = []
+        for i, entry, m in moved:
             group = next((g for other, g in alike if abs(m / other - 1) < SAME), None)
             if group is None:
-                alike.append((m, {i}))
+                alike.append((m, {i: entry}))
             else:
-                group.add(i)
-        groups = [group for _, group in alike]
-        most = max(groups, key=lambda group: (len(group), max(members[i][0] for i in group)))
-        for i, _ in moved:
-            if i not in most:
-                del kept[i]
+                group[i] = max(entry, group.get(i, entry))
+        # Of as many, those whose gradient is what the rate multiplies: not the rate's product, nor
+        # what the gradient is itself a multiple of (``gW = 2 * X.T @ d``).
+        most = max((group for _, group in alike), key=lambda group: (len(group), *_nearest(group)))
+        for i, _, _ in moved:
+            kept.pop(i, None)
+        kept |= most
     return kept
+
+
+def _nearest(group: dict[int, Entry]) -> tuple[bool, int]:
+    """Return a key that is greatest where a gradient stands right beneath the rate."""
+    level = max(level for level, _, _ in group.values())
+    return level >= 1, -level
 
 
 def _holds_rate(fit: Fit, index: int, entry: Entry) -> bool:

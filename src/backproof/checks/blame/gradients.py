@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.replays import Replays, shaped
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
+from backproof.checks.scales import TOLERANCE
+from backproof.entries import last_stored
 from backproof.roles import Level, Parameter
 
 
@@ -53,7 +57,7 @@ def at_gradient(
                     group[node] = (i, value)
                 break
         else:
-            merge = parameter.updates[0].merges[-1][0]
+            merge = _astray(evidence, parameter)
             operation = evidence.tape.operations[merge]
             fault = Fault(operation.site, (merge,), {}, (i,), kind="update")
             best = best or fault
@@ -65,6 +69,32 @@ def at_gradient(
         if best is None or len(repaired) > len(best.repaired):
             best = Fault(site, indices, truth, repaired, kind="gradient")
     return best
+
+
+def _astray(evidence: StepEvidence, parameter: Parameter) -> int:
+    """Return the operation of an update that moves entries otherwise than the other parameters'.
+
+    The last one, but where entries are stepped one by one: ``c[i] += lr; c[j] -= lr * s``.
+    """
+    fit, merges = evidence.fit, parameter.updates[0].merges
+    assert fit is not None
+    paces = [
+        s * factor for i, (level, s, _) in fit.chosen.items()
+        if (factor := evidence.params[i].factor(level)) is not None
+    ]  # fmt: skip
+    own = author_value(evidence.run, parameter, -1)
+    truth = fit.matches[evidence.params.index(parameter)].truth
+    if not paces or own is None or truth is None:
+        return merges[-1][0]
+    moved = np.median(paces) * truth
+    wrong = np.abs(own - moved) > TOLERANCE * np.max(np.abs(moved), initial=0.0)
+    for held in last_stored(evidence.tape, parameter.new[:1]).values():
+        nodes: list[int] = held.reshape(-1)[wrong].tolist() if held.size == wrong.size else []
+        makers = {n: evidence.tape.nodes[n].operation for n in nodes if n >= 0}
+        made = [maker for node in nodes if (maker := makers.get(node)) is not None]
+        if made:
+            return Counter(made).most_common(1)[0][0]
+    return merges[-1][0]
 
 
 def _as_level(evidence: StepEvidence, index: int, level: Level) -> dict[int, Any] | None:

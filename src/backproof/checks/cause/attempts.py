@@ -33,7 +33,10 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     if fault.kind == "update":
         # The update takes a gradient that belongs to another parameter.
         site = called_wrongly(blamed) or blamed.operation.where
-        reason = f"`{site.text}` does not use its own gradient"
+        read = blamed.tape.ancestors([blamed.operation.out])
+        led = len(read.intersection(n for p in blamed.evidence.params for n in p.old)) > 1
+        what = "does not use its own gradient" if led else "does not depend on any gradient"
+        reason = f"`{site.text}` {what}"
         return blamed.finding("BP101", "wrong-operand", reason, site=site)
     for attempt in (at_input,) if fault.kind == "input" else ATTEMPTS:
         found = attempt(blamed)
