@@ -105,6 +105,15 @@ for it in range(4):
     except ValueError as error:
         print(error)
 print(calls)
+
+class Degrees(float):
+    def half(self):
+        return Degrees(self / 2)
+
+h = w / 4 + 1
+print(h.is_integer(), h.hex(), h.conjugate(), h.as_integer_ratio(), h.__round__(), h.real)
+print(Degrees(3).half().is_integer(), Degrees(h).hex(), np.matrix([[h, 1.0]]).T.sum())
+print([v.is_integer() for v in (h, 2.0)], list(map(float.is_integer, (h, 2.0))))
 """
 
 

@@ -218,10 +218,11 @@ def call_hooks(
 
     def method(site: int, obj: Any, name: str) -> Any:
         if type(obj) not in ARRAYS:
-            if type(obj) in SCALARS and type(obj) is not float:
+            if type(obj) in SCALARS:
                 bound = getattr(obj, name)
                 return pure_method(site, obj, name, bound) if callable(bound) else bound
-            return call(site, getattr(obj, name))
+            bound = getattr(obj, name)
+            return bound if kind_of(bound) == "bound" else call(site, bound)
         bound = getattr(obj, name)
         function = MUTATING_METHODS.get(name)
         if function is not None:
