@@ -140,6 +140,8 @@ class Verdict:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         if evidence.fit is None and stands_still(evidence):
             self.reason = self.reason or "no step that was judged changes a parameter"
+            if self.options.diagnose:
+                self.training.observe_standing(evidence)
             return False
         evidence, blind_ones = self._with_blind(evidence, updates)
         shown = shown or blind_ones

@@ -252,7 +252,13 @@ def arrays(record: Record) -> Finding | None:
         return None
     X, Y = known[0]
     best: tuple[Dependence, Move, Move | None] | None = None
-    for x, y, move, other in _undone(X, Y, record.moves.found):
+    wholes = _wholes(record.first)
+    candidates = list(_undone(X, Y, record.moves.found))
+    if wholes is not None:
+        candidates += _apart(X, Y, wholes, record.moves.found)
+        whole = all(part is not None for part in wholes)
+        candidates += _undone(*wholes, record.moves.found) if whole else ()
+    for x, y, move, other in candidates:
         found = dependence(x, y)
         if found is None or not found.sure:
             continue
@@ -310,6 +316,39 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
                 whole = first.before.reshape(len(first.before), -1)
                 if len(whole) > int(second.order.max()) and np.array_equal(whole[first.order], X):
                     yield whole[second.order], Y, second, first
+
+
+def _wholes(seen: Observation) -> tuple[Any, Any] | None:
+    """Return the arrays of which inputs and labels are parts (``X[:n]``), None where they are none.
+
+    They are of one length where both are there.
+    """
+    samples, found = seen.samples, []
+    for what, rows in (("inputs", samples.inputs_rows), ("labels", samples.labels_rows)):
+        whole = _source(seen, what)
+        part = whole is not None and rows is not None and LEAST_ROWS <= len(rows) < len(whole)
+        found.append(whole if part and np.array_equal(rows, np.arange(len(rows))) else None)
+    X, Y = found
+    if X is not None and Y is not None and len(X) != len(Y):
+        return None
+    return None if X is None and Y is None else (X, Y)
+
+
+def _apart(
+    X: Any, Y: Any, wholes: tuple[Any, Any], moves: Sequence[Move]
+) -> Iterator[tuple[Any, Any, Move, None]]:
+    """Yield the pairs of a split that chose rows of one array, and the first ones of the other."""
+    for move in moves:
+        if move.before is None or move.order is None or move.length != len(X):
+            continue
+        chosen = move.before.reshape(len(move.before), -1)
+        rows = chosen[move.order]
+        for given, other, is_inputs in ((X, wholes[1], True), (Y, wholes[0], False)):
+            if other is None or len(other) != len(chosen) or not np.array_equal(rows, given):
+                continue
+            yield (X, other[move.order], move, None) if is_inputs else (
+                other[move.order], Y, move, None
+            )  # fmt: skip
 
 
 def misaligned(

@@ -25,17 +25,24 @@ def drawn_from(text: str, file: SourceFile) -> Place | None:
         if name is None or name in known:
             return None
         known.add(name)
-        following = next(_givers(tree, name), None)
+        following = next((g for g in _givers(tree, name) if _root(g) not in known), None)
         if following is not None:
             name = _root(following)
             continue
         made = _maker(tree, name)
-        if isinstance(made, ast.Assign) and _is_part(made.value) and _root(made.value) != name:
-            name = _root(made.value)
+        value = _value_for(made, name)
+        if value is not None and _is_part(value) and _root(value) != name:
+            name = _root(value)
             continue
         made = _returned(tree, made) or made
         return Place(file, file.span_of(made)) if made is not None else None
     return None
+
+
+def _value_for(made: ast.stmt | None, name: str) -> ast.expr | None:
+    """Return what an assignment assigns to a name: ``x, y = row[:3], row[3]``."""
+    pairs = _assigned(made) if isinstance(made, ast.Assign) else ()
+    return next((v for t, v in pairs if getattr(t, "attr", getattr(t, "id", "")) == name), None)
 
 
 def _returned(tree: ast.Module, made: ast.stmt | None) -> ast.stmt | None:

@@ -38,6 +38,13 @@ LEAST_STEPS = 20
 MAJORITY = 0.75
 
 
+def check_reach(record: Record) -> Iterator[Finding]:
+    """Judge what the output can be, whatever the weights."""
+    found = unreachable_class(record)
+    if found is not None:
+        yield found
+
+
 def check(record: Record) -> Iterator[Finding]:
     """Judge a program that has not learnt although nothing else stands in its way."""
     found = unreachable_class(record)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MARGIN = 0.05
 #: Share of the labels that must be out of reach before anything is said.
 OUTSIDE = 0.1
+#: Whole numbers that are classes.
+MOST_CLASSES = 12
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -120,7 +122,10 @@ def out_of_reach(record: Record, first: Observation) -> Finding | None:
     spread = high - low if np.isfinite(high - low) else float(np.std(labels))
     outside = (labels < low - MARGIN * spread) | (labels > high + MARGIN * spread)
     place = labels_place(record, first)
-    if place is None or np.mean(outside) < OUTSIDE:
+    # Classes are out of reach however few of one have been seen: a step may see one sample.
+    classes = np.all(labels == np.rint(labels)) and np.unique(labels).size <= MOST_CLASSES
+    classes = classes and np.isfinite(high - low)
+    if place is None or np.mean(outside) < (OUTSIDE if not classes else 1e-9):
         return None
     # The cost stays above what the labels out of reach cost at the very end of the range.
     nearest = np.clip(labels, low, high)

@@ -16,7 +16,7 @@ import numpy as np
 from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, is_in
 from backproof.calculus.slices import Slice
 from backproof.checks.drawn import drawn_from
-from backproof.checks.places import Place
+from backproof.checks.places import Place, statement_of
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.site import Site
@@ -65,7 +65,9 @@ def listed(tape: Tape, run: Run, params: Sequence[Parameter], ends: Sequence[int
         output,
         _reach(tape, run, olds, ends),
         _made(rows[0][0].where, rows[0][0].text),
-        None if joined is None else _made(joined.where, _other(tape, joined)),
+        None if joined is None else (
+            _made(joined.where, _other(tape, joined)) or statement_of(joined.where)
+        ),
     )
 
 
@@ -169,15 +171,17 @@ def _reach(
 
 def _argument(tape: Tape, moving: set[int], output: int) -> int | None:
     """Return the sum that an output is a function of, and of nothing else that moves."""
-    node = output
+    node = before = output
     for _ in range(MOST_SUMMANDS):
         made = tape.producer(node)
         given = {n for n in made.inputs if n in moving} if made is not None else set()
         if made is None or not given:
-            return None
+            product = tape.producer(before)  # of the one weight there is
+            alone = product is not None and is_in(product.function, MULTIPLY)
+            return before if alone and before != output else None
         if len(given) > 1:
             return node if node != output and is_in(made.function, SUMS) else None
-        (node,) = given
+        before, (node,) = node, given
     return None
 
 

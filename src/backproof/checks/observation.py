@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, is_in
+from backproof.arithmetic import ADD, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
@@ -23,15 +23,16 @@ from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.layers import Layer, Units, find_layers, measure_units
+from backproof.checks.layers import Layer, Units
 from backproof.checks.listed import Listed, listed
 from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
+from backproof.checks.standing import find_units, without_gradient
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref, Run, Tape
+from backproof.trace.tape import Ref, Run, Tape
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
@@ -39,8 +40,6 @@ MOST_OPERATIONS = 12_000
 MOST_COPIED = 24_000_000
 #: What measuring a step takes, in evaluations of it, without its curvature.
 MEASURED = 10
-#: From here on ``t / (1 + t)`` comes near one by rounding.
-ROUNDED = 1e12
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +127,7 @@ def observe(
     seen.called = SITES[tape.calls[chain[0]][1]] if chain else None
     fit = evidence.fit
     if fit is None:
-        _constant_output(seen, tape, run, params)
+        without_gradient(seen, tape, run, params)
     if fit is None or not fit.scale or len(tape.operations) > MOST_OPERATIONS:
         return seen
     if any(d > 0 for d in fit.directions.values()):
@@ -141,7 +140,7 @@ def observe(
     if hypothesis.joins and hypothesis.joins[0].labels is not None:
         join = Join(hypothesis.joins[0].output, hypothesis.joins[0].labels)
     cost = _cost(tape, run, hypothesis, params)
-    _layers(seen, tape, run, evidence, join)
+    find_units(seen, tape, run, params, join, cost=hypothesis.node)
     seen.samples = gather(
         tape, run, params, [layer for layer, _ in seen.layers], join,
         lambda again: _cost(tape, again, hypothesis, params), meter,
@@ -312,29 +311,6 @@ def _carried(tape: Tape, run: Run, node: int, olds: set[int]) -> float:
     return float(np.ravel(value)[0]) if value is not None and np.size(value) == 1 else 0.0
 
 
-def _constant_output(seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
-    """Remember an output that is 1 for every sample: it has no gradient that could fit a cost."""
-    join = find_join(tape, params)
-    if join is None or join.classes:
-        return
-    output = np.asarray(run.env[join.output], dtype=float)
-    labels = np.asarray(run.env[join.labels], dtype=float)
-    made = tape.producer(join.output)
-    column = output.size == labels.size > 1 and max(output.shape) == output.size
-    if made is not None and column and np.all(output == 1.0) and _is_share(run, made):
-        seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
-        seen.output_site = made.where
-
-
-def _is_share(run: Run, made: Operation) -> bool:
-    """Whether a value is a quotient of two like arrays, and no sigmoid that is rounded to one."""
-    if not is_in(made.function, DIVIDE) or len(made.inputs) != 2:
-        return False
-    above, below = (np.asarray(run.env[n], dtype=float) for n in made.inputs)
-    calm = above.size > 1 and bool(np.all(np.abs(above) < ROUNDED))
-    return calm and bool(np.all(above == below))
-
-
 def _printed(evidence: StepEvidence) -> int | None:
     """Return the cost that the program computes, be it the one differentiated or not quite."""
     fits = [evidence.fit, *evidence.others]
@@ -358,32 +334,6 @@ def _moved(tape: Tape, run: Run, output: int, cost: int) -> Callable[[Any], floa
         return float(np.ravel(out)[0]) if out is not None else np.nan
 
     return moved
-
-
-def _layers(
-    seen: Observation, tape: Tape, run: Run, evidence: StepEvidence, join: Join | None
-) -> None:
-    """Find the layers and measure their units; say where output and labels meet."""
-    params, fit = evidence.params, evidence.fit
-    assert fit is not None
-    output = join.output if join is not None else None
-    ends = [fit.hypothesis.node, *([] if output is None else [output])]
-    for layer in find_layers(tape, run, params, ends, output):
-        units = measure_units(tape, run, layer)
-        if units is None:
-            continue
-        seen.layers.append((layer, units))
-        seen.sites[layer.product] = tape.operations[layer.product].where
-        made = tape.producer(layer.a)
-        if made is not None:
-            seen.sites[layer.a] = made.where
-        if layer.a == output and not layer.hidden:
-            seen.output_layer = (layer, units)
-    if join is not None:
-        reader = tape.users[join.labels]
-        made = tape.producer(join.output)
-        seen.output_site = made.where if made is not None else None
-        seen.labels_site = tape.operations[reader[0]].where if reader else None
 
 
 def _kept(step: StepMap, cost: Any, tape: Tape, run: Run) -> StepMap | None:

@@ -65,6 +65,8 @@ class Record:
 
     seen: list[Observation] = field(default_factory=list)
     every: list[Observation] = field(default_factory=list)
+    standing: list[Observation] = field(default_factory=list)
+    """Steps that change nothing."""
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
     coarse: Coarse = field(default_factory=Coarse)
@@ -135,6 +137,11 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 
 
+#: What is asked where no judged step changes a parameter.
+STANDING_CHECKS: tuple[Check, ...] = (fitting.check_reach, units.check)
+MOST_STANDING = 6
+
+
 class TrainingHistory:
     """Fed with every judged step of a run, asked for findings at its end."""
 
@@ -182,6 +189,15 @@ class TrainingHistory:
             except Exception as error:
                 self._failed(error)
 
+    def observe_standing(self, evidence: StepEvidence) -> None:
+        """Measure a step that changes nothing."""
+        if len(self.record.standing) < MOST_STANDING:
+            self._guarded(lambda: self._keep_standing(evidence))
+
+    def _keep_standing(self, evidence: StepEvidence) -> None:
+        seen = observe(evidence, self.record.meter, curvature=False, trial=False)
+        self.record.standing += [] if seen is None else [seen]
+
     def triaged(self, findings: list[Finding], status: str, steps: int) -> list[Finding]:
         """Return a run's findings with those about training added, in the order of triage.
 
@@ -193,7 +209,7 @@ class TrainingHistory:
         if status == "wrong" or any(
             f.severity == "error" and f.code.startswith("BP1") for f in findings
         ):
-            return in_order(findings)
+            return self._with_reach(in_order(findings))
         findings = in_order(findings)
         nonfinite = next((f for f in findings if f.code == "BP201"), None)
         try:
@@ -204,8 +220,26 @@ class TrainingHistory:
         # Among equals the order is that of triage: what stands earlier explains the rest.
         return sorted(triage(findings, found), key=lambda f: SEVERITIES.index(f.severity))
 
+    def _with_reach(self, findings: list[Finding]) -> list[Finding]:
+        """Return findings about gradients; an output that is always 1 explains them.
+
+        ``P - Y`` is the gradient of a softmax for labels that add up to one: not over one unit.
+        """
+        seen = [o for o in self.record.seen if o.samples.output is not None]
+        if not seen or not all(np.all(o.samples.output == 1.0) for o in seen):
+            return findings
+        root: list[Finding] = []
+        self._guarded(lambda: root.extend(fitting.check_reach(self.record)))
+        if not root:
+            return findings
+        return [replace(root[0], severity="error"), *(replace(f, severity="note") for f in findings)]
+
     def _found(self, steps: int, nonfinite: Finding | None) -> list[Finding]:
         record = self.record
+        checks = CHECKS
+        if not record.seen:
+            # No step has changed anything: what the first ones show is all there is.
+            record.seen, checks = record.standing, STANDING_CHECKS
         if not record.seen:
             return []
         record.every = sorted(record.seen, key=lambda o: o.step)
@@ -217,7 +251,7 @@ class TrainingHistory:
         record.steps, record.nonfinite = steps, nonfinite
         work = max((o.map.effort for o in record.seen if o.map is not None), default=0.0)
         record.meter.allowed = max(BUDGET, SHARE * steps * work)
-        for check in CHECKS:
+        for check in checks:
             record.found.extend(check(record))
         return record.found
 

@@ -28,6 +28,8 @@ STILL = 0.5
 DEAD = 0.6
 #: Samples that a unit must be silent on.
 SAMPLES = 8
+#: Share of the labels that must lie above what a silent output gives.
+MISSED = 0.5
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -124,7 +126,9 @@ def dead(record: Record) -> Iterator[Finding]:
     last = record.last
     for layer, units in last.layers:
         single = units.z.shape[1] < SAMPLES
-        if not layer.hidden or not units.rectifies or (single and len(record.seen) < SAMPLES):
+        if not units.rectifies or (single and len(record.seen) < SAMPLES):
+            continue
+        if not layer.hidden and not _is_missed(record, units):
             continue
         history = [
             (o, silent(u)) for o in record.seen for known, u in o.layers
@@ -136,7 +140,9 @@ def dead(record: Record) -> Iterator[Finding]:
         if single and not np.all(gone):
             continue  # a few samples do not tell of single units
         share = float(np.mean(gone))
-        if share < DEAD or gone.size < 2 or len(history) < 2:
+        if share < (DEAD if layer.hidden else 1.0) or len(history) < 2:
+            continue
+        if layer.hidden and gone.size < 2:
             continue
         since = next(o for o, quiet in history if np.all(quiet[gone]))
         born = since is history[0][0]
@@ -152,7 +158,8 @@ def dead(record: Record) -> Iterator[Finding]:
         when = "from the start" if born else f"since step {since.step}"
         yield advise(
             "BP305", "dead-relu", place,
-            f"{int(np.sum(gone))} of {gone.size} ReLUs of `{name}` are dead {when}: {why}",
+            f"{int(np.sum(gone))} of {gone.size} ReLUs of `{name}` are dead {when}: {why}"
+            if layer.hidden else f"the ReLU of the output is dead {when}: {why}",
             advice_text, evidence,
             notes=[
                 "dead units per judged step: "
@@ -161,6 +168,15 @@ def dead(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def _is_missed(record: Record, units: Units) -> bool:
+    """Whether labels lie above an output that is silent: it is meant to give more."""
+    labels = [
+        o.samples.labels.reshape(-1) for o in record.seen[-SAMPLES:]
+        if o.samples.labels is not None and not o.samples.classes
+    ]  # fmt: skip
+    return bool(labels) and float(np.mean(np.concatenate(labels) > units.low + 1e-9)) > MISSED
 
 
 def _killer(
@@ -180,7 +196,8 @@ def _killer(
         return (
             record.birthplace(first, layer.weight),
             "its initial weights make every input of the ReLU negative",
-            "draw the weights around zero, with variance 2/n, and centre the inputs",
+            "draw the weights around zero, with variance 2/n, and centre the inputs"
+            if layer.hidden else "let the output be linear: no gradient passes a ReLU that is 0",
         )
     rate = first.rate
     if rate is None:
