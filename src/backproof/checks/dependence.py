@@ -74,6 +74,20 @@ def dependence(inputs: Any, labels: Any, *, seed: int = 0) -> Dependence | None:
     return best
 
 
+def explained_by_nearest(inputs: Any, labels: Any) -> float:
+    """Return the share of the labels' variance that those of the nearest other samples explain."""
+    x, y = np.asarray(inputs, dtype=float), np.asarray(labels, dtype=float)
+    if len(x) > MOST_ROWS:
+        chosen = np.random.default_rng(0).choice(len(x), MOST_ROWS, replace=False)
+        x, y = x[chosen], y[chosen]
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        return 0.0
+    x, y = _columns(x), targets(y)
+    if not x.shape[1] or not y.shape[1]:
+        return 0.0
+    return max(_explained(y, _neighbours(x, count)(y)) for count in (1, 3, NEIGHBOURS))
+
+
 def targets(y: Any) -> Any:
     """Return labels as columns of deviation one; few distinct values are classes."""
     y = y.reshape(len(y), -1)
@@ -95,12 +109,12 @@ def _explained(y: Any, predicted: Any) -> float:
     return 1.0 - float(np.sum((y - predicted) ** 2) / np.sum(y**2))
 
 
-def _neighbours(x: Any) -> Any:
+def _neighbours(x: Any, count: int = NEIGHBOURS) -> Any:
     """Return the prediction by the mean label of the nearest other samples."""
     squares = np.sum(x**2, axis=1)
     distances = squares[:, None] + squares[None, :] - 2 * x @ x.T
     np.fill_diagonal(distances, np.inf)
-    nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    nearest = np.argpartition(distances, count, axis=1)[:, :count]
     return lambda y: y[nearest].mean(axis=1)
 
 

@@ -1,5 +1,7 @@
 """BP301 where curvature does not tell it: the cost grows or stays, and smaller steps bring it down.
 
+It stays as well where the first steps have thrown the units to where they have no slope.
+
 The curvature of a long step is too dear to be measured, that of a step that has left its valley
 says nothing, and neither does that of a step with a momentum of its own. The judged steps are
 repeated in turn from the first parameters, with their size and with a tenth, a hundredth, a
@@ -18,6 +20,7 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
+from backproof.checks.units import DEAD, SAMPLES, SATURATED, STILL, flat_share, silent
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -26,12 +29,18 @@ if TYPE_CHECKING:
 #: The cost has grown by this factor, or has stayed above this share of the first.
 GROWN = 10.0
 STAYED = 0.8
+#: … or above this one where most units have lost their slope since the first step.
+OPEN = 0.05
 #: Smaller steps must end below this share of what the program's own come to, in the trial and in
 #: the run, and of the first cost.
 BETTER = 0.6
 FALLS = 0.8
+#: … where lost units show what is wrong with the program's own size.
+LESS = 0.75
 SHARES = (0.1, 0.01, 0.001)
 FEWEST, LONGEST = 20, 120
+#: Steps of a trial that shows what lost units cost, and the work that it may take beside.
+LONGER, WORK = 600, 1.0
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -39,33 +48,66 @@ def check(record: Record) -> Iterator[Finding]:
     if record.found or record.nonfinite is not None:
         return
     seen = alike(record)
-    if len(seen) < 2 or seen[0].rate is None:
+    if not seen or seen[0].rate is None:
         return
     first, last = seen[0], seen[-1]
     maps = [o.map for o in seen if o.map is not None]
     if not in_time(record, maps, 3 * len(maps)):
         return
-    costs = [cost_at(maps, m.theta) for m in maps]
+    thetas = [m.theta for m in maps]
+    if len(seen) < 2:
+        last = record.last  # no slope was left for the gradients of later steps to be known by
+        if last is first or last.names != first.names or not lost_units(first, last):
+            return
+        thetas.append(np.concatenate([np.ravel(value) for value in last.values]))
+        if thetas[0].shape != thetas[1].shape:
+            return
+    with np.errstate(all="ignore"):
+        costs = [cost_at(maps, theta) for theta in thetas]
     before, after = costs[0], costs[-1]
     if not before > 0 or min(o.cost or 0.0 for o in seen) < 0:
         return  # a likelihood, or a reward: what is low is not what is meant
     grown = max(costs) > GROWN * before
-    if not (grown and after > FALLS * before) and not after > STAYED * before:
+    lost = lost_units(first, record.last) if after > OPEN * before else ""
+    if not (grown and after > FALLS * before) and not after > STAYED * before and not lost:
         return
+    if lost:
+        record.meter.allowed += WORK
     if not first.stateless:
         # Before its first step an optimiser has no state: that step is one of the gradient alone.
         maps = maps[:1] if first.step == 0 and grown else []
-    tried = _smaller(record, maps, after, own=first.stateless) if maps else None
+    tried = _smaller(record, maps, after, own=first.stateless, lost=bool(lost)) if maps else None
     if tried is not None:
-        yield _finding(record, seen, first, last, (before, max(costs), after), tried)
+        yield _finding(seen, first, last, (before, max(costs), after), tried, lost)
+
+
+def lost_units(first: Observation, last: Observation) -> str:
+    """Say which units have lost their slope since the first step, if most of a layer have."""
+    for layer, units in last.layers:
+        before = next((u for la, u in first.layers if la.weight == layer.weight), None)
+        if before is None or before.z.shape[0] != units.z.shape[0]:
+            continue
+        name = last.names[layer.weight]
+        if units.rectifies and layer.hidden and units.z.shape[1] >= SAMPLES:
+            was, now = (float(np.mean(silent(u))) for u in (before, units))
+            if now >= DEAD and was < 1 - DEAD:
+                count = units.z.shape[0]
+                return f"{round(now * count)} of {count} ReLUs of `{name}` are dead since"
+        if units.saturates and (layer.hidden or first.title == "squared error"):
+            was, now = flat_share(before), flat_share(units)
+            if now >= SATURATED and was < STILL:
+                return f"{100 * now:.0f} % of the activations behind `{name}` are saturated since"
+    return ""
 
 
 def _smaller(
-    record: Record, maps: Sequence[StepMap], after: float, *, own: bool
+    record: Record, maps: Sequence[StepMap], after: float, *, own: bool, lost: bool
 ) -> tuple[float, int, float, float] | None:
     """Return (share, steps, the cost that it comes to, that of the program's own size)."""
-    runs = len(SHARES) + own
-    steps = affordable(maps, 0.4 * record.meter.left / runs, min(LONGEST, record.steps))
+    shares = (0.3, *SHARES) if lost else SHARES
+    runs = len(shares) + own
+    longest = min(LONGER if lost else LONGEST, record.steps)
+    steps = affordable(maps, (0.8 if lost else 0.4) * record.meter.left / runs, longest)
     if steps < FEWEST:
         return None
     start = maps[0].theta
@@ -78,8 +120,9 @@ def _smaller(
         return found if np.isfinite(found) else np.inf
 
     known = end(1.0) if own else np.inf
-    limit = min(BETTER * known, BETTER * after, FALLS * first)
-    for share in SHARES:
+    better = LESS if lost else BETTER
+    limit = min(better * known, better * after, FALLS * first)
+    for share in shares:
         cost = end(share)
         if cost < limit:
             return share, steps, cost, known
@@ -87,8 +130,8 @@ def _smaller(
 
 
 def _finding(
-    record: Record, seen: Sequence[Observation], first: Observation, last: Observation,
-    costs: tuple[float, float, float], tried: tuple[float, int, float, float],
+    seen: Sequence[Observation], first: Observation, last: Observation,
+    costs: tuple[float, float, float], tried: tuple[float, int, float, float], lost: str,
 ) -> Finding:  # fmt: skip
     before, most, after = costs
     share, steps, cost, own = tried
@@ -107,6 +150,7 @@ def _finding(
         f"tried on the recorded steps: {steps} steps with {short(smaller)} bring the cost to "
         f"{short(cost)}"
         + (f", with {short(rate.value)} to {short(own)}" if np.isfinite(own) else ""),
+        *([f"{lost}: they pass no gradient"] if lost else []),
     ]
     return advise(
         "BP301", "learning-rate-too-high", rate_place(rate.text, rate.value, rate.site), how,

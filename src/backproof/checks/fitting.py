@@ -272,7 +272,7 @@ def _small(
     else:
         model, advice = "a single layer", "add a hidden layer: no line separates these samples"
     place = record.birthplace(seen, layer.weight)
-    if hidden and all(_straight(u) for la, u in seen.layers if la.hidden):
+    if hidden and all(is_straight(u) for la, u in seen.layers if la.hidden):
         model = f"{len(seen.layers)} layers without an activation between them: one linear map"
         advice = "put an activation (tanh, ReLU) between the layers"
         place = statement_of(seen.sites[layer.product])
@@ -295,7 +295,7 @@ def _small(
     )  # fmt: skip
 
 
-def _straight(units: Units) -> bool:
+def is_straight(units: Units) -> bool:
     """Whether a layer's activation is the identity, or a multiple of it."""
     unbounded = not np.isfinite(units.low) and not np.isfinite(units.high)
     return unbounded and float(np.ptp(units.slope)) <= 1e-6 * units.steepest
@@ -344,10 +344,12 @@ class Descent(Protocol):
         """Return the change of a step."""
 
 
-def descend(step: Descent, work: float) -> tuple[float, float, int, float] | None:
+def descend(
+    step: Descent, work: float, *, enough: int = LONGEST
+) -> tuple[float, float, int, float] | None:
     """Go down by steps of Barzilai and Borwein; (first cost, best cost, steps, gradient left).
 
-    The change of a step is its gradient up to a factor; only its direction is used.
+    None where the work is done before so many steps as are `enough`. The change of a step is its gradient up to a factor; only its direction is used.
     """
     if step.cost is None:
         return None
@@ -363,6 +365,8 @@ def descend(step: Descent, work: float) -> tuple[float, float, int, float] | Non
     for _ in range(LONGEST):
         steps += 1
         if step.meter.spent > most:
+            if steps > enough:
+                break
             return None
         moved = theta + length * change
         cost = step.cost(moved)

@@ -128,6 +128,9 @@ def _behind(tape: Tape, node: int) -> list[int]:
     found = [node]
     for _ in range(6):
         made = tape.producer(node)
+        if made is not None and _joins(made):
+            found.extend(made.inputs)
+            break
         if made is None or not made.args or type(made.args[0]) is not Ref:
             break
         arrays = [
@@ -140,12 +143,9 @@ def _behind(tape: Tape, node: int) -> list[int]:
             if not isinstance(made.function, Method)
             else False
         )
-        if not (keeps(made) or masked or _joins(made)):
+        if not (keeps(made) or masked):
             break
         node = arrays[0] if masked else next(iter(made.inputs))
-        if _joins(made):
-            found.extend(made.inputs)
-            break
         found.append(node)
     return found
 

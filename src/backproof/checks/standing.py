@@ -7,7 +7,7 @@ stays, and so do they. The units and the samples are measured as those of other 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: From here on ``t / (1 + t)`` comes near one by rounding.
 ROUNDED = 1e12
+#: Share of a parameter below which a change is none.
+STILL = 1e-9
 
 
 def without_gradient(
@@ -31,7 +33,7 @@ def without_gradient(
     join = find_join(tape, params)
     if join is None:
         return
-    if not any(np.any(change) for change in seen.changes):
+    if not any(_moves(*pair) for pair in zip(seen.values, seen.changes, strict=True)):
         find_units(seen, tape, run, params, join)
         layers = [layer for layer, _ in seen.layers]
         seen.samples = gather(tape, run, params, layers, join, None)
@@ -44,6 +46,12 @@ def without_gradient(
     if made is not None and column and np.all(output == 1.0) and _is_share(run, made):
         seen.samples.output, seen.samples.labels = output.reshape(-1, 1), labels.reshape(-1, 1)
         seen.output_site = made.where
+
+
+def _moves(value: Any, change: Any) -> bool:
+    """Whether a change is more than rounding and what is left of a slope that is gone."""
+    size = float(np.max(np.abs(value), initial=0.0))
+    return float(np.max(np.abs(change), initial=0.0)) > STILL * size
 
 
 def find_units(

@@ -12,6 +12,7 @@ import numpy as np
 from backproof.calculus.effort import Meter
 from backproof.checks import (
     alignment,
+    capacity,
     coarse,
     decayed,
     diverged,
@@ -133,7 +134,7 @@ CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
     through_time.check, scaling.check, units.check, rounding.check, step_size.check,
     diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
-    fitting.check, rare_class.check, tiny_set.check, forgotten.check,
+    fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
 

@@ -49,8 +49,9 @@ def saturated(record: Record) -> Iterator[Finding]:
     """Find sigmoids and tanhs that start at their asymptotes and stay there."""
     first, last = record.first, record.last
     for layer, units in first.layers:
-        squared = first.title == "squared error"
-        if not units.saturates or not (layer.hidden or squared):
+        # Under cross-entropy an output that is wrong has a slope wherever it sits, and moves.
+        stays = first.title == "squared error" or not record.learns()
+        if not units.saturates or not (layer.hidden or stays):
             continue
         few = units.z.shape[1] < FEW
         share = _share(record.seen[:FEW] if few else [first], first.names[layer.weight])
@@ -91,7 +92,7 @@ def _share(seen: Sequence[Observation], name: str) -> float:
     """Return the share of flat slopes behind a parameter over some steps, which see few samples."""
     shares = [
         flat_share(units) for o in seen for layer, units in o.layers
-        if o.names[layer.weight] == name
+        if o.names[layer.weight] == name and units.saturates
     ]  # fmt: skip
     return float(np.mean(shares)) if shares else 0.0
 
