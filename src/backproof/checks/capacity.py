@@ -59,7 +59,7 @@ def check(record: Record) -> Iterator[Finding]:
     inputs, labels = last.samples.inputs, last.samples.labels
     if inputs is None or labels is None or last.samples.output is None or not last.layers:
         return
-    step = last.map if last.stateless else first.map if first.step == 0 else None
+    step = last.fresh()
     if step is None or step.cost is None or last.map is None or len(inputs) < SAMPLES:
         return
     if step.theta.shape != last.map.theta.shape or len(turns(record, last)) > 1:

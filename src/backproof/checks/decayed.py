@@ -28,13 +28,15 @@ STILL = 1e-3
 OPEN = 0.05
 BETTER = 0.7
 LONGEST = 300
+#: Share of the first step size below which a recorded step tells no direction any more.
+ROUNDED = 1e-7
 
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge a step size that changes over the run."""
     if record.found or record.nonfinite is not None:
         return
-    seen = [o for o in alike(record) if o.rate is not None and o.stateless]
+    seen = [o for o in alike(record) if o.rate is not None]
     if len(seen) < 4:
         return
     rates = [o.rate.value for o in seen if o.rate is not None]
@@ -57,11 +59,16 @@ def check(record: Record) -> Iterator[Finding]:
     if not in_time(record, maps, 3 * len(maps)):
         return
     before, now = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
-    count = affordable(maps, 0.5 * record.meter.left, LONGEST)
+    # A step of almost nothing is lost in the parameters: what would be scaled is rounding.
+    usable = [
+        (start / rate, step) for o, rate in zip(seen, rates, strict=True)
+        if rate > ROUNDED * start and (step := o.fresh()) is not None
+    ]  # fmt: skip
+    steps = [step for _, step in usable]
+    count = affordable(steps, 0.5 * record.meter.left, LONGEST) if steps else 0
     if not now > OPEN * before or count < 20:
         return
-    scales = [start / rate for rate in rates]
-    theta = repeat(maps, scales, maps[-1].theta, count)
+    theta = repeat(steps, [scale for scale, _ in usable], maps[-1].theta, count)
     tried = cost_at(maps, theta)
     if not tried < BETTER * now:
         return

@@ -113,9 +113,9 @@ def classes_of(values: Any) -> Any:
     return None
 
 
-def predictions_of(seen: Observation) -> Any:
-    """Return the class that the output predicts for each sample."""
-    output = seen.samples.output
+def predictions_of(seen: Observation, output: Any = None) -> Any:
+    """Return the class that the output, of this step or another, predicts for each sample."""
+    output = seen.samples.output if output is None else output
     if output.shape[1] > 1:
         return np.argmax(output, axis=1)
     low, high = output_range(seen)
@@ -349,7 +349,8 @@ def descend(
 ) -> tuple[float, float, int, float] | None:
     """Go down by steps of Barzilai and Borwein; (first cost, best cost, steps, gradient left).
 
-    None where the work is done before so many steps as are `enough`. The change of a step is its gradient up to a factor; only its direction is used.
+    None where the work is done before so many steps as are `enough`. The change of a step is its
+    gradient up to a factor; only its direction is used.
     """
     if step.cost is None:
         return None

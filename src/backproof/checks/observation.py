@@ -82,8 +82,17 @@ class Observation:
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
+    state: dict[int, Any] = field(default_factory=dict)
+    """The arrays of an optimiser's state, by their nodes, as zeros."""
     called: Site | None = None
     """The outermost call that the first update is made in."""
+
+    def fresh(self) -> StepMap | None:
+        """Return the step as a map without an optimiser's state: it is of the gradient alone."""
+        if self.stateless or self.map is None:
+            return self.map
+        retry = self.samples.retry
+        return retry(self.state) if self.state and retry is not None else None
 
     @property
     def bound(self) -> float:
@@ -161,7 +170,8 @@ def observe(
     seen.map = StepMap(tape, run, old, new, cost, meter)
     theta = seen.map.theta
     seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
-    seen.momentum, seen.stateless = _state(tape, params)
+    seen.momentum, seen.state = _state(tape, run, params)
+    seen.stateless = not seen.state
     if curvature:
         change = np.concatenate(seen.changes)
         step_map = seen.map
@@ -169,7 +179,7 @@ def observe(
     trial = trial and _flows(tape, params)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
-        seen.samples.retry = None
+        seen.samples.retry = seen.samples.answer = None
     else:
         last = [la for la, _ in seen.layers if not la.hidden][-1:]
         chosen = [i for la in last for i in (la.weight, la.bias) if i is not None]
@@ -236,8 +246,10 @@ def _gradient_nodes(
 # ---- what the change carries --------------------------------------------------------------------
 
 
-def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
-    """Return (β, stateless): the factor of a first moment that the change carries, if any."""
+def _state(
+    tape: Tape, run: Run, params: Sequence[Parameter]
+) -> tuple[float, dict[int, Any]]:
+    """Return the factor β of a first moment that the change carries, and zeros for each state."""
     carries = carries_of(tape)
     olds = {n for p in params for n in p.old}
     shapes = {np.shape(tape.nodes[n].obj) for n in olds} - {()}
@@ -245,7 +257,7 @@ def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
     roots = {o.out for o in tape.operations if _is_root(o.function)}
     feeding = tape.ancestors(deltas)
     direct = tape.ancestors(deltas, stop=roots)
-    momentum, stateless = 0.0, True
+    momentum, state = 0.0, {}
     for node, carried in carries.carry.items():
         if node not in carries.merged or node not in feeding:
             continue
@@ -257,10 +269,10 @@ def _state(tape: Tape, params: Sequence[Parameter]) -> tuple[float, bool]:
                 continue
             if any(source in carries.carry.get(n, {}) for n in olds):
                 continue
-            stateless = False
+            state[source] = np.zeros_like(run.env[source])
             if node in direct and factor < 1:
                 momentum = max(momentum, factor)
-    return momentum, stateless
+    return momentum, state
 
 
 def _is_root(function: Any) -> bool:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.checks.advice import advise, short
+from backproof.checks.all_rows import of_all_rows
 from backproof.checks.fitting import classes_of, predictions_of
 from backproof.checks.labels import labels_place
 from backproof.checks.observation import Observation
-from backproof.checks.pooled import unexplained
+from backproof.checks.pooled import alike, cost_at, in_time, unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 #: Share of the common class, samples of the rare ones and of all.
 COMMON = 0.9
 LEAST_RARE, LEAST = 8, 100
+#: Samples of a step from which on its own cost says enough.
+MOST = 200
 #: Steps, and share of the run, after which the decision is judged, and by how much the cost may
 #: still change while the outputs are no better than a constant.
 STEPS = 99
+#: Samples predicted as rare, as a share of the rare ones, that are still none.
+RECALL = 0.05
 LATE = 0.45
-SETTLED = 0.15
+SETTLED = 0.3
 #: Probability that a rare sample stands above a common one, and its distance from chance (½) in
 #: deviations (Mann & Whitney 1947).
 RANKED = 0.6
@@ -44,57 +49,75 @@ def check(record: Record) -> Iterator[Finding]:
     seen = seen[-2:]
     if len(seen) < 2 or seen[-1].step < max(STEPS, LATE * record.steps):
         return
-    before, last = seen
-    rare = _rare(last)
-    if rare is None or _rare(before) is None:
+    if any(_marked(o, o.samples.output, o.samples.labels) is None for o in seen):
         return
-    if any(np.unique(predictions_of(o)).size != 1 for o in seen):
+    before, last = seen[-2:]
+    if not 0 < unexplained(last) < 1 and not _settled(record, before, last):
         return
-    known = before.cost is not None and last.cost is not None
-    known = known and not 0 < unexplained(last) < 1
-    if known and abs((before.cost or 0.0) - (last.cost or 0.0)) > SETTLED * abs(last.cost or 0.0):
+    # A batch holds a few rare samples only: all rows are asked.
+    output, labels = of_all_rows(last.samples) or (last.samples.output, last.samples.labels)
+    rare = _marked(last, output, labels)
+    n = 0 if rare is None else len(rare)
+    if n < LEAST or np.sum(rare) < LEAST_RARE or np.mean(rare) > 1 - COMMON:
         return
-    area, deviations = ranked(scores_of(last), rare)
+    area, deviations = ranked(scores_of(last, output), rare)
     place = labels_place(record, last)
     if place is None or area < RANKED or deviations < SURE:
         return
-    count, n = int(np.sum(rare)), len(rare)
+    count = int(np.sum(rare))
     share = 1 - count / n
+    predicted = np.bincount(predictions_of(last, output))
+    told = int(n - predicted.max())
     yield advise(
         "BP405", "one-class-prediction", place,
-        f"all {n} samples are predicted as the common class: {100 * share:.3g} % accuracy is its "
-        "share",
+        f"{'all' if not told else f'all but {told} of'} {n} samples are predicted as the common "
+        f"class: {100 * share:.3g} % accuracy is its share",
         "weight the rare class, draw as many samples of each, or lower the threshold",
         {"rare": count, "samples": n, "step": last.step, "area": area, "deviations": deviations},
         notes=[
             f"{count} of {n} samples are of the rare class at step {last.step}; the output ranks "
             f"them above the others with probability {short(area)} ({short(deviations)} deviations "
-            "from chance), but never past the threshold"
+            "from chance), but not past the threshold"
         ],
     )  # fmt: skip
 
 
-def _rare(seen: Observation) -> Any:
-    """Return which samples are of the rare class, if one is common and predicted throughout."""
-    labels = seen.samples.labels
+def _settled(record: Record, before: Observation, last: Observation) -> bool:
+    """Whether the cost changes little: on the same data, where steps see different samples."""
+    maps = [o.map for o in alike(record) if o.map is not None]
+    same = before.map is not None and last.map is not None and len(last.samples.labels) < MOST
+    if same and before.map in maps and last.map in maps and in_time(record, maps, 2 * len(maps)):
+        assert before.map is not None
+        assert last.map is not None
+        costs = cost_at(maps, before.map.theta), cost_at(maps, last.map.theta)
+    elif before.cost is None or last.cost is None:
+        return True
+    else:
+        costs = before.cost, last.cost
+    return abs(costs[0] - costs[1]) <= SETTLED * abs(costs[1])
+
+
+def _marked(seen: Observation, output: Any, labels: Any) -> Any:
+    """Return which samples are of another class than the one that all are predicted as.
+
+    None where a share of the others worth the name are predicted as what they are.
+    """
     own = labels[:, 0].astype(int) if seen.samples.classes else classes_of(labels)
-    if own is None or len(own) < LEAST or len(own) != len(seen.samples.output) or own.min() < 0:
+    predicted = predictions_of(seen, output)
+    if own is None or len(own) != len(predicted) or own.min() < 0:
         return None
-    counts = np.bincount(own)
-    common = int(np.argmax(counts))
+    common = int(np.argmax(np.bincount(predicted)))
     rare = own != common
-    if np.sum(rare) < LEAST_RARE or np.mean(rare) > 1 - COMMON:
-        return None
-    return rare if np.all(predictions_of(seen) == common) else None
+    told = np.sum(predicted != common)
+    return None if told > RECALL * max(1, int(np.sum(rare))) else rare
 
 
-def scores_of(seen: Observation) -> Any:
+def scores_of(seen: Observation, output: Any) -> Any:
     """Return by how much each sample is held to be of the rare class."""
-    output = seen.samples.output
+    common = int(np.argmax(np.bincount(predictions_of(seen, output))))
     if output.shape[1] > 1:
-        common = int(predictions_of(seen)[0])
         return 1 - output[:, common]
-    return output[:, 0] if predictions_of(seen)[0] == 0 else -output[:, 0]
+    return output[:, 0] if common == 0 else -output[:, 0]
 
 
 def ranked(scores: Any, rare: Any) -> tuple[float, float]:

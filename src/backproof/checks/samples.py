@@ -78,6 +78,8 @@ class Samples:
     classes: bool = False
     alike: bool = True
     output: Any = None
+    answer: Callable[[Any], Any] | None = None
+    """The output, samples × columns, for other contents of the array of the inputs."""
     retry: Callable[[dict[int, Any]], StepMap] | None = None
 
 
@@ -238,6 +240,15 @@ def gather(
                 )
         out = _as_rows(np.asarray(run.env[join.output], dtype=float), count)
         found.output = None if out is None else out[:MOST_SAMPLES].copy()
+        if found.inputs_leaf is not None and found.inputs_rows is not None:
+            part = Slice(tape, run, [found.inputs_leaf], [join.output])
+            leaf = found.inputs_leaf
+
+            def answer(array: Any) -> Any:
+                (value,) = part({leaf: array})
+                return None if value is None else _as_rows(np.asarray(value, dtype=float), count)
+
+            found.answer = answer
     if cost is not None:
         old = [n for p in params for n in p.old]
         new = [n for p in params for n in p.new]

@@ -233,7 +233,8 @@ class TrainingHistory:
         self._guarded(lambda: root.extend(fitting.check_reach(self.record)))
         if not root:
             return findings
-        return [replace(root[0], severity="error"), *(replace(f, severity="note") for f in findings)]
+        rest = [replace(f, severity="note") for f in findings]
+        return [replace(root[0], severity="error"), *rest]
 
     def _found(self, steps: int, nonfinite: Finding | None) -> list[Finding]:
         record = self.record
