@@ -65,9 +65,9 @@ def listed(tape: Tape, run: Run, params: Sequence[Parameter], ends: Sequence[int
         output,
         _reach(tape, run, olds, ends),
         _made(rows[0][0].where, rows[0][0].text),
-        None if joined is None else (
-            _made(joined.where, _other(tape, joined)) or statement_of(joined.where)
-        ),
+        None
+        if joined is None
+        else (_made(joined.where, _other(tape, joined)) or statement_of(joined.where)),
     )
 
 

@@ -28,6 +28,7 @@ from backproof.checks.listed import Listed, listed
 from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.checks.standing import find_units, without_gradient
+from backproof.checks.swamped import Swamped, find_swamped
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -82,6 +83,7 @@ class Observation:
     map: StepMap | None = None
     stateless: bool = True
     """Whether the change depends on parameters and data only (no momentum, no moments)."""
+    swamped: Swamped | None = None
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
     called: Site | None = None
@@ -176,6 +178,12 @@ def observe(
         change = np.concatenate(seen.changes)
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
+    seen.swamped = find_swamped(
+        tape, run, hypothesis.node,
+        lambda part, values: StepMap(
+            part, values, old, new, _cost(part, values, hypothesis, params), meter
+        ),
+    )  # fmt: skip
     trial = trial and _flows(tape, params)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
@@ -246,9 +254,7 @@ def _gradient_nodes(
 # ---- what the change carries --------------------------------------------------------------------
 
 
-def _state(
-    tape: Tape, run: Run, params: Sequence[Parameter]
-) -> tuple[float, dict[int, Any]]:
+def _state(tape: Tape, run: Run, params: Sequence[Parameter]) -> tuple[float, dict[int, Any]]:
     """Return the factor β of a first moment that the change carries, and zeros for each state."""
     carries = carries_of(tape)
     olds = {n for p in params for n in p.old}

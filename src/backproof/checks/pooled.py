@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.calculus.slices import StepMap
-from backproof.checks.observation import Observation
 
 if TYPE_CHECKING:
+    from backproof.checks.observation import Observation
     from backproof.checks.training import Record
 
 #: Steps with fewer samples are taken together.

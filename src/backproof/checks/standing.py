@@ -26,9 +26,7 @@ ROUNDED = 1e12
 STILL = 1e-9
 
 
-def without_gradient(
-    seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]
-) -> None:
+def without_gradient(seen: Observation, tape: Tape, run: Run, params: Sequence[Parameter]) -> None:
     """Measure the units of a step that changes nothing; remember an output that is always 1."""
     join = find_join(tape, params)
     if join is None:

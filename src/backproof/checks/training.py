@@ -26,6 +26,7 @@ from backproof.checks import (
     rounding,
     scaling,
     step_size,
+    swamped,
     through_time,
     tiny_set,
     units,
@@ -132,7 +133,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
-    through_time.check, scaling.check, units.check, rounding.check, step_size.check,
+    through_time.check, swamped.check, scaling.check, units.check, rounding.check, step_size.check,
     diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip

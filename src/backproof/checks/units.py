@@ -198,7 +198,8 @@ def _killer(
             record.birthplace(first, layer.weight),
             "its initial weights make every input of the ReLU negative",
             "draw the weights around zero, with variance 2/n, and centre the inputs"
-            if layer.hidden else "let the output be linear: no gradient passes a ReLU that is 0",
+            if layer.hidden
+            else "let the output be linear: no gradient passes a ReLU that is 0",
         )
     rate = first.rate
     if rate is None:
