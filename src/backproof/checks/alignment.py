@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.checks.advice import advise
+from backproof.checks.contents import contents
 from backproof.checks.dependence import Dependence, dependence
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
@@ -57,7 +58,7 @@ class Moves:
     def add(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
         """Look through events before the judged steps; `later` are those since."""
         for (site, function, args, kwargs, _, undo), out in zip(
-            log, _contents(log, later), strict=True
+            log, contents(log, later), strict=True
         ):
             if type(out) is not np.ndarray or site < 0 or not out.ndim:
                 continue
@@ -144,18 +145,6 @@ def _chosen(key: Any) -> tuple[int, Any]:
     numbers = [(i, part) for i, part in enumerate(parts) if isinstance(part, np.ndarray)]
     whole = sum(type(part) is slice and part == slice(None) for part in parts)
     return numbers[0] if len(numbers) == 1 and whole == len(parts) - 1 else (0, None)
-
-
-def _contents(log: Sequence[Event], later: Sequence[Event]) -> list[Any]:
-    """Return what each event made, as it was before a later one changed it in place."""
-    then: dict[int, Any] = {}
-    found: list[Any] = []
-    for event in reversed((*log, *later)):
-        found.append(then.get(id(event[4]), event[4]))
-        undo = event[5]
-        if undo is not None and undo[1] is Ellipsis:
-            then[id(undo[0])] = undo[2]
-    return found[::-1][: len(log)]
 
 
 def order_of(before: Any, after: Any) -> Any:

@@ -91,8 +91,8 @@ def _is_open(record: Record) -> bool:
     """
     trials = [f.evidence.get("trial") for f in record.found if f.severity != "note"]
     return all(
-        trial is not None and "own_cost" in trial and trial["cost"] > CURED * trial["own_cost"]
-        for trial in trials
+        isinstance(t, dict) and "own_cost" in t and t["cost"] > CURED * t["own_cost"]
+        for t in trials
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
 from backproof.checks.advice import advise, short
+from backproof.checks.cancelled import Loss, cancelled_sums
 from backproof.checks.origin import name_of
 from backproof.checks.places import statement_of
 from backproof.checks.rounding import digits_lost
@@ -72,11 +73,14 @@ class Coarse:
 
     casts: list[Cast] = field(default_factory=list)
     variances: list[Variance] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
     looked: int = 0
     """Small types that were looked at."""
 
-    def add(self, log: Sequence[Event]) -> None:
-        """Look through events before the judged steps."""
+    def add(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
+        """Look through events before the judged steps; `later` are those since."""
+        if not self.losses:
+            self.losses += cancelled_sums(log, later)
         entries: list[Entry] = [
             (site, function, [(id(a), a) for a in args or ()], id(out), out)
             for site, function, args, _, out, _ in log
@@ -220,6 +224,17 @@ def check(record: Record) -> Iterator[Finding]:
             {"got": v.got, "true": v.true, "dtype": v.kind, "error": error},
             notes=[
                 f"a variance as a difference of squares of {v.kind}: off by {short(100 * error)} %"
+            ],
+        )  # fmt: skip
+        return
+    for loss in record.coarse.losses:
+        yield digits_lost(
+            SITES[loss.site], loss.got, loss.true,
+            "take a common offset away first (`X - X.mean(axis=0)`), or compute it in float64",
+            {"got": loss.got, "true": loss.true, "dtype": loss.kind, "error": loss.error},
+            notes=[
+                f"numbers up to {short(loss.size)} nearly cancel in {loss.kind}: computed again in "
+                f"float64, the result is off by {short(100 * loss.error)} % of its deviation"
             ],
         )  # fmt: skip
         return

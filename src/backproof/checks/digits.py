@@ -21,6 +21,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 #: Error of a gradient or the cost, relative to the largest that it was in the judged steps: a
 #: converged gradient is made of rounding, and harms nobody. Float32 has 7 digits, float64 16.
 LOST = {4: 0.03, 8: 1e-3}
+#: Share of an operation's results that have become zero, and results that it must have.
+VANISHED, LEAST = 0.3, 8
 MOST_OPERATIONS = 1_500
 MOST_ELEMENTS = 80_000
 MOST_PRODUCTS = 600_000
@@ -42,6 +44,9 @@ class Rounding:
     """Share of the entries with a change that their type cannot hold."""
     lost: float = 0.0
     """Share of the step, by its square, that these entries should have made."""
+    vanished: tuple[Site, str, float] | None = None
+    """The first operation on the way to a gradient whose results are too small for their type: its
+    site, the type, and the share of them that are zero and should not be."""
 
 
 def measure(
@@ -55,6 +60,7 @@ def measure(
     ends = [n for n in (cost, *gradients) if n is not None]
     needed = tape.ancestors(ends)
     operations = [o for o in tape.operations if o.out in needed]
+    found.vanished = _vanished(tape, run, tape.ancestors(gradients), operations)
     if not ends or len(operations) > MOST_OPERATIONS or _too_large(operations, run):
         return found
     if found.bits == 4:
@@ -75,6 +81,24 @@ def measure(
     if any(e > 0.1 * limit * s for _, e, s in found.errors):
         _blame(found, tape, operations, own, exact)
     return found
+
+
+def _vanished(
+    tape: Tape, run: Run, feeding: set[int], operations: Sequence[Operation]
+) -> tuple[Site, str, float] | None:
+    """Return the first operation that underflows in half precision."""
+    for operation in operations[:MOST_OPERATIONS]:
+        kind = getattr(tape.nodes[operation.out].obj, "dtype", None)
+        exact = run.env[operation.out]
+        if kind != np.float16 or operation.out not in feeding or exact is None:
+            continue
+        own = np.asarray(tape.value(operation.out))
+        if own.shape != np.shape(exact) or own.size < LEAST:
+            continue
+        share = float(np.mean((own == 0) & (np.asarray(exact) != 0)))
+        if share > VANISHED:
+            return operation.where, str(kind), share
+    return None
 
 
 def _too_large(operations: Sequence[Operation], run: Run) -> bool:

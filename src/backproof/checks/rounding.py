@@ -33,17 +33,60 @@ HELD_BACK = 0.1
 #: A program that stands still can go below this share of its cost.
 FROZEN = 0.6
 POOR = 0.1
+#: … and one whose gradients underflow could have come below this share of it by now.
+SLOWED = 0.8
 #: Steps that stand for all those between two judged ones, each so much longer.
 STRIDES = 120
+LEAST_STEPS = 20
+#: Sizes of such steps: those of an optimiser without its state are too long at times.
+SIZES = (1.0, 0.3)
 
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the number format over the judged steps."""
     if record.nonfinite is not None:
         return
-    found = _cancelled(record) or _too_small(record) or _held_back(record) or _frozen(record)
+    found = (
+        _cancelled(record) or _vanished(record)
+        or _too_small(record) or _held_back(record) or _frozen(record)
+    )  # fmt: skip
     if found is not None:
         yield found
+
+
+def _vanished(record: Record) -> Finding | None:
+    """Find gradients that are too small for their type, where in float64 the run comes further."""
+    known = [o for o in record.seen if o.map is not None and o.map.cost is not None]
+    small = [o for o in known if o.rounding is not None and o.rounding.vanished is not None]
+    if 2 * len(small) < len(known) or len(known) < 3:
+        return None
+    last = known[-1]
+    first = next(o for o in reversed(known[:-1]) if 2 * o.step <= last.step)
+    step, steps = first.fresh(), min(last.step - first.step, STRIDES)
+    if step is None or step.cost is None or last.map is None or steps < LEAST_STEPS:
+        return None
+    before, own = step.cost(step.theta), step.cost(last.map.theta)
+    limit = min(SLOWED * own, (1 - HELD_BACK) * before)
+    trials = [attempt([step], step.theta, scale, steps, 0.4 * record.meter.left) for scale in SIZES]
+    trial = min((t for t in trials if t is not None), key=lambda t: t.cost, default=None)
+    if trial is None or not trial.cost < limit:
+        return None
+    least = min(small, key=lambda o: o.step).rounding
+    assert least is not None
+    assert least.vanished is not None
+    site, kind, share = least.vanished
+    return advise(
+        "BP203", "dtype", statement_of(site),
+        f"{100 * share:.0f} % of `{' '.join(site.text.split())}` underflow to zero in {kind}",
+        f"compute the gradients in float32, or scale the cost up before {kind} and down after it",
+        {"share": share, "dtype": kind, "cost": own, "trial": trial.cost, "steps": trial.steps},
+        notes=[
+            f"from step {first.step} to step {last.step} the cost came from {short(before)} to "
+            f"{short(own)}; as many of the recorded steps in float64 bring it to "
+            f"{short(trial.cost)}"
+        ],
+        confidence="proven",
+    )  # fmt: skip
 
 
 def _cancelled(record: Record) -> Finding | None:

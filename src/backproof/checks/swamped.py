@@ -130,9 +130,9 @@ def check(record: Record) -> Iterator[Finding]:
     place = definition(known.text, known.epsilon) if known.text else None
     yield advise(
         "BP203", "numeric-nonfinite", place or place_of(known.site),
-        f"the epsilon {short(known.epsilon)} is far above the variance ({short(known.largest)} at "
-        f"most): what is normalised comes to a size of {short(size)}, not 1",
-        f"take an epsilon far below the variance, as {known.largest * SHARE:.0e}, or scale the data",
+        f"the epsilon {short(known.epsilon)} is far above the variance (at most "
+        f"{short(known.largest)}): what is normalised comes to a size of {short(size)}, not 1",
+        f"take an epsilon far below it, as {known.largest * SHARE:.0e}, or scale the data",
         {"epsilon": known.epsilon, "variance": known.largest, "size": size, "step": first.step,
          "trial": {"steps": steps, "own_cost": as_is, "cost": tried}},
         notes=[

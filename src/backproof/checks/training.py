@@ -160,7 +160,7 @@ class TrainingHistory:
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
         self._guarded(lambda: self.record.moves.add(log, later))
-        self._guarded(lambda: self.record.coarse.add(log))
+        self._guarded(lambda: self.record.coarse.add(log, later))
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
         """Look at a recorded step before it is judged: arithmetic of integers."""
@@ -255,7 +255,10 @@ class TrainingHistory:
         work = max((o.map.effort for o in record.seen if o.map is not None), default=0.0)
         record.meter.allowed = max(BUDGET, SHARE * steps * work)
         for check in checks:
-            record.found.extend(check(record))
+            try:
+                record.found.extend(check(record))
+            except Exception as error:
+                self._failed(error)
         return record.found
 
     def _guarded(self, look: Callable[[], None]) -> None:
