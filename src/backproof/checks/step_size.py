@@ -39,6 +39,9 @@ LONGEST = 150
 #: η·λ below this moves along the steepest direction by less than a thousandth of the way to its
 #: minimum in a step; the flatter directions by less still.
 TINY = 1e-3
+#: Below this share of the bound a run that gains less than `SLOW` of its cost is compared with a
+#: trial of longer steps, no more of them than it takes, that must come below `HALVED` of its end.
+SMALL, SLOW, HALVED = 0.05, 0.3, 0.5
 #: A run that has lowered its cost by more than this share is learning, however slowly.
 PROGRESS = 0.2
 #: … and one that has lowered it by this share has come where it was meant to, bouncing or not.
@@ -314,8 +317,9 @@ def too_small(record: Record) -> Finding | None:
     first, last = curved[0], seen[-1]
     assert first.cost is not None
     assert last.cost is not None
-    if not all(0 < ratio(s) < TINY for s in curved):
+    if not all(0 < ratio(s) < SMALL for s in curved):
         return None
+    tiny = all(ratio(s) < TINY for s in curved)
     # The last judged step is not the last step: with ever smaller gains per step, as in descent,
     # the whole run gains at most in proportion to its length.
     fallen = first.cost - last.cost
@@ -324,19 +328,26 @@ def too_small(record: Record) -> Finding | None:
     if same is not None:
         fallen = same[0] - same[1]  # the costs of two steps are on different samples
     expected = fallen * max(1.0, record.steps / max(1, last.step - first.step))
-    if expected > PROGRESS * abs(first.cost):
-        return None
     maps = turns(record, first)
-    steps = min(_affordable(record, maps, 1), 100) if maps else 0
+    if expected > PROGRESS * abs(first.cost) or not tiny:
+        # A run that does come down must be halved by no more steps than it takes itself.
+        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < LEAST_TRIED:
+            return None
+        least, careful = HALVED * (first.cost - expected), (0.5, 0.25, 0.05)
+        steps = min(_affordable(record, maps, 2), LONGEST)
+    else:
+        least, careful = np.inf, CAREFUL
+        steps = min(_affordable(record, maps, 1), 100) if maps else 0
     if steps < 5:
         return None
     assert first.map is not None
     start = first.map.theta
     own, trial = cost_at(maps, start), None
-    for share in CAREFUL:
+    for share in careful:
         scale = share / ratio(first)
         trial = attempt(maps, start, scale, steps, record.meter.left)
-        if trial is not None and own - trial.cost >= 3 * max(expected, 0.02 * abs(own)):
+        enough = max(expected, 0.02 * abs(own)) * (3 if least == np.inf else 1)
+        if trial is not None and own - trial.cost >= enough and trial.cost < least:
             break
     else:
         return None
