@@ -73,10 +73,9 @@ class Verdict:
 
     def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         """Judge a recorded step; False where it says nothing: it changes no parameter."""
-        says = True
         with self._guarded(f"step {step}"):
-            says = self._judge(tape, updates, step)
-        return says
+            return self._judge(tape, updates, step)
+        return True
 
     def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a step of a further training loop, where some of its gradients fit a cost."""

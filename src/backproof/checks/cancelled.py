@@ -75,11 +75,11 @@ def _suspect(event: Event) -> float | None:
     site, function, args, _, out, _ = event
     if site < 0 or not is_in(function, ADD | SUBTRACT) or not isinstance(out, np.ndarray):
         return None
-    if out.dtype.kind != "f" or out.dtype.itemsize > 4 or args is None or len(args) != 2:
+    if out.dtype.kind != "f" or out.dtype.itemsize > 4 or len(args or ()) != 2:
         return None
     if not LEAST_VALUES <= out.size <= MOST_ELEMENTS:
         return None
-    sizes = [_size(value) for value in args]
+    sizes = [_size(value) for value in args or ()]
     spread = float(np.std(out.astype(float)))
     rounding = max(sizes) * float(np.finfo(out.dtype).eps)
     return max(sizes) if spread > 0 and rounding > SUSPECT * spread else None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backproof.checks.advice import advise, rate_place, short
+from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
 from backproof.finding import Finding
@@ -44,16 +45,13 @@ def check(record: Record) -> Iterator[Finding]:
     assert first.rate is not None
     assert last.rate is not None
     start = max(rates[:3])
-    small = [o for o, rate in zip(seen, rates, strict=True) if rate < GONE * start]
+    small = [o for o, rate in zip(seen, rates, strict=True) if rate < GONE * start and _is_still(o)]
     if first.rate.site != last.rate.site or len(small) < 2 or small[-1] is not last:
         return
-    since, left = small[0].step, rates[seen.index(small[0])]
-    if any(o not in small for o in seen if o.step > since) or since > EARLY * record.steps:
-        return
-    if any(
-        o.cost is None or o.cost_after is None or abs(o.cost - o.cost_after) > STILL * abs(o.cost)
-        for o in small
-    ):
+    while small[0] is not seen[-len(small)]:
+        small.pop(0)  # a velocity moved on for a while
+    since, left = small[0].step, rates[-len(small)]
+    if len(small) < 2 or since > EARLY * record.steps:
         return
     maps = [o.map for o in seen if o.map is not None]
     if not in_time(record, maps, 3 * len(maps)):
@@ -87,3 +85,10 @@ def check(record: Record) -> Iterator[Finding]:
         ],
         related=[(statement_of(rate.site), "call-site")], confidence="proven",
     )  # fmt: skip
+
+
+def _is_still(seen: Observation) -> bool:
+    """Whether a step leaves its cost as it is."""
+    if seen.cost is None or seen.cost_after is None:
+        return False
+    return abs(seen.cost - seen.cost_after) <= STILL * abs(seen.cost)

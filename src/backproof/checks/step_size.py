@@ -30,7 +30,7 @@ BETTER = 0.05
 #: quadratic, 1/λ.
 SHARES = (0.5, 0.25)
 #: Shares that are tried where a step is too small: samples one by one bear less than one of them.
-CAREFUL = (0.5, 0.05)
+CAREFUL = (0.5, 0.25, 0.05)
 #: Judged steps whose cost is this many times the first one's lie far outside the landscape that
 #: the program starts in: their curvature says nothing about a step to choose.
 FAR = 10.0
@@ -273,7 +273,9 @@ def too_small_with_state(record: Record) -> Finding | None:
     first, last = (seen[0], seen[-1]) if len(seen) > 1 else (None, None)
     if first is None or last is None or first.map is None or first.rate is None:
         return None
-    if first.stateless or first.step or record.steps < LEAST or record.nonfinite is not None:
+    if all(o.stateless for o in seen) or first.step or record.steps < LEAST:
+        return None
+    if record.nonfinite is not None:
         return None
     assert first.cost is not None
     assert last.cost is not None
@@ -333,17 +335,17 @@ def too_small(record: Record) -> Finding | None:
         # A run that does come down must be halved by no more steps than it takes itself.
         if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < LEAST_TRIED:
             return None
-        least, careful = HALVED * (first.cost - expected), (0.5, 0.25, 0.05)
+        least = HALVED * (first.cost - expected)
         steps = min(_affordable(record, maps, 2), LONGEST)
     else:
-        least, careful = np.inf, CAREFUL
+        least = np.inf
         steps = min(_affordable(record, maps, 1), 100) if maps else 0
     if steps < 5:
         return None
     assert first.map is not None
     start = first.map.theta
     own, trial = cost_at(maps, start), None
-    for share in careful:
+    for share in CAREFUL:
         scale = share / ratio(first)
         trial = attempt(maps, start, scale, steps, record.meter.left)
         enough = max(expected, 0.02 * abs(own)) * (3 if least == np.inf else 1)

@@ -251,6 +251,7 @@ class TrainingHistory:
         for o in record.seen:
             if o not in usual:
                 o.cost = o.cost_after = None
+        with_rates(record.seen)
         record.steps, record.nonfinite = steps, nonfinite
         work = max((o.map.effort for o in record.seen if o.map is not None), default=0.0)
         record.meter.allowed = max(BUDGET, SHARE * steps * work)
@@ -286,6 +287,15 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
         if (_entries(o) == size or o.step < first.step)
         and any(site in first.update_sites for site in o.update_sites)
     ]  # fmt: skip
+
+
+def with_rates(seen: Sequence[Observation]) -> None:
+    """Give the first steps the step size that later ones show: a velocity of zero hides it."""
+    known = next((o.rate for o in seen if o.rate is not None), None)
+    for o in seen:
+        if o.rate is not None:
+            return
+        o.rate = known
 
 
 def _begins(first: Observation, other: Observation) -> bool:
