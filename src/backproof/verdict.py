@@ -73,9 +73,10 @@ class Verdict:
 
     def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         """Judge a recorded step; False where it says nothing: it changes no parameter."""
+        says = True
         with self._guarded(f"step {step}"):
-            return self._judge(tape, updates, step)
-        return True
+            says = self._judge(tape, updates, step)
+        return says
 
     def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a step of a further training loop, where some of its gradients fit a cost."""
@@ -139,9 +140,7 @@ class Verdict:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
         if evidence.fit is None and stands_still(evidence):
             self.reason = self.reason or "no step that was judged changes a parameter"
-            if self.options.diagnose:
-                self.training.observe_standing(evidence)
-            return False
+            return self.options.diagnose and self.training.observe_standing(evidence)
         evidence, blind_ones = self._with_blind(evidence, updates)
         shown = shown or blind_ones
         elsewhere = self.covered.look(evidence)

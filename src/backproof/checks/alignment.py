@@ -53,6 +53,8 @@ class Moves:
 
     def __init__(self) -> None:
         self.found: list[Move] = []
+        self.cuts: list[tuple[Any, int]] = []
+        """Arrays whose first rows were taken, and how many: ``y[:n]``."""
         self._bytes = 0
 
     def add(self, log: Sequence[Event], later: Sequence[Event] = ()) -> None:
@@ -67,6 +69,8 @@ class Moves:
             if undo is not None:
                 if (function is SOURCE or function is np.sort) and undo[1] is Ellipsis:
                     self.changed(site, undo[2], out)
+            elif function is operator.getitem and type(args[1]) is slice:
+                self.cut(args[0], args[1])
             elif function is operator.getitem:
                 self.taken(site, args[0], args[1])
             elif function is np.sort:
@@ -108,6 +112,14 @@ class Moves:
             self._keep(Move(site, len(before), None, before.copy()))
         elif not np.array_equal(order, np.arange(len(order))):
             self._keep(Move(site, len(before), order))
+
+    def cut(self, array: Any, key: slice) -> None:
+        """The first rows of an array were taken."""
+        begins = key.start in (None, 0) and key.step in (None, 1) and type(key.stop) is int
+        if not begins or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            return
+        if array.ndim <= 2 and LEAST_ROWS <= key.stop < len(array) and len(self.cuts) < MOST_MOVES:
+            self.cuts.append((array, key.stop))
 
     def taken(self, site: int, array: Any, key: Any) -> None:
         """Rows of an array, or its columns, were chosen by an array of numbers."""
@@ -241,7 +253,7 @@ def arrays(record: Record) -> Finding | None:
         return None
     X, Y = known[0]
     best: tuple[Dependence, Move, Move | None] | None = None
-    wholes = _wholes(record.first)
+    wholes = _wholes(record.first, record.moves.cuts)
     candidates = list(_undone(X, Y, record.moves.found))
     if wholes is not None:
         candidates += _apart(X, Y, wholes, record.moves.found)
@@ -307,7 +319,7 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
                     yield whole[second.order], Y, second, first
 
 
-def _wholes(seen: Observation) -> tuple[Any, Any] | None:
+def _wholes(seen: Observation, cuts: Sequence[tuple[Any, int]]) -> tuple[Any, Any] | None:
     """Return the arrays of which inputs and labels are parts (``X[:n]``), None where they are none.
 
     They are of one length where both are there.
@@ -316,11 +328,20 @@ def _wholes(seen: Observation) -> tuple[Any, Any] | None:
     for what, rows in (("inputs", samples.inputs_rows), ("labels", samples.labels_rows)):
         whole = _source(seen, what)
         part = whole is not None and rows is not None and LEAST_ROWS <= len(rows) < len(whole)
-        found.append(whole if part and np.array_equal(rows, np.arange(len(rows))) else None)
+        if part and np.array_equal(rows, np.arange(len(rows))):
+            found.append(whole)
+            continue
+        found.append(next((w for w, n in _cut_rows(cuts) if np.array_equal(w[:n], whole)), None))
     X, Y = found
     if X is not None and Y is not None and len(X) != len(Y):
         return None
     return None if X is None and Y is None else (X, Y)
+
+
+def _cut_rows(cuts: Sequence[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
+    """Yield the arrays that were cut, as rows of floats: a copy of the part has another type."""
+    for array, count in cuts:
+        yield np.asarray(array, dtype=float).reshape(len(array), -1), count
 
 
 def _apart(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.arithmetic import DIVIDE, MULTIPLY, is_in
+from backproof.checks.layers import PRODUCTS
 from backproof.checks.places import looks_like_rate
 from backproof.roles import Parameter
 from backproof.trace.site import Site
@@ -61,14 +62,19 @@ def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
 
 
 def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate | None:
-    """Return the first factor of a product of several, where it is called as a step size is."""
+    """Return the first factor of a product that is called as a step size is: ``lr * X.T @ r``."""
     for parameter in params:
         for level in parameter.levels:
             made = tape.producer(level.nodes[0])
             for _ in range(MOST_FACTORS):
-                if made is None or not is_in(made.function, MULTIPLY) or len(made.args) != 2:
+                if made is None or len(made.args) != 2:
                     break
                 first, texts = made.args[0], made.where.operands
+                if is_in(made.function, DIVIDE) or is_in(made.function, PRODUCTS):
+                    made = tape.producer(first.node) if type(first) is Ref else None
+                    continue
+                if not is_in(made.function, MULTIPLY):
+                    break
                 obj = tape.nodes[first.node].obj if type(first) is Ref else first
                 known = type(first) is not Ref or (
                     tape.nodes[first.node].operation is None and first.node not in moving

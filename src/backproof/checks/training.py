@@ -191,10 +191,11 @@ class TrainingHistory:
             except Exception as error:
                 self._failed(error)
 
-    def observe_standing(self, evidence: StepEvidence) -> None:
-        """Measure a step that changes nothing."""
+    def observe_standing(self, evidence: StepEvidence) -> bool:
+        """Measure a step that changes nothing; False, since it says nothing of its gradients."""
         if len(self.record.standing) < MOST_STANDING:
             self._guarded(lambda: self._keep_standing(evidence))
+        return False
 
     def _keep_standing(self, evidence: StepEvidence) -> None:
         seen = observe(evidence, self.record.meter, curvature=False, trial=False)
