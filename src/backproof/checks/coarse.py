@@ -227,17 +227,6 @@ def check(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
-    for loss in record.coarse.losses:
-        yield digits_lost(
-            SITES[loss.site], loss.got, loss.true,
-            "take a common offset away first (`X - X.mean(axis=0)`), or compute it in float64",
-            {"got": loss.got, "true": loss.true, "dtype": loss.kind, "error": loss.error},
-            notes=[
-                f"numbers up to {short(loss.size)} nearly cancel in {loss.kind}: computed again in "
-                f"float64, the result is off by {short(100 * loss.error)} % of its deviation"
-            ],
-        )  # fmt: skip
-        return
     for c in record.coarse.casts:
         yield advise(
             "BP203", "dtype", statement_of(SITES[c.site]),
@@ -252,3 +241,13 @@ def check(record: Record) -> Iterator[Finding]:
             confidence="proven",
         )  # fmt: skip
         return
+    for loss in record.coarse.losses:
+        yield digits_lost(
+            SITES[loss.site], loss.got, loss.true,
+            "take a common offset away first (`X - X.mean(axis=0)`), or compute it in float64",
+            {"got": loss.got, "true": loss.true, "dtype": loss.kind, "error": loss.error},
+            notes=[
+                f"numbers up to {short(loss.size)} nearly cancel in {loss.kind}: computed again in "
+                f"float64, the result is off by {short(100 * loss.error)} % of its deviation"
+            ],
+        )  # fmt: skip
