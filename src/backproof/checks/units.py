@@ -56,7 +56,8 @@ def saturated(record: Record) -> Iterator[Finding]:
         few = units.z.shape[1] < FEW
         share = _share(record.seen[:FEW] if few else [first], first.names[layer.weight])
         later = [u for known, u in last.layers if known.weight == layer.weight]
-        if not later or share < SATURATED:
+        # A first step may throw them there: what starts so is so before it.
+        if not later or share < SATURATED or flat_share(units) < STILL:
             continue
         if few and _share(record.seen[-FEW:], first.names[layer.weight]) < STILL:
             continue
