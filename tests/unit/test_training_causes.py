@@ -3,7 +3,6 @@
 import pytest
 
 from tests.unit.test_costs_meant import judged, report
-from tests.unit.test_faults_placed import line_of
 from tests.unit.test_training_told import is_told
 
 pytestmark = pytest.mark.quality
