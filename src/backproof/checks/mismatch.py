@@ -33,7 +33,8 @@ KEPT = re.compile(r"\s*([\w.]+)\.append\(")
 #: What only a measure of quality does.
 METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
 
-
+#: What picks the samples or entries that a cost is of: ``u[np.where(y == 1)]``.
+PICKS = re.compile(r"\bwhere\([^()]*\)|\[[^\[\]]*\]")
 #: Steps in which gradients must be those of a part of the cost.
 LEAST_PARTIAL = 2
 #: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
@@ -133,7 +134,7 @@ def is_reported(tape: Tape, fit: Fit, *, late: bool = False) -> bool:
             names += site.targets if site.is_value else ()
     text = " ".join((*names, made.where.text))
     named = any(LOSS.search(name) for name in names) or LIKELIHOOD.search(made.where.text)
-    return bool(named) and not METRIC.search(text)
+    return bool(named) and not METRIC.search(PICKS.sub("", text))
 
 
 def _whole(evidence: StepEvidence, fit: Fit) -> Fit | None:
