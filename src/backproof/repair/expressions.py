@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backproof.repair.brackets import brackets
 from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, name_of
-from backproof.repair.candidate import Change, Code, is_atomic
+from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.elements import elements
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed, constants, derivatives, penalties, sizes
@@ -64,7 +64,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
         yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
         helper = code.function_of(root)
-        is_activation = isinstance(helper, ast.FunctionDef) and len(helper.args.args) == 1
+        is_activation = isinstance(helper, ast.FunctionDef) and len(given(helper)) == 1
         for derivative, price in () if is_activation else derivatives(code, atoms):
             yield node, f"{grouped} * {derivative}", "missing-factor", price + far
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from backproof.repair.candidate import Change, Code
+from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
@@ -110,6 +110,16 @@ def _everywhere(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change
             if atom != name:
                 new = pattern.sub(atom.replace("\\", ""), text)
                 yield root, new, "wrong-operand", likeness(name, atom) + 0.1
+    yield from _unapplied(code, root)
+
+
+def _unapplied(code: Code, root: ast.expr) -> Iterator[Change]:
+    """What is a function's value already: ``a * (1 - a)`` for ``f(a) * (1 - f(a))``."""
+    text = code.text(root)
+    calls = [n for n in ast.walk(root) if isinstance(n, ast.Call) and len(n.args) == 1]
+    for call, inner in {code.text(n): code.text(n.args[0]) for n in calls}.items():
+        if is_atomic(inner) and text.count(call) > 1:
+            yield root, text.replace(call, inner), "wrong-derivative", 0.9
 
 
 def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
@@ -256,15 +266,15 @@ def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
     around = code.function_of(root)
     if not isinstance(around, ast.FunctionDef) or not isinstance(code.parents[root], ast.Return):
         return
-    given = [a.arg for a in around.args.args if a.arg != "self"]
+    arguments = given(around)
     for name, (argument, returned) in code.once(helpers).items():
-        if name == around.name or not given:
+        if name == around.name or not arguments:
             continue
         try:
             derivative = slope(code, returned, argument)
         except NotDifferentiable:
             continue
-        yield root, renamed(derivative, argument, given[0]), "wrong-derivative", 1.0
+        yield root, renamed(derivative, argument, arguments[0]), "wrong-derivative", 1.0
 
 
 def _is_one(node: ast.expr) -> bool:
