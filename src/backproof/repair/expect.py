@@ -25,6 +25,10 @@ from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
 MOST_PIECES = 5_000
+#: Places on the way to an update that a true gradient is put in at, the deepest of them.
+MOST_PLACES = 3
+#: Entries from which a decay can be told from a gradient.
+LEAST_DECAYED = 4
 #: Most of the error of right gradients that is allowed for.
 SLACK = 1e-5
 
@@ -60,6 +64,8 @@ class Wanted:
     precision: float
     together: Array | None = None
     """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
+    reached: tuple[Array, ...] = ()
+    """Its values where an optimiser is given true gradients, where none is right as it is."""
     idle: bool = False
     """Its true gradient is zero (a bias before a normalisation): it moves by rounding alone."""
     slack: float = 0.0
@@ -119,6 +125,8 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         wanted.append(one)
     if anchored and fit is not None:
         wanted = _together(evidence, base, fits[0], wanted)
+    elif not anchored:
+        wanted = _reached(evidence, base, fits, wanted)
     place = loop.span.start
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
 
@@ -240,16 +248,54 @@ def _together(
         if pieces is None:
             return list(wanted)
         placed.update(pieces)
+    values = _values(evidence, base, placed)
+    if values is None:
+        return list(wanted)
+    return [
+        replace(one, together=joint) if joint.shape == one.author.shape else one
+        for one, joint in zip(wanted, values, strict=True)
+    ]
+
+
+def _reached(
+    evidence: StepEvidence, base: Run, fits: Sequence[Fit], wanted: Sequence[Wanted]
+) -> list[Wanted]:
+    """Add what each parameter comes to where an optimiser is given all true gradients.
+
+    A step of Adam is no multiple of a gradient.
+    """
+    params = evidence.params
+    ways = [[level for level in p.levels if not level.deep] for p in params]
+    if not all(ways) or all(level.factor for way in ways for level in way):
+        return list(wanted)
+    found: list[list[Array]] = []
+    depth = min(map(len, ways))
+    for fit, number in product(fits, range(max(0, depth - MOST_PLACES), depth)):
+        placed: dict[int, Any] = {}
+        for parameter, way, match in zip(params, ways, fit.matches, strict=True):
+            level = way[number]
+            if match.truth is None:
+                break
+            truth = -level.sign * level.turn * match.truth
+            placed |= placed_in(base, parameter, level.nodes, truth) or {}
+        values = _values(evidence, base, placed)
+        if values is not None:
+            found.append(values)
+    return [
+        replace(one, reached=tuple(values[index] for values in found))
+        for index, one in enumerate(wanted)
+    ]
+
+
+def _values(evidence: StepEvidence, base: Run, placed: dict[int, Any]) -> list[Array] | None:
+    """Return what all parameters come to with other values in the place of some."""
     tape = evidence.tape
     run = tape.replay(base=base, dirty=tape.reach(placed), replace=placed)
-    found = []
-    for parameter, one in zip(evidence.params, wanted, strict=True):
-        values = [run.env[n] for n in parameter.new]
-        joint = None if any(v is None for v in values) else vector(values)
-        if joint is not None and joint.shape == one.author.shape and np.all(np.isfinite(joint)):
-            one = replace(one, together=joint)
-        found.append(one)
-    return found
+    rows = [[run.env[n] for n in parameter.new] for parameter in evidence.params]
+    if any(v is None for row in rows for v in row):
+        return None
+    values = [vector(row) for row in rows]
+    return values if all(np.all(np.isfinite(v)) for v in values) else None
 
 
 def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, int]],
@@ -307,21 +353,52 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     counts = {len(w.truths) for w in wanted.wanted}
     if len(counts) != 1:
         return "right"
-    starts = [np.concatenate([w.old for w, _ in rows]), np.concatenate([w.kept for w, _ in rows])]
-    came, author = np.concatenate([v for _, v in rows]), np.concatenate([w.author for w, _ in rows])
-    for number, start in product(range(counts.pop()), starts):
-        truth = np.concatenate([w.truths[number] for w, _ in rows])
-        moved = came - start
-        if truth.shape != moved.shape:
-            continue
-        norm = float(truth @ truth)
-        factor = float(moved @ truth) / norm if norm else 0.0
-        gap = float(np.linalg.norm(moved - factor * truth))
-        # A step that went down the cost on the whole does not go up when it is right.
-        same_way = factor * float((author - start) @ truth) > 0 or factor < 0
-        if factor and same_way and gap <= 1e-5 * float(np.linalg.norm(moved)):
+    known = range(counts.pop())
+    starts = [[w.old for w, _ in rows], [w.kept for w, _ in rows]]
+    for number, start in product(known, starts):
+        truths = [w.truths[number] for w, _ in rows]
+        moved = [v - s for (_, v), s in zip(rows, start, strict=True)]
+        before = [w.author - s for (w, _), s in zip(rows, start, strict=True)]
+        if _is_multiple(moved, before, truths):
+            return "right"
+    for reached in zip(*(w.reached for w, _ in rows), strict=False):
+        gaps = [float(np.linalg.norm(v - r)) for (_, v), r in zip(rows, reached, strict=True)]
+        changes = [float(np.linalg.norm(r - w.old)) for (w, _), r in zip(rows, reached, strict=True)]
+        if all(gap <= SLACK * change for gap, change in zip(gaps, changes, strict=True)):
+            return "right"
+    for number in known:  # with a decay whose strength is not known
+        triples = [
+            [_without(w.old, part) for part in (v - w.old, w.author - w.old, w.truths[number])]
+            for w, v in rows
+        ]
+        if _is_multiple(*zip(*triples, strict=True)):
             return "right"
     return "wrong"
+
+
+def _is_multiple(
+    moved: Sequence[Array], before: Sequence[Array], truths: Sequence[Array]
+) -> bool:  # fmt: skip
+    """Whether all moves are one multiple of the true gradients.
+
+    A step that went down the cost on the whole does not go up when it is right.
+    """
+    move, old, truth = (np.concatenate(parts) for parts in (moved, before, truths))
+    norm = float(truth @ truth)
+    if truth.shape != move.shape or not norm:
+        return False
+    factor = float(move @ truth) / norm
+    gap = float(np.linalg.norm(move - factor * truth))
+    same_way = factor * float(old @ truth) > 0 or factor < 0
+    return bool(factor) and same_way and gap <= 1e-5 * float(np.linalg.norm(move))
+
+
+def _without(old: Array, change: Array) -> Array:
+    """Return what of a change is no multiple of the old value, as weight decay is."""
+    norm = float(old @ old)
+    if old.size < LEAST_DECAYED or not norm or change.shape != old.shape:
+        return change
+    return change - float(change @ old) / norm * old
 
 
 def is_usable(wanted: Expected) -> bool:
