@@ -20,7 +20,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
 from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import Site
 from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
@@ -148,41 +148,6 @@ def is_silent(evidence: StepEvidence) -> bool:
         return same or fit.matches[index].vacuous
 
     return all(map(is_right, known.wrong))
-
-
-def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
-    """Return the lines that one fault can be on: what feeds a right gradient is right itself.
-
-    Of those of the backward pass every wrong gradient depends on them, and no right one.
-    """
-    fit = evidence.fit
-    if fit is None or not fit.chosen:
-        fit = next((f for f in evidence.others if not f.hypothesis.registered), None)
-        if fit is None:
-            return frozenset()
-    climbs = (
-        {n for f in climbing(evidence) for n in f.evidence["parameters"]}
-        if (fit is evidence.fit)
-        else set()
-    )
-    wrong = {i for i, p in enumerate(evidence.params) if i in fit.wrong or p.name in climbs}
-    tape = evidence.tape
-    new = {n for p in evidence.params for n in p.new}
-    stop = new if fit.hypothesis.after else None
-    forward = tape.ancestors([fit.hypothesis.node], stop=stop)
-    chains = tape.chains()
-    hits: dict[tuple[str, int], set[int]] = {}
-    for index, parameter in enumerate(evidence.params):
-        for node in tape.ancestors(parameter.new) - forward:
-            operation = tape.producer(node)
-            if operation is None:
-                continue
-            sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
-            sites += [SITES[site] for _, site in tape.flows.get(node, ())]
-            for site in sites:
-                hits.setdefault((site.file.path, site.statement.line), set()).add(index)
-    right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}
-    return frozenset(line for line, those in hits.items() if wrong <= those and not those & right)
 
 
 def _refitted(evidence: StepEvidence, base: Run, anchored: bool) -> list[Fit]:
@@ -362,9 +327,9 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         if _is_multiple(moved, before, truths):
             return "right"
     for reached in zip(*(w.reached for w, _ in rows), strict=False):
-        gaps = [float(np.linalg.norm(v - r)) for (_, v), r in zip(rows, reached, strict=True)]
-        changes = [float(np.linalg.norm(r - w.old)) for (w, _), r in zip(rows, reached, strict=True)]
-        if all(gap <= SLACK * change for gap, change in zip(gaps, changes, strict=True)):
+        triples = [(v, r, w.old) for (w, v), r in zip(rows, reached, strict=True)]
+        norm = np.linalg.norm
+        if all(norm(v - r) <= SLACK * norm(r - old) for v, r, old in triples):
             return "right"
     for number in known:  # with a decay whose strength is not known
         triples = [

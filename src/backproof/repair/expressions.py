@@ -39,7 +39,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             continue
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             continue
-        yield from _operators(code, node)
+        yield from _operators(code, root, node)
         yield from brackets(code, node)
         yield from calls(code, node)
         yield from _operands(code, node, atoms)
@@ -110,7 +110,7 @@ def _signs(code: Code, node: ast.expr) -> Iterator[Change]:
         yield node, code.put(node, f"-{grouped}"), "wrong-sign", 1.3
 
 
-def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
+def _operators(code: Code, root: ast.expr, node: ast.expr) -> Iterator[Change]:
     if isinstance(node, ast.BinOp):
         left, right = bracketed(code, node.left), bracketed(code, node.right)
         kind = type(node.op)
@@ -147,8 +147,14 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
                 yield node, joined("@", a, b), "missing-transpose", 1.0
         elif kind is ast.Pow:
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
+            yield node, joined("*"), "wrong-derivative", 1.2
+        if kind is ast.Mult and isinstance(node.right, ast.Constant):
+            # The power is that of the last factor: ``d * t ** 2``.
+            yield node, joined("**", _term(code, node.left)), "wrong-derivative", 1.2
+        squares = "** 2" in code.text(root)  # beside another square this one may be missing
         for child in (node.left, node.right):
-            yield child, f"({code.text(child)}) ** 2", "missing-factor", 1.8
+            price = 1.0 if squares else 1.8
+            yield child, f"{bracketed(code, child)} ** 2", "missing-factor", price
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = code.text(node.left), code.text(node.comparators[0])
         for comparison, sign in COMPARISONS.items():

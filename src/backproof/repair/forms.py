@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from backproof.repair.candidate import Change, Code, given, is_atomic
-from backproof.repair.names import likeness
+from backproof.repair.names import likeness, one_letter, relettered
 from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 from backproof.repair.sums import GRADIENT, counts, products, projected, reduced
@@ -301,36 +301,19 @@ def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]
         names = _names(code, term)
         for name in names:
             for atom in sorted(known):
-                pair = _one_letter(name, atom)
+                pair = one_letter(name, atom)
                 if pair is None:
                     continue
                 old, new = pair
                 made = code.text(term)
                 for other in names:
-                    renamed = _relettered(other, old, new)
+                    renamed = relettered(other, old, new)
                     if renamed in known:
                         pattern = rf"(?<![\w.]){re.escape(other)}(?!\w)"
                         made = re.sub(pattern, renamed, made)
                 if made not in seen and made not in text:
                     seen.add(made)
                     yield root, f"{text} + {made}", "missing-term", 1.0
-
-
-def _one_letter(one: str, other: str) -> tuple[str, str] | None:
-    """Return the letters in which two names differ, if it is one."""
-    if len(one) != len(other):
-        return None
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
-    return pairs[0] if len(pairs) == 1 and all(c.isalnum() for c in pairs[0]) else None
-
-
-def _relettered(name: str, old: str, new: str) -> str:
-    """Return a name with one letter for another in its last part, in either case."""
-    for a, b in ((old, new), (old.lower(), new.lower()), (old.upper(), new.upper())):
-        at = name.rfind(a)
-        if at >= 0:
-            return name[:at] + b + name[at + 1 :]
-    return name
 
 
 def _uses(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:

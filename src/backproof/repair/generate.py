@@ -13,7 +13,6 @@ from backproof.repair.candidate import (
     Change,
     Code,
     Statement,
-    header_end,
     targets_of,
     value_of,
 )
@@ -160,9 +159,8 @@ def propose(
         else neighbourhood(code, findings, formed, suspects, faulty)
     )
     for distance, statement in enumerate(statements):
-        lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
-        bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
         for candidate in _of_statement(code, statement, findings, distance):
+            bonus = SUSPECT if not suspects or suspected(candidate, suspects) else 0.0
             price = candidate.price + (FAR * distance if distance else -BLAMED) - bonus
             if first is not None and told is not None and distance <= 8:
                 if candidate.cause == first.cause:
@@ -176,9 +174,10 @@ def propose(
                 yield from lost_biases(code, finding)
 
 
-def suspected(lines: range, suspects: Collection[int]) -> bool:
-    """Whether a statement is one of the suspects."""
-    return any(line in lines for line in suspects)
+def suspected(candidate: Candidate, suspects: Collection[int]) -> bool:
+    """Whether an edit is on a line of the suspects: of a table of functions each has its own."""
+    places = [edit.span for edit in candidate.edits]
+    return any(p.line <= line <= p.end_line for p in places for line in suspects)
 
 
 @dataclass(frozen=True, slots=True)
