@@ -332,11 +332,10 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         if all(norm(v - r) <= SLACK * norm(r - old) for v, r, old in triples):
             return "right"
     for number in known:  # with a decay whose strength is not known
-        triples = [
-            [_without(w.old, part) for part in (v - w.old, w.author - w.old, w.truths[number])]
-            for w, v in rows
-        ]
-        if _is_multiple(*zip(*triples, strict=True)):
+        moved = [_without(w.old, v - w.old) for w, v in rows]
+        before = [_without(w.old, w.author - w.old) for w, _ in rows]
+        truths = [_without(w.old, w.truths[number]) for w, _ in rows]
+        if _is_multiple(moved, before, truths):
             return "right"
     return "wrong"
 
