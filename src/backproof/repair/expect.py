@@ -25,6 +25,9 @@ from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
 MOST_PIECES = 5_000
+#: Relative difference of a right step from the true one that a trial is left to judge: an author's
+#: formula may leave out an epsilon of the forward pass.
+NEAR = 1e-6
 #: Places on the way to an update that a true gradient is put in at, the deepest of them.
 MOST_PLACES = 3
 #: Entries from which a decay can be told from a gradient.
@@ -291,15 +294,15 @@ def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, 
     return replace(one, wanted=wanted)
 
 
-def agrees(one: Wanted, value: Array, wish: Array) -> bool:
-    """Whether a parameter has come to a value, up to rounding."""
+def agrees(one: Wanted, value: Array, wish: Array, near: float = 0.0) -> bool:
+    """Whether a parameter has come to a value, up to rounding and `near` of its change."""
     if value.shape != wish.shape:
         return False
     gap = float(np.linalg.norm(value - wish))
     change = float(np.linalg.norm(wish - one.old))
     size = float(np.linalg.norm(wish))
     loose = 1e3 if one.precision > 1e-8 else 1.0  # single precision loses digits on the way
-    return gap <= (loose * one.precision + one.slack) * change + one.precision * 1e-3 * size
+    return gap <= (loose * one.precision + one.slack + near) * change + one.precision * 1e-3 * size
 
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
@@ -309,9 +312,9 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         return "unchanged"
     if wanted.anchored:
         rows = [(w, v) for w, v in rows if not w.idle]
-        if all(w.together is not None and agrees(w, v, w.together) for w, v in rows):
+        if all(w.together is not None and agrees(w, v, w.together, NEAR) for w, v in rows):
             return "right"
-        right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]
+        right = [any(agrees(w, v, o, NEAR) for o in (w.options or (w.author,))) for w, v in rows]
         spoiled = any(not r and not w.options for (w, _), r in zip(rows, right, strict=True))
         gained = any(r and w.options for (w, _), r in zip(rows, right, strict=True))
         return "right" if all(right) else "partly" if gained and not spoiled else "wrong"
