@@ -37,6 +37,8 @@ FAR = 0.12
 NEAR = 14
 #: What it is worth to be at the very statement that is blamed.
 BLAMED = 0.3
+#: What it is worth that a statement is proven to change what is read later.
+PROVEN = 0.8
 MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
@@ -281,8 +283,16 @@ def _of_statement(
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
         known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all
+        early = [
+            code.statement_at(r.span.line, r.span.column) for r in finding.related
+            if r.role in ("overwrite", "write") and r.file == code.file.path
+        ]  # fmt: skip
+        # What is changed too early is moved, not what reads it.
+        bonus = PROVEN if early else 0.0
+        movable = not early or statement in early
         for candidate in moves(code, statement, read if read is not statement else None):
-            yield replace(candidate, price=known * candidate.price)
+            if movable:
+                yield replace(candidate, price=known * candidate.price - bonus)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
 
