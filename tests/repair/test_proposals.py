@@ -9,12 +9,12 @@ import pytest
 
 from backproof.finding import Finding
 from backproof.repair.candidate import Code, value_of
-from backproof.repair.expressions import changes
+from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.generate import Told
 from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import MOST, atoms
-from backproof.repair.statements import added, stores
+from backproof.repair.statements import added, siblings, stores
 from backproof.repair.synthesis import terms
 from backproof.source import SourceFile
 
@@ -38,6 +38,8 @@ def proposals(statement: str, *names: str) -> set[str]:
         ("d = a * b - c", "a * (b - c)"),
         ("v = g * -0.5 * (s + eps) ** (-0.5)", "g * -0.5 * (s + eps) ** -1.5"),
         ("w -= lr * score * v", "lr * (score - 1) * v"),
+        ("gc = np.sum(d * t * 2)", "np.sum(d * t ** 2)"),
+        ("d = s(x) * (1 - s(x))", "x * (1 - x)"),  # the value is given
         ("dx = dout * x", "dout * (x > 0)"),
         ("b = b - lr * g['db' + str(L)] * w[l + 1]", "b - lr * g['db' + str(l + 1)] * w[l + 1]"),
     ],
@@ -225,3 +227,29 @@ def test_a_loop_variable_that_is_bound_anew_is_changed_in_place() -> None:
 )
 def test_what_comes_back_through_a_norm_is_taken_away(wrong: str, right: str) -> None:
     assert ast.unparse(ast.parse(right)) in proposals(wrong, "norm", "xn")
+
+
+def test_a_statement_is_written_as_its_twin_with_another_letter() -> None:
+    lines = ("dx = c * (z / (nx * nz) - x / nx ** 2)", "dz = c * (x / (nx * nz) - z / nz)")
+    code = Code.of(SourceFile("", "\n".join(lines)))
+    made = {c.value for c in siblings(code, code.tree.body[1])}
+    assert "c * (x / (nz * nx) - z / nz ** 2)" in made
+
+
+def test_a_derivative_is_missing_in_a_method_that_is_given_nothing() -> None:
+    text = """\
+class Net:
+    def slope(self, x):
+        return x * (1 - x)
+
+    def back(self):
+        d2 = self.e @ self.W.T
+        return d2 * slope_of(self.e)
+"""
+    code = Code.of(SourceFile("", text))
+    statement = code.statement_at(6)
+    assert statement is not None
+    root = value_of(statement)
+    assert root is not None
+    made = {text for _, text, _, _ in wholes(code, root, ["self.h"])}
+    assert "self.e @ self.W.T * slope_of(self.h)" in made

@@ -115,8 +115,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def _report(repair: Repair, workshop: Workshop, options: argparse.Namespace) -> int:
     """Print the outcome, and write the files if that is asked for."""
+    from backproof.repair.court import faults
     from backproof.repair.effect import effect, witnessed
-    from backproof.repair.hunt import faults
     from backproof.repair.patch import CannotPatch, diff, write
 
     report = repair.report

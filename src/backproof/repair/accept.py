@@ -61,7 +61,7 @@ def judge(trial: Trial, before: Trial) -> Judgement:
         return worthless
     if not _same_program(trial, before) or not _same_updates(trial, before):
         return worthless
-    if not _same_pace(trial, before):
+    if not _same_pace(trial, before) or not _all_judged(trial, before):
         return worthless
     old, new = before.telling[0], trial.telling[0]
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
@@ -153,6 +153,22 @@ def _same_updates(trial: Trial, before: Trial) -> bool:
         if any(abs(ratio - first) > 1e-4 * abs(first) for ratio in ratios):
             return False
     return True
+
+
+def _all_judged(trial: Trial, before: Trial) -> bool:
+    """Whether every parameter that was judged in the training loop still is: none went unseen.
+
+    Several may go by one name: the entries of a dictionary that one statement updates.
+    """
+    if before.loop is None:
+        return True
+    old: dict[str, int] = {}
+    new: dict[str, int] = {}
+    for known, steps in ((old, before.steps), (new, trial.steps)):
+        for step in steps:
+            for name in step.verdicts:
+                known[name] = max(known.get(name, 0), step.pieces.get(name, 1))
+    return all(new.get(name, 0) >= pieces for name, pieces in old.items())
 
 
 def _same_pace(trial: Trial, before: Trial) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from backproof.finding import Finding, Report
 from backproof.options import RunOptions
-from backproof.repair.hunt import faults
+from backproof.repair.court import faults
 from backproof.repair.request import Request, ask, imported, portable
 from backproof.repair.surroundings import Surroundings
 from backproof.repair.workshop import Program

@@ -248,6 +248,11 @@ def targets_of(statement: Statement) -> list[ast.expr]:
     return flat
 
 
+def given(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Return the names of a function's arguments, a method's own object left out."""
+    return [argument.arg for argument in function.args.args if argument.arg != "self"]
+
+
 @functools.cache
 def is_atomic(text: str) -> bool:
     """Whether no operator around a text can tear it apart."""

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from backproof.costs import is_registered
-from backproof.finding import Finding
+from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Files, Workshop
 
+#: Codes whose findings are faults of a gradient or its use.
+REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP108", "BP109")
 #: Judged steps of a candidate's run.
 JUDGED = 4
 #: Candidates that are tried again under every cost that the program may have.
@@ -129,3 +131,18 @@ def nearest(findings: list[Finding], candidate: Candidate) -> Finding:
     lines = range(candidate.statement.line, candidate.statement.end_line + 1)
     at = [f for f in findings if f.file == candidate.path and f.span.line in lines]
     return (at or findings)[0]
+
+
+def faults(report: Report) -> list[Finding]:
+    """Return the findings that an edit may repair, those proven first.
+
+    Not those about an optimiser: right gradients say nothing of what it makes of them.
+    """
+    found = [
+        f for f in report.findings
+        if f.code in REPAIRED and f.evidence.get("rule") != "optimiser"
+    ]  # fmt: skip
+    errors = [f for f in found if f.severity == "error"]
+    if errors or report.gradient.status != "wrong":
+        return errors
+    return [f for f in found if f.severity == "warning"]

@@ -20,11 +20,18 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
 from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import Site
 from backproof.trace.tape import Run
 
 Array = np.ndarray[Any, Any]
 MOST_PIECES = 5_000
+#: Relative difference of a right step from the true one that a trial is left to judge: an author's
+#: formula may leave out an epsilon of the forward pass.
+NEAR = 1e-6
+#: Places on the way to an update that a true gradient is put in at, the deepest of them.
+MOST_PLACES = 3
+#: Entries from which a decay can be told from a gradient.
+LEAST_DECAYED = 4
 #: Most of the error of right gradients that is allowed for.
 SLACK = 1e-5
 
@@ -60,6 +67,8 @@ class Wanted:
     precision: float
     together: Array | None = None
     """Its value where all wrong gradients are right at once: clipped by the norm of all of them."""
+    reached: tuple[Array, ...] = ()
+    """Its values where an optimiser is given true gradients, where none is right as it is."""
     idle: bool = False
     """Its true gradient is zero (a bias before a normalisation): it moves by rounding alone."""
     slack: float = 0.0
@@ -119,6 +128,8 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
         wanted.append(one)
     if anchored and fit is not None:
         wanted = _together(evidence, base, fits[0], wanted)
+    elif not anchored:
+        wanted = _reached(evidence, base, fits, wanted)
     place = loop.span.start
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
 
@@ -140,41 +151,6 @@ def is_silent(evidence: StepEvidence) -> bool:
         return same or fit.matches[index].vacuous
 
     return all(map(is_right, known.wrong))
-
-
-def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
-    """Return the lines that one fault can be on: what feeds a right gradient is right itself.
-
-    Of those of the backward pass every wrong gradient depends on them, and no right one.
-    """
-    fit = evidence.fit
-    if fit is None or not fit.chosen:
-        fit = next((f for f in evidence.others if not f.hypothesis.registered), None)
-        if fit is None:
-            return frozenset()
-    climbs = (
-        {n for f in climbing(evidence) for n in f.evidence["parameters"]}
-        if (fit is evidence.fit)
-        else set()
-    )
-    wrong = {i for i, p in enumerate(evidence.params) if i in fit.wrong or p.name in climbs}
-    tape = evidence.tape
-    new = {n for p in evidence.params for n in p.new}
-    stop = new if fit.hypothesis.after else None
-    forward = tape.ancestors([fit.hypothesis.node], stop=stop)
-    chains = tape.chains()
-    hits: dict[tuple[str, int], set[int]] = {}
-    for index, parameter in enumerate(evidence.params):
-        for node in tape.ancestors(parameter.new) - forward:
-            operation = tape.producer(node)
-            if operation is None:
-                continue
-            sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
-            sites += [SITES[site] for _, site in tape.flows.get(node, ())]
-            for site in sites:
-                hits.setdefault((site.file.path, site.statement.line), set()).add(index)
-    right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}
-    return frozenset(line for line, those in hits.items() if wrong <= those and not those & right)
 
 
 def _refitted(evidence: StepEvidence, base: Run, anchored: bool) -> list[Fit]:
@@ -240,16 +216,54 @@ def _together(
         if pieces is None:
             return list(wanted)
         placed.update(pieces)
+    values = _values(evidence, base, placed)
+    if values is None:
+        return list(wanted)
+    return [
+        replace(one, together=joint) if joint.shape == one.author.shape else one
+        for one, joint in zip(wanted, values, strict=True)
+    ]
+
+
+def _reached(
+    evidence: StepEvidence, base: Run, fits: Sequence[Fit], wanted: Sequence[Wanted]
+) -> list[Wanted]:
+    """Add what each parameter comes to where an optimiser is given all true gradients.
+
+    A step of Adam is no multiple of a gradient.
+    """
+    params = evidence.params
+    ways = [[level for level in p.levels if not level.deep] for p in params]
+    if not all(ways) or all(level.factor for way in ways for level in way):
+        return list(wanted)
+    found: list[list[Array]] = []
+    depth = min(map(len, ways))
+    for fit, number in product(fits, range(max(0, depth - MOST_PLACES), depth)):
+        placed: dict[int, Any] = {}
+        for parameter, way, match in zip(params, ways, fit.matches, strict=True):
+            level = way[number]
+            if match.truth is None:
+                break
+            truth = -level.sign * level.turn * match.truth
+            placed |= placed_in(base, parameter, level.nodes, truth) or {}
+        values = _values(evidence, base, placed)
+        if values is not None:
+            found.append(values)
+    return [
+        replace(one, reached=tuple(values[index] for values in found))
+        for index, one in enumerate(wanted)
+    ]
+
+
+def _values(evidence: StepEvidence, base: Run, placed: dict[int, Any]) -> list[Array] | None:
+    """Return what all parameters come to with other values in the place of some."""
     tape = evidence.tape
     run = tape.replay(base=base, dirty=tape.reach(placed), replace=placed)
-    found = []
-    for parameter, one in zip(evidence.params, wanted, strict=True):
-        values = [run.env[n] for n in parameter.new]
-        joint = None if any(v is None for v in values) else vector(values)
-        if joint is not None and joint.shape == one.author.shape and np.all(np.isfinite(joint)):
-            one = replace(one, together=joint)
-        found.append(one)
-    return found
+    rows = [[run.env[n] for n in parameter.new] for parameter in evidence.params]
+    if any(v is None for row in rows for v in row):
+        return None
+    values = [vector(row) for row in rows]
+    return values if all(np.all(np.isfinite(v)) for v in values) else None
 
 
 def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, int]],
@@ -280,15 +294,15 @@ def settled(found: Sequence[Expected | None], judged: Sequence[tuple[int, bool, 
     return replace(one, wanted=wanted)
 
 
-def agrees(one: Wanted, value: Array, wish: Array) -> bool:
-    """Whether a parameter has come to a value, up to rounding."""
+def agrees(one: Wanted, value: Array, wish: Array, near: float = 0.0) -> bool:
+    """Whether a parameter has come to a value, up to rounding and `near` of its change."""
     if value.shape != wish.shape:
         return False
     gap = float(np.linalg.norm(value - wish))
     change = float(np.linalg.norm(wish - one.old))
     size = float(np.linalg.norm(wish))
     loose = 1e3 if one.precision > 1e-8 else 1.0  # single precision loses digits on the way
-    return gap <= (loose * one.precision + one.slack) * change + one.precision * 1e-3 * size
+    return gap <= (loose * one.precision + one.slack + near) * change + one.precision * 1e-3 * size
 
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
@@ -298,30 +312,60 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         return "unchanged"
     if wanted.anchored:
         rows = [(w, v) for w, v in rows if not w.idle]
-        if all(w.together is not None and agrees(w, v, w.together) for w, v in rows):
+        if all(w.together is not None and agrees(w, v, w.together, NEAR) for w, v in rows):
             return "right"
-        right = [any(agrees(w, v, o) for o in (w.options or (w.author,))) for w, v in rows]
+        right = [any(agrees(w, v, o, NEAR) for o in (w.options or (w.author,))) for w, v in rows]
         spoiled = any(not r and not w.options for (w, _), r in zip(rows, right, strict=True))
         gained = any(r and w.options for (w, _), r in zip(rows, right, strict=True))
         return "right" if all(right) else "partly" if gained and not spoiled else "wrong"
     counts = {len(w.truths) for w in wanted.wanted}
     if len(counts) != 1:
         return "right"
-    starts = [np.concatenate([w.old for w, _ in rows]), np.concatenate([w.kept for w, _ in rows])]
-    came, author = np.concatenate([v for _, v in rows]), np.concatenate([w.author for w, _ in rows])
-    for number, start in product(range(counts.pop()), starts):
-        truth = np.concatenate([w.truths[number] for w, _ in rows])
-        moved = came - start
-        if truth.shape != moved.shape:
-            continue
-        norm = float(truth @ truth)
-        factor = float(moved @ truth) / norm if norm else 0.0
-        gap = float(np.linalg.norm(moved - factor * truth))
-        # A step that went down the cost on the whole does not go up when it is right.
-        same_way = factor * float((author - start) @ truth) > 0 or factor < 0
-        if factor and same_way and gap <= 1e-5 * float(np.linalg.norm(moved)):
+    known = range(counts.pop())
+    starts = [[w.old for w, _ in rows], [w.kept for w, _ in rows]]
+    for number, start in product(known, starts):
+        truths = [w.truths[number] for w, _ in rows]
+        moved = [v - s for (_, v), s in zip(rows, start, strict=True)]
+        before = [w.author - s for (w, _), s in zip(rows, start, strict=True)]
+        if _is_multiple(moved, before, truths):
+            return "right"
+    for reached in zip(*(w.reached for w, _ in rows), strict=False):
+        triples = [(v, r, w.old) for (w, v), r in zip(rows, reached, strict=True)]
+        norm = np.linalg.norm
+        if all(norm(v - r) <= SLACK * norm(r - old) for v, r, old in triples):
+            return "right"
+    for number in known:  # with a decay whose strength is not known
+        moved = [_without(w.old, v - w.old) for w, v in rows]
+        before = [_without(w.old, w.author - w.old) for w, _ in rows]
+        truths = [_without(w.old, w.truths[number]) for w, _ in rows]
+        if _is_multiple(moved, before, truths):
             return "right"
     return "wrong"
+
+
+def _is_multiple(
+    moved: Sequence[Array], before: Sequence[Array], truths: Sequence[Array]
+) -> bool:  # fmt: skip
+    """Whether all moves are one multiple of the true gradients.
+
+    A step that went down the cost on the whole does not go up when it is right.
+    """
+    move, old, truth = (np.concatenate(parts) for parts in (moved, before, truths))
+    norm = float(truth @ truth)
+    if truth.shape != move.shape or not norm:
+        return False
+    factor = float(move @ truth) / norm
+    gap = float(np.linalg.norm(move - factor * truth))
+    same_way = factor * float(old @ truth) > 0 or factor < 0
+    return bool(factor) and same_way and gap <= 1e-5 * float(np.linalg.norm(move))
+
+
+def _without(old: Array, change: Array) -> Array:
+    """Return what of a change is no multiple of the old value, as weight decay is."""
+    norm = float(old @ old)
+    if old.size < LEAST_DECAYED or not norm or change.shape != old.shape:
+        return change
+    return change - float(change @ old) / norm * old
 
 
 def is_usable(wanted: Expected) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backproof.repair.brackets import brackets
 from backproof.repair.calls import REDUCTIONS, calls, is_module, matrix_pairs, name_of
-from backproof.repair.candidate import Change, Code, is_atomic
+from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.elements import elements
 from backproof.repair.names import likeness
 from backproof.repair.offers import STRENGTH, bracketed, constants, derivatives, penalties, sizes
@@ -39,7 +39,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             continue
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             continue
-        yield from _operators(code, node)
+        yield from _operators(code, root, node)
         yield from brackets(code, node)
         yield from calls(code, node)
         yield from _operands(code, node, atoms)
@@ -64,7 +64,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         yield node, f"2 * {grouped}", "missing-factor", 1.2 + far
         yield node, f"{grouped} / 2", "missing-factor", 1.3 + far
         helper = code.function_of(root)
-        is_activation = isinstance(helper, ast.FunctionDef) and len(helper.args.args) == 1
+        is_activation = isinstance(helper, ast.FunctionDef) and len(given(helper)) == 1
         for derivative, price in () if is_activation else derivatives(code, atoms):
             yield node, f"{grouped} * {derivative}", "missing-factor", price + far
         for axis in ("axis=0", "axis=1", "axis=0, keepdims=True", "axis=1, keepdims=True"):
@@ -110,7 +110,7 @@ def _signs(code: Code, node: ast.expr) -> Iterator[Change]:
         yield node, code.put(node, f"-{grouped}"), "wrong-sign", 1.3
 
 
-def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
+def _operators(code: Code, root: ast.expr, node: ast.expr) -> Iterator[Change]:
     if isinstance(node, ast.BinOp):
         left, right = bracketed(code, node.left), bracketed(code, node.right)
         kind = type(node.op)
@@ -147,8 +147,14 @@ def _operators(code: Code, node: ast.expr) -> Iterator[Change]:
                 yield node, joined("@", a, b), "missing-transpose", 1.0
         elif kind is ast.Pow:
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
+            yield node, joined("*"), "wrong-derivative", 1.2
+        if kind is ast.Mult and isinstance(node.right, ast.Constant):
+            # The power is that of the last factor: ``d * t ** 2``.
+            yield node, joined("**", _term(code, node.left)), "wrong-derivative", 1.2
+        squares = "** 2" in code.text(root)  # beside another square this one may be missing
         for child in (node.left, node.right):
-            yield child, f"({code.text(child)}) ** 2", "missing-factor", 1.8
+            price = 1.0 if squares else 1.8
+            yield child, f"{bracketed(code, child)} ** 2", "missing-factor", price
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = code.text(node.left), code.text(node.comparators[0])
         for comparison, sign in COMPARISONS.items():

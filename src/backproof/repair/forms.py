@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from backproof.repair.candidate import Change, Code
-from backproof.repair.names import likeness
+from backproof.repair.candidate import Change, Code, given, is_atomic
+from backproof.repair.names import likeness, one_letter, relettered
 from backproof.repair.offers import STRENGTH, bracketed, functions
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 from backproof.repair.sums import GRADIENT, counts, products, projected, reduced
@@ -110,6 +110,16 @@ def _everywhere(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change
             if atom != name:
                 new = pattern.sub(atom.replace("\\", ""), text)
                 yield root, new, "wrong-operand", likeness(name, atom) + 0.1
+    yield from _unapplied(code, root)
+
+
+def _unapplied(code: Code, root: ast.expr) -> Iterator[Change]:
+    """What is a function's value already: ``a * (1 - a)`` for ``f(a) * (1 - f(a))``."""
+    text = code.text(root)
+    calls = [n for n in ast.walk(root) if isinstance(n, ast.Call) and len(n.args) == 1]
+    for call, inner in {code.text(n): code.text(n.args[0]) for n in calls}.items():
+        if is_atomic(inner) and text.count(call) > 1:
+            yield root, text.replace(call, inner), "wrong-derivative", 0.9
 
 
 def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
@@ -256,15 +266,15 @@ def _of_helper(code: Code, root: ast.expr) -> Iterator[Change]:
     around = code.function_of(root)
     if not isinstance(around, ast.FunctionDef) or not isinstance(code.parents[root], ast.Return):
         return
-    given = [a.arg for a in around.args.args if a.arg != "self"]
+    arguments = given(around)
     for name, (argument, returned) in code.once(helpers).items():
-        if name == around.name or not given:
+        if name == around.name or not arguments:
             continue
         try:
             derivative = slope(code, returned, argument)
         except NotDifferentiable:
             continue
-        yield root, renamed(derivative, argument, given[0]), "wrong-derivative", 1.0
+        yield root, renamed(derivative, argument, arguments[0]), "wrong-derivative", 1.0
 
 
 def _is_one(node: ast.expr) -> bool:
@@ -291,36 +301,19 @@ def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]
         names = _names(code, term)
         for name in names:
             for atom in sorted(known):
-                pair = _one_letter(name, atom)
+                pair = one_letter(name, atom)
                 if pair is None:
                     continue
                 old, new = pair
                 made = code.text(term)
                 for other in names:
-                    renamed = _relettered(other, old, new)
+                    renamed = relettered(other, old, new)
                     if renamed in known:
                         pattern = rf"(?<![\w.]){re.escape(other)}(?!\w)"
                         made = re.sub(pattern, renamed, made)
                 if made not in seen and made not in text:
                     seen.add(made)
                     yield root, f"{text} + {made}", "missing-term", 1.0
-
-
-def _one_letter(one: str, other: str) -> tuple[str, str] | None:
-    """Return the letters in which two names differ, if it is one."""
-    if len(one) != len(other):
-        return None
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
-    return pairs[0] if len(pairs) == 1 and all(c.isalnum() for c in pairs[0]) else None
-
-
-def _relettered(name: str, old: str, new: str) -> str:
-    """Return a name with one letter for another in its last part, in either case."""
-    for a, b in ((old, new), (old.lower(), new.lower()), (old.upper(), new.upper())):
-        at = name.rfind(a)
-        if at >= 0:
-            return name[:at] + b + name[at + 1 :]
-    return name
 
 
 def _uses(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:

@@ -13,7 +13,6 @@ from backproof.repair.candidate import (
     Change,
     Code,
     Statement,
-    header_end,
     targets_of,
     value_of,
 )
@@ -38,6 +37,8 @@ FAR = 0.12
 NEAR = 14
 #: What it is worth to be at the very statement that is blamed.
 BLAMED = 0.3
+#: What it is worth that a statement is proven to change what is read later.
+PROVEN = 0.8
 MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
@@ -160,9 +161,8 @@ def propose(
         else neighbourhood(code, findings, formed, suspects, faulty)
     )
     for distance, statement in enumerate(statements):
-        lines = range(statement.lineno, header_end(statement, code.span(statement)) + 1)
-        bonus = 0.0 if suspects and not suspected(lines, suspects) else SUSPECT
         for candidate in _of_statement(code, statement, findings, distance):
+            bonus = SUSPECT if not suspects or suspected(candidate, suspects) else 0.0
             price = candidate.price + (FAR * distance if distance else -BLAMED) - bonus
             if first is not None and told is not None and distance <= 8:
                 if candidate.cause == first.cause:
@@ -176,9 +176,10 @@ def propose(
                 yield from lost_biases(code, finding)
 
 
-def suspected(lines: range, suspects: Collection[int]) -> bool:
-    """Whether a statement is one of the suspects."""
-    return any(line in lines for line in suspects)
+def suspected(candidate: Candidate, suspects: Collection[int]) -> bool:
+    """Whether an edit is on a line of the suspects: of a table of functions each has its own."""
+    places = [edit.span for edit in candidate.edits]
+    return any(p.line <= line <= p.end_line for p in places for line in suspects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +283,16 @@ def _of_statement(
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
         known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all
+        early = [
+            code.statement_at(r.span.line, r.span.column) for r in finding.related
+            if r.role in ("overwrite", "write") and r.file == code.file.path
+        ]  # fmt: skip
+        # What is changed too early is moved, not what reads it.
+        bonus = PROVEN if early else 0.0
+        movable = not early or statement in early
         for candidate in moves(code, statement, read if read is not statement else None):
-            yield replace(candidate, price=known * candidate.price)
+            if movable:
+                yield replace(candidate, price=known * candidate.price - bonus)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
 

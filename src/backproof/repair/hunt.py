@@ -12,7 +12,7 @@ from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
-from backproof.repair.court import JUDGED, Court, nearest, shows
+from backproof.repair.court import JUDGED, Court, faults, nearest, shows
 from backproof.repair.generate import propose
 from backproof.repair.patch import changed_lines
 from backproof.repair.pool import BUSY
@@ -24,8 +24,6 @@ from backproof.source import SourceFile, Span
 
 #: Edits that are tried of an expression that the diagnosis is sure of.
 FEW = 6
-#: Codes whose findings are faults of a gradient or its use.
-REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP108", "BP109")
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
 BETTER = 8.0
@@ -255,6 +253,13 @@ class Hunt:
             whole = court.first(sorted(near, key=lambda c: c.price)[:FEW])
             if whole is not None:
                 return whole
+        if findings[0].cause == "mutated-value":
+            # It is proven what changes too early: no other value is looked for at first.
+            orders = self._candidates(trial.report, findings, suspects)
+            early = sorted((c for c in orders if c.cause == "mutated-value"), key=lambda c: c.price)
+            whole = court.first(early[:FEW])
+            if whole is not None and whole[1].scaled:
+                return whole
         if faulty := screen.meant.faults:
             # Where a name only hands on what another statement has made wrong, that one is named.
             faulty = [*((f.file, f.span.line) for f in findings), *faulty]
@@ -382,18 +387,3 @@ class Hunt:
         other = self.workshop.try_one(judged=1, seed=1)
         known = {(s.step, s.cost_title): s.cost for s in original.steps}
         return all(known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps)
-
-
-def faults(report: Report) -> list[Finding]:
-    """Return the findings that an edit may repair, those proven first.
-
-    Not those about an optimiser: right gradients say nothing of what it makes of them.
-    """
-    found = [
-        f for f in report.findings
-        if f.code in REPAIRED and f.evidence.get("rule") != "optimiser"
-    ]  # fmt: skip
-    errors = [f for f in found if f.severity == "error"]
-    if errors or report.gradient.status != "wrong":
-        return errors
-    return [f for f in found if f.severity == "warning"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 
 from backproof.repair.candidate import Code, Statement, targets_of
 
@@ -186,3 +187,34 @@ def renumbered(text: str, old: int, new: int) -> str:
 def numbers_in(text: str) -> list[int]:
     """Return the numbers that belong to names of a text."""
     return [int(n) for n in re.findall(r"(?<=[A-Za-z_])\d+(?!\w)|(?<=[A-Za-z_]\[)\d+(?=\])", text)]
+
+
+def one_letter(one: str, other: str) -> tuple[str, str] | None:
+    """Return the letters in which two names differ, if it is one."""
+    if len(one) != len(other):
+        return None
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return pairs[0] if len(pairs) == 1 and all(c.isalnum() for c in pairs[0]) else None
+
+
+def relettered(name: str, old: str, new: str) -> str:
+    """Return a name with one letter for another in its last part, in either case."""
+    for a, b in ((old, new), (old.lower(), new.lower()), (old.upper(), new.upper())):
+        at = name.rfind(a)
+        if at >= 0:
+            return name[:at] + b + name[at + 1 :]
+    return name
+
+
+def exchanged(text: str, old: str, new: str, known: Collection[str]) -> str:
+    """Return a text with two letters exchanged in the names that are `known` with the other one.
+
+    ``dc * (z / nx ** 2)`` is ``dc * (x / nz ** 2)`` with x for z.
+    """
+
+    def other(match: re.Match[str]) -> str:
+        name = match.group()
+        swapped = [relettered(name, a, b) for a, b in ((old, new), (new, old))]
+        return next((s for s in swapped if s != name and s in known), name)
+
+    return re.sub(r"[^\W\d]\w*", other, text)

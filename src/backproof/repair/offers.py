@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from backproof.repair.candidate import Code, is_atomic
+from backproof.repair.candidate import Code, given, is_atomic
 from backproof.repair.names import is_text
 
 MOST_KEYS, MOST_CONSTANTS, MOST_INDICES = 30, 6, 6
@@ -37,8 +37,7 @@ def sizes(code: Code, around: ast.AST | None = None) -> list[str]:
     """
     names = code.once(_divisors)
     if isinstance(around, ast.FunctionDef):
-        given = [a.arg for a in around.args.args if a.arg != "self"][:4]
-        lengths = [f"len({name})" for name in given]
+        lengths = [f"len({name})" for name in given(around)[:4]]
         names = list(dict.fromkeys([*_called_sizes(code, around), *names, *lengths]))
     return names
 

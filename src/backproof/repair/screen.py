@@ -80,6 +80,9 @@ class Screen:
         """Of candidates those that had the same values where they were looked at."""
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
+        wrong = [step.step for step in sketch.steps if step.wrong]
+        self.late = min(wrong, default=0) >= PROBED
+        """The values in the steps that are probed are those of a program without the fault."""
         self._prepare(sketch)
 
     def _prepare(self, sketch: Trial) -> None:
@@ -207,7 +210,7 @@ class Screen:
     def sifted(self, candidates: list[Candidate]) -> list[Candidate]:
         """Leave out what the values in the program show to be no candidate."""
         questions, places = self._questions(candidates)
-        gathered = self._gathered(questions) if questions else None
+        gathered = self._gathered(questions) if questions and not self.late else None
         if gathered is None or not any(gathered[0]):
             return sorted(candidates, key=lambda c: c.price)
         counts, status, prints, _ = gathered

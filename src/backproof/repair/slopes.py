@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from backproof.repair.candidate import Code, is_atomic
+from backproof.repair.candidate import Code, given, is_atomic
 
 #: The derivative of NumPy's and Python's functions at `{x}`.
 KNOWN = {
@@ -105,10 +105,10 @@ def helpers(code: Code) -> dict[str, tuple[str, ast.expr]]:
     for node in code.nodes:
         if not isinstance(node, ast.FunctionDef):
             continue
-        given = [a.arg for a in node.args.args if a.arg != "self"]
+        names = given(node)
         body = [s for s in node.body if not _is_docstring(s)]
-        if given and len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value:
-            found[node.name] = (given[0], body[0].value)
+        if names and len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value:
+            found[node.name] = (names[0], body[0].value)
     for node in code.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             arguments = node.value.args.args

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
-from backproof.repair.names import atoms, numbers_in, renumbered
+from backproof.repair.names import atoms, exchanged, numbers_in, one_letter, renumbered
 from backproof.repair.offers import STRENGTH, constants
 from backproof.source import Edit, Span
 
@@ -140,6 +140,31 @@ def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
             mapped = renumbered(text, known[-1], numbers[-1])
             if mapped != code.text(value):
                 yield _rewritten(code, statement, place, mapped, 0.95)
+    yield from _twins(code, statement, own, value)
+
+
+def _twins(code: Code, statement: Statement, own: str, value: ast.expr) -> Iterator[Candidate]:
+    """Write it as the statement whose target has one other letter is written: `dz` as `dx`."""
+    known = code.once(_words)
+    for other in ast.walk(code.function_of(statement)):
+        if not isinstance(other, type(statement)) or other is statement:
+            continue
+        theirs, source = targets_of(other), value_of(other)
+        letters = one_letter(code.text(theirs[0]), own) if len(theirs) == 1 else None
+        if letters is None or source is None:
+            continue
+        text = exchanged(code.text(source), *letters, known)
+        if text not in (code.text(value), code.text(source)):
+            yield _rewritten(code, statement, code.span(value), text, 0.8)
+
+
+def _words(code: Code) -> set[str]:
+    """Return the names, attributes and keys of a file."""
+    found = {node.id for node in code.nodes if isinstance(node, ast.Name)}
+    found |= {node.arg for node in code.nodes if isinstance(node, ast.arg)}
+    found |= {node.attr for node in code.nodes if isinstance(node, ast.Attribute)}
+    keys = (node.value for node in code.nodes if isinstance(node, ast.Constant))
+    return found | {key for key in keys if isinstance(key, str)}
 
 
 def _rewritten(code: Code, statement: Statement, place: Span, text: str, price: float) -> Candidate:

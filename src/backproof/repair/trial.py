@@ -19,9 +19,10 @@ from backproof.conductor import StopRun
 from backproof.finding import Report
 from backproof.options import RunOptions
 from backproof.repair.asking import Asked, asked
-from backproof.repair.expect import Expected, expected, is_silent, settled, suspects
+from backproof.repair.expect import Expected, expected, is_silent, settled
 from backproof.repair.guard import Guard
 from backproof.repair.meant import Meant, meant
+from backproof.repair.suspects import suspects
 from backproof.trace.site import Site
 
 #: Characters of the program's output that are kept.
@@ -104,6 +105,7 @@ class JudgedStep:
         The first is that of the replay with parameters that are moved a little: no coincidence.
     entries : int
         How many numbers the step updates.
+    pieces : dict of name to number of arrays
     """
 
     step: int
@@ -117,6 +119,7 @@ class JudgedStep:
     after: bool = False
     deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
     entries: int = 0
+    pieces: dict[str, int] = field(default_factory=dict)
 
     @property
     def verified(self) -> bool:
@@ -357,6 +360,7 @@ def summary(evidence: StepEvidence) -> JudgedStep:
         after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,
         entries=sum(np.size(evidence.tape.nodes[n].obj) for p in evidence.params for n in p.old),
+        pieces={parameter.name: len(parameter.old) for parameter in evidence.params},
     )
 
 
