@@ -221,8 +221,11 @@ class Step:
         """
         found = set()
         for i in self.fit.chosen:
-            found |= {s for level, s, _ in self.fit.matches[i].scales if level == -1}
-        return {s for s in found if with_gradients or abs(abs(s / self.fit.scale) - 1) > 1e-6}
+            scales = self.fit.matches[i].scales
+            own = max(scales)[1]  # at the deepest level: that of the gradient itself
+            moved = {s for level, s, _ in scales if level == -1}
+            found |= {s for s in moved if with_gradients or abs(abs(s / own) - 1) > 1e-6}
+        return found
 
     def is_unread(self, node: int) -> bool:
         """Whether a value goes into nothing, but perhaps a list."""
