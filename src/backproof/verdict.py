@@ -19,7 +19,7 @@ from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.later import later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
-from backproof.checks.pairs import judge_pairs
+from backproof.checks.pairs import MOST_EVENTS, judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
 from backproof.checks.state import once_emptied
@@ -33,7 +33,7 @@ from backproof.names import Names
 from backproof.options import RunOptions
 from backproof.trace.event import Event
 from backproof.trace.site import SITES
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Tape, build
 from backproof.updates import Update
 from backproof.witness import Witness
 
@@ -104,7 +104,9 @@ class Verdict:
         if self.judged:
             return
         with self._guarded("gradients"):
-            evidence = judge_pairs(log)
+            before = max(0, len(log) - MOST_EVENTS)
+            self.arrival.idle(tape := build(log, before, len(log)))
+            evidence = None if before else judge_pairs(tape)
             if evidence is not None:
                 self.judged += 1
                 self.take(evidence, claimed=True)
@@ -123,7 +125,7 @@ class Verdict:
     def _judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         self.training.look(tape, updates, step)
         if not updates:
-            self.arrival.idle(tape, Names({site.file.path for site in SITES}))
+            self.arrival.idle(tape)
             return True
         evidence = self._evidence(tape, updates, step)
         other, shown = self._other_cost(evidence, updates)
@@ -209,9 +211,7 @@ class Verdict:
         """Judge what is stepped without any gradient as a parameter, too."""
         right = {n for n, h in self.chronicle.histories.items() if "verified" in h.statuses}
         more = blind(evidence, updates, right)
-        if not more:
-            return evidence, ()
-        found = wider(evidence, [*updates, *more])
+        found = wider(evidence, [*updates, *more]) if more else None
         return (evidence, ()) if found is None else (found, blinded(found, more))
 
     def take(

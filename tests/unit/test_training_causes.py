@@ -209,7 +209,7 @@ def test_layers_without_an_activation_are_too_small_a_model(tmp_path):
 
 def test_a_cost_that_creeps_needs_longer_steps(tmp_path):
     slow = {f"{p} -= ": f"{p} -= 0.01 * " for p in ("W1", "b1", "W2", "b2")}
-    text = NET.replace("range(200)", "range(60)")
+    text = NET.replace("range(200)", "range(110)")
     for old, new in slow.items():
         text = text.replace(old, new)
     assert report(tmp_path, text)["findings"][0]["code"] == "BP302"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.growth import Growth
@@ -20,6 +19,8 @@ from backproof.checks.uneven import Uneven
 from backproof.checks.unused import Unused
 from backproof.checks.vacuous import Vacuous
 from backproof.finding import Finding
+from backproof.names import Names
+from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 from backproof.updates import Update
 
@@ -57,8 +58,9 @@ class Arrival:
         self.uneven.look(evidence)
         self.swelling.look(evidence)
 
-    def idle(self, tape: Tape, names: Any) -> None:
+    def idle(self, tape: Tape) -> None:
         """Look at a recording in which nothing is updated."""
+        names = Names({site.file.path for site in SITES})
         self.unmoved = self.unmoved or unmoved(tape, names) or restarted(tape)
 
     def settle(self, findings: Findings) -> None:

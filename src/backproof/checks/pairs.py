@@ -19,22 +19,18 @@ from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.hypotheses import Hypothesis
 from backproof.names import Names
-from backproof.trace.event import Event
 from backproof.trace.site import SITES
-from backproof.trace.tape import Tape, build
+from backproof.trace.tape import Tape
 
-#: Events of a log above which it is not looked through.
+#: Events of a log above which no gradients are searched in it.
 MOST_EVENTS = 30_000
 _GRADIENT = re.compile(r"^(?:d_?|grad_|g_|delta_)(\w+)$|^(\w+?)_(?:grad|gradient)$")
 _COST = re.compile(r"loss|cost|^j$|_j$|objective|nll|energy|error$")
 _KEY = re.compile(r"""\[\s*['"](\w+)['"]\s*\]$""")
 
 
-def judge_pairs(log: Sequence[Event]) -> StepEvidence | None:
+def judge_pairs(tape: Tape) -> StepEvidence | None:
     """Judge what a program without updates calls gradients; None where nothing is called so."""
-    if not 0 < len(log) <= MOST_EVENTS:
-        return None
-    tape = build(log, 0, len(log))
     paths = Names({site.file.path for site in SITES})
     named = _named(tape, paths)
     pairs = list(_pairs(tape, named))

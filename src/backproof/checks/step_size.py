@@ -333,7 +333,7 @@ def too_small(record: Record) -> Finding | None:
     maps = turns(record, first)
     if expected > PROGRESS * abs(first.cost) or not tiny:
         # A run that does come down must be halved by no more steps than it takes itself.
-        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < LEAST_TRIED:
+        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < LEAST:
             return None
         least = HALVED * (first.cost - expected)
         steps = min(_affordable(record, maps, 2), LONGEST)

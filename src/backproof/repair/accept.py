@@ -54,7 +54,8 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     if not trial.steps or trial.refused:
         return worthless
     if not before.steps:  # nothing was trained at all
-        complete = trial.verified and _complete(trial)
+        # In a loop: what goes by the name of a gradient is judged without an update, too.
+        complete = trial.verified and trial.loop is not None and _complete(trial)
         return Judgement(complete, complete, complete, len(trial.steps[0].verdicts), trial)
     raises = trial.report is not None and trial.report.status == "raised"
     if raises and (before.report is None or before.report.status != "raised"):

@@ -21,6 +21,7 @@ from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
+from backproof.repair.returned import kept, put_back
 from backproof.repair.statements import (
     added,
     moves,
@@ -270,6 +271,9 @@ def _of_statement(
         copied = mutated and candidate.cause == "mutated-value"
         yield replace(candidate, price=0.5 * candidate.price) if copied else candidate
     yield from added(code, statement)
+    yield from kept(code, statement)
+    if findings and findings[0].cause == "update-direction":
+        yield from put_back(code, statement)
     yield from siblings(code, statement)
     if distance < 8:
         yield from absent(code, statement)

@@ -72,9 +72,9 @@ def _in_place(
         return
     if code.text(value.left) == left and left.isidentifier():
         rest = Span(*code.span(value.left).end, *code.span(value).end)
-        sign, _, step = code.file.slice(rest).strip().partition(" ")
-        if sign in ("+", "-") and step:
-            edit = Edit(span, f"{left} {sign}= {step}")
+        step = code.file.slice(rest).strip()
+        if step[:1] in ("+", "-"):
+            edit = Edit(span, f"{left} {step[0]}= {step[1:].strip()}")
             yield Candidate(path, (edit,), 0.8, "update-direction", span)
 
 
