@@ -81,6 +81,7 @@ def test_functions_of_rows_are_followed(tmp_path):
 
 
 PLAIN = """
+import functools
 import numpy as np
 calls = []
 
@@ -114,6 +115,10 @@ h = w / 4 + 1
 print(h.is_integer(), h.hex(), h.conjugate(), h.as_integer_ratio(), h.__round__(), h.real)
 print(Degrees(3).half().is_integer(), Degrees(h).hex(), np.matrix([[h, 1.0]]).T.sum())
 print([v.is_integer() for v in (h, 2.0)], list(map(float.is_integer, (h, 2.0))))
+rows = np.arange(4.0).reshape(2, 2)
+print(functools.reduce(lambda x, layer: layer(x), [np.sin, np.sqrt], rows))
+print(functools.reduce(np.dot, [rows, rows], rows), functools.reduce(np.add, rows))
+print(list(reversed(rows)), [*reversed(rows[0])], *enumerate(reversed(rows), 1))
 """
 
 

@@ -152,7 +152,12 @@ def call_hooks(
         def called(*args: Any, **kwargs: Any) -> Any:
             if f in APPLYING and args and kind_of(args[0]) != "direct":
                 args = (call(site, args[0]), *args[1:])  # ``map(sum, zip(totals, parts))``
-            return f(*[iterate(site, a) for a in args], **kwargs)
+            # What `reduce` starts with is one value.
+            walked, kept = (args[:2], args[2:]) if f is functools.reduce else (args, ())
+            found = [iterate(site, a) for a in walked]
+            if f is reversed and hasattr(found[0], "__next__"):
+                found = [list(found[0])]
+            return f(*found, *kept, **kwargs)
 
         return called
 
