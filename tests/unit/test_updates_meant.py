@@ -96,3 +96,41 @@ for step in range(60):
 
 def test_a_maximum_of_gradients_is_looked_through(tmp_path):
     assert judged(tmp_path, MAXIMA.format(slope="(1 - h ** 2)")) == ("verified", [])
+
+
+KEPT = (
+    DATA
+    + """
+W, b = rng.normal(size=4), np.zeros(3)
+V = rng.normal(size=(4, 3))
+memory, velocity = [np.zeros(4), np.zeros((4, 3))], {}
+for step in range(30):
+    h = np.tanh(X @ V)
+    p = 1 / (1 + np.exp(-X @ W - h.sum(axis=1)))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = (p - y) / 60
+    gV = X.T @ (d[:, None] * (1 - h ** 2))
+    for k, (w, g, mem) in enumerate(zip((W, V), (X.T @ d, gV), memory)):
+        v = velocity.get(k, np.zeros_like(w))
+        v = 0.9 * v - 0.02 * g
+        velocity[k] = v
+        mem += g * g
+        w += v / np.sqrt(mem + 1e-8)
+print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("mem += g * g", "mem = mem + g * g", "mem = mem + g * g"),
+        ("velocity[k] = v", "pass", "v = 0.9 * v - 0.02 * g"),
+        ("loss = -", "velocity = {}; loss = -", "v = 0.9 * v - 0.02 * g"),
+    ],
+)
+def test_what_an_optimiser_keeps_must_reach_the_next_step(tmp_path, old, new, line):
+    assert judged(tmp_path, KEPT) == ("verified", [])
+    text = KEPT.replace(old, new)
+    told = [n for n, code in enumerate(text.splitlines(), 1) if code.strip() == line]
+    assert judged(tmp_path, text) == ("verified", [("BP102", *told)])

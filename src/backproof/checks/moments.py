@@ -120,16 +120,22 @@ class Moments:
         self.slips: dict[Slip, list[str]] = {}
         self.courses: dict[str, Course] = {}
         self.counts = Counts()
+        self.steps: set[int] = set()
+        """Judged steps after the first."""
+        self.shown: dict[Slip, set[int]] = {}
+        """In which of these a slip shows."""
 
     def look(self, evidence: StepEvidence) -> None:
         """Look at the averages of a judged step."""
         fit = evidence.fit
         if fit is None or fit.wrong:
             return
+        self.steps |= {evidence.step} - {0}
         for i, (level, _, _) in fit.chosen.items():
             parameter = evidence.params[i]
             for slip in misused(evidence, i):
                 self._note(slip, parameter.name)
+                self.shown.setdefault(slip, set()).add(evidence.step)
             # What is averaged may hold a penalty beside the gradient that is right.
             owns = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
             pairs = (_pair(evidence, parameter, own) for own in owns if own is not None)
@@ -164,6 +170,8 @@ class Moments:
         for name in self.counts.names():
             self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
+            if slip.lasting and (len(self.steps) < LEAST_STEPS or self.shown[slip] != self.steps):
+                continue
             shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
             yield advise(
                 "BP102", slip.cause, slip.place,

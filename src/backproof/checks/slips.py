@@ -30,6 +30,8 @@ EPSILON = 1e-2
 #: Entries that must agree, and how well.
 ENTRIES, EQUAL = 3, 1e-7
 ROOTS: frozenset[Any] = frozenset({np.sqrt})
+#: What arrays of zeros are made by.
+BLANK: frozenset[Any] = frozenset({np.zeros, np.zeros_like})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Slip:
     help: str
     certain: bool = True
     """Others of the run have it right, or nobody would mean it."""
+    lasting: bool = False
+    """It says something only where every step after the first shows it."""
 
 
 def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
@@ -63,6 +67,7 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
         for slip in (
             _turned(evidence, made, own), _of_another(evidence, made, own),
             _numbered(evidence, made, own), _unfed(evidence, made), _less_epsilon(evidence, made),
+            _forgotten(evidence, made, own),
         ):  # fmt: skip
             if slip is not None:
                 yield slip
@@ -180,6 +185,38 @@ def _less_epsilon(evidence: StepEvidence, made: Operation) -> Slip | None:
         f"`{below.where.text}` takes the epsilon away that is to keep the divisor from zero",
         "add the epsilon",
     )  # fmt: skip
+
+
+def _forgotten(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``mem = mem + g*g`` of a loop's `mem`, which stays zero; ``v = zeros; v = μ·v - η·g``."""
+    tape, names = evidence.tape, evidence.names
+    if not evidence.step or not is_in(made.function, ADD | SUBTRACT):
+        return None
+    for kept, added in (made.args, made.args[::-1]):
+        if not type(kept) is type(added) is Ref or np.any(evidence.run.env[kept.node]):
+            continue
+        source, scaling = kept.node, tape.producer(kept.node)
+        if scaling is not None and is_in(scaling.function, MULTIPLY):
+            source = next((n for n in scaling.inputs if np.ndim(tape.nodes[n].obj)), source)
+        first, scaled = tape.producer(source), source != kept.node
+        if first is None:  # it stays at its place, and what is made of it goes to none
+            stays, goes = (names.path(tape.nodes[n].obj) for n in (source, made.out))
+            lost = stays is not None and goes is None and not made.mutates
+        else:
+            lost = is_in(first.function, BLANK)
+        if not lost:
+            continue
+        squares = [v * v for v in own]
+        if not _is_share(evidence.run.env[added.node], [*own, *squares] if scaled else squares):
+            continue
+        name = _kept_by(made.where) or made.where.text
+        return Slip(
+            statement_of(made.where), "missing-term",
+            f"`{name}` begins with zero in every step, so that nothing is kept of earlier ones",
+            f"set `{name}` to zero once, before the first step, and keep what becomes of it"
+            if first is not None else f"change `{name}` in place, or store it", lasting=True,
+        )  # fmt: skip
+    return None
 
 
 def _kept_by(where: Site) -> str:
