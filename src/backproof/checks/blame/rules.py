@@ -137,13 +137,14 @@ class Uses:
     """The executions of one expression of the forward pass, by the cotangents of their results."""
 
     def __init__(self, cotangents: Cotangents, operations: Sequence[Operation]) -> None:
-        self.operations = operations
+        self.operations, self.cotangents = operations, cotangents
+        self.tape = cotangents.tape
         self.operands = max(len(o.inputs) for o in operations)
+        self.operands += self._received(operations[0]) is not None
         self.near = {n for o in operations for n in (o.out, *o.inputs)}
         values = np.array([float(np.sum(cotangents.of[o.out])) for o in operations])
         self.order = np.argsort(values)
         self.values = values[self.order]
-        self.cotangents = cotangents
 
     def share(
         self, error: float, read: Sequence[int], operand: int, scales: Sequence[float]
@@ -164,10 +165,30 @@ class Uses:
 
     def _part(self, operation: Operation, operand: int, scale: float) -> float | None:
         if operand >= len(operation.inputs):
-            return None
+            node, call = self._received(operation), self.tape.chains()[operation.index]
+            if node is None:
+                return None
+            uses = self.cotangents.parts.get(node, ())
+            inside = [g for index, g in uses if self.tape.chains()[index] == call]
+            return scale * float(sum(map(np.sum, inside or [self.cotangents.of[node]])))
         node = operation.inputs[operand]
         whole = self.cotangents.of.get(node)
         if whole is None:
             return None
-        uses = dict(self.cotangents.parts.get(node, ()))
-        return scale * float(np.sum(uses.get(operation.index, whole)))
+        parts = dict(self.cotangents.parts.get(node, ()))
+        return scale * float(np.sum(parts.get(operation.index, whole)))
+
+    def _received(self, operation: Operation) -> int | None:
+        """Return what a function of several operations gets: x of ``(e**x - 1) / (e**x + 1)``."""
+        tape, chains = self.tape, self.tape.chains()
+        call, outside, stack = chains[operation.index], set[int](), list(operation.inputs)
+        inner = 0
+        while call and stack:
+            node = stack.pop()
+            made = tape.producer(node)
+            if made is not None and chains[made.index] == call:
+                stack += made.inputs
+                inner += 1
+            elif node in self.cotangents.of:
+                outside.add(node)
+        return outside.pop() if inner and len(outside) == 1 else None
