@@ -6,6 +6,7 @@ waits for the loops around it to show whether they update more; then it is found
 
 from __future__ import annotations
 
+import ast
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -203,7 +204,8 @@ class LoopSearch:
             # changes by what depends on itself.
             first, _, end = inner.bounds
             within = inner.sites.union(event[0] for event in recorder.log[first:end])
-            more = bool(updates) and not found.sites <= within
+            beyond = [s for s in found.sites - within if not _is_in(s, inner.site)]
+            more = bool(updates) and bool(beyond)  # a branch that was not taken is none
             more = more or self._sweeps(recorder, found.bounds, inner)
             return Found(found if more else inner)
         return None
@@ -237,6 +239,16 @@ class LoopSearch:
                 other.starts = [s for s in other.starts if s > 0]
         self._weighed = self._bytes = 0
         loop.starts = [s for s in loop.starts if s >= 0]
+
+
+def _is_in(site: int, loop: int) -> bool:
+    """Whether an expression stands in the body of a loop."""
+    one, whole = SITES[site], SITES[loop]
+    return one.file is whole.file and any(
+        isinstance(node, ast.For | ast.While) and node.lineno == whole.span.line
+        and node.lineno < one.span.line <= (node.end_lineno or 0)
+        for node in ast.walk(ast.parse(one.file.text))
+    )  # fmt: skip
 
 
 def loop_place(site: int | None) -> tuple[str, tuple[int, int]] | None:

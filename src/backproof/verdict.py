@@ -12,7 +12,7 @@ from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, stands_still
+from backproof.checks.covered import Covered, decays_alone, stands_still
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -140,7 +140,8 @@ class Verdict:
             shown = self._aside(evidence)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
-        if evidence.fit is None and stands_still(evidence):
+        beyond = bool(self.known.titles) and evidence.fit is None and decays_alone(evidence)
+        if evidence.fit is None and (beyond or stands_still(evidence)):
             self.reason = self.reason or "no step that was judged changes a parameter"
             return self.options.diagnose and self.training.observe_standing(evidence)
         evidence, blind_ones = self._with_blind(evidence, updates)

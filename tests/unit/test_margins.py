@@ -75,3 +75,26 @@ def test_right_ones_are_verified(tmp_path, text):
 def test_a_sign_is_named(tmp_path, text, old, new):
     found, line = blamed(tmp_path, text, old, new)
     assert found == [line]
+
+
+BEYOND = """
+import numpy as np
+rng = np.random.RandomState(0)
+X = rng.randn(40, 4)
+y = np.where(X[:, 0] + 0.3 * rng.randn(40) > 0, 1, -1)
+w, b, lr, lam = np.zeros(4), 0, 0.01, 0.01
+for epoch in range(8):
+    for i in rng.permutation(40):
+        if y[i] * (np.dot(X[i], w) + b) >= 1:
+            w -= lr * (2 * lam * w)
+        else:
+            w -= lr * (2 * lam * w - y[i] * X[i])
+            b += lr * y[i]
+print(w, b)
+"""
+
+
+def test_a_branch_that_only_decays_is_a_step_beyond_the_margin(tmp_path):
+    assert judged(tmp_path, BEYOND) == ("verified", [])
+    status, found = judged(tmp_path, BEYOND.replace("b += lr", "b -= lr"))
+    assert (status, [line for _, line in found]) == ("wrong", [13])

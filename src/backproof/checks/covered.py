@@ -29,7 +29,7 @@ class Covered:
         if evidence.fit is not None:
             self._statements.update(map(_statement, tape.operations))
             return None
-        if not self._statements or stands_still(evidence) or _decays_alone(evidence):
+        if not self._statements or stands_still(evidence) or decays_alone(evidence):
             return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
         made = [op for op in tape.operations if op.out in feeding]
@@ -43,13 +43,16 @@ def stands_still(evidence: StepEvidence) -> bool:
     return all(np.array_equal(old, new) for old, new in pairs)
 
 
-def _decays_alone(evidence: StepEvidence) -> bool:
+def decays_alone(evidence: StepEvidence) -> bool:
     """Whether a step only shrinks its parameters: beyond its margin a sample has no gradient."""
-    tape = evidence.tape
+    tape, env = evidence.tape, evidence.run.env
     olds = {n for p in evidence.params for n in p.old}
-    return all(np.ndim(tape.nodes[n].obj) for n in olds) and not any(
+    if not all(np.ndim(tape.nodes[n].obj) for n in olds) or any(
         reads_arrays(tape, n, olds) for p in evidence.params for n in p.new
-    )
+    ):
+        return False
+    pairs = [(env[u.old], env[u.new]) for p in evidence.params for u in p.updates]
+    return all(np.all(np.abs(new) <= np.abs(old)) for old, new in pairs)
 
 
 def _statement(operation: Operation) -> tuple[str, Span]:

@@ -17,6 +17,7 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import FEW, affordable, alike, cost_at, in_time, progress
+from backproof.costs import COSTS
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ LEARNT = 0.9
 #: cost, by so many times longer ones that come below this share of it.
 LEAST, STIRRED = 100, 0.02
 LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
+#: Costs of a margin, of which nothing is known beyond it.
+STRAIGHT = {cost.title for cost in COSTS if cost.margin is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ def check(record: Record) -> Iterator[Finding]:
 def check_small(record: Record) -> Iterator[Finding]:
     """Judge whether it is too small, where it is not too large: formulas come before it."""
     large = any(f.code == "BP301" for f in record.found)
-    found = None if large else too_small(record) or too_small_with_state(record)
+    # A cost of straight pieces has no curvature, which is what a step is compared with.
+    straight = any(o.title in STRAIGHT for o in record.seen)
+    found = None if large or straight else too_small(record) or too_small_with_state(record)
     if found is not None:
         yield found
 
