@@ -105,6 +105,18 @@ def _columns(x: Any) -> Any:
     return (x[:, some] - x[:, some].mean(axis=0)) / deviation[some]
 
 
+def is_scaled(x: Any, y: Any) -> bool:
+    """Whether arrays hold the same up to a shift and a factor of each column: standardised ones."""
+    if np.shape(x) != np.shape(y):
+        return False
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        return False
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    factor = np.sum(x * y, axis=0) / np.maximum(np.sum(x * x, axis=0), 1e-300)
+    return bool(np.all(np.abs(factor * x - y) <= 1e-5 * np.max(np.abs(y), axis=0) + 1e-12))
+
+
 def _explained(y: Any, predicted: Any) -> float:
     return 1.0 - float(np.sum((y - predicted) ** 2) / np.sum(y**2))
 

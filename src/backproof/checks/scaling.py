@@ -178,11 +178,8 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
     samples = seen.samples
     if seen.map is None or samples.retry is None or not seen.stateless:
         return None
-    assert samples.inputs_leaf is not None
-    leaf = np.asarray(samples.inputs_source, dtype=float)
-    try:
-        scaled = samples.retry({samples.inputs_leaf: standardised(leaf, samples.inputs_axis)})
-    except Exception:
+    scaled = _on_standardised(seen)
+    if scaled is None:
         return None
     steps = affordable([scaled], 0.2 * record.meter.left, min(LONGEST, max(record.steps, 1)))
     if steps < 20 or scaled.cost is None or seen.map.cost is None:
@@ -208,11 +205,30 @@ def _trial(record: Record, seen: Observation, *, slow: bool) -> tuple[Trial, Tri
     return None
 
 
+def _on_standardised(seen: Observation) -> StepMap | None:
+    """Return the step on standardised inputs: those of an array, or single numbers."""
+    samples = seen.samples
+    assert samples.retry is not None
+    if samples.inputs_leaf is None:
+        return _standardised(seen, *_mean_and_deviation(samples.inputs))
+    leaf = np.asarray(samples.inputs_source, dtype=float)
+    try:
+        return samples.retry({samples.inputs_leaf: standardised(leaf, samples.inputs_axis)})
+    except Exception:
+        return None
+
+
+def _mean_and_deviation(inputs: Any) -> tuple[Any, Any]:
+    """Return both for each feature; a constant has a deviation of zero."""
+    deviation = inputs.std(axis=0)
+    flat = deviation <= 1e-9 * (1 + np.abs(inputs).max(axis=0))
+    return inputs.mean(axis=0), np.where(flat, 0.0, deviation)
+
+
 def _turns(record: Record, inputs: Any) -> tuple[Trial, Trial] | None:
     """Repeat the judged steps in turn with their inputs as they are and standardised."""
     seen = [o for o in alike(record) if o.stateless and o.samples.retry is not None]
-    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    deviation = np.where(deviation > 1e-9 * (1 + np.abs(inputs).max(axis=0)), deviation, 0.0)
+    mean, deviation = _mean_and_deviation(inputs)
     own = [o.map for o in seen if o.map is not None]
     scaled = [m for o in seen if (m := _standardised(o, mean, deviation)) is not None]
     if len(own) < FEW or len(scaled) < len(own):
@@ -239,7 +255,8 @@ def _standardised(seen: Observation, mean: Any, deviation: Any) -> StepMap | Non
                      samples.inputs)  # fmt: skip
         nodes = zip(samples.inputs_nodes.ravel(), x.ravel(), strict=True)
         numbers = {int(n): float(v) for n, v in nodes if n >= 0}
-        return samples.retry(numbers) if np.all(samples.inputs_nodes >= 0) else None
+        known = np.all((samples.inputs_nodes >= 0) | (deviation == 0))
+        return samples.retry(numbers) if known else None
     leaves = {leaf for leaf, _ in samples.executions} or {samples.inputs_leaf}
     run = seen.map.slice.run.env if seen.map is not None else ()
     given: dict[int, Any] = {}

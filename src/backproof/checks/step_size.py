@@ -50,6 +50,8 @@ LEARNT = 0.9
 #: An optimiser with a state is judged after so many steps that gain less than this share of the
 #: cost, by so many times longer ones that come below this share of it.
 LEAST, STIRRED = 100, 0.02
+#: The same where steps see batches, and all of them are asked.
+STIRRED_SAMPLED = 0.05
 LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
 #: Costs of a margin, of which nothing is known beyond it.
 STRAIGHT = {cost.title for cost in COSTS if cost.margin is not None}
@@ -282,34 +284,46 @@ def too_small_with_state(record: Record) -> Finding | None:
         return None
     if record.nonfinite is not None:
         return None
-    assert first.cost is not None
-    assert last.cost is not None
-    length = record.steps / max(1, last.step)
-    known = turns(record, first)
+    maps = fresh(record, first)
+    known = (first.cost, last.cost) if len(maps) == 1 else progress(record)
     few = first.samples.inputs is None or len(first.samples.inputs) < FEW
-    if few or len(known) > 1 or (first.cost - last.cost) * length > STIRRED * abs(first.cost):
+    if not maps or few or known is None or known[0] is None or known[1] is None:
         return None
-    steps = _affordable(record, known, len(LONGER))
-    for scale in LONGER if steps >= LEAST_TRIED else ():
-        trial = attempt(known, first.map.theta, scale, steps, record.meter.left)
-        if trial is not None and first.cost > 0 and trial.cost < FALLS * first.cost:
+    start, end = known
+    gained = (start - end) * record.steps / max(1, last.step)
+    if start <= 0 or gained > (STIRRED if len(maps) == 1 else STIRRED_SAMPLED) * start:
+        return None
+    most = min(_affordable(record, maps, len(LONGER)), record.steps)
+    for scale in LONGER if most >= LEAST_TRIED else ():
+        trial = attempt(maps, first.map.theta, scale, most, record.meter.left)
+        if trial is not None and trial.cost < FALLS * start:
             rate, tried = first.rate, first.rate.value * scale
             return advise(
                 "BP302", "learning-rate-too-low", rate_place(rate.text, rate.value, rate.site),
                 f"the step size {short(rate.value)} is too small: {record.steps} steps hardly move "
                 "the cost", f"use a step of about {float(f'{tried:.1g}'):g}",
-                {"learning_rate": rate.value, "cost_first": first.cost, "cost_last": last.cost,
+                {"learning_rate": rate.value, "cost_first": start, "cost_last": end,
                  "steps": record.steps, "suggestion": float(f"{tried:.1g}"),
                  "trial": {"steps": trial.steps, "rate": tried, "cost": trial.cost}},
                 notes=[
-                    f"the cost goes from {short(first.cost)} to {short(last.cost)} up to step "
-                    f"{last.step}",
-                    f"tried on the first step, before the optimiser has a state: {trial.steps} "
+                    f"the cost goes from {short(start)} to {short(end)} up to step {last.step}",
+                    f"tried on the recorded steps, before the optimiser has a state: {trial.steps} "
                     f"times with {short(tried)} bring the cost to {short(trial.cost)}",
                 ],
                 related=[(statement_of(rate.site), "call-site")], confidence="proven",
             )  # fmt: skip
     return None
+
+
+def fresh(record: Record, first: Observation) -> list[StepMap]:
+    """Return steps without an optimiser's state: the first alone where all see the same data."""
+    maps = [o.fresh() for o in alike(record)]
+    known = [step for step in maps if step is not None and step.cost is not None]
+    assert first.map is not None
+    if len(known) < 2 or len(known) != len(maps) or not in_time(record, known, len(known)):
+        return [first.map]
+    costs = [cost_at([step], first.map.theta) for step in known]
+    return [first.map] if np.ptp(costs) <= 1e-9 * abs(costs[0]) else known
 
 
 def too_small(record: Record) -> Finding | None:

@@ -17,6 +17,7 @@ from backproof.checks import (
     decayed,
     diverged,
     fitting,
+    flattened,
     forgotten,
     initialisation,
     labels,
@@ -32,13 +33,14 @@ from backproof.checks import (
     units,
     unstable,
 )
-from backproof.checks.alignment import Moves
 from backproof.checks.coarse import Coarse
 from backproof.checks.drawn import drawn_from
+from backproof.checks.flattened import Reshapes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.indexed import explain_index
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
+from backproof.checks.moves import Moves
 from backproof.checks.observation import Observation, observe
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.checks.pooled import FEW, progress
@@ -71,6 +73,7 @@ class Record:
     """Steps that change nothing."""
     births: Birthplaces = field(default_factory=Birthplaces)
     moves: Moves = field(default_factory=Moves)
+    reshapes: Reshapes = field(default_factory=Reshapes)
     coarse: Coarse = field(default_factory=Coarse)
     looming: Looming = field(default_factory=Looming)
     steps: int = 0
@@ -132,7 +135,8 @@ class Record:
 Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
-    initialisation.check, labels.check, coarse.check, alignment.check, laid_out.check,
+    initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
+    laid_out.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, step_size.check,
     diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
@@ -160,6 +164,7 @@ class TrainingHistory:
         self.record.births.add(log)
         self._guarded(lambda: self.integers.add(log, self.record.births))
         self._guarded(lambda: self.record.moves.add(log, later))
+        self._guarded(lambda: self.record.reshapes.add(log, later))
         self._guarded(lambda: self.record.coarse.add(log, later))
 
     def look(self, tape: Tape, updates: Sequence[Update], step: int) -> None:
