@@ -234,6 +234,10 @@ def vanishing(record: Record) -> Iterator[Finding]:
     """Find gradients that shrink or grow by orders of magnitude from layer to layer."""
     first, last = record.first, record.last
     sizes, later = _sizes(first), _sizes(last)
+    # Signals that come to the last layers as nothing leave ReLUs there that are soon dead.
+    if len(sizes) >= DEEP and _passed(first) < 1 / FACTOR and _ended(last) and _is_idle(record):
+        yield _fading(record, first, sizes[0][0], _passed(first), len(sizes))
+        return
     if len(sizes) < DEEP or len(later) < DEEP:
         yield from _silent(record, sizes)
         return
@@ -243,9 +247,7 @@ def vanishing(record: Record) -> Iterator[Finding]:
     passed, passed_later = _passed(first), _passed(last)
     # A run that overflows, or ends worse than a constant, leaves no doubt at a smaller factor.
     explodes = passed > EXPLODED and (record.nonfinite is not None or unexplained(last) > USELESS)
-    # A last bias that comes to the mean of the labels has learnt nothing of the inputs.
-    idle = not record.learns() or unexplained(last) > CONSTANT
-    if explodes or (max(passed, passed_later) < 1 / FACTOR and idle):
+    if explodes or (max(passed, passed_later) < 1 / FACTOR and _is_idle(record)):
         yield _fading(record, first, sizes[0][0], passed, len(sizes))
         return
     if max(ratio, ratio_later) < 1 / FACTOR and not record.learns():
@@ -271,6 +273,16 @@ def vanishing(record: Record) -> Iterator[Finding]:
         {"rms_gradient": table, "gain": gains, "ratio": ratio, "ratio_later": ratio_later},
         notes=[f"root mean square of the gradient at step {first.step}: {listed}"],
     )  # fmt: skip
+
+
+def _is_idle(record: Record) -> bool:
+    """Whether nothing has been learnt of the inputs, but the mean of the labels by a last bias."""
+    return not record.learns() or unexplained(record.last) > CONSTANT
+
+
+def _ended(seen: Observation) -> bool:
+    """Whether a hidden layer gives the same for all samples."""
+    return any(not np.any(np.ptp(units.a, axis=1)) for layer, units in seen.layers if layer.hidden)
 
 
 def _silent(record: Record, sizes: list[tuple[Layer, float]]) -> Iterator[Finding]:

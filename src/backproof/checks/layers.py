@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, keeps
+from backproof.arithmetic import ADD, SUBTRACT, is_in, keeps
 from backproof.calculus.slices import Slice
 from backproof.roles import Parameter
 from backproof.trace import primitives
@@ -22,6 +22,7 @@ from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 PRODUCTS = {np.dot, np.matmul, operator.matmul, Method("dot")}
+ADDS, SUBTRACTS = ADD | {operator.iadd}, SUBTRACT | {operator.isub}
 #: Elementwise operations that are not NumPy ufuncs.
 ELEMENTWISE = {
     np.where, np.clip, operator.add, operator.sub, operator.mul, operator.truediv, operator.neg,
@@ -55,6 +56,8 @@ class Layer:
     """The node of the weights as the product reads them."""
     hidden: bool
     """Whether another layer reads it."""
+    subtracts: bool = False
+    """Whether the bias is a threshold: ``x @ w - theta``."""
 
 
 def source_parameter(tape: Tape, node: int, olds: dict[int, int]) -> int | None:
@@ -104,14 +107,14 @@ def find_layers(
         for node in _behind(tape, operation.args[1 - position].node)
     }  # fmt: skip
     for operation, position, weight in products[:MOST_LAYERS]:
-        z, bias = _biased(tape, operation, users, olds)
+        z, bias, subtracts = _biased(tape, operation, users, olds)
         axis = 0 if position == 0 else -1
         closure = _elementwise(tape, run, z, users)
         after = [n for n in closure if n in reads]
         a = after[-1] if after else output if output is not None and output in closure else z
         found.append(
             Layer(weight, bias, operation.index, operation.args[1 - position].node, z,
-                  a, axis, operation.args[position].node, bool(after))
+                  a, axis, operation.args[position].node, bool(after), subtracts)
         )  # fmt: skip
     return found
 
@@ -159,22 +162,25 @@ def _joins(operation: Operation) -> bool:
 
 def _biased(
     tape: Tape, product: Operation, users: dict[int, list[Operation]], olds: dict[int, int]
-) -> tuple[int, int | None]:
-    """Follow a product through the addition of its bias."""
-    node, bias = product.out, None
+) -> tuple[int, int | None, bool]:
+    """Follow a product through the addition of its bias, or through what is subtracted from it."""
+    node, bias, subtracts = product.out, None, False
     for _ in range(3):
         adds = [
             o for o in users.get(node, ())
-            if (_is(o, ADD) or o.function is operator.iadd) and len(o.args) == 2
+            if is_in(o.function, ADDS | SUBTRACTS) and len(o.args) == 2
         ]  # fmt: skip
         if len(adds) != 1 or len(users.get(node, ())) != 1:
             break
         other = [n for n in adds[0].inputs if n != node]
+        found = source_parameter(tape, other[0], olds) if other else None
+        if is_in(adds[0].function, SUBTRACTS):
+            if found is None or type(adds[0].args[0]) is not Ref or adds[0].args[0].node != node:
+                break
+            subtracts = True
         node = adds[0].out
-        if other:
-            found = source_parameter(tape, other[0], olds)
-            bias = found if found is not None else bias
-    return node, bias
+        bias = found if found is not None else bias
+    return node, bias, subtracts
 
 
 def _elementwise(tape: Tape, run: Run, z: int, users: dict[int, list[Operation]]) -> list[int]:

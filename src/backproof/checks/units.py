@@ -188,11 +188,13 @@ def _killer(
     if born:
         pairs = [u for known, u in first.layers if known.weight == layer.weight]
         bias = first.values[layer.bias] if layer.bias is not None else np.zeros(1)
-        without = pairs[0].z - (bias.reshape(-1, 1) if bias.size == gone.size else np.mean(bias))
+        added = -bias if layer.subtracts else bias
+        without = pairs[0].z - (added.reshape(-1, 1) if bias.size == gone.size else np.mean(bias))
         if layer.bias is not None and not np.all(np.max(without, axis=1)[gone] <= 0):
             return (
                 record.birthplace(first, layer.bias),
-                f"`{first.names[layer.bias]}` starts too low ({short(float(np.mean(bias)))})",
+                f"`{first.names[layer.bias]}` starts too {'high' if layer.subtracts else 'low'} "
+                f"({short(float(np.mean(bias)))})",
                 "start the bias at zero",
             )
         return (
