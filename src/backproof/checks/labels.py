@@ -7,6 +7,7 @@ by moving the outputs of the samples that carry it: no names are trusted.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,12 @@ MOST_CLASSES = 12
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge the labels against what output and cost can do with them."""
+    if all(o.samples.labels is None for o in record.seen):
+        spread = [
+            replace(o, samples=o.everywhere, output_layer=None)
+            for o in record.seen if o.everywhere is not None
+        ]  # fmt: skip
+        record = replace(record, seen=spread)
     known = [o for o in record.seen if o.samples.labels is not None]
     kinds = [_kind(o) for o in known]
     usual = max(kinds, key=kinds.count, default=None)

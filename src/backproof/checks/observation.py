@@ -21,6 +21,7 @@ from backproof.calculus.effort import Meter, effort_of
 from backproof.calculus.slices import Packing, Slice, StepMap
 from backproof.carries import carries_of, dependence
 from backproof.checks.digits import Rounding, measure
+from backproof.checks.everywhere import everywhere
 from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units
@@ -70,6 +71,8 @@ class Observation:
     sites: dict[int, Site] = field(default_factory=dict)
     """Node of a layer's activation, product or inputs -> the site that made it."""
     samples: Samples = field(default_factory=Samples)
+    everywhere: Samples | None = None
+    """Outputs and labels that are no rows of samples, each as a column."""
     labels_site: Site | None = None
     output_site: Site | None = None
     inputs_taken: Site | None = None
@@ -158,6 +161,8 @@ def observe(
     )  # fmt: skip
     if seen.samples.inputs is None:
         _add_listed(seen.samples, listed(tape, run, params, [hypothesis.node]))
+    if seen.samples.labels is None:
+        seen.everywhere = everywhere(tape, run, join, hypothesis.node)
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
