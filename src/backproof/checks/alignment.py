@@ -137,9 +137,20 @@ def pair_of(seen: Observation) -> tuple[Any, Any] | None:
     whole = X is not None and Y is not None and len(X) == len(Y)
     if whole and samples.inputs_rows is not None and len(samples.inputs_rows) < len(X):
         return (X, Y) if np.array_equal(samples.inputs_rows, samples.labels_rows) else None
+    if X is not None and Y is not None and _same_rows(seen):
+        count = min(len(X), len(Y))  # of the longer one the first rows have been taken
+        return X[:count], Y[:count]
     if len(samples.inputs) != len(samples.labels) or len(samples.inputs) < LEAST_ROWS:
         return None
     return samples.inputs, samples.labels
+
+
+def _same_rows(seen: Observation) -> bool:
+    """Whether a batch takes rows of the same numbers from inputs and labels, and not the first."""
+    left, right = seen.samples.inputs_rows, seen.samples.labels_rows
+    if left is None or right is None or np.array_equal(left, np.arange(len(left))):
+        return False
+    return bool(np.array_equal(left, right))
 
 
 def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, Move, Move | None]]:
@@ -176,10 +187,13 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
     They are of one length where both are there.
     """
     samples, found = seen.samples, []
+    sources = (_source(seen, "inputs"), _source(seen, "labels"))
+    lengths = [len(s) for s in sources if s is not None]
     for what, rows in (("inputs", samples.inputs_rows), ("labels", samples.labels_rows)):
         whole = _source(seen, what)
         part = whole is not None and rows is not None and LEAST_ROWS <= len(rows) < len(whole)
-        if part and np.array_equal(rows, np.arange(len(rows))):
+        longer = len(lengths) == 2 and min(lengths) < len(whole) and _same_rows(seen)
+        if longer or (part and np.array_equal(rows, np.arange(len(rows)))):
             found.append(whole)
             continue
         found.append(next((w for w, n in _cut_rows(cuts) if is_scaled(w[:n], whole)), None))

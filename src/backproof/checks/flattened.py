@@ -15,7 +15,7 @@ import numpy as np
 from backproof.checks.alignment import misaligned, pair_of
 from backproof.checks.contents import contents
 from backproof.checks.dependence import dependence, is_scaled
-from backproof.checks.moves import LEAST_ROWS, MOST_BYTES, MOST_MOVES
+from backproof.checks.moves import LEAST_ROWS, MOST_BYTES, MOST_MOVES, Move
 from backproof.checks.places import statement_of
 from backproof.finding import Finding
 from backproof.trace.event import Event
@@ -77,21 +77,38 @@ def check(record: Record) -> Iterator[Finding]:
         return
     X, Y = known[0]
     for reshape in record.reshapes.found:
-        for mixed in (reshape.after, reshape.after.T):
-            for x, y, data in ((X, None, X), (None, Y, Y)):
-                if not is_scaled(mixed, data):
-                    continue
-                for whole in _samples(reshape.before, len(data)):
-                    if is_scaled(whole, data):
-                        continue
-                    right = dependence(whole if x is not None else X, whole if y is not None else Y)
-                    if right is not None and right.sure:
-                        place = statement_of(SITES[reshape.site])
-                        yield misaligned(
-                            place, right, given[0],
-                            f"the reshape mixes the samples: each of the {len(data)} is made of "
-                            "pieces of several others",
-                            advice="keep the axis of the samples first and transpose then: "
-                            "`X.reshape(m, -1).T`",
-                        )  # fmt: skip
-                        return
+        for whole, is_inputs in _unmixed(reshape, X, Y, record.moves.seen):
+            right = dependence(whole, Y) if is_inputs else dependence(X, whole)
+            if right is None or not right.sure:
+                continue
+            yield misaligned(
+                statement_of(SITES[reshape.site]), right, given[0],
+                f"the reshape mixes the samples: each of the {len(X)} is made of pieces of several",
+                advice="keep the axis of the samples first, and transpose then: "
+                "`X.reshape(m, -1).T`",
+            )  # fmt: skip
+            return
+
+
+def _unmixed(reshape: Reshape, X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, bool]]:
+    """Yield the samples with the values that belong together, and whether they are the inputs."""
+    for mixed in (reshape.after, reshape.after.T):
+        for data, is_inputs in ((X, True), (Y, False)):
+            if mixed.shape[1] != data.shape[1]:
+                continue
+            for rows in _chosen(len(mixed), len(data), moves):
+                if is_scaled(mixed[rows], data):
+                    for whole in _samples(reshape.before, len(mixed)):
+                        if not is_scaled(whole[rows], data):
+                            yield whole[rows], is_inputs
+                    break
+
+
+def _chosen(length: int, count: int, moves: Sequence[Move]) -> Iterator[Any]:
+    """Yield the rows that a program may have taken since: the first, the last, shuffled ones."""
+    if count <= length:
+        yield slice(0, count)
+        yield slice(length - count, length)
+    for move in moves:
+        if move.order is not None and move.length == count and move.order.max() < length:
+            yield move.order

@@ -134,6 +134,8 @@ def out_of_reach(record: Record, first: Observation) -> Finding | None:
     classes = classes and np.isfinite(high - low)
     if place is None or np.mean(outside) < (OUTSIDE if not classes else 1e-9):
         return None
+    if _is_left_out(first, (low, high)):
+        return None
     # The cost stays above what the labels out of reach cost at the very end of the range.
     nearest = np.clip(labels, low, high)
     floor = float(np.mean((labels - nearest) ** 2))
@@ -161,6 +163,23 @@ def out_of_reach(record: Record, first: Observation) -> Finding | None:
             f"the mean squared error cannot fall below {short(floor)}"
         ],
     )  # fmt: skip
+
+
+def _is_left_out(seen: Observation, reach: tuple[float, float]) -> bool:
+    """Whether the cost does not see labels out of reach: -1 may mark what is not known."""
+    labels, output = seen.samples.labels, seen.samples.output
+    if seen.cost_of_output is None or labels.shape != output.shape:
+        return False
+    beyond = (labels < reach[0]) | (labels > reach[1])
+    marked = np.argwhere(beyond)
+    inside = np.where(np.isfinite(reach), reach, output.mean()).mean()
+    own = seen.cost_of_output(np.zeros(labels.shape))
+    for entry in marked[:3]:
+        alone = np.zeros(labels.shape)
+        alone[tuple(entry)] = 0.01 * (inside - output[tuple(entry)])
+        if alone.any() and seen.cost_of_output(alone) == own:
+            return True
+    return False
 
 
 # ---- class indices -----------------------------------------------------------------------------
