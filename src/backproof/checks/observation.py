@@ -150,7 +150,8 @@ def observe(
     seen.rate = find_rate(tape, params)
     seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
     hypothesis = fit.hypothesis
-    join = find_join(tape, params)
+    seen.momentum, seen.state = _state(tape, run, params)
+    join = find_join(tape, params, seen.state)
     if hypothesis.joins and hypothesis.joins[0].labels is not None:
         join = Join(hypothesis.joins[0].output, hypothesis.joins[0].labels)
     cost = _cost(tape, run, hypothesis, params)
@@ -177,7 +178,6 @@ def observe(
     seen.map = StepMap(tape, run, old, new, cost, meter)
     theta = seen.map.theta
     seen.cost, seen.cost_after = cost(theta), cost(np.concatenate(after))
-    seen.momentum, seen.state = _state(tape, run, params)
     seen.stateless = not seen.state
     if curvature:
         change = np.concatenate(seen.changes)

@@ -60,7 +60,7 @@ def inputs_of(record: Record, first: Observation) -> Any:
             return whole
     rows = [
         rows for o in record.seen if o.samples.inputs is not None
-        for rows in (o.samples.inputs, *(r for _, r in o.samples.executions))
+        for rows in (o.samples.inputs, *(r for _, r, _ in o.samples.executions))
     ]  # fmt: skip
     return np.unique(np.concatenate([r for r in rows if r.shape[1] == own.shape[1]]), axis=0)
 

@@ -7,7 +7,7 @@ and what reaches the first layer (or the cost) then says which sample it is.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,10 @@ from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
 from backproof.calculus.effort import Meter
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
-from backproof.checks.layers import PRODUCTS, Layer, source_parameter
+from backproof.checks.layers import Layer
 from backproof.checks.origin import name_of
 from backproof.checks.places import Place
+from backproof.checks.plain_inputs import neuron_inputs, scalar_inputs
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace import primitives
@@ -51,7 +52,7 @@ class Samples:
 
     ``source`` is such an array as the program has it, ``then`` what it held in the step.
 
-    ``retry`` gives the step as a map for other data: ``retry({leaf: array})``.
+    ``retry`` gives the step as a map for other data: ``retry({node: array})``.
     """
 
     inputs: Any = None
@@ -60,8 +61,8 @@ class Samples:
     inputs_then: Any = None
     inputs_rows: Any = None
     inputs_axis: int = 0
-    executions: list[tuple[int | None, Any]] = field(default_factory=list)
-    """Of steps that run the first layer several times: the leaf and the samples of each."""
+    executions: list[tuple[int | None, Any, int]] = field(default_factory=list)
+    """Of steps that run the first layer several times: leaf, samples and node of each."""
     inputs_nodes: Any = None
     """The nodes of inputs that are single numbers, -1 for whole ones."""
     inputs_place: Place | None = None
@@ -83,12 +84,17 @@ class Samples:
     retry: Callable[[dict[int, Any]], StepMap] | None = None
 
 
-def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
-    """Return where output and labels meet: ``A - Y`` before ``Y * log(A)``, ``P[range(n), y]``."""
+def find_join(tape: Tape, params: Sequence[Parameter], state: Collection[int] = ()) -> Join | None:
+    """Return where output and labels meet: ``A - Y`` before ``Y * log(A)``, ``P[range(n), y]``.
+
+    What an optimiser carries on, its `state`, is no label: ``v = 0.9 * v - rate * g``.
+    """
+    carried = tape.reach(state) if state else set()
     joins = [
         (j.output, j.labels, j.operation)
-        for j in output_joins(tape, params, limit=4) if j.labels is not None
-    ]  # fmt: skip
+        for j in output_joins(tape, params, limit=4)
+        if j.labels is not None and j.labels not in carried
+    ]
     for output, labels, index in joins:
         if tape.operations[index].function in SUBTRACTION and _is_output(tape, labels):
             return Join(output, labels)
@@ -103,7 +109,7 @@ def find_join(tape: Tape, params: Sequence[Parameter]) -> Join | None:
         return Join(made.args[0].node, labels)
     return (
         indexed_join(tape, params)
-        or _difference(tape, params)
+        or _difference(tape, params, carried)
         or (Join(joins[0][0], _unscaled(tape, joins[0][1]), alike=False) if joins else None)
     )
 
@@ -123,7 +129,7 @@ def _unscaled(tape: Tape, labels: int) -> int:
     return labels
 
 
-def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
+def _difference(tape: Tape, params: Sequence[Parameter], carried: Collection[int]) -> Join | None:
     """Return the first difference between a value of parameters and data of its size."""
     moving = tape.reach(n for p in params for n in p.old)
     for operation in tape.operations:
@@ -135,7 +141,7 @@ def _difference(tape: Tape, params: Sequence[Parameter]) -> Join | None:
         output, labels = (a, b) if a in moving else (b, a)
         size = np.size(tape.nodes[output].obj)
         sizes = {size, np.size(tape.nodes[labels].obj), np.size(tape.nodes[operation.out].obj)}
-        if size > 1 and len(sizes) == 1 and _is_output(tape, labels):
+        if size > 1 and len(sizes) == 1 and labels not in carried and _is_output(tape, labels):
             return Join(output, labels)
     return None
 
@@ -187,8 +193,8 @@ def gather(
     olds = {n for p in params for n in p.old}
     first = next((la for la in layers if not tape.ancestors([la.inputs]) & olds), None)
     count = 0
-    plain = _scalar_inputs(tape, params) if first is None else None
-    single = _neuron_inputs(tape, params) if first is None and plain is None else None
+    plain = scalar_inputs(tape, params) if first is None else None
+    single = neuron_inputs(tape, params) if first is None and plain is None else None
     if single is not None:
         found.inputs, count = np.asarray(run.env[single], dtype=float).reshape(1, -1).copy(), 1
         found.inputs_leaf = source_leaf(tape, single)
@@ -254,7 +260,9 @@ def gather(
         new = [n for p in params for n in p.new]
 
         def retry(values: dict[int, Any]) -> StepMap:
-            again = tape.replay(values, double=True, base=run, dirty=tape.reach(values))
+            again = tape.replay(
+                values, replace=values, double=True, base=run, dirty=tape.reach(values)
+            )
             return StepMap(tape, again, old, new, cost(again), meter)
 
         found.retry = retry
@@ -263,50 +271,20 @@ def gather(
 
 def _executions(
     tape: Tape, run: Run, olds: set[int], layers: Sequence[Layer], first: Layer
-) -> list[tuple[int | None, Any]]:
+) -> list[tuple[int | None, Any, int]]:
     """Return the samples of each execution of the first layer, with the array they come from."""
-    found: list[tuple[int | None, Any]] = []
+    found: list[tuple[int | None, Any, int]] = []
     for layer in layers:
         x = np.asarray(run.env[layer.inputs], dtype=float)
         if layer.weight != first.weight or x.ndim > 2 or tape.ancestors([layer.inputs]) & olds:
             continue
         rows = x.reshape(1, -1) if x.ndim == 1 else x.T if layer.axis == 0 else x
-        found.append((source_leaf(tape, layer.inputs), rows[:MOST_SAMPLES].copy()))
+        found.append((source_leaf(tape, layer.inputs), rows[:MOST_SAMPLES].copy(), layer.inputs))
     return found if len(found) > 1 else []
 
 
 def _kept(array: Any) -> Any:
     return array.copy() if isinstance(array, np.ndarray) and array.nbytes <= MOST_BYTES else array
-
-
-def _scalar_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
-    """Return the array that a scalar parameter multiplies: ``slope * x``."""
-    olds = {n for p in params for n in p.old}
-    moving = tape.reach(olds)
-    for operation in tape.operations:
-        if operation.function not in (operator.mul, np.multiply) or len(operation.inputs) != 2:
-            continue
-        for one, other in (operation.inputs, operation.inputs[::-1]):
-            x = tape.nodes[other].obj
-            scales = one in olds and other not in moving and np.size(tape.nodes[one].obj) == 1
-            if scales and isinstance(x, np.ndarray) and 1 < x.size == max(x.shape):
-                return other
-    return None
-
-
-def _neuron_inputs(tape: Tape, params: Sequence[Parameter]) -> int | None:
-    """Return the one sample that a neuron's weights multiply: ``np.dot(w, x)`` of two vectors."""
-    olds = {n: i for i, p in enumerate(params) for n in p.old}
-    moving = tape.reach(olds)
-    for operation in tape.operations:
-        if not is_in(operation.function, PRODUCTS) or len(operation.inputs) != 2:
-            continue
-        for one, other in (operation.inputs, operation.inputs[::-1]):
-            x = tape.nodes[other].obj
-            vector = isinstance(x, np.ndarray) and x.ndim == 1 and other not in moving
-            if vector and source_parameter(tape, one, olds) is not None:
-                return other
-    return None
 
 
 def _as_rows(value: Any, count: int) -> Any:

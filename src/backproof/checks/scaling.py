@@ -257,7 +257,7 @@ def _standardised(seen: Observation, mean: Any, deviation: Any) -> StepMap | Non
         numbers = {int(n): float(v) for n, v in nodes if n >= 0}
         known = np.all((samples.inputs_nodes >= 0) | (deviation == 0))
         return samples.retry(numbers) if known else None
-    leaves = {leaf for leaf, _ in samples.executions} or {samples.inputs_leaf}
+    leaves = {leaf for leaf, *_ in samples.executions} or {samples.inputs_leaf}
     run = seen.map.slice.run.env if seen.map is not None else ()
     given: dict[int, Any] = {}
     for leaf in leaves:

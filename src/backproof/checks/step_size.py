@@ -287,9 +287,9 @@ def too_small_with_state(record: Record) -> Finding | None:
     maps = fresh(record, first)
     known = (first.cost, last.cost) if len(maps) == 1 else progress(record)
     few = first.samples.inputs is None or len(first.samples.inputs) < FEW
-    if not maps or few or known is None or known[0] is None or known[1] is None:
+    if few or known is None or first.cost is None or last.cost is None:
         return None
-    start, end = known
+    start, end = (float(cost) for cost in known if cost is not None)
     gained = (start - end) * record.steps / max(1, last.step)
     if start <= 0 or gained > (STIRRED if len(maps) == 1 else STIRRED_SAMPLED) * start:
         return None

@@ -1,4 +1,4 @@
-"""BP306 in a recurrent network: gradients that explode on their way back through time.
+"""BP306 in a recurrent network: gradients that explode or vanish on their way back through time.
 
 The recurrent weights multiply the gradient once for every step of the sequence. Where they enlarge
 it, the first update throws the weights far away, the units saturate, and the slope is gone.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.checks.advice import advise, short
+from backproof.checks.dependence import dependence
 from backproof.checks.observation import Observation
 from backproof.checks.pooled import unexplained
 from backproof.checks.units import flat_share
@@ -31,6 +32,11 @@ USELESS = 0.5
 #: By how much a change of the first state must grow to the last, and the flat units beside it.
 EXPLODED = 300.0
 STIFF = 0.5
+#: What may be left of a change of the state, and a cost that has come down by less stands still.
+VANISHED = 1e-6
+STIRRED = 0.2
+#: Share of the labels' variance that the inputs of one time must explain.
+TELLING = 0.3
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -56,6 +62,10 @@ def check(record: Record) -> Iterator[Finding]:
         grown = growth(first, index)
         thrown = times >= THROWN and gain >= 1 and bool(flat) and np.mean(flat) >= FLAT
         if not thrown and not (grown > EXPLODED and bool(flat) and np.mean(flat) >= STIFF):
+            vanished = vanishing(record, index)
+            if vanished is not None:
+                yield vanished
+                return
             continue
         if unexplained(last) < USELESS:
             continue
@@ -78,12 +88,74 @@ def check(record: Record) -> Iterator[Finding]:
         return
 
 
-def growth(seen: Observation, index: int) -> float:
-    """Return how many times a small change of the first state has grown in the last one.
+def vanishing(record: Record, index: int) -> Finding | None:
+    """Find inputs that the labels depend on, and that the last states do not know of any more.
+
+    Both are measured: what the inputs of each time tell of the labels, over all judged steps, and
+    what the recurrent weights leave of a change of the state at that time.
+    """
+    first, last = record.first, record.last
+    name = first.names[index]
+    if last is first or name not in last.names or record.learns(STIRRED):
+        return None
+    steps = [o for o in record.seen if len(o.samples.executions) == len(first.samples.executions)]
+    pairs = [
+        (o.samples.executions, o.samples.labels) for o in steps if o.samples.labels is not None
+    ]
+    for time in range(len(first.samples.executions)):
+        left = max(growth(first, index, time), growth(last, last.names.index(name), time))
+        if not pairs or not 0 < left < VANISHED:
+            return None
+        rows = [(x[time][1], y) for x, y in pairs if len(x[time][1]) == len(y)]
+        if len({(x.shape[1], y.shape[1]) for x, y in rows}) != 1:
+            return None
+        known = dependence(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+        if known is None or not known.sure or known.explained < TELLING:
+            continue
+        if not (_is_unread(first, time) and _is_unread(last, time)):
+            return None
+        value = np.asarray(first.values[index])
+        gain = float(np.sqrt(np.mean(value**2) * value.shape[0]))
+        return advise(
+            "BP306", "vanishing-gradient", record.birthplace(first, index),
+            f"the gradients vanish through time: `{name}` leaves {short(left)} of them",
+            "start the recurrent weights as an orthogonal matrix, or with variance 1/n",
+            {"parameter": name, "gain": gain, "left": left, "time": time,
+             "explained": known.explained},
+            notes=[
+                f"the inputs of time {time} explain {100 * known.explained:.0f} % of the labels' "
+                f"variance; exchanged between the samples they leave the cost as it is, at the "
+                "first judged step and at the last",
+                f"the gain of `{name}` (deviation times √n) is {short(gain)}",
+            ],
+            confidence="proven",
+        )  # fmt: skip
+    return None
+
+
+def _is_unread(seen: Observation, time: int) -> bool:
+    """Whether the cost stays as it is with the inputs of a time exchanged between the samples."""
+    _, rows, node = seen.samples.executions[time]
+    if seen.map is None or seen.map.cost is None or seen.samples.retry is None:
+        return False
+    value = np.asarray(seen.map.slice.run.env[node])
+    axis = 1 if value.T.shape == rows.shape and np.array_equal(value.T, rows) else 0
+    if value.ndim != 2 or value.shape[axis] != len(rows):
+        return False
+    order = np.random.default_rng(0).permutation(len(rows))
+    again = seen.samples.retry({node: np.take(value, order, axis=axis)})
+    if again.cost is None:
+        return False
+    own, other = seen.map.cost(seen.map.theta), again.cost(seen.map.theta)
+    return bool(abs(other - own) <= VANISHED * abs(own))
+
+
+def growth(seen: Observation, index: int, since: int = 0) -> float:
+    """Return how many times a small change of a state has grown in the last one.
 
     ``v ← σ′(z_t)·(W·v)`` from step to step, the root mean square over samples and directions.
     """
-    steps = [units for layer, units in seen.layers if layer.weight == index]
+    steps = [units for layer, units in seen.layers if layer.weight == index][since:]
     if not steps or any(u.weights is None or u.slope.shape != u.z.shape for u in steps):
         return 1.0
     count, samples = steps[0].slope.shape
