@@ -64,7 +64,7 @@ class Prehistory:
             if key in self.findings:
                 continue
             path = path_of(tape, [node])
-            origin = origin_of(tape, path)
+            origin = origin_of(tape, path, marks=True)
             known = origin is not None and self.of(tape.nodes[origin.node].obj)
             if isinstance(known, Finding) and origin is not None and origin.operation is None:
                 self.findings[key] = known

@@ -132,9 +132,13 @@ def path_of(tape: Tape, ends: Iterable[int]) -> set[int]:
     return found
 
 
-def origin_of(tape: Tape, path: set[int]) -> Origin | None:
-    """Return the first producer on a path; None where all infinities are meant so."""
+def origin_of(tape: Tape, path: set[int], *, marks: bool = False) -> Origin | None:
+    """Return the first producer on a path; None where all infinities are meant so.
+
+    With `marks` a written NaN counts as well, ``float("nan")`` for an empty cell.
+    """
     given: Origin | None = None
+    mark: Origin | None = None
     mixed: Origin | None = None
     for node in sorted(path, key=lambda n: tape.nodes[n].event):
         operation = tape.producer(node)
@@ -146,6 +150,8 @@ def origin_of(tape: Tape, path: set[int]) -> Origin | None:
         name = name_of(operation.function)
         literal = any(not math.isfinite(c) for c in constants([operation.args, operation.kwargs]))
         if (name == "float" and not operation.inputs) or name == "full" or name == "full_like":
+            if marks and mark is None and _has_nan(value):
+                mark = Origin(node, operation, "given")
             continue
         bad = [n for n in operation.inputs if n in path]
         if not bad and not literal:
@@ -155,7 +161,7 @@ def origin_of(tape: Tape, path: set[int]) -> Origin | None:
             return Origin(node, operation, "produced")
         if mixed is None and _has_nan(value) and not any(_has_nan(tape.value(n)) for n in bad):
             mixed = Origin(node, operation, "mixed")
-    return mixed or given
+    return mixed or given or mark
 
 
 # ---- elements ----------------------------------------------------------------------------------
