@@ -183,7 +183,7 @@ for it in range(300):
 
 
 def test_lists_of_powers_are_not_scaled(tmp_path):
-    edits = {"(x / 5) ** p": "x ** p", "rate = 0.5": "rate = 5e-6"}
+    edits = {"(x / 5) ** p": "x ** p", "rate = 0.5": "rate = 1e-6"}
     is_told_apart(tmp_path, POWERS, edits, "BP401", "rows = ")
 
 
