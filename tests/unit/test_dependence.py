@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.checks.alignment import order_of
 from backproof.checks.dependence import dependence
+from backproof.checks.moves import order_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 2))
