@@ -17,7 +17,7 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import FEW, affordable, alike, cost_at, in_time, progress
-from backproof.costs import COSTS
+from backproof.costs import STRAIGHT
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ LEAST, STIRRED = 100, 0.02
 #: The same where steps see batches, and all of them are asked.
 STIRRED_SAMPLED = 0.05
 LONGER, LEAST_TRIED, FALLS = (1e2, 1e3, 1e4, 1e5, 1e6), 20, 0.7
-#: Costs of a margin, of which nothing is known beyond it.
-STRAIGHT = {cost.title for cost in COSTS if cost.margin is not None}
 
 
 @dataclass(frozen=True, slots=True)
