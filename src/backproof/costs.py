@@ -167,10 +167,9 @@ COSTS: tuple[RegisteredCost, ...] = (
 )
 
 
-#: Of scores, and of the errors that a threshold makes of them, which are constant.
 #: Those of a margin, which are of straight pieces.
 STRAIGHT = {cost.title for cost in COSTS if cost.margin is not None}
-
+#: Of scores, and of the errors that a threshold makes of them, which are constant.
 PERCEPTRON = RegisteredCost(
     "perceptron criterion", lambda z, e: -e * z, lambda z, e: -e, of_scores=True
 )

@@ -117,11 +117,9 @@ def check(record: Record) -> Iterator[Finding]:
 def check_small(record: Record) -> Iterator[Finding]:
     """Judge whether it is too small, where it is not too large: formulas come before it."""
     large = any(f.code == "BP301" for f in record.found)
-    # A cost of straight pieces has no curvature, which is what a step is compared with.
-    straight = any(o.title in STRAIGHT for o in record.seen)
+    straight = any(o.title in STRAIGHT for o in record.seen)  # and so without a curvature
     found = None if large or straight else too_small(record) or too_small_with_state(record)
-    if found is not None:
-        yield found
+    yield from () if found is None else (found,)
 
 
 # ---- too large ---------------------------------------------------------------------------------
