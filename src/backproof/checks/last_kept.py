@@ -16,7 +16,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
 from backproof.checks.overwritten import MOST
 from backproof.checks.scales import SAME
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import SITES
 from backproof.trace.tape import Operation
 
 #: Entries that the gradients must have, all together, for a sum to be no chance.
@@ -28,13 +28,15 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     fit = evidence.fit
     assert fit is not None
     found: dict[int, list[int]] = {}
+    last: dict[int, int] = {}
     for i in fit.wrong:
-        passing = _passing(evidence, i)
-        if passing is not None:
-            found.setdefault(passing.index, []).append(i)
+        for index, event in _passing(evidence, i).items():
+            found.setdefault(index, []).append(i)
+            last[index] = max(event, last.get(index, 0))
     if not found:
         return []
-    index, members = max(found.items(), key=lambda item: len(item[1]))
+    index = max(found, key=lambda site: (len(found[site]), last[site]))
+    members = found[index]
     if sum(fit.matches[i].size for i in members) < LEAST_ENTRIES:
         return []
     site = SITES[index]
@@ -47,13 +49,17 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     return [(diagnosis, tuple(members))]
 
 
-def _passing(evidence: StepEvidence, index: int) -> Site | None:
-    """Return the statement that passes on a parameter's gradient, and before it what it lacks."""
+def _passing(evidence: StepEvidence, index: int) -> dict[int, int]:
+    """Return the statements that pass on a parameter's gradient, and before it what it lacks.
+
+    With the time of the last value: a function that hands its own on has a caller that keeps it.
+    """
     fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
     assert fit is not None
     truth = fit.matches[index].truth
     if truth is None:
-        return None
+        return {}
+    found: dict[int, int] = {}
     limit = SAME * float(np.linalg.norm(truth))
     for level in range(-1, len(parameter.levels)):
         own = author_value(run, parameter, level)
@@ -66,8 +72,9 @@ def _passing(evidence: StepEvidence, index: int) -> Site | None:
                 for factor in {1.0, *fit.scales, fit.scale}
                 if factor
             ):
-                return SITES[site]
-    return None
+                events = (event for event, s in evidence.tape.flows[outs[-1]] if s == site)
+                found[site] = max(events)
+    return found
 
 
 def _passed(evidence: StepEvidence, size: int) -> dict[int, list[int]]:
