@@ -19,8 +19,8 @@ from backproof.checks.scales import SAME
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation
 
-#: Entries that the gradients must have, all together, for a sum to be no chance.
-LEAST_ENTRIES = 3
+#: Entries that the gradients must have, all together, or values of a sum for it to be no chance.
+LEAST = 3
 
 
 def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]:
@@ -29,15 +29,17 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     assert fit is not None
     found: dict[int, list[int]] = {}
     last: dict[int, int] = {}
+    summed = 0
     for i in fit.wrong:
-        for index, event in _passing(evidence, i).items():
+        for index, (event, count) in _passing(evidence, i).items():
             found.setdefault(index, []).append(i)
             last[index] = max(event, last.get(index, 0))
+            summed = max(summed, count)
     if not found:
         return []
     index = max(found, key=lambda site: (len(found[site]), last[site]))
     members = found[index]
-    if sum(fit.matches[i].size for i in members) < LEAST_ENTRIES:
+    if max(summed, sum(fit.matches[i].size for i in members)) < LEAST:
         return []
     site = SITES[index]
     text = site.file.slice(site.statement)
@@ -49,17 +51,18 @@ def last_kept(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]
     return [(diagnosis, tuple(members))]
 
 
-def _passing(evidence: StepEvidence, index: int) -> dict[int, int]:
+def _passing(evidence: StepEvidence, index: int) -> dict[int, tuple[int, int]]:
     """Return the statements that pass on a parameter's gradient, and before it what it lacks.
 
-    With the time of the last value: a function that hands its own on has a caller that keeps it.
+    With the time of the last value, and how many there are: a function that hands its own on has a
+    caller that keeps it.
     """
     fit, run, parameter = evidence.fit, evidence.run, evidence.params[index]
     assert fit is not None
     truth = fit.matches[index].truth
     if truth is None:
         return {}
-    found: dict[int, int] = {}
+    found: dict[int, tuple[int, int]] = {}
     limit = SAME * float(np.linalg.norm(truth))
     for level in range(-1, len(parameter.levels)):
         own = author_value(run, parameter, level)
@@ -73,7 +76,7 @@ def _passing(evidence: StepEvidence, index: int) -> dict[int, int]:
                 if factor
             ):
                 events = (event for event, s in evidence.tape.flows[outs[-1]] if s == site)
-                found[site] = max(events)
+                found[site] = max(events), len(outs)
     return found
 
 
