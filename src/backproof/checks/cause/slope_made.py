@@ -1,4 +1,4 @@
-"""A slope that a function of the program gives wrongly, wherever it is called: the line within it."""
+"""A slope that a function of the program gives wrongly, wherever it is called: its line there."""
 
 from __future__ import annotations
 
