@@ -276,8 +276,7 @@ class Verdict:
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
-        known = names in self.blamed
-        self.blamed.add(names)
+        known, self.blamed = names in self.blamed, self.blamed | {names}
         if known or self._accumulated(evidence):
             return ()
         found = free_search(evidence, patience=SEARCH)
