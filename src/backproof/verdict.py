@@ -16,6 +16,7 @@ from backproof.checks.covered import Covered, decays_alone, stands_still
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.inherited import without_inherited
 from backproof.checks.later import later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
@@ -275,8 +276,7 @@ class Verdict:
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
-        known = names in self.blamed
-        self.blamed.add(names)
+        known, self.blamed = names in self.blamed, self.blamed | {names}
         if known or self._accumulated(evidence):
             return ()
         found = free_search(evidence, patience=SEARCH)
@@ -385,7 +385,7 @@ class Verdict:
         with self._guarded("the gradients that fit no cost"):
             self._settle()
         self.arrival.settle(self.findings)
-        findings = self.chronicle.upheld(self.findings.values())
+        findings = self.chronicle.upheld(without_inherited(self.findings.values()))
         gradient = self.chronicle.report(self.known.reported, too_long=too_long, reason=self.reason)
         findings = self.training.triaged(findings, gradient.status, steps)
         return Report(

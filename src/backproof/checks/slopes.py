@@ -52,16 +52,22 @@ class Slopes:
                 self._base[operation.out] = base
                 self._chains.setdefault(base, []).append(operation)
             for node in operation.inputs:
-                if self._base.get(node, base) != base:
+                if self._base.get(node, base) != base and is_differentiable(run.env[node]):
                     ends[node] = None
         self.ends = frozenset(list(ends)[:MOST_SLOPES])
         """Values of elementwise functions that something else reads."""
         self._last = {self._base[n]: n for n in self.ends}
 
     def _base_of(self, operation: Operation, varying: set[int]) -> int | None:
-        """Return the value that an operation's value is an elementwise function of, if one."""
+        """Return the value that an operation's value is an elementwise function of, if one.
+
+        A mask is one as well: ``np.where(z > 0, z, 0.1 * z)`` is a function of `z` alone.
+        """
         out, env = operation.out, self.run.env
-        if out not in varying or not is_differentiable(env[out]) or not _elementwise(operation):
+        mask = isinstance(env[out], np.ndarray) and env[out].dtype == bool
+        if out not in varying or not (mask or is_differentiable(env[out])):
+            return None
+        if not _elementwise(operation):
             return None
         bases = {self._base.get(n, n) for n in operation.inputs if n in varying}
         base = bases.pop() if len(bases) == 1 else None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backproof.trace.operations import Operation
 from backproof.trace.site import SITES
+
+#: What an operator enters: a method as ``Value.__add__``.
+OPERATOR = re.compile(r"\.__\w+__$")
 
 
 def call_chains(
@@ -14,7 +18,8 @@ def call_chains(
 ) -> list[tuple[int, ...]]:
     """Return for each operation the indices of the calls that it runs in, outermost first.
 
-    The calls are (event, site, callee's qualified name), in order of time.
+    The calls are (event, site, callee's qualified name), in order of time. The function that runs
+    at the start was called before: what it calls one after the other is not nested.
     """
     following = iter(enumerate(calls))
     upcoming = next(following, None)
@@ -44,6 +49,10 @@ def _enter(frames: list[_Frame], function: str) -> None:
 
     Methods of several classes have one name: the qualified one decides where it is known.
     """
+    first = not (frames[0].name or frames[0].begun or frames[1:])
+    if first and not OPERATOR.search(function):
+        frames[0].name = function
+        return
     for same in (_is_same, _is_namesake):
         for depth in range(len(frames) - 1, -1, -1):
             frame = frames[depth]

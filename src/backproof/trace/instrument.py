@@ -151,6 +151,8 @@ class Instrumented(WatchedExpressions):
         walks = isinstance(element, ast.Call) and not first.is_async
         number = self.site(node, "loop", "comprehension", first.iter) if walks else None
         result = self.generic(node)
+        if isinstance(node, ast.ListComp) and isinstance(first.target, ast.Tuple):
+            result.elt = self.handed(node.elt, result.elt)  # ``[b for a, b in zip(xs, ys)]``
         if number is not None:
             head = result.generators[0]
             head.iter = self.hook("walk", first.iter, number, head.iter)
@@ -177,9 +179,12 @@ class Instrumented(WatchedExpressions):
 
     def passed_on(self, node: ast.expr) -> Any:
         """Watch a value that a statement hands on: ``dZ = dA`` → ``dZ = @bp.flow(site, dA)``."""
-        value = self.visit(node)
+        return self.handed(node, self.visit(node))
+
+    def handed(self, node: ast.expr, value: Any) -> Any:
+        """Watch a value where the program computes nothing of it."""
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
-            value = self.hook("flow", node, self.site(node, "flow", "flow", node), value)
+            return self.hook("flow", node, self.site(node, "flow", "flow", node), value)
         return value
 
     def visit_Assert(self, node: ast.Assert) -> Any:

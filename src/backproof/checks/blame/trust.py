@@ -70,7 +70,7 @@ class Trust:
             if out in self.accounted and out not in self.right and out in self.feeding:
                 users = [self.tape.operations[i] for i in self.tape.users[out]]
                 users = [u for u in users if u.out in self.feeding]
-                summed = not users or any(u.function in SUMMING for u in users)
+                summed = all(u.function in SUMMING for u in users)
                 if not summed and self.cotangents.recognised(self.run, out, part=True) is not None:
                     self.doubted.add(out)  # a part, used as if it were all
 

@@ -10,6 +10,7 @@ from typing import Any
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.cause.handed_on import handed_on
 from backproof.checks.cause.passed import passed_in
+from backproof.checks.cause.slope_made import slope_made
 from backproof.checks.cause.used import used_at
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
@@ -75,6 +76,7 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     if cause in LOCAL_CAUSES and found.site.kind == "binop" and _is_slope(search, found.site.index):
         cause = "wrong-derivative"
     site = passed_in(search.tape, found) if cause == "wrong-operand" else found.site
+    site = slope_made(search, found) or site
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, site, edit.reason,
         edit.help,

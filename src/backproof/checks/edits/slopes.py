@@ -14,6 +14,7 @@ import numpy as np
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.checks.claims import operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
+from backproof.checks.found import is_same
 from backproof.checks.scope import Scope, without_ones
 from backproof.trace.tape import Operation, Ref
 
@@ -29,10 +30,13 @@ def other_slopes(operation: Operation, scope: Scope) -> Iterator[Edit]:
         return
     others = [n for n in scope.alternatives(operation.out, operation.index) if n in slopes.ends]
     if scope.is_local(operation.out):
+        value = scope.run.env[operation.out]
+        if any(is_same(scope.run.env[end], value) for end in slopes.ends):
+            return  # the activation, computed again: what is wrong is how it is used
         if _is_whole(operation) or is_in(operation.function, MULTIPLY):
             yield from _in_place_of(scope, operation, others, None)
         return
-    leaves = _leaves(operation, scope)
+    leaves = factors(operation, scope)
     if not operation.where.is_value and len(leaves) == 1:
         return
     local = [i for i, leaf in enumerate(leaves) if type(leaf) is Ref and scope.is_local(leaf.node)]
@@ -43,10 +47,11 @@ def other_slopes(operation: Operation, scope: Scope) -> Iterator[Edit]:
 
 
 def _is_whole(operation: Operation) -> bool:
-    """Whether an expression is all that its statement assigns or returns."""
+    """Whether an expression is all that its statement assigns or returns, or what it changes."""
     where = operation.where
     before, _, after = where.file.slice(where.statement).partition(where.text)
-    return where.is_value or f"{before}{after}".strip("() ") == "return"
+    stores = where.kind == "target"  # ``dx[x <= 0] = 0``
+    return where.is_value or stores or f"{before}{after}".strip("() ") == "return"
 
 
 def recognised_slope(operation: Operation, scope: Scope) -> Edit:
@@ -81,7 +86,8 @@ def _in_place_of(
 
     It is that of the function whose value or argument they are computed from, or of another.
     """
-    text = short(operation.where.text)
+    where = operation.where
+    text = short(where.file.slice(where.statement) if where.kind == "target" else where.text)
     used = text
     if dropped:
         texts = _texts(operation, scope)
@@ -92,7 +98,7 @@ def _in_place_of(
 
     def edit(of: Callable[[Operation, Sequence[int]], int | None], end: int, price: float) -> Edit:
         def change(execution: Operation, _: int) -> Operation | None:
-            leaves = _leaves(execution, scope)
+            leaves = factors(execution, scope)
             places = range(len(leaves)) if dropped is None else dropped
             replaced = [leaves[i].node for i in places if type(leaves[i]) is Ref]
             found = of(execution, [execution.out] if dropped is None else replaced)
@@ -112,7 +118,7 @@ def _in_place_of(
         return Edit(cause, reason, help, change, price, is_slope=True, derived=end)
 
     if not missing:
-        leaves = _leaves(operation, scope)
+        leaves = factors(operation, scope)
         whole = [operation.out] if dropped is None else [leaves[i].node for i in dropped]
         own = _own(scope, whole)
         if own is not None:
@@ -155,7 +161,7 @@ def _with(
     kept = [leaf for i, leaf in enumerate(leaves) if i not in dropped]
     return replace(
         execution, args=tuple(kept), kwargs={},
-        function=lambda *factors: reduce(lambda a, b: a * b, factors, slope),
+        function=lambda *values: reduce(lambda a, b: a * b, values, slope),
         inputs=tuple(leaf.node for leaf in kept if type(leaf) is Ref),
     )  # fmt: skip
 
@@ -171,7 +177,7 @@ def _is_sum(text: str) -> bool:
 
 
 def _texts(operation: Operation, scope: Scope) -> list[str]:
-    """Return the texts of the factors of a product, in the order of `_leaves`."""
+    """Return the texts of the factors of a product, in the order of `factors`."""
     found: list[str] = []
     for position, arg in enumerate(operation.args):
         maker = scope.tape.producer(arg.node) if type(arg) is Ref else None
@@ -191,7 +197,7 @@ def _is_factor(maker: Operation, product: Operation) -> bool:
     return same and is_in(maker.function, MULTIPLY)
 
 
-def _leaves(operation: Operation, scope: Scope) -> list[Any]:
+def factors(operation: Operation, scope: Scope) -> list[Any]:
     """Return the factors of a product, those of its own factors in the same statement included."""
     if not is_in(operation.function, MULTIPLY):
         return [Ref(operation.out)]
@@ -199,7 +205,7 @@ def _leaves(operation: Operation, scope: Scope) -> list[Any]:
     for arg in operation.args:
         maker = scope.tape.producer(arg.node) if type(arg) is Ref else None
         if maker is not None and _is_factor(maker, operation):
-            found.extend(_leaves(maker, scope))
+            found.extend(factors(maker, scope))
         else:
             found.append(arg)
     return found

@@ -1,0 +1,49 @@
+"""A slope that a function of the program gives wrongly, wherever it is called: its line there."""
+
+from __future__ import annotations
+
+from backproof.checks.edits.slopes import factors
+from backproof.checks.found import Found, is_same
+from backproof.checks.search import StepSearch
+from backproof.trace.site import Site
+from backproof.trace.tape import Operation, Ref
+
+
+def slope_made(search: StepSearch, found: Found) -> Site | None:
+    """Return the expression that makes what an edit puts a slope in the place of.
+
+    ``delta * sigmoid_prime(a)`` is right where `sigmoid_prime` returns ``1 - a``: at fault is that
+    line, unless the function is right elsewhere, or is one that the forward pass applies.
+    """
+    tape = search.tape
+    if not found.edit.is_slope or found.edit.cause != "wrong-derivative":
+        return None
+    makers = [
+        _replaced(search, tape.operations[index], edited) for index, edited in found.edited.items()
+    ]  # fmt: skip
+    made = [maker for maker in makers if maker is not None]
+    sites = {maker.site for maker in made}
+    if len(sites) != 1 or len(made) < len(makers):
+        return None
+    where = made[0].where
+    users = {tape.operations[index].where.function for index in found.edited}
+    if where.function in users or where.function == "<module>":
+        return None
+    others = [o for o in tape.operations if o.site == made[0].site]
+    if any(o.out in search.forward or _is_right(search, o) for o in others):
+        return None
+    return where
+
+
+def _replaced(search: StepSearch, operation: Operation, edited: Operation) -> Operation | None:
+    """Return what makes the one factor of a product that an edit drops."""
+    leaves = [leaf.node for leaf in factors(operation, search.scope) if type(leaf) is Ref]
+    dropped = [node for node in leaves if node not in edited.inputs]
+    return search.tape.producer(dropped[0]) if len(dropped) == 1 < len(leaves) else None
+
+
+def _is_right(search: StepSearch, operation: Operation) -> bool:
+    """Whether an execution gives the slope of the function whose value it is computed from."""
+    slopes = search.scope.slopes
+    own = slopes.read_by(operation.out)
+    return own is not None and is_same(slopes.of(own), search.run.env[operation.out])
