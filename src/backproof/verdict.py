@@ -17,7 +17,7 @@ from backproof.checks.direction import Uphill, climbing
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
-from backproof.checks.later import later_cost, without_cost_of
+from backproof.checks.later import is_part, later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import MOST_EVENTS, judge_pairs
@@ -202,8 +202,7 @@ class Verdict:
             return (other, shown) if shown else (None, ())
         if found is None or found.hypothesis.registered:
             return None, ()
-        one, two = fit.hypothesis.node, found.hypothesis.node
-        if one in evidence.tape.ancestors([two]) or two in evidence.tape.ancestors([one]):
+        if is_part(evidence.tape, fit.hypothesis.node, found.hypothesis.node):
             return None, ()  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from backproof.arithmetic import DIVIDE, MULTIPLY, is_in, keeps
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.scales import is_natural
 from backproof.trace.tape import Tape
@@ -46,3 +47,20 @@ def without_cost_of(evidence: StepEvidence, other: StepEvidence) -> None:
     if other.fit is not None:
         theirs = evidence.tape.ancestors([other.fit.hypothesis.node])
         evidence.others = [f for f in evidence.others if f.hypothesis.node not in theirs]
+
+
+def is_part(tape: Tape, one: int, two: int) -> bool:
+    """Whether one of two costs is made of the other, or of what the other is a fixed share of."""
+    bare = [_unscaled(tape, node) for node in (one, two)]
+    return bool(tape.ancestors([one]) & {two, bare[1]} or tape.ancestors([two]) & {one, bare[0]})
+
+
+def _unscaled(tape: Tape, node: int) -> int:
+    """Return what a cost is a fixed share of: the sample's own of ``c / len(batch)``."""
+    made = tape.producer(node)
+    while made is not None and (is_in(made.function, MULTIPLY | DIVIDE) or keeps(made)):
+        inner = [n for n in made.inputs if tape.producer(n) is not None]
+        if len(inner) != 1:
+            break
+        node, made = inner[0], tape.producer(inner[0])
+    return node
