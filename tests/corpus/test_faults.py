@@ -16,7 +16,7 @@ MUTANTS = harness.stratified_sample(
 )
 TROUBLE = harness.stratified_sample(
     harness.load_trouble(),
-    26,
+    16,
     stratum=lambda trouble: trouble.codes[0],
     key=lambda trouble: trouble.key,
 )
