@@ -313,9 +313,9 @@ def too_small_with_state(record: Record) -> Finding | None:
 
 def fresh(record: Record, first: Observation) -> list[StepMap]:
     """Return steps without an optimiser's state: the first alone where all see the same data."""
-    maps = [o.fresh() for o in alike(record)]
-    known = [step for step in maps if step is not None and step.cost is not None]
     assert first.map is not None
+    maps = [o.fresh() for o in others] if first in (others := alike(record)) else []
+    known = [step for step in maps if step is not None and step.cost is not None]
     if len(known) < 2 or len(known) != len(maps) or not in_time(record, known, len(known)):
         return [first.map]
     costs = [cost_at([step], first.map.theta) for step in known]
