@@ -12,7 +12,7 @@ from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, decays_alone, stands_still
+from backproof.checks.covered import Covered, says_nothing
 from backproof.checks.direction import Uphill, climbing
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -141,8 +141,7 @@ class Verdict:
             shown = self._aside(evidence)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
-        beyond = bool(self.known.titles) and evidence.fit is None and decays_alone(evidence)
-        if evidence.fit is None and (beyond or stands_still(evidence)):
+        if evidence.fit is None and says_nothing(evidence, known=bool(self.known.titles)):
             self.reason = self.reason or "no step that was judged changes a parameter"
             return self.options.diagnose and self.training.observe_standing(evidence)
         evidence, blind_ones = self._with_blind(evidence, updates)
@@ -275,7 +274,8 @@ class Verdict:
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
         names = evidence.params[0].name if evidence.params else ""
-        known, self.blamed = names in self.blamed, self.blamed | {names}
+        known = names in self.blamed
+        self.blamed.add(names)
         if known or self._accumulated(evidence):
             return ()
         found = free_search(evidence, patience=SEARCH)

@@ -29,11 +29,16 @@ class Covered:
         if evidence.fit is not None:
             self._statements.update(map(_statement, tape.operations))
             return None
-        if not self._statements or stands_still(evidence) or decays_alone(evidence):
+        if not self._statements:
             return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
         made = [op for op in tape.operations if op.out in feeding]
         return next((op for op in reversed(made) if _statement(op) not in self._statements), None)
+
+
+def says_nothing(evidence: StepEvidence, *, known: bool) -> bool:
+    """Whether a step changes no parameter or, where a cost is `known`, only shrinks them."""
+    return stands_still(evidence) or (known and _decays_alone(evidence))
 
 
 def stands_still(evidence: StepEvidence) -> bool:
@@ -43,7 +48,7 @@ def stands_still(evidence: StepEvidence) -> bool:
     return all(np.array_equal(old, new) for old, new in pairs)
 
 
-def decays_alone(evidence: StepEvidence) -> bool:
+def _decays_alone(evidence: StepEvidence) -> bool:
     """Whether a step only shrinks its parameters: beyond its margin a sample has no gradient."""
     tape, env = evidence.tape, evidence.run.env
     olds = {n for p in evidence.params for n in p.old}

@@ -33,8 +33,9 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     if fault.kind == "update":
         # The update takes a gradient that belongs to another parameter.
         site = called_wrongly(blamed) or blamed.operation.where
-        read = blamed.tape.ancestors([blamed.operation.out])
-        led = len(read.intersection(n for p in blamed.evidence.params for n in p.old)) > 1
+        olds = {n for p in blamed.evidence.params for n in p.old}
+        reading = [n for n in blamed.operation.inputs if blamed.tape.ancestors([n]) & olds]
+        led = len(reading) > 1  # the old value alone is no gradient
         what = "does not use its own gradient" if led else "does not depend on any gradient"
         reason = f"`{site.text}` {what}"
         return blamed.finding("BP101", "wrong-operand", reason, site=site)
