@@ -6,18 +6,16 @@ from tests.unit.test_faults_placed import blamed
 
 pytestmark = pytest.mark.quality
 
-TANH_OF_NUMBERS = """
+ENGINE = """
 import math, random
-random.seed(2)
-
 class Value:
-    def __init__(self, data, children=()):
-        self.data, self.grad, self.children, self.back = data, 0.0, children, lambda: None
+    def __init__(self, data, prev=()):
+        self.data, self.prev, self.grad, self.back = data, prev, 0.0, lambda: None
     def __add__(self, other):
         out = Value(self.data + other.data, (self, other))
         def back():
             self.grad += out.grad
-            other.grad += out.grad
+            other.grad += 1 * out.grad
         out.back = back
         return out
     def __mul__(self, other):
@@ -37,17 +35,46 @@ class Value:
         return out
     def backward(self):
         order, seen = [], set()
-        def visit(v):
-            if v not in seen:
-                seen.add(v)
-                for child in v.children:
-                    visit(child)
-                order.append(v)
+        def visit(value):
+            if value not in seen:
+                seen.add(value)
+                for p in value.prev:
+                    visit(p)
+                order.append(value)
         visit(self)
         self.grad = 1.0
-        for v in reversed(order):
-            v.back()
+        for value in reversed(order):
+            value.back()
+"""
 
+SQUARES = (
+    ENGINE
+    + """
+random.seed(2)
+V = [[Value(random.uniform(-1, 1)) for _ in range(2)] for _ in range(4)]
+U = [Value(random.uniform(-1, 1)) for _ in range(4)]
+params = [w for row in V for w in row] + U
+data = [(random.uniform(-1, 1), random.uniform(-1, 1)) for _ in range(6)]
+for epoch in range(10):
+    loss = Value(0.0)
+    for a, b in data:
+        hidden = [Value(a) * v[0] + Value(b) * v[1] for v in V]
+        y = Value(-a * b)
+        for h, u in zip(hidden, U):
+            y = y + u * h * h
+        loss = loss + y * y * Value(0.1)
+    for p in params:
+        p.grad = 0.0
+    loss.backward()
+    for p in params:
+        p.data -= 0.05 * p.grad
+"""
+)
+
+TANH = (
+    ENGINE
+    + """
+random.seed(2)
 points = [(Value(0.5), Value(-1.0)), (Value(-1.5), Value(0.8)), (Value(1.2), Value(0.3))]
 w = [Value(random.uniform(-1, 1)) for _ in range(6)]
 for step in range(12):
@@ -64,8 +91,21 @@ for step in range(12):
         p.data -= 0.1 * p.grad
     print(loss.data)
 """
+)
 
 
-def test_the_derivative_of_a_function_of_several_operations_in_an_engine(tmp_path):
-    found, line = blamed(tmp_path, TANH_OF_NUMBERS, "(1 - t ** 2)", "(1 - t)")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.grad += other.data * out.grad", "self.grad = other.data * out.grad"),
+        ("other.grad += self.data * out.grad", "other.grad = self.data * out.grad"),
+    ],
+)
+def test_a_rule_that_keeps_one_share(tmp_path, old, new):
+    lines, line = blamed(tmp_path, SQUARES, old, new)
+    assert lines == [line]
+
+
+def test_the_derivative_of_a_function_of_several_operations(tmp_path):
+    found, line = blamed(tmp_path, TANH, "(1 - t ** 2)", "(1 - t)")
     assert found == [line]
