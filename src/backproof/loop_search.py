@@ -15,6 +15,7 @@ from typing import Any
 
 from backproof.candidates import Candidate, gathered, has_cost, repeated_updates, sites_of, sweeps
 from backproof.clock import Clock
+from backproof.source import tree_of
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
@@ -247,7 +248,7 @@ def _is_in(site: int, loop: int) -> bool:
     return one.file is whole.file and any(
         isinstance(node, ast.For | ast.While) and node.lineno == whole.span.line
         and node.lineno < one.span.line <= (node.end_lineno or 0)
-        for node in ast.walk(ast.parse(one.file.text))
+        for node in ast.walk(tree_of(one.file.text))
     )  # fmt: skip
 
 

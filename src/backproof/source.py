@@ -8,6 +8,7 @@ import os
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 #: Nodes of Python's syntax tree that know where they stand.
 Located = ast.expr | ast.stmt | ast.keyword | ast.ExceptHandler
@@ -164,6 +165,12 @@ class SourceFile:
 def cell_name(notebook: str, cell: int) -> str:
     """Return the file name of a notebook's cell, as tracebacks show it: ``net.ipynb[3]``."""
     return f"{notebook}[{cell}]"
+
+
+@lru_cache(maxsize=64)
+def tree_of(text: str) -> ast.Module:
+    """Return the syntax tree of a source, parsed once."""
+    return ast.parse(text)
 
 
 def is_docstring(statement: ast.stmt) -> bool:

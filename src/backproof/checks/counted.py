@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from backproof.checks.places import Place, tree_of
+from backproof.checks.places import Place
+from backproof.source import tree_of
 
 #: The exponent of a correction.
 EXPONENT = re.compile(r"\*\*\s*\(?\s*([A-Za-z_][\w.]*)|pow(?:er)?\([^,]+,\s*([A-Za-z_][\w.]*)")

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.places import tree_of
-from backproof.source import SourceFile, Span
+from backproof.source import SourceFile, Span, tree_of
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation
 from backproof.updates import Update

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.source import SourceFile, Span
+from backproof.source import SourceFile, Span, tree_of
 from backproof.trace import primitives
 from backproof.trace.event import Event
 from backproof.trace.site import SITES, Site
@@ -135,16 +135,6 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
         if wanted in called and not empty and node.lineno == node.end_lineno:
             return Place(file, file.span_of(node))
     return None
-
-
-_TREES: dict[str, ast.Module] = {}
-
-
-def tree_of(text: str) -> ast.Module:
-    """Return the syntax tree of a source, parsed once."""
-    if text not in _TREES:
-        _TREES[text] = ast.parse(text)
-    return _TREES[text]
 
 
 def number(node: ast.AST | None) -> float | None:

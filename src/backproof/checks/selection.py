@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 from backproof.checks.places import Place
-from backproof.source import SourceFile, Span
+from backproof.source import SourceFile, Span, tree_of
 from backproof.trace.site import Site
-
-
-@lru_cache(maxsize=64)
-def _tree(text: str) -> ast.Module:
-    return ast.parse(text)
 
 
 def selecting(place: Place, site: Site) -> Place | None:
@@ -22,7 +16,7 @@ def selecting(place: Place, site: Site) -> Place | None:
     """
     file = site.file
     try:
-        tree = _tree(file.text)
+        tree = tree_of(file.text)
     except SyntaxError:
         return None
     line = place.span.line

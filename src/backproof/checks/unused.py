@@ -18,10 +18,11 @@ from backproof.arithmetic import is_in
 from backproof.calculus.rule import unbroadcast
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.places import Place, number, place_of, statement_of, tree_of
+from backproof.checks.places import Place, number, place_of, statement_of
 from backproof.checks.scales import SAME
 from backproof.checks.sense import PRODUCTS
 from backproof.finding import Finding, Related
+from backproof.source import tree_of
 from backproof.trace.tape import Operation
 from backproof.updates import Update
 
