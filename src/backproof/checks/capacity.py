@@ -20,7 +20,7 @@ from backproof.checks.fitting import descend, explained, is_straight
 from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
-from backproof.checks.step_size import turns
+from backproof.checks.stepping import turns
 from backproof.checks.units import STILL, flat_share, silent
 from backproof.finding import Finding
 

@@ -13,7 +13,7 @@ from backproof.checks.fitting import descend
 from backproof.checks.observation import Observation
 from backproof.checks.places import place_of, statement_of
 from backproof.checks.pooled import unexplained
-from backproof.checks.step_size import attempt
+from backproof.checks.stepping import attempt
 from backproof.finding import Finding
 from backproof.trace.site import Site
 

@@ -27,7 +27,7 @@ from backproof.checks.pooled import (
     repeat,
     unexplained,
 )
-from backproof.checks.step_size import Trial
+from backproof.checks.stepping import Trial
 from backproof.checks.units import FLAT, SATURATED, flat_share
 from backproof.finding import Finding
 

@@ -26,10 +26,11 @@ from backproof.checks import (
     rare_class,
     rounding,
     scaling,
-    step_size,
     swamped,
     through_time,
     tiny_set,
+    too_large,
+    too_small,
     units,
     unstable,
 )
@@ -137,8 +138,8 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
     laid_out.check,
-    through_time.check, swamped.check, scaling.check, units.check, rounding.check, step_size.check,
-    diverged.check, unstable.check, step_size.check_small, decayed.check, looming.check,
+    through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
+    diverged.check, unstable.check, too_small.check, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
