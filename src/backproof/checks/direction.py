@@ -71,6 +71,12 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
     return []
 
 
+def subtracts(evidence: StepEvidence) -> bool:
+    """Whether a step is written as descent: the inputs of an attack have a gradient added."""
+    merges = (index for p in evidence.params for u in p.updates for index, _ in u.merges)
+    return all(is_in(evidence.tape.operations[index].function, SUBTRACT) for index in merges)
+
+
 def is_single(evidence: StepEvidence) -> bool:
     """Whether a cost is of one output of one sample."""
     assert evidence.fit is not None

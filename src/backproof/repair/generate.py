@@ -31,6 +31,7 @@ from backproof.repair.statements import (
     swaps,
 )
 from backproof.repair.sums import GRADIENT
+from backproof.repair.turned import turned
 from backproof.source import Edit
 
 #: What each statement further away costs.
@@ -284,6 +285,8 @@ def _of_statement(
         return
     if distance == 0:
         yield from entries(code, statement, finding)
+        if finding.code == "BP104":
+            yield from turned(code, statement, finding)
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
         known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all
