@@ -76,3 +76,10 @@ print(loss)
 
 def test_inputs_that_are_moved_up_the_cost_are_meant_to_be(tmp_path):
     assert run(tmp_path, DATA + LINE.format(error="pred - y", sign="-") + ATTACK, "--no-fix") == []
+
+
+def test_gradients_of_updates_that_go_up_are_right_up_to_their_sign(tmp_path):
+    (tmp_path / "train.py").write_text(DATA + LINE.format(error="y - pred", sign="-"), "utf-8")
+    command = [sys.executable, "-m", "backproof", "run", "--no-fix", "train.py"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert "2 of 2 parameters verified up to their sign" in told.stderr

@@ -15,8 +15,16 @@ NAME, GRADIENT = 28, 30
 _ORDER = {"wrong": 0, "unverified": 1, "verified": 2}
 
 
-def sentence(gradient: GradientReport, *, ended: bool = True) -> str:
-    """Say how many gradients are right, and of which cost; `ended`: the program came to its end."""
+def sentence(gradient: GradientReport, *, ended: bool = True, uphill: bool = False) -> str:
+    """Say how many gradients are right, and of which cost.
+
+    Parameters
+    ----------
+    ended : bool
+        The program came to its end.
+    uphill : bool
+        Updates go up the cost: their gradients are right but for the sign.
+    """
     parameters = gradient.parameters
     if not parameters and not ended:
         return "nothing was verified: the program ended before a parameter was updated"
@@ -25,7 +33,7 @@ def sentence(gradient: GradientReport, *, ended: bool = True) -> str:
     total = len(parameters)
     number = {s: sum(p.status == s for p in parameters) for s in _ORDER}
     if number["verified"] == total:
-        text = f"{total} of {count(total, 'parameter')} verified"
+        text = f"{total} of {count(total, 'parameter')} verified{' up to their sign' * uphill}"
         errors = [p.relative_error for p in parameters if p.relative_error is not None]
         if errors:
             text += f" (worst {short(max(errors))})"
@@ -92,8 +100,11 @@ def _row(cells: tuple[str, ...], names: int, gradients: int, styles: tuple[str, 
     return line
 
 
-def verdict(gradient: GradientReport, *, width: int, ended: bool = True) -> list[Line]:
+def verdict(
+    gradient: GradientReport, *, width: int, ended: bool = True, uphill: bool = False
+) -> list[Line]:  # fmt: skip
     """Return the sentence as lines, coloured by the verdict."""
     style = gradient.status if gradient.parameters else "unverified"
     first: Line = [("gradients: ", f"{style} head")]
-    return wrapped(sentence(gradient, ended=ended), width=width, first=first, rest=" " * 11)
+    said = sentence(gradient, ended=ended, uphill=uphill)
+    return wrapped(said, width=width, first=first, rest=" " * 11)

@@ -95,7 +95,9 @@ def compose(report: Report, layout: Layout) -> list[Line]:
         return [line for f in findings for line in (*_finding(f, report, layout), [])]
     gradient = report.gradient
     lines: list[Line] = [[]]
-    sentence = verdict(gradient, width=layout.width, ended=report.status == "completed")
+    ended = report.status == "completed"
+    uphill = any(f.code == "BP104" and "cost" in f.evidence for f in report.findings)
+    sentence = verdict(gradient, width=layout.width, ended=ended, uphill=uphill)
     rows: list[Line] = []
     if gradient.parameters and (layout.verbose or gradient.status != "verified"):
         rows = [*table(gradient, width=layout.width, verbose=layout.verbose), []]
