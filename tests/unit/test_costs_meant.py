@@ -331,3 +331,31 @@ def test_an_error_that_feeds_the_update_is_no_cost():
     others = ("e", "err", "error", "j", "ex", "delta")
     assert all(CALLED.fullmatch(name) for name in costs)
     assert not any(CALLED.fullmatch(name) for name in others)
+
+
+UNSCALED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = np.c_[np.ones(60), rng.normal(40, 9, 60), rng.gamma(2.0, 35000.0, 60)]
+y = (X[:, 1] + rng.normal(size=60) > 40).astype(int)
+theta = np.zeros(3)
+for i in range({steps}):
+    h = 1 / (1 + np.exp(-X @ theta))
+    theta -= 0.01 * X.T @ (h - y) / len(y)
+    if i % 10 == {printed}:
+        h = 1 / (1 + np.exp(-X @ theta))
+        print((-y * np.log(h) - (1 - y) * np.log(1 - h)).mean())
+"""
+
+
+@pytest.mark.parametrize("printed", [0, 1])
+def test_outputs_that_are_saturated_accuse_nothing(tmp_path, printed):
+    told = report(tmp_path, UNSCALED.format(steps=40, printed=printed))
+    assert told["gradient"]["status"] != "wrong"
+    assert all(not f["code"].startswith("BP1") for f in told["findings"])
+
+
+def test_zero_weights_of_large_inputs_are_moved_so_far_that_nothing_saturates(tmp_path):
+    status, found = judged(tmp_path, UNSCALED.format(steps=1, printed=0).replace(
+        "X.T @", "(1e-10 * X.T) @"))  # fmt: skip
+    assert (status, [code for code, _ in found]) == ("verified", [])

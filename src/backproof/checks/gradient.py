@@ -30,6 +30,8 @@ from backproof.updates import Update, is_of_several, is_shared
 COPIES: frozenset[Any] = frozenset({Method("copy"), np.copy, np.array})
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
+#: A parameter whose spread is below this counts as constant: its amplitudes are absolute.
+NO_SPREAD = 1e-8
 
 
 @dataclass(slots=True)
@@ -115,19 +117,23 @@ def jittered(
             calm = still
         else:
             zeros = {}
+    flat = [n for n in olds if _spread(tape, n) <= NO_SPREAD]
     for amplitude in JITTERS:
         values: dict[int, Any] = dict(zeros)
         for n in olds:
             value = np.asarray(tape.value(n), dtype=float)
-            spread = float(np.std(value)) if value.size > 1 else abs(float(value.reshape(-1)[0]))
-            size = amplitude * (spread if spread > 1e-8 else 0.5)
-            changed = value + size * draws[n]
+            changed = value + amplitude * (0.5 if n in flat else _spread(tape, n)) * draws[n]
             values[n] = float(changed) if type(tape.value(n)) is float else changed
             if isinstance(tape.value(n), np.matrix):
                 values[n] = np.asmatrix(values[n])
         if amplitude == 0.0:
             return calm, 0.0
         run = tape.replay(values, double=True)
+        far = {n: reach for n in flat if (reach := _reach(tape, n, calm, run)) > 1.0}
+        if far:
+            # Weights that start as zero, and inputs in the thousands: all outputs would saturate.
+            values |= {n: tape.value(n) + (values[n] - tape.value(n)) / far[n] for n in far}
+            run = tape.replay(values, double=True)
         if set(run.flipped) <= set(calm.flipped) and len(run.failed) <= len(calm.failed):
             final = vector(
                 run.env[n] if run.env[n] is not None else [0.0] for p in params for n in p.new
@@ -135,6 +141,24 @@ def jittered(
             if np.all(np.isfinite(final)):
                 return run, amplitude
     return calm, 0.0
+
+
+def _spread(tape: Tape, node: int) -> float:
+    value = np.asarray(tape.value(node), dtype=float)
+    return float(np.std(value)) if value.size > 1 else abs(float(value.reshape(-1)[0]))
+
+
+def _reach(tape: Tape, node: int, calm: Run, run: Run) -> float:
+    """Return by how much a leaf's move changes what is computed from it, compared with its size."""
+    reach = 0.0
+    for index in tape.users[node]:
+        out = tape.operations[index].out
+        before, after = calm.env[out], run.env[out]
+        if is_differentiable(before) and is_differentiable(after):
+            size = 1.0 + float(np.max(np.abs(before), initial=0.0))
+            moved = float(np.max(np.abs(np.subtract(after, before)), initial=0.0))
+            reach = max(reach, moved / size)
+    return reach
 
 
 def judge_step(

@@ -51,6 +51,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
+        and any(np.any(m.truth) for m in f.matches)  # else nothing moves it: all is saturated
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
     ]  # fmt: skip
