@@ -356,6 +356,5 @@ def test_outputs_that_are_saturated_accuse_nothing(tmp_path, printed):
 
 
 def test_zero_weights_of_large_inputs_are_moved_so_far_that_nothing_saturates(tmp_path):
-    status, found = judged(tmp_path, UNSCALED.format(steps=1, printed=0).replace(
-        "X.T @", "(1e-10 * X.T) @"))  # fmt: skip
-    assert (status, [code for code, _ in found]) == ("verified", [])
+    told = report(tmp_path, UNSCALED.format(steps=40, printed=1))
+    assert told["gradient"]["status"] == "verified"
