@@ -61,12 +61,12 @@ def are_slopes(
     return all(any(is_slope(v, g) for g in slopes) for v in values)
 
 
-def is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
     """Whether two values are equal to rounding."""
     if one is None or other is None or np.shape(one) != np.shape(other):
         return False
     a, b = np.asarray(one), np.asarray(other)
-    return bool(np.allclose(a, b, rtol=1e-9, atol=0.0, equal_nan=True))
+    return bool(np.allclose(a, b, rtol=tolerance, atol=0.0, equal_nan=True))
 
 
 def function_name(operation: Operation) -> str:

@@ -15,6 +15,7 @@ from backproof.checks.carried import states
 from backproof.checks.claims import is_name
 from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
+from backproof.checks.quotients import refined
 from backproof.checks.rest import velocities
 from backproof.checks.words import FALLS
 from backproof.costs import is_registered
@@ -215,6 +216,7 @@ def judge_step(
     base = tape.replay()
     unfaithful = tape.unfaithful(base)
     run, jitter = jittered(tape, params, moved=moved, rest=velocities(tape, params))
+    run = refined(tape, run)
     for parameter in params:
         if parameter.rows is None:
             parameter.rows = changed_rows(tape, run, parameter)
@@ -240,7 +242,7 @@ def judge_step(
     later = any(h.after and h.own for h in hypotheses)
     if evidence.jitter and later and (best is None or (best.wrong and best.hypothesis.after)):
         # The forward pass was an earlier iteration's: its values do not move with the parameters.
-        calm = Trials(tape, tape.replay(double=True), params, held, preferred, exact)
+        calm = Trials(tape, refined(tape, tape.replay(double=True)), params, held, preferred, exact)
         calm.choose(hypotheses, known)
         if calm.best is not None and calm.settled:
             trials, evidence.jitter = calm, 0.0

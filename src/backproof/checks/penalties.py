@@ -15,6 +15,8 @@ from backproof.trace.tape import Run
 LEAST_ALIKE = 4
 #: Entries that have a penalty: of one alone any number is right.
 LEAST_PENALISED = 2
+#: Entries that say something of either: two have both factors, whatever they are.
+LEAST_TELLING = 3
 #: How much larger a penalty is than what it leaves unexplained. Weights that have come from zero by
 #: small steps are nearly a multiple of what the gradient has changed by, as velocities are.
 EXACT = 1e5
@@ -33,7 +35,8 @@ def penalty_in(
         return None
     shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
     for mask in _masks(shape):
-        if np.count_nonzero(w * mask) < LEAST_PENALISED:
+        telling = np.count_nonzero((truth != 0) | (w * mask != 0))
+        if np.count_nonzero(w * mask) < LEAST_PENALISED or telling < LEAST_TELLING:
             continue
         basis = np.stack([truth, w * mask], axis=1)
         solution, *_ = np.linalg.lstsq(basis, x, rcond=None)

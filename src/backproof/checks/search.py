@@ -24,7 +24,7 @@ from backproof.checks.found import Executions, Found, are_slopes, function_name,
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.passes import with_second_pass
-from backproof.checks.scales import is_natural
+from backproof.checks.scales import TOLERANCE, is_natural
 from backproof.checks.scope import Scope
 from backproof.joins import output_joins
 from backproof.trace.site import SITES, Site
@@ -312,7 +312,7 @@ class StepSearch:
     ) -> Site | None:
         """Return the one call of a helper from which an edit of it changes anything, if one."""
         outs = [o for o in executions.operations if o.index in edited]
-        changed = [o for o in outs if not is_same(run.env[o.out], self.run.env[o.out])]
+        changed = [o for o in outs if not is_same(run.env[o.out], self.run.env[o.out], TOLERANCE)]
         return exclusive_call(self.tape, changed, self.used) if changed else None
 
     @cached_property
