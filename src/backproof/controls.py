@@ -10,12 +10,10 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-import numpy as np
-
 from backproof.carries import Carries
 from backproof.source import SourceFile, Span
 from backproof.trace.site import SITES
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Tape, is_truth
 
 #: Statements that leave a block: what follows the branch that ends so is decided by it as well.
 LEAVES = (ast.Continue, ast.Break, ast.Return, ast.Raise)
@@ -41,7 +39,7 @@ def decided_dependence(
         for node in operation.inputs:
             mask |= depends.get(node, 0)
         within, under = _branches_of(operation.site)
-        if within and mask and isinstance(tape.nodes[operation.out].obj, (bool, np.bool_)):
+        if within and mask and is_truth(tape.nodes[operation.out].obj):
             held = 0
             for arg in operation.args:
                 for source in carries.of(arg):
@@ -61,7 +59,7 @@ def decides(tape: Tape, olds: Iterable[int]) -> bool:
     moving = tape.reach(olds)
     return any(
         operation.out in moving
-        and isinstance(tape.nodes[operation.out].obj, (bool, np.bool_))
+        and is_truth(tape.nodes[operation.out].obj)
         and bool(_branches_of(operation.site)[0])
         for operation in tape.operations
     )

@@ -56,6 +56,7 @@ def best_fit(
             is_full(f),
             is_exact(f),
             len(f.chosen),
+            sum(f.matches[i].size for i in f.chosen) > 1,  # one number is a multiple of any
             f.hypothesis.title in preferred,
             last in f.chosen,
             sum(m.fits for m in f.matches if m.size > 1),

@@ -262,7 +262,7 @@ class Tape:
                 if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result
-                if type(result) is bool or type(result) is np.bool_:
+                if is_truth(result):
                     recorded = self.nodes[out].obj
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
@@ -333,6 +333,13 @@ def build(log: Sequence[Event], start: int, stop: int, boundaries: Sequence[int]
 
 #: How programs name the floats that are computed in float64.
 SMALL_FLOATS = (np.float16, np.float32, "float16", "float32", "f2", "f4")
+
+
+def is_truth(obj: object) -> bool:
+    """Whether an object is what a branch asks about: one truth value, in an array or not."""
+    if isinstance(obj, np.ndarray):
+        return obj.dtype == bool and obj.size == 1
+    return isinstance(obj, bool | np.bool_)
 
 
 def agrees(a: Any, b: Any) -> bool:
