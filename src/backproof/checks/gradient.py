@@ -119,6 +119,7 @@ def jittered(
         else:
             zeros = {}
     flat = [n for n in olds if _spread(tape, n) <= NO_SPREAD]
+    moving = tape.reach(olds)
     for amplitude in JITTERS:
         values: dict[int, Any] = dict(zeros)
         for n in olds:
@@ -129,12 +130,12 @@ def jittered(
                 values[n] = np.asmatrix(values[n])
         if amplitude == 0.0:
             return calm, 0.0
-        run = tape.replay(values, double=True)
+        run = tape.replay(values, double=True, base=calm, dirty=moving)
         far = {n: reach for n in flat if (reach := _reach(tape, n, calm, run)) > 1.0}
         if far:
             # Weights that start as zero, and inputs in the thousands: all outputs would saturate.
             values |= {n: tape.value(n) + (values[n] - tape.value(n)) / far[n] for n in far}
-            run = tape.replay(values, double=True)
+            run = tape.replay(values, double=True, base=calm, dirty=moving)
         if set(run.flipped) <= set(calm.flipped) and len(run.failed) <= len(calm.failed):
             final = vector(
                 run.env[n] if run.env[n] is not None else [0.0] for p in params for n in p.new

@@ -22,6 +22,8 @@ from backproof.trace.tape import Run, Tape
 VACUOUS = 1e-12
 #: Strengths of weight decay that gradients of few entries are compared with.
 MOST_STRENGTHS = 4
+#: Operations of a step above which what no parameter moves is not looked through.
+LARGE = 5_000
 #: The level of the whole change of a parameter, weight decay included.
 WITH_DECAY = -2
 
@@ -202,6 +204,10 @@ def compare(
     if seeds is None:
         return None
     within = set(range(len(tape.nodes))) - hypothesis.held if hypothesis.held else None
+    if within is None and len(tape.operations) > LARGE:
+        # How data were made of lists of numbers is most of such a tape, and no gradient's way.
+        moving = tape.reach(n for p in params for n in p.old)
+        within = moving | {node.index for node in tape.nodes if node.operation is None}
     bar = adjoints(tape, point, seeds, tie=tie, within=within)
     blocked = bar.blocked(tape) if bar.cut else set()
     fit = Fit(hypothesis, [], run=point, adjoint=bar, penalised=penalised)

@@ -20,6 +20,9 @@ LEAST_TELLING = 3
 #: How much larger a penalty is than what it leaves unexplained. Weights that have come from zero by
 #: small steps are nearly a multiple of what the gradient has changed by, as velocities are.
 EXACT = 1e5
+#: Normal equations are asked first where the two directions differ by this much, and leave no more
+#: than this to an exact solution.
+SINGULAR, NEAR = 1e-6, 1e-4
 #: Entries whose ratio to the truth is tried as that of all.
 MOST_RATIOS = 200
 
@@ -39,6 +42,8 @@ def penalty_in(
         if np.count_nonzero(w * mask) < LEAST_PENALISED or telling < LEAST_TELLING:
             continue
         basis = np.stack([truth, w * mask], axis=1)
+        if not _is_near(basis, x):
+            continue
         solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
         rest = float(np.linalg.norm(x - basis @ solution))
         s, decay = float(solution[0]), float(solution[1])
@@ -46,6 +51,15 @@ def penalty_in(
         if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= EXACT * rest:
             return s, decay / s
     return None
+
+
+def _is_near(basis: Array, x: Array) -> bool:
+    """Whether a vector may lie in a plane, by the normal equations: most do not."""
+    gram = basis.T @ basis
+    if np.linalg.det(gram) <= SINGULAR * gram[0, 0] * gram[1, 1]:
+        return True
+    rest = x - basis @ np.linalg.solve(gram, basis.T @ x)
+    return float(np.linalg.norm(rest)) <= NEAR * float(np.linalg.norm(x))
 
 
 def penalty_on_some(
