@@ -35,10 +35,10 @@ def is_full(fit: Fit) -> bool:
     return bool(fit.chosen) and not fit.wrong
 
 
-def is_exact(fit: Fit) -> bool:
-    """Whether gradients are exactly those of the program's own cost, and not by chance."""
-    entries = sum(fit.matches[i].size for i in fit.chosen)
-    return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and entries > LEAST_EXACT
+def is_exact(fit: Fit, entries: int = LEAST_EXACT) -> bool:
+    """Whether more `entries` are exactly the gradient of the program's own cost: by no chance."""
+    right = sum(fit.matches[i].size for i in fit.chosen)
+    return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and right > entries
 
 
 def best_fit(
@@ -56,7 +56,7 @@ def best_fit(
             is_full(f),
             is_exact(f),
             len(f.chosen),
-            sum(f.matches[i].size for i in f.chosen) > 1,  # one number is a multiple of any
+            is_exact(f, 1),  # one number is a multiple of any
             f.hypothesis.title in preferred,
             last in f.chosen,
             sum(m.fits for m in f.matches if m.size > 1),
