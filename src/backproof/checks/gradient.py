@@ -290,7 +290,8 @@ def without_slopes(
     if any(FALLS.search(paths[h.node]) for h in alike):
         return [h for h in hypotheses if h.node in named]
     sizes = {h.node: len(tape.ancestors([h.node])) for h in hypotheses}
-    least = max(sizes.values()) / 2
+    own = [h.node for h in hypotheses if h.own]  # what a step's own slopes read is all of the step
+    least = max(sizes[node] for node in own or sizes) / 2
     slopes = [h.node for h in alike if h.node not in named and sizes[h.node] < least]
     parts = tape.ancestors(slopes)
     return [h for h in hypotheses if h.node in named or h.node not in parts]

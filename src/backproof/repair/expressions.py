@@ -198,6 +198,34 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
     for atom in atoms:
         if atom != own:
             yield node, atom, "wrong-operand", likeness(own, atom)
+    index = code.once(_taken, code.function_of(node)).get(own, "")
+    if index and isinstance(node, ast.Name):
+        for other in code.once(_lists, code.function_of(node)):
+            yield node, f"{other}[{index}]", "wrong-operand", 1.0
+
+
+def _taken(code: Code, around: ast.AST) -> dict[str, str]:
+    """Return the names that a function gives to elements of lists, and where these stand."""
+    return {
+        node.targets[0].id: code.text(node.value.slice) for node in ast.walk(around)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Subscript) and isinstance(node.value.value, ast.Name)
+        and not isinstance(node.value.slice, ast.Slice | ast.Tuple)
+    }  # fmt: skip
+
+
+def _lists(code: Code, around: ast.AST) -> list[str]:
+    """Return the names that a function puts elements into, or takes them from."""
+    found = [
+        node.value.id for node in ast.walk(around)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+    ]  # fmt: skip
+    found += [
+        node.func.value.id for node in ast.walk(around)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "append" and isinstance(node.func.value, ast.Name)
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))[:8]
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
