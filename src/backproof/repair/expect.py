@@ -98,6 +98,8 @@ class Expected:
     place: tuple[int, int]
     wanted: tuple[Wanted, ...]
     anchored: bool
+    other: Expected | None = None
+    """The same under the costs that the program computes, where a known one seems to be meant."""
 
 
 def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
@@ -131,7 +133,11 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     elif not anchored:
         wanted = _reached(evidence, base, fits, wanted)
     place = loop.span.start
-    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
+    other = None
+    own = [f for f in evidence.others if f.hypothesis.own and not f.hypothesis.after]
+    if anchored and fit is not None and fit.hypothesis.registered and own and not up:
+        other = expected(replace(evidence, fit=None, others=own), loop)
+    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, other)
 
 
 def is_silent(evidence: StepEvidence) -> bool:
@@ -307,6 +313,8 @@ def agrees(one: Wanted, value: Array, wish: Array, near: float = 0.0) -> bool:
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     """Return ``right``, ``partly`` right, ``unchanged`` (as without an edit) or ``wrong``."""
+    if wanted.other is not None and verdict(wanted.other, values) == "right":
+        return "right"
     rows = list(zip(wanted.wanted, values, strict=True))
     if all(agrees(w, v, w.author) for w, v in rows if not w.idle):
         return "unchanged"

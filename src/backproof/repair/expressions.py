@@ -89,8 +89,10 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 
 def _reduced(root: ast.expr) -> Iterator[ast.expr]:
-    """Yield what a method sums up in an expression: ``dy`` of ``dy.sum(0)``."""
+    """Yield what a method sums up, or is turned, in an expression: ``dy`` of ``dy.sum(0)``."""
     for node in ast.walk(root):
+        if isinstance(node, ast.Attribute) and node.attr == "T" and not is_module(node.value):
+            yield node.value
         called = node.func if isinstance(node, ast.Call) else None
         if not isinstance(called, ast.Attribute) or is_module(called.value):
             continue

@@ -316,8 +316,8 @@ def _of_statement(
         copied = mutated and candidate.cause == "mutated-value"
         yield replace(candidate, price=0.5 * candidate.price) if copied else candidate
     yield from added(code, statement)
-    yield from kept(code, statement)
-    if findings and findings[0].cause == "update-direction":
+    if findings and (findings[0].cause == "update-direction" or findings[0].code == "BP107"):
+        yield from kept(code, statement)
         yield from put_back(code, statement)
     yield from siblings(code, statement)
     if distance < 8:

@@ -35,6 +35,9 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 cause = "wrong-sign" if sign and other else "missing-term"
                 price = 0.8 if sign and other else 1.1
                 yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
+        if sign in ("*", "/"):
+            other, cause = ("/", "missing-factor") if sign == "*" else ("*", "extra-factor")
+            yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), 0.8, cause, span)
         if sign in _SIGNS.values():
             term = f"({right})" if sign in "*/" else right
             text = f"{left} = {left} {sign} {term}"
