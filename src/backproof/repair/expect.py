@@ -28,6 +28,8 @@ MOST_PIECES = 5_000
 #: Relative difference of a right step from the true one that a trial is left to judge: an author's
 #: formula may leave out an epsilon of the forward pass.
 NEAR = 1e-6
+#: Costs of the program's that may be meant where a known one fits some gradients.
+MOST_OWN = 2
 #: Places on the way to an update that a true gradient is put in at, the deepest of them.
 MOST_PLACES = 3
 #: Entries from which a decay can be told from a gradient.
@@ -135,6 +137,7 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     place = loop.span.start
     other = None
     own = [f for f in evidence.others if f.hypothesis.own and not f.hypothesis.after]
+    own = own or [Fit(hypothesis, []) for hypothesis in evidence.unasked[:MOST_OWN]]
     if anchored and fit is not None and fit.hypothesis.registered and own and not up:
         other = expected(replace(evidence, fit=None, others=own), loop)
     return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, other)
