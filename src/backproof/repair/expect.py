@@ -18,6 +18,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
+from backproof.repair.multiples import is_multiple, without
 from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
 from backproof.trace.site import Site
@@ -32,8 +33,6 @@ NEAR = 1e-6
 MOST_OWN = 2
 #: Places on the way to an update that a true gradient is put in at, the deepest of them.
 MOST_PLACES = 3
-#: Entries from which a decay can be told from a gradient.
-LEAST_DECAYED = 4
 #: Most of the error of right gradients that is allowed for.
 SLACK = 1e-5
 
@@ -340,7 +339,7 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         truths = [w.truths[number] for w, _ in rows]
         moved = [v - s for (_, v), s in zip(rows, start, strict=True)]
         before = [w.author - s for (w, _), s in zip(rows, start, strict=True)]
-        if _is_multiple(moved, before, truths):
+        if is_multiple(moved, before, truths):
             return "right"
     for reached in zip(*(w.reached for w, _ in rows), strict=False):
         triples = [(v, r, w.old) for (w, v), r in zip(rows, reached, strict=True)]
@@ -348,10 +347,10 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         if all(norm(v - r) <= SLACK * norm(r - old) for v, r, old in triples):
             return "right"
     for number in known:  # with a decay whose strength is not known
-        moved = [_without(w.old, v - w.old) for w, v in rows]
-        before = [_without(w.old, w.author - w.old) for w, _ in rows]
-        truths = [_without(w.old, w.truths[number]) for w, _ in rows]
-        if _is_multiple(moved, before, truths):
+        moved = [without(w.old, v - w.old) for w, v in rows]
+        before = [without(w.old, w.author - w.old) for w, _ in rows]
+        truths = [without(w.old, w.truths[number]) for w, _ in rows]
+        if is_multiple(moved, before, truths):
             return "right"
     return "wrong"
 
@@ -372,34 +371,9 @@ def is_clipped(rows: Sequence[tuple[Wanted, Array]]) -> bool:
         moved = [v - start for (_, v), start in zip(rows, starts, strict=True)]
         before = [w.author - start for (w, _), start in zip(rows, starts, strict=True)]
         own = [step for step, (w, _) in zip(before, rows, strict=True) if not w.options]
-        if _is_multiple(own, own, known) and _is_multiple(moved, before, truths):
+        if is_multiple(own, own, known) and is_multiple(moved, before, truths):
             return True
     return False
-
-
-def _is_multiple(
-    moved: Sequence[Array], before: Sequence[Array], truths: Sequence[Array]
-) -> bool:  # fmt: skip
-    """Whether all moves are one multiple of the true gradients.
-
-    A step that went down the cost on the whole does not go up when it is right.
-    """
-    move, old, truth = (np.concatenate(parts) for parts in (moved, before, truths))
-    norm = float(truth @ truth)
-    if truth.shape != move.shape or not norm:
-        return False
-    factor = float(move @ truth) / norm
-    gap = float(np.linalg.norm(move - factor * truth))
-    same_way = factor * float(old @ truth) > 0 or factor < 0
-    return bool(factor) and same_way and gap <= 1e-5 * float(np.linalg.norm(move))
-
-
-def _without(old: Array, change: Array) -> Array:
-    """Return what of a change is no multiple of the old value, as weight decay is."""
-    norm = float(old @ old)
-    if old.size < LEAST_DECAYED or not norm or change.shape != old.shape:
-        return change
-    return change - float(change @ old) / norm * old
 
 
 def is_usable(wanted: Expected) -> bool:

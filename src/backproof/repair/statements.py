@@ -36,11 +36,10 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 price = 0.8 if sign and other else 1.1
                 yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
         if sign in ("*", "/"):
-            other, cause = ("/", "missing-factor") if sign == "*" else ("*", "extra-factor")
-            yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), 0.8, cause, span)
+            edit = Edit(span, f"{left} {'/' if sign == '*' else '*'}= {right}")
+            yield Candidate(path, (edit,), 0.8, "extra-factor", span)
         if sign in _SIGNS.values():
-            term = f"({right})" if sign in "*/" else right
-            text = f"{left} = {left} {sign} {term}"
+            text = f"{left} = {left} {sign} " + (f"({right})" if sign in "*/" else right)
             yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
         elif not sign:
             yield from _in_place(code, statement, left, value)
