@@ -215,3 +215,13 @@ def test_a_fault_under_clipping_is_repaired(tmp_path: Path) -> None:
     finding = json.loads((tmp_path / "r.json").read_text("utf-8"))["findings"][0]
     assert finding["fix"]["verified"]
     assert finding["fix"]["after"] == "gV = h.T @ do"
+
+
+def test_gradients_that_an_engine_gathers_are_set_to_zero() -> None:
+    text = (
+        "for k in range(9):\n    loss.backward()\n    for p in params:\n        p.data -= p.grad\n"
+    )
+    code = Code.of(SourceFile("", text))
+    made = propose(code, [found(code, 2, "BP106", "not-reset")], [], {})
+    zero = "    for p in params:\n        p.grad = 0.0\n    loss.backward()\n"
+    assert text.replace("    loss.backward()\n", zero) in {edited(code, c) for c in made}

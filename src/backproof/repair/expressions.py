@@ -155,7 +155,8 @@ def _operators(code: Code, root: ast.expr, node: ast.expr) -> Iterator[Change]:
             yield node, joined("**", _term(code, node.left)), "wrong-derivative", 1.2
         squares = "** 2" in code.text(root)  # beside another square this one may be missing
         for child in (node.left, node.right):
-            price = 1.0 if squares else 1.8
+            divides = kind is ast.Div and child is node.right  # as that of ``a / b`` by b does
+            price = 1.0 if squares or divides else 1.8
             yield child, f"{bracketed(code, child)} ** 2", "missing-factor", price
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = code.text(node.left), code.text(node.comparators[0])

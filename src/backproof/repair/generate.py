@@ -32,6 +32,7 @@ from backproof.repair.statements import (
 )
 from backproof.repair.sums import GRADIENT
 from backproof.repair.turned import turned
+from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
 
 #: What each statement further away costs.
@@ -345,6 +346,8 @@ def _of_statement(
                 yield replace(candidate, price=known * candidate.price - bonus)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
+        if distance == 0:
+            yield from zeroed(code, statement)
 
 
 def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
