@@ -45,6 +45,8 @@ class StepEvidence:
     run: Run
     fit: Fit | None
     others: list[Fit] = field(default_factory=list)
+    unasked: list[Hypothesis] = field(default_factory=list)
+    """Where a cost is given: those that the program computes for their own sake."""
     unfaithful: set[int] = field(default_factory=set)
     reason: str = ""
     jitter: float = 0.0
@@ -225,6 +227,7 @@ def judge_step(
                             jitter=jitter, names=names)  # fmt: skip
     exact = any(h.exact for h in hypotheses)
     if cost_name is not None:
+        evidence.unasked = [h for h in hypotheses if h.own and not h.after]
         hypotheses = [h for h in hypotheses if cost_name in (h.title, h.title.split(".")[-1])]
         known = [] if hypotheses else [h for h in known if h.title == cost_name]
     trials = Trials(tape, run, params, held, preferred, exact)
@@ -291,7 +294,8 @@ def without_slopes(
     if any(FALLS.search(paths[h.node]) for h in alike):
         return [h for h in hypotheses if h.node in named]
     sizes = {h.node: len(tape.ancestors([h.node])) for h in hypotheses}
-    least = max(sizes.values()) / 2
+    own = [h.node for h in hypotheses if h.own]  # what a step's own slopes read is all of the step
+    least = max(sizes[node] for node in own or sizes) / 2
     slopes = [h.node for h in alike if h.node not in named and sizes[h.node] < least]
     parts = tape.ancestors(slopes)
     return [h for h in hypotheses if h.node in named or h.node not in parts]

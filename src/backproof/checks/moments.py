@@ -317,7 +317,7 @@ def _corrections(first: Average, second: Average) -> Iterator[Slip]:
     pairs = ((first, second, "first", "second"), (second, first, "second", "first"))
     for one, other, name, beside in pairs:
         assert one.correction is not None
-        t = _power(1 - one.correction, other.decay)
+        t = 0 if one.age else _power(1 - one.correction, other.decay)
         if t and other.age in (0, t):
             reason = f"the {name} average is corrected with the decay of the {beside}"
         elif other.age and abs(one.correction - 1 - one.decay**other.age) < EQUAL:
@@ -325,6 +325,18 @@ def _corrections(first: Average, second: Average) -> Iterator[Slip]:
         else:
             continue
         yield Slip(one.corrected, "wrong-operand", reason, help)
+    for one, other, name, _ in pairs:
+        if one.age or not other.age or one.correction is None or one.correction >= 1:
+            continue
+        meant = (1 - one.correction) ** (1 / other.age)
+        written = abs(meant - round(meant, 5)) < EQUAL and LEAST_DECAY < meant < MOST_DECAY
+        if written and abs(one.decay - other.decay) < EQUAL:
+            yield Slip(
+                one.place, "wrong-operand",
+                f"the {name} average decays by {one.decay:g}, as the other does, and is corrected "
+                f"for a decay by {meant:g}",
+                f"keep {meant:g} of the old average, and add {1 - meant:g} of the new value",
+            )  # fmt: skip
 
 
 def _shares(first: Average, second: Average) -> Iterator[Slip]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from backproof.repair.candidate import Change, Code, is_atomic
+from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.offers import bracketed, functions
 
 #: Activations.
@@ -47,9 +47,18 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
     if name in REDUCTIONS and isinstance(node.func, ast.Attribute):
         yield from _reductions(code, node, arguments)
     elif isinstance(node.func, ast.Name):
+        alike = code.once(arities)
         for other in code.once(functions):
             if other != name:
-                yield node.func, other, "wrong-derivative", 1.2
+                near = name in alike and alike[name] == alike.get(other) and is_like(name, other)
+                yield node.func, other, "wrong-derivative", 0.8 if near else 1.2
+    elif (owner := getattr(node.func, "value", None)) and code.text(owner) in ("self", "cls"):
+        alike = code.once(arities)
+        for other, arity in alike.items():
+            if other != name and alike.get(name) == arity and not other.startswith("__"):
+                price = 0.8 if is_like(name, other) else 1.4
+                yield node.func, f"{code.text(owner)}.{other}", "wrong-derivative", price
+    yield from _rearranged(code, node)
     if len(arguments) == 1 and not node.keywords and name not in ("range", "len", "enumerate"):
         inner = node.args[0]
         # The function has been applied already: ``1 - np.tanh(a) ** 2`` for ``1 - a ** 2``.
@@ -59,6 +68,44 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
     if name == "range":
         yield from _ranges(node, arguments)
     yield from _as_elsewhere(code, node)
+
+
+def arities(code: Code) -> dict[str, int]:
+    """Return the names of a file's functions and methods, and how many arguments they are given."""
+    return {node.name: len(given(node)) for node in code.nodes if isinstance(node, ast.FunctionDef)}
+
+
+def is_like(name: str, other: str) -> bool:
+    """Whether a name is another with a word to it: ``relu`` and ``relu_prime``, ``d_relu``."""
+    short, long = sorted((name.strip("_").lower(), other.strip("_").lower()), key=len)
+    return bool(short) and short in long
+
+
+def _rearranged(code: Code, node: ast.Call) -> Iterator[Change]:
+    """What is reshaped is transposed as elsewhere, or back: ``d.reshape(…).transpose(…)``."""
+    if not isinstance(node.func, ast.Attribute) or is_module(node.func.value):
+        return
+    own = [code.text(a) for a in node.args]
+    if node.func.attr == "transpose":
+        order = [int(text) for text in own if text.isdigit()]
+        orders = [o for o in code.once(_transpositions) if o != ", ".join(own)]
+        if len(own) == len(order) > 2 and sorted(order) == list(range(len(order))):
+            orders.insert(0, ", ".join(str(order.index(axis)) for axis in range(len(order))))
+        for other in orders:
+            text = f"{code.text(node.func)}({other})"
+            yield node, text, "missing-transpose", 0.9
+    elif node.func.attr == "reshape":
+        for other in code.once(_transpositions):
+            yield node, f"{code.text(node)}.transpose({other})", "missing-transpose", 1.0
+
+
+def _transpositions(code: Code) -> list[str]:
+    """Return the orders of axes that a file's transpositions have."""
+    found = [
+        ", ".join(map(code.text, node.args)) for node in code.nodes
+        if isinstance(node, ast.Call) and name_of(node) == "transpose" and len(node.args) > 2
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))[:4]
 
 
 def _as_elsewhere(code: Code, node: ast.Call) -> Iterator[Change]:

@@ -260,8 +260,9 @@ def is_atomic(text: str) -> bool:
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         return False
-    if text.strip().startswith("(") and isinstance(node, ast.Tuple):
-        return True
+    inside = node.col_offset > 0 and node.end_col_offset == len(text.strip()) - 1
+    if text.strip().startswith("(") and (inside or isinstance(node, ast.Tuple)):
+        return True  # the brackets around an operation are no part of it
     return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.names import is_text, likeness
-from backproof.repair.offers import indices, keys, prefixes
+from backproof.repair.offers import indices, keys_beside, prefixes
 
 #: What makes an index the one before or after another.
 NEXT = re.compile(r"\s*[-+]\s*1$")
@@ -21,7 +21,7 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
         return
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
         own, quote = node.slice.value, code.text(node.slice)[-1]
-        for key in code.once(keys):
+        for key in keys_beside(code, own):
             if key != own:
                 text = f"{base}[{quote}{key}{quote}]"
                 yield node, text, "wrong-operand", likeness(own, key)

@@ -18,6 +18,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, compare
+from backproof.repair.multiples import is_multiple, without
 from backproof.repair.options import options_of, placed_in, places, shared_levels
 from backproof.roles import Parameter, vector
 from backproof.trace.site import Site
@@ -28,10 +29,10 @@ MOST_PIECES = 5_000
 #: Relative difference of a right step from the true one that a trial is left to judge: an author's
 #: formula may leave out an epsilon of the forward pass.
 NEAR = 1e-6
+#: Costs of the program's that may be meant where a known one fits some gradients.
+MOST_OWN = 2
 #: Places on the way to an update that a true gradient is put in at, the deepest of them.
 MOST_PLACES = 3
-#: Entries from which a decay can be told from a gradient.
-LEAST_DECAYED = 4
 #: Most of the error of right gradients that is allowed for.
 SLACK = 1e-5
 
@@ -98,6 +99,8 @@ class Expected:
     place: tuple[int, int]
     wanted: tuple[Wanted, ...]
     anchored: bool
+    other: Expected | None = None
+    """The same under the costs that the program computes, where a known one seems to be meant."""
 
 
 def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
@@ -131,7 +134,12 @@ def expected(evidence: StepEvidence, loop: Site | None) -> Expected | None:
     elif not anchored:
         wanted = _reached(evidence, base, fits, wanted)
     place = loop.span.start
-    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored)
+    other = None
+    own = [f for f in evidence.others if f.hypothesis.own and not f.hypothesis.after]
+    own = own or [Fit(hypothesis, []) for hypothesis in evidence.unasked[:MOST_OWN]]
+    if anchored and fit is not None and fit.hypothesis.registered and own and not up:
+        other = expected(replace(evidence, fit=None, others=own), loop)
+    return Expected(evidence.step, loop.file.path, place, tuple(wanted), anchored, other)
 
 
 def is_silent(evidence: StepEvidence) -> bool:
@@ -307,12 +315,16 @@ def agrees(one: Wanted, value: Array, wish: Array, near: float = 0.0) -> bool:
 
 def verdict(wanted: Expected, values: Sequence[Array]) -> str:
     """Return ``right``, ``partly`` right, ``unchanged`` (as without an edit) or ``wrong``."""
+    if wanted.other is not None and verdict(wanted.other, values) == "right":
+        return "right"
     rows = list(zip(wanted.wanted, values, strict=True))
     if all(agrees(w, v, w.author) for w, v in rows if not w.idle):
         return "unchanged"
     if wanted.anchored:
         rows = [(w, v) for w, v in rows if not w.idle]
         if all(w.together is not None and agrees(w, v, w.together, NEAR) for w, v in rows):
+            return "right"
+        if is_clipped(rows):
             return "right"
         right = [any(agrees(w, v, o, NEAR) for o in (w.options or (w.author,))) for w, v in rows]
         spoiled = any(not r and not w.options for (w, _), r in zip(rows, right, strict=True))
@@ -327,7 +339,7 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         truths = [w.truths[number] for w, _ in rows]
         moved = [v - s for (_, v), s in zip(rows, start, strict=True)]
         before = [w.author - s for (w, _), s in zip(rows, start, strict=True)]
-        if _is_multiple(moved, before, truths):
+        if is_multiple(moved, before, truths):
             return "right"
     for reached in zip(*(w.reached for w, _ in rows), strict=False):
         triples = [(v, r, w.old) for (w, v), r in zip(rows, reached, strict=True)]
@@ -335,37 +347,33 @@ def verdict(wanted: Expected, values: Sequence[Array]) -> str:
         if all(norm(v - r) <= SLACK * norm(r - old) for v, r, old in triples):
             return "right"
     for number in known:  # with a decay whose strength is not known
-        moved = [_without(w.old, v - w.old) for w, v in rows]
-        before = [_without(w.old, w.author - w.old) for w, _ in rows]
-        truths = [_without(w.old, w.truths[number]) for w, _ in rows]
-        if _is_multiple(moved, before, truths):
+        moved = [without(w.old, v - w.old) for w, v in rows]
+        before = [without(w.old, w.author - w.old) for w, _ in rows]
+        truths = [without(w.old, w.truths[number]) for w, _ in rows]
+        if is_multiple(moved, before, truths):
             return "right"
     return "wrong"
 
 
-def _is_multiple(
-    moved: Sequence[Array], before: Sequence[Array], truths: Sequence[Array]
-) -> bool:  # fmt: skip
-    """Whether all moves are one multiple of the true gradients.
+def is_clipped(rows: Sequence[tuple[Wanted, Array]]) -> bool:
+    """Whether all parameters move by one multiple of their true gradients, and the right ones did.
 
-    A step that went down the cost on the whole does not go up when it is right.
+    A norm over all gradients that was beyond its limit may be within it when they are right.
     """
-    move, old, truth = (np.concatenate(parts) for parts in (moved, before, truths))
-    norm = float(truth @ truth)
-    if truth.shape != move.shape or not norm:
+    if not all(len(w.truths) == 1 and w.truths[0].shape == w.old.shape for w, _ in rows):
         return False
-    factor = float(move @ truth) / norm
-    gap = float(np.linalg.norm(move - factor * truth))
-    same_way = factor * float(old @ truth) > 0 or factor < 0
-    return bool(factor) and same_way and gap <= 1e-5 * float(np.linalg.norm(move))
-
-
-def _without(old: Array, change: Array) -> Array:
-    """Return what of a change is no multiple of the old value, as weight decay is."""
-    norm = float(old @ old)
-    if old.size < LEAST_DECAYED or not norm or change.shape != old.shape:
-        return change
-    return change - float(change @ old) / norm * old
+    rights = [w for w, _ in rows if not w.options]
+    if not rights or all(agrees(w, v, w.author) for w, v in rows if not w.options):
+        return False  # it is no other factor by which they move
+    truths, known = [w.truths[0] for w, _ in rows], [w.truths[0] for w in rights]
+    for number in range(2):
+        starts = [(w.old, w.kept)[number] for w, _ in rows]
+        moved = [v - start for (_, v), start in zip(rows, starts, strict=True)]
+        before = [w.author - start for (w, _), start in zip(rows, starts, strict=True)]
+        own = [step for step, (w, _) in zip(before, rows, strict=True) if not w.options]
+        if is_multiple(own, own, known) and is_multiple(moved, before, truths):
+            return True
+    return False
 
 
 def is_usable(wanted: Expected) -> bool:

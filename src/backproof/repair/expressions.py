@@ -89,8 +89,10 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
 
 
 def _reduced(root: ast.expr) -> Iterator[ast.expr]:
-    """Yield what a method sums up in an expression: ``dy`` of ``dy.sum(0)``."""
+    """Yield what a method sums up, or is turned, in an expression: ``dy`` of ``dy.sum(0)``."""
     for node in ast.walk(root):
+        if isinstance(node, ast.Attribute) and node.attr == "T" and not is_module(node.value):
+            yield node.value
         called = node.func if isinstance(node, ast.Call) else None
         if not isinstance(called, ast.Attribute) or is_module(called.value):
             continue
@@ -153,7 +155,8 @@ def _operators(code: Code, root: ast.expr, node: ast.expr) -> Iterator[Change]:
             yield node, joined("**", _term(code, node.left)), "wrong-derivative", 1.2
         squares = "** 2" in code.text(root)  # beside another square this one may be missing
         for child in (node.left, node.right):
-            price = 1.0 if squares else 1.8
+            divides = kind is ast.Div and child is node.right  # as that of ``a / b`` by b does
+            price = 1.0 if squares or divides else 1.8
             yield child, f"{bracketed(code, child)} ** 2", "missing-factor", price
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = code.text(node.left), code.text(node.comparators[0])
@@ -198,6 +201,34 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
     for atom in atoms:
         if atom != own:
             yield node, atom, "wrong-operand", likeness(own, atom)
+    index = code.once(_taken, code.function_of(node)).get(own, "")
+    if index and isinstance(node, ast.Name):
+        for other in code.once(_lists, code.function_of(node)):
+            yield node, f"{other}[{index}]", "wrong-operand", 1.0
+
+
+def _taken(code: Code, around: ast.AST) -> dict[str, str]:
+    """Return the names that a function gives to elements of lists, and where these stand."""
+    return {
+        node.targets[0].id: code.text(node.value.slice) for node in ast.walk(around)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Subscript) and isinstance(node.value.value, ast.Name)
+        and not isinstance(node.value.slice, ast.Slice | ast.Tuple)
+    }  # fmt: skip
+
+
+def _lists(code: Code, around: ast.AST) -> list[str]:
+    """Return the names that a function puts elements into, or takes them from."""
+    found = [
+        node.value.id for node in ast.walk(around)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+    ]  # fmt: skip
+    found += [
+        node.func.value.id for node in ast.walk(around)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "append" and isinstance(node.func.value, ast.Name)
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))[:8]
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backproof.finding import Finding
 from backproof.repair.candidate import (
@@ -16,9 +16,9 @@ from backproof.repair.candidate import (
     targets_of,
     value_of,
 )
-from backproof.repair.expressions import changes, wholes
+from backproof.repair.expressions import OPERATORS, changes, wholes
 from backproof.repair.forms import forms
-from backproof.repair.missing import absent, lost_biases, missing_updates
+from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
 from backproof.repair.returned import kept, put_back
@@ -32,6 +32,7 @@ from backproof.repair.statements import (
 )
 from backproof.repair.sums import GRADIENT
 from backproof.repair.turned import turned
+from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
 
 #: What each statement further away costs.
@@ -48,6 +49,9 @@ SUSPECT = 0.4
 _USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
 _PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
+_CHANGED = re.compile(r"`([^`]+)` was changed before")
+_OPERATOR = re.compile(r"`([^`]+)` should be a (product|sum|difference)")
+_SIGNS = {"product": "*", "sum": "+", "difference": "-"}
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
@@ -70,6 +74,9 @@ def neighbourhood(
         if statement is not None and statement not in queue:
             queue.append(statement)
 
+    for statement in changed_early(code, findings):
+        add(statement)
+    known = len(queue) if findings and findings[0].cause == "mutated-value" else 1
     for finding in findings:
         for related in finding.related:
             if related.file == code.file.path and related.role != "consequence":
@@ -113,7 +120,27 @@ def neighbourhood(
     near = {id(s): i for i, s in enumerate(queue)}
     ideal.sort(key=lambda s: near.get(id(s), NEAR + min(abs(s.lineno - b) for b in blamed_lines)
                                       if blamed_lines else NEAR))  # fmt: skip
-    return list(dict.fromkeys([*queue[:1], *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
+    return list(dict.fromkeys([*queue[:known], *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
+
+
+def changed_early(code: Code, findings: list[Finding]) -> list[Statement]:
+    """Return the statements that change a value before it is read, as a diagnosis names them."""
+    places: list[tuple[int, int]] = []
+    for finding in findings[:1]:
+        if finding.cause != "mutated-value":
+            continue
+        places += [
+            (r.span.line, r.span.column) for r in finding.related
+            if r.role in ("overwrite", "write") and r.file == code.file.path
+        ]  # fmt: skip
+        said = set(_CHANGED.findall(f"{finding.title} {finding.message}"))
+        near = code.function_of(code.statement_at(finding.span.line) or code.tree)
+        places += [
+            (s.lineno, s.col_offset + 1) for s in ast.walk(near)
+            if isinstance(s, ast.AugAssign | ast.Assign) and code.text(s) in said
+        ]  # fmt: skip
+    found = [code.statement_at(*place) for place in places]
+    return list(dict.fromkeys(s for s in found if s is not None))
 
 
 def blamed_in(code: Code, findings: list[Finding], faulty: Collection[int] = ()) -> list[Statement]:
@@ -190,6 +217,8 @@ class Told:
 
     pairs: list[tuple[str, str]]
     quoted: list[str]
+    operators: list[tuple[str, str]] = field(default_factory=list)
+    """Operations that should be others: (text, the sign meant)."""
 
     @classmethod
     def of(cls, finding: Finding) -> Told:
@@ -204,7 +233,8 @@ class Told:
         quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
         # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
         quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
-        return cls(pairs, [text for text in quoted if text not in olds])
+        signs = [(text, _SIGNS[kind]) for text, kind in _OPERATOR.findall(told)]
+        return cls(pairs, [text for text in quoted if text not in olds], signs)
 
 
 def named(code: Code, told: Told, candidate: Candidate) -> float:
@@ -215,11 +245,26 @@ def named(code: Code, told: Told, candidate: Candidate) -> float:
         new = " ".join(edit.text.split())
         if any(_is_called(old, o) and _is_called(new, n) for o, n in told.pairs):
             best = 1.0
+        elif any(old == " ".join(text.split()) for text, _ in told.operators):
+            signs = [sign for text, sign in told.operators if old == " ".join(text.split())]
+            best = max(best, 1.0 if any(_is_joined(old, new, s) for s in signs) else 0.0)
         elif new in told.quoted:
             best = max(best, 0.6)
         elif any(len(q) > 1 and q in new and q not in old for q in told.quoted):
             best = max(best, 0.4)
     return best
+
+
+def _is_joined(old: str, new: str, sign: str) -> bool:
+    """Whether the operands of an operation are joined by another sign, whatever the brackets."""
+    try:
+        was, now = (ast.parse(text, mode="eval").body for text in (old, new))
+    except SyntaxError:
+        return False
+    if not isinstance(was, ast.BinOp) or not isinstance(now, ast.BinOp):
+        return False
+    sides = ast.dump(was.left) == ast.dump(now.left), ast.dump(was.right) == ast.dump(now.right)
+    return all(sides) and OPERATORS[type(now.op)] == sign
 
 
 def _is_called(text: str, name: str) -> bool:
@@ -272,8 +317,8 @@ def _of_statement(
         copied = mutated and candidate.cause == "mutated-value"
         yield replace(candidate, price=0.5 * candidate.price) if copied else candidate
     yield from added(code, statement)
-    yield from kept(code, statement)
-    if findings and findings[0].cause == "update-direction":
+    if findings and (findings[0].cause == "update-direction" or findings[0].code == "BP107"):
+        yield from kept(code, statement)
         yield from put_back(code, statement)
     yield from siblings(code, statement)
     if distance < 8:
@@ -287,13 +332,12 @@ def _of_statement(
         yield from entries(code, statement, finding)
         if finding.code == "BP104":
             yield from turned(code, statement, finding)
+        if finding.cause == "missing-factor":
+            yield from unmultiplied(code, statement)
     if finding.code in ("BP105", "BP101") and finding.cause == "mutated-value" and distance < 4:
         read = code.statement_at(finding.span.line, finding.span.column)
         known = 0.4 if finding.code == "BP105" else 1.0  # the cause is proven: first of all
-        early = [
-            code.statement_at(r.span.line, r.span.column) for r in finding.related
-            if r.role in ("overwrite", "write") and r.file == code.file.path
-        ]  # fmt: skip
+        early = changed_early(code, findings)
         # What is changed too early is moved, not what reads it.
         bonus = PROVEN if early else 0.0
         movable = not early or statement in early
@@ -302,6 +346,8 @@ def _of_statement(
                 yield replace(candidate, price=known * candidate.price - bonus)
     if finding.code == "BP106" or finding.cause == "not-reset":
         yield from resets(code, statement)
+        if distance == 0:
+            yield from zeroed(code, statement)
 
 
 def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court, faults, nearest, shows
 from backproof.repair.generate import propose
-from backproof.repair.patch import changed_lines
+from backproof.repair.patch import CannotPatch, changed_lines
 from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.trial import Trial
@@ -104,8 +105,7 @@ class Hunt:
         self.workshop = workshop
         self.budget = budget
         self.progress = progress
-        self.report = report
-        self.brief = brief
+        self.report, self.brief = report, brief
         self._start()
         workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
@@ -250,14 +250,14 @@ class Hunt:
         if shown:
             # What it computes, or what stands beside it, shows the place.
             near = self._candidates(trial.report, shown[:1], suspects, only=True)
-            whole = court.first(sorted(near, key=lambda c: c.price)[:FEW])
+            whole = court.first(self._few(near, base))
             if whole is not None:
                 return whole
         if findings[0].cause == "mutated-value":
             # It is proven what changes too early: no other value is looked for at first.
             orders = self._candidates(trial.report, findings, suspects)
             early = sorted((c for c in orders if c.cause == "mutated-value"), key=lambda c: c.price)
-            whole = court.first(early[:FEW])
+            whole = court.first(self._few(early, base))
             if whole is not None and whole[1].scaled:
                 return whole
         if faulty := screen.meant.faults:
@@ -310,6 +310,17 @@ class Hunt:
             if said.better:
                 return candidate, said
         return None
+
+    def _few(self, candidates: Iterable[Candidate], base: Files) -> list[Candidate]:
+        """Return the likeliest edits, of those that make the same program one."""
+        few: dict[tuple[bytes, ...], Candidate] = {}
+        for candidate in sorted(candidates, key=lambda c: c.price):
+            edits = tuple((candidate.path, e) for e in candidate.edits)
+            with suppress(CannotPatch, ValueError):
+                few.setdefault(tuple(self.workshop.edited(edits, base).values()), candidate)
+            if len(few) == FEW:
+                break
+        return list(few.values())
 
     def _candidates(
         self, report: Report, findings: list[Finding],

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 
 from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
+from backproof.repair.names import atoms
+from backproof.repair.offers import derivatives
+from backproof.repair.sums import GRADIENT
 from backproof.source import Edit, Span
 
 #: Numbers that belong to names.
 _NUMBERED = re.compile(r"(?<=[A-Za-z_])\d+(?!\d)")
+MOST_SLOPES = 12
 _GRADIENT = re.compile(r"^d_?[A-Za-z]|grad|delta|err", re.IGNORECASE)
 
 
@@ -200,6 +204,46 @@ def absent(code: Code, statement: Statement) -> Iterator[Candidate]:
             point = Span(place.end_line, place.end_column, place.end_line, place.end_column)
             edit = Edit(point, f"\n{indent}{made}")
             yield Candidate(code.file.path, (edit,), 0.9, "missing-term", place)
+
+
+def unmultiplied(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Multiply a gradient by a derivative before it is used: ``g = g * d_act(z)``.
+
+    Of the output layer there may be none: ``if z is not None: …``.
+    """
+    value, around = value_of(statement), code.function_of(statement)
+    if value is None or isinstance(statement, ast.For | ast.While | ast.If):
+        return
+    stored = {n.id for n in ast.walk(around)
+              if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}  # fmt: skip
+    names = [n.id for n in ast.walk(value) if isinstance(n, ast.Name) and n.id in stored]
+    names = [name for name in dict.fromkeys(names) if GRADIENT.fullmatch(name)]
+    none = any(
+        isinstance(e, ast.Constant) and e.value is None
+        for n in code.nodes if isinstance(n, ast.Tuple | ast.List) for e in n.elts
+    )  # fmt: skip
+    place, block = code.span(statement), code.block_of(statement)
+    indent = " " * (code.span(block[0]).column - 1)
+    users = [s for s in block if s.lineno <= statement.lineno]
+    slopes = sorted(derivatives(code, atoms(code, statement)), key=lambda d: d[1])
+    for name in names[:2]:
+        users = [s for s in users if name in code.once(_words_of, s)]
+        for first in users[-2:]:
+            at = code.span(first)
+            point = Span(at.line, at.column, at.line, at.column)
+            for number, (slope, price) in enumerate(slopes[:MOST_SLOPES]):
+                line = f"{name} = {name} * {slope}"
+                forms = [line]
+                if none and (argument := re.search(r"\((\w+)\)$", slope)):
+                    forms.append(f"if {argument[1]} is not None:\n{indent}    {line}")
+                for form in forms:
+                    edit = Edit(point, f"{form}\n{indent}")
+                    yield Candidate(code.file.path, (edit,), price + 0.1 + 0.01 * number,
+                                    "missing-factor", place)  # fmt: skip
+
+
+def _words_of(code: Code, statement: Statement) -> set[str]:
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
 
 
 def _as_for(text: str, name: str, parameter: str) -> str | None:

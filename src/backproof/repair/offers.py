@@ -183,6 +183,22 @@ def keys(code: Code) -> list[str]:
     return [key for key in found if re.fullmatch(r"\w+", key)][:MOST_KEYS]
 
 
+def keys_beside(code: Code, own: str) -> list[str]:
+    """Return the keys of dictionaries, those first that are written beside a key."""
+    near: dict[str, None] = {}
+    for node in code.nodes:
+        if isinstance(node, ast.Dict):
+            texts = [k.value for k in node.keys if isinstance(k, ast.Constant)]
+            alike = [k for k in texts if isinstance(k, str)]
+        elif isinstance(node, ast.Call):
+            alike = [k.arg for k in node.keywords if k.arg is not None]
+        else:
+            continue
+        if own in alike:
+            near |= dict.fromkeys(alike)
+    return list(dict.fromkeys([*list(near)[:MOST_KEYS], *code.once(keys)]))
+
+
 def prefixes(code: Code) -> list[str]:
     """Return the texts that the program puts before a number to make a key: ``"dW" + str(l)``."""
     found: dict[str, None] = {}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
 from backproof.repair.names import atoms, exchanged, numbers_in, one_letter, renumbered
-from backproof.repair.offers import STRENGTH, constants
+from backproof.repair.offers import STRENGTH, bracketed, constants
+from backproof.repair.slopes import forward_slopes
 from backproof.source import Edit, Span
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -34,12 +35,11 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 cause = "wrong-sign" if sign and other else "missing-term"
                 price = 0.8 if sign and other else 1.1
                 yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
+        if sign in ("*", "/"):
+            edit = Edit(span, f"{left} {'/' if sign == '*' else '*'}= {right}")
+            yield Candidate(path, (edit,), 0.8, "extra-factor", span)
         if sign in _SIGNS.values():
-            text = (
-                f"{left} = {left} {sign} ({right})"
-                if sign in "*/"
-                else (f"{left} = {left} {sign} {right}")
-            )
+            text = f"{left} = {left} {sign} " + (f"({right})" if sign in "*/" else right)
             yield Candidate(path, (Edit(span, text),), 1.1, "mutated-value", span)
         elif not sign:
             yield from _in_place(code, statement, left, value)
@@ -49,6 +49,7 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 for slope in (*slopes, *code.once(constants)):
                     edit = Edit(span, f"{left} *= {slope}")
                     yield Candidate(path, (edit,), 0.9, "wrong-derivative", span)
+                yield from _masked(code, statement, targets[0])
             text = f"{left} *= {right}"
             yield Candidate(path, (Edit(span, text),), 1.3, "missing-factor", span)
     for node in ast.walk(value):
@@ -58,9 +59,22 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 node is value or isinstance(code.parents.get(node), ast.Tuple | ast.Call | ast.Dict)
             )
             and isinstance(getattr(node, "ctx", None), ast.Load)
+            and getattr(code.parents.get(node), "func", None) is not node
         ):
             edit = Edit(code.span(node), f"{code.text(node)}.copy()")
             yield Candidate(path, (edit,), 1.4, "mutated-value", span)
+
+
+def _masked(code: Code, statement: Statement, target: ast.Subscript) -> Iterator[Candidate]:
+    """Another function's derivative than a mask: ``dh *= 1 - h ** 2`` for ``dh[h <= 0] = 0``."""
+    span, mask = code.span(statement), target.slice
+    if not isinstance(mask, ast.Compare):
+        return
+    value = bracketed(code, mask.left)
+    known = [f"{value} * (1 - {value})", f"1 - {value} ** 2", f"1 - {value}"]
+    for number, slope in enumerate([*known, *(d for _, d in code.once(forward_slopes))]):
+        edit = Edit(span, f"{code.text(target.value)} *= {slope}")
+        yield Candidate(code.file.path, (edit,), 0.8 + 0.01 * number, "wrong-derivative", span)
 
 
 def _in_place(
