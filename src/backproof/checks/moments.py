@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, is_in
+from backproof.arithmetic import DIVIDE, covers, is_in
 from backproof.carries import carries_of
 from backproof.checks.advice import advise
 from backproof.checks.cause.diagnosis import Diagnosis
@@ -97,6 +97,16 @@ class Course:
         """The decays of the first and the second average."""
         return self.averages[0].decay, self.averages[1].decay
 
+    def uncorrected(self, rule: str) -> tuple[Place, str]:
+        """Return where the average that lacks its correction is divided by a number, and why."""
+        average = self.averages[rule.startswith("the first")]
+        if average.correction is None or abs(average.correction - 1 + average.decay) > EQUAL:
+            return self.place, rule
+        which = "second" if average.squared else "first"
+        return average.corrected, (
+            f"the {which} average is divided by 1 - {average.decay:g}, the same in every step"
+        )
+
     def rule(self) -> str:
         """Return which rule most sizes of the run follow, '' where none does, or several.
 
@@ -164,9 +174,11 @@ class Moments:
         rules = {name: course.rule() for name, course in self.courses.items()}
         for name, rule in rules.items():
             if rule in ONE_SIDED:
-                place, help = self.courses[name].place, _right(*self.courses[name].decays)
-                certain = "both" in rules.values()
-                self._note(Slip(place, "missing-factor", rule, help, certain), name)
+                course, certain = self.courses[name], "both" in rules.values()
+                place, reason = course.uncorrected(rule)
+                self._note(
+                    Slip(place, "missing-factor", reason, _right(*course.decays), certain), name
+                )
         for name in self.counts.names():
             self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
@@ -287,6 +299,8 @@ def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None
     tape, env = evidence.tape, evidence.run.env
     for index in tape.users[node]:
         operation = tape.operations[index]
+        if covers(operation) and operation.inputs[-1] == node:
+            return _correction(evidence, operation.out)  # ``m[:] = …``
         if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
             top, bottom = operation.args
             number = env[bottom.node] if type(bottom) is Ref else bottom
