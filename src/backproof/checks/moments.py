@@ -18,6 +18,7 @@ from backproof.arithmetic import DIVIDE, covers, is_in
 from backproof.carries import carries_of
 from backproof.checks.advice import advise
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.counted import Counts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
@@ -100,6 +101,8 @@ class Course:
     def uncorrected(self, rule: str) -> tuple[Place, str]:
         """Return where the average that lacks its correction is divided by a number, and why."""
         average = self.averages[rule.startswith("the first")]
+        if average.correction is None and average.corrected != average.place:
+            return average.corrected, rule  # ``m_hat = m``
         if average.correction is None or abs(average.correction - 1 + average.decay) > EQUAL:
             return self.place, rule
         which = "second" if average.squared else "first"
@@ -263,7 +266,9 @@ def _averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> Itera
                 if share is not None:
                     place = statement_of(made.where)
                     correction = _correction(evidence, node)
-                    number, there = (None, place) if correction is None else correction
+                    passed = renamed_at(tape, node)
+                    plain = place if passed is None else statement_of(passed)
+                    number, there = (None, plain) if correction is None else correction
                     yield Average(value, decay, share, squared, place, number, there)
 
 
