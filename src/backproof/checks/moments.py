@@ -62,6 +62,16 @@ ONE_BY_ONE = (
     "mutated-value", "its corrections count a step for each parameter, not one for all of them",
     "count on once in a step, before the loop over the parameters",
 )  # fmt: skip
+#: The same where the step grows with the root.
+MULTIPLIED = (
+    "wrong-operand", "it is multiplied by the root of the average of squares",
+    "divide by the root",
+)  # fmt: skip
+#: The same where the count stays the same.
+STUCK = (
+    "mutated-value", "the count of steps that its corrections read stays the same",
+    "count on by one in each step",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,9 @@ class Moments:
             for slip in (*_shares(*pair), *_corrections(*pair)):
                 self._note(slip, parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
+            if root is None and _multiplies(_moved(evidence, parameter), pair):
+                merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
+                self._note(Slip(statement_of(merge), *MULTIPLIED), parameter.name)
             if root is not None:
                 merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
                 course = Course(parameter.name, pair, statement_of(merge))
@@ -182,6 +195,8 @@ class Moments:
                 self._note(
                     Slip(place, "missing-factor", reason, _right(*course.decays), certain), name
                 )
+        for name, place in self.counts.stuck().items():
+            self._note(Slip(place, *STUCK), name)
         for name in self.counts.names():
             self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
@@ -297,6 +312,19 @@ def _constant(change: Array, first: Array, divisor: Array) -> float | None:
         if slope and gap < NEAR and offset * slope >= -EQUAL and not alike
         else None
     )
+
+
+def _multiplies(change: Array, pair: tuple[Average, Average]) -> bool:
+    """Whether a change is ``c · first · (root of the second + ε)``."""
+    first, root = pair[0].value, np.sqrt(np.abs(pair[1].value))
+    known = (change != 0) & (first != 0) & (root > 0)
+    if np.count_nonzero(known) <= LEAST_ENTRIES:
+        return False
+    ratio, x = change[known] / first[known], root[known]
+    slope, offset = np.polyfit(x, ratio, 1)
+    gap = float(np.max(np.abs(slope * x + offset - ratio)))
+    telling = np.ptp(x) > TELLING * np.max(x) and abs(offset) < abs(slope) * np.max(x)
+    return bool(telling and offset * slope >= -EQUAL and gap < NEAR * np.max(np.abs(ratio)))
 
 
 def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None:
