@@ -85,7 +85,11 @@ class Blind:
         name = next((p for p in paths if p), named)
         if {name, named} & set(self.trained):
             return False
-        if not led and _is_matrix(obj) and all(np.size(tape.nodes[d].obj) == 1 for _, d in update.merges):
+        if (
+            not led
+            and _is_matrix(obj)
+            and all(np.size(tape.nodes[d].obj) == 1 for _, d in update.merges)
+        ):
             return self._is_wrong(update)  # whatever its name: nothing else is moved by a rate
         twins = self.family.twins(name)
         near = twins or self.family.partners(name) or self.family.company(name)

@@ -1,7 +1,8 @@
-"""Adam's count of steps, where it goes on with each parameter, ``for p in params: t += 1``, or not.
+"""Adam's count of steps, where it goes on with each parameter, or with none.
 
 The correction ``1 - β ** t`` tells t. In one step all parameters have the same; where each has one
-more than the last, and the count goes on by as many in each step, it stands in the wrong loop. A count that nothing in the program adds to stays the same.
+more than the last, ``for p in params: t += 1``, and the count goes on by as many in each step, it
+stands in the wrong loop. A count that nothing in the program adds to stays the same.
 """
 
 from __future__ import annotations
@@ -87,23 +88,34 @@ def _only_set(correction: Place) -> Place | None:
     file, counter = correction.file, _counter(correction)
     if "." not in counter:
         return None  # an argument, or a loop's own
+    name = counter.rpartition(".")[2]
     last: ast.Assign | None = None
     for node in ast.walk(tree_of(file.text)):
-        names = {ast.unparse(n).rpartition(".")[2] for n in _bound(node)}
-        if counter.rpartition(".")[2] not in names:
-            continue
-        if not isinstance(node, ast.Assign) or number(node.value) is None:
-            return None
-        last = node if last is None or node.lineno > last.lineno else last
+        for target, value in _bound(node):
+            if ast.unparse(target).rpartition(".")[2] != name:
+                continue
+            if number(value) is None or not isinstance(node, ast.Assign):
+                return None
+            last = node if last is None or node.lineno > last.lineno else last
     return None if last is None else Place(file, file.span_of(last))
 
 
-def _bound(node: ast.AST) -> list[ast.expr]:
-    """Return what a statement assigns to."""
-    if isinstance(node, ast.Assign):
-        return [n for t in node.targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
-    simple = isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.NamedExpr)
-    return [node.target] if simple else []
+def _bound(node: ast.AST) -> list[tuple[ast.expr, ast.expr | None]]:
+    """Return what a statement assigns to, with what it assigns where that stands there."""
+    if isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.NamedExpr):
+        return [(node.target, None)]
+    found: list[tuple[ast.expr, ast.expr | None]] = []
+    if not isinstance(node, ast.Assign):
+        return found
+    for target in node.targets:
+        value = node.value
+        if not isinstance(target, ast.Tuple | ast.List):
+            found.append((target, value))
+        elif isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
+            found += zip(target.elts, value.elts, strict=True)
+        else:
+            found += [(element, None) for element in target.elts]
+    return found
 
 
 def _target(node: ast.Assign | ast.AugAssign) -> str:

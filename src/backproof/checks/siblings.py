@@ -20,8 +20,7 @@ WEIGHTS = re.compile(
 )
 BIASES = re.compile(
     rf"_*[a-z]?_?(?:{_BIASES}|[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?"
-    r"|thresholds?|c|w0)"
-    + _AFTER
+    r"|thresholds?|c|w0)" + _AFTER
 )
 #: Names that nothing else has.
 SURE = re.compile(

@@ -191,7 +191,7 @@ def _fed_a_number(evidence: StepEvidence, made: Operation) -> Slip | None:
 
 
 def _undecayed(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
-    """``v = v + (1 - β)·g·g``: that is a share of an average, which would keep β of its old self."""
+    """``v = v + (1 - β)·g·g``, the share of an average that would keep β of its old self."""
     tape, text = evidence.tape, made.where.file.slice(made.where.statement)
     if not is_in(made.function, ADD) or not SHARE.search(text):
         return None

@@ -35,7 +35,9 @@ def _renamed(tape: Tape, node: int, operation: Operation) -> set[int]:
         site = SITES[index]
         if event > operation.event or not RENAMING.match(site.file.slice(site.statement)):
             continue
-        beside = site.function == where.function and not set(site.targets).isdisjoint(where.operands)
+        beside = site.function == where.function and not set(site.targets).isdisjoint(
+            where.operands
+        )
         if beside or "." in "".join(site.targets):
             return {index}
     return set()
