@@ -11,7 +11,7 @@ LAYERS = """
 import numpy as np
 rng = np.random.default_rng(11)
 X, labels = rng.normal(size=(96, 5)), rng.integers(0, 3, 96)
-sizes, rate = [5, 8, 6, 3], 0.3
+sizes, rate = [5, 8, 6, 3], 0.5
 W = {l: rng.normal(size=(sizes[l - 1], sizes[l])) * 0.5 for l in (1, 2, 3)}
 b = {l: np.zeros(sizes[l]) for l in (1, 2, 3)}
 for step in range(12):
