@@ -150,3 +150,20 @@ def readings(log: Sequence[Event], start: int, stop: int) -> set[int]:
             elif type(value) in (list, tuple):
                 stack.extend(value)
     return found
+
+
+def inside(
+    log: Sequence[Event], begun: dict[int, list[int]]
+) -> tuple[int, tuple[int, int, int], frozenset[int]] | None:
+    """Return the loop that trains among those inside a step, two iterations of it, its sites.
+
+    `begun` has for each loop where its iterations begin, in the order of their first ones.
+    """
+    for site, starts in reversed(begun.items()):
+        if len(starts) < 2:
+            continue
+        first, second, end = (*starts, len(log))[:3]
+        tape, kept = repeated_updates(log, (first, second, end))
+        if kept and not any(update.repeated for update in kept):
+            return site, (first, second, end), sites_of(tape, kept)
+    return None

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from backproof.agenda import LARGE_STEP, Agenda
-from backproof.candidates import readings, repeated_updates, sites_of
+from backproof.candidates import inside, readings
 from backproof.clock import Clock
+from backproof.evaluations import Evaluations
 from backproof.gathering import Gathering
 from backproof.homes import Homes
 from backproof.late import Late
 from backproof.lookout import Lookout
 from backproof.loop_search import Found, LoopSearch, loop_place
+from backproof.options import StopRun
 from backproof.trace.event import Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
@@ -29,10 +31,6 @@ from backproof.witness import Witness
 MOST_LOGS = 8
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
-
-
-class StopRun(BaseException):
-    """Raised inside the program when the asked number of steps is done."""
 
 
 class Conductor:
@@ -72,6 +70,7 @@ class Conductor:
         """Called with events in which nothing is updated."""
         self.aside: Callable[[Tape, list[Update], int], object] = judge
         """Called with steps of further training loops."""
+        self.evaluations = Evaluations(self.clock)
         self.others = Trainings(self.clock, self._judge_other)
         self.unclaimed = 0
         self.steps = 0
@@ -85,8 +84,8 @@ class Conductor:
         self._sites: frozenset[int] = frozenset()
         self._inside: dict[int, list[int]] = {}
         """Log positions at which the iterations of loops inside the recorded step began."""
-        self._homes = Homes()
-        self._late = Late(self._homes)
+        self.homes = Homes()
+        self._late = Late(self.homes)
 
     @property
     def too_long(self) -> bool:
@@ -102,6 +101,7 @@ class Conductor:
 
     def outermost(self, recorder: Recorder) -> None:
         """A loop begins outside any other: what came before cannot be part of a step."""
+        self.evaluations.end(recorder)
         if self.search.candidate is not None:
             self._lock(recorder, Found(self.search.candidate))
         elif self.site is None and len(recorder.loops) == 1:
@@ -118,6 +118,8 @@ class Conductor:
 
     def iteration(self, recorder: Recorder, loop: LoopInstance) -> bool:
         """An iteration begins; returns whether its instrumented copy runs."""
+        if self.evaluations.goes_on(recorder, ends=loop.site == self.site):
+            return True
         if self.others.search is not None:
             if loop.site != self.site:
                 self.others.iteration(recorder, loop)
@@ -193,9 +195,11 @@ class Conductor:
             self._open = False
             self.lookout.over()
             recorder.arm()
+            self.evaluations.begin(recorder)
 
     def finish(self, recorder: Recorder) -> None:
         """The program is over: judge what is still open."""
+        self.evaluations.end(recorder)
         self.others.leave(recorder)
         searching = self.site is None
         if searching:
@@ -237,6 +241,7 @@ class Conductor:
         found = self.search.attempt(recorder, loop, last=True)
         if found is not None:
             self._lock(recorder, found)
+            self.evaluations.begin(recorder)
 
     def _lock(self, recorder: Recorder, found: Found) -> None:
         """The training loop is known: judge the two iterations that show it."""
@@ -349,23 +354,18 @@ class Conductor:
         another optimiser on several batches.
         """
         log = recorder.log
-        sites = {event[0] for event in log}
-        if sites & self._sites:
+        if not self._sites.isdisjoint(event[0] for event in log):
             return False
-        for site, starts in reversed(self._inside.items()):
-            if len(starts) < 2:
-                continue
-            first, second, end = (*starts, len(log))[:3]
-            tape, kept = repeated_updates(log, (first, second, end))
-            if kept and not any(update.repeated for update in kept):
-                self.site = site
-                self._sites |= sites_of(tape, kept)
-                self._judge(recorder, second, end, self.steps + 1)
-                self._judge(recorder, first, second, self.steps, following=end)
-                self.steps += len(starts)
-                self._open = False
-                return True
-        return False
+        moved = inside(log, self._inside)
+        if moved is None:
+            return False
+        self.site, (first, second, end), sites = moved
+        self._sites |= sites
+        self._judge(recorder, second, end, self.steps + 1)
+        self._judge(recorder, first, second, self.steps, following=end)
+        self.steps += len(self._inside[self.site])
+        self._open = False
+        return True
 
     def _judge(
         self, recorder: Recorder, start: int, stop: int, step: int, *, following: int = 0
@@ -375,7 +375,7 @@ class Conductor:
         read = readings(recorder.log, stop, following) if following else None
         updates = find_updates(
             tape, 0, len(tape.operations), sites=self._sites,
-            kept=lambda objects: self._homes.choose(objects, read),
+            kept=lambda objects: self.homes.choose(objects, read),
         )  # fmt: skip
         self._sites |= self._late.admitted(tape, updates, self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
@@ -386,7 +386,7 @@ class Conductor:
                 self._judge(recorder, max(start, begin), end, step)
             return
         if read is None:
-            self._homes.learn(tape.nodes[u.new].obj for u in known)
+            self.homes.learn(tape.nodes[u.new].obj for u in known)
         if not self.lookout.examine(tape, known, step) and self.judge(tape, known, step) is False:
             self.agenda.put_off(step)
 

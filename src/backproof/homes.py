@@ -21,6 +21,10 @@ class Homes:
             paths = self.paths()
             self._places = {paths.get(id(obj), "") for obj in parameters} - {""}
 
+    def at_home(self) -> set[int]:
+        """Return the ids of what lies just now where the parameters lie."""
+        return {obj for obj, path in self.paths().items() if path in self._places}
+
     def choose(self, objects: Sequence[Any], read: set[int] | None) -> int:
         """Return the index of the object that the next step reads, else of the one at home.
 

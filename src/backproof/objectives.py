@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from backproof.agenda import JUDGING_BUDGET
 from backproof.checks.objective import judge_evaluation
-from backproof.conductor import Conductor, StopRun
-from backproof.options import RunOptions
+from backproof.conductor import Conductor
+from backproof.options import RunOptions, StopRun
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers
 from backproof.trace.recorder import Recorder

@@ -37,3 +37,7 @@ class RunOptions:
     show_plots: bool = False
     diagnose: bool = True
     loop: tuple[str, tuple[int, int]] | None = None
+
+
+class StopRun(BaseException):
+    """Raised inside the program when the asked number of steps is done."""

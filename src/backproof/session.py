@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
-from backproof.conductor import Conductor, StopRun
+from backproof.conductor import Conductor
 from backproof.finding import Report
 from backproof.lookout import Lookout
 from backproof.objectives import Objectives
-from backproof.options import RunOptions
+from backproof.options import RunOptions, StopRun
 from backproof.trace.launch import Target, launch
 from backproof.trace.recorder import Recorder
 from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Tape
 from backproof.verdict import Verdict
 
 
@@ -72,6 +73,17 @@ def run(
     )  # fmt: skip
     conductor.pairs = verdict.judge_pairs
     conductor.aside = verdict.judge_aside
+
+    def evaluate(tape: Tape) -> bool:
+        full = True
+        with verdict.guarded("an evaluation"):
+            full = verdict.arrival.mismatch.evaluate(tape, conductor.homes.at_home())
+        return full
+
+    conductor.evaluations.judge = evaluate
+    conductor.evaluations.willing = lambda: (
+        not lookout.hunting and verdict.arrival.mismatch.wants_evaluation
+    )
     if observe is not None:
         verdict.observers.append(
             lambda e: observe(e, None if conductor.site is None else SITES[conductor.site])

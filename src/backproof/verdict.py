@@ -75,13 +75,13 @@ class Verdict:
     def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         """Judge a recorded step; False where it says nothing: it changes no parameter."""
         says = True
-        with self._guarded(f"step {step}"):
+        with self.guarded(f"step {step}"):
             says = self._judge(tape, updates, step)
         return says
 
     def judge_aside(self, tape: Tape, updates: list[Update], step: int) -> None:
         """Judge a step of a further training loop, where some of its gradients fit a cost."""
-        with self._guarded(f"step {step}"):
+        with self.guarded(f"step {step}"):
             evidence = self._evidence(tape, updates, step) if updates else None
             if evidence is None:
                 return
@@ -104,7 +104,7 @@ class Verdict:
         """Judge what a program that updates nothing calls gradients, once."""
         if self.judged:
             return
-        with self._guarded("gradients"):
+        with self.guarded("gradients"):
             before = max(0, len(log) - MOST_EVENTS)
             self.arrival.idle(tape := build(log, before, len(log)))
             evidence = None if before else judge_pairs(tape)
@@ -114,7 +114,7 @@ class Verdict:
                 self.show(evidence)
 
     @contextmanager
-    def _guarded(self, what: str) -> Iterator[None]:
+    def guarded(self, what: str) -> Iterator[None]:
         """Turn an error of ours into a warning that `what` could not be judged."""
         try:
             yield
@@ -381,7 +381,7 @@ class Verdict:
         self, *, target: str, steps: int, outcome: Any, too_long: bool, sources: dict[str, str]
     ) -> Report:
         """Put everything together."""
-        with self._guarded("the gradients that fit no cost"):
+        with self.guarded("the gradients that fit no cost"):
             self._settle()
         self.arrival.settle(self.findings)
         findings = self.chronicle.upheld(without_inherited(self.findings.values()))

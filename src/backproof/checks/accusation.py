@@ -11,6 +11,7 @@ from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.common_factor import common_factor
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
@@ -114,10 +115,11 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
         if sum(len(repaired) for _, repaired in told) == len(evidence.fit.wrong):
             yield from (Accusation(*one) for one in told)
             return
-    turned = turned_sign(evidence)
-    if turned is not None:
-        yield Accusation(*turned)
-        return
+    for told_by in (turned_sign, common_factor):
+        one = told_by(evidence)
+        if one is not None:
+            yield Accusation(*one)
+            return
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
     wrong = tuple(evidence.fit.wrong)
     lost = overwritten(search, wrong)

@@ -15,6 +15,7 @@ from backproof.checks.reach import Reach
 from backproof.checks.restarted import restarted
 from backproof.checks.shapes import Shapes
 from backproof.checks.swelling import Swelling
+from backproof.checks.turned_round import TurnedRound
 from backproof.checks.uneven import Uneven
 from backproof.checks.unused import Unused
 from backproof.checks.vacuous import Vacuous
@@ -42,6 +43,7 @@ class Arrival:
         self.moments = Moments()
         self.uneven = Uneven()
         self.swelling = Swelling()
+        self.turned_round = TurnedRound()
         self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
@@ -57,6 +59,7 @@ class Arrival:
         self.moments.look(evidence)
         self.uneven.look(evidence)
         self.swelling.look(evidence)
+        self.turned_round.look(evidence)
 
     def idle(self, tape: Tape) -> None:
         """Look at a recording in which nothing is updated."""
@@ -76,6 +79,7 @@ class Arrival:
             *self.moments.findings(),
             *self.uneven.findings(),
             *self.swelling.findings(),
+            *self.turned_round.findings(),
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found

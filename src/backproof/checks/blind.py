@@ -85,6 +85,12 @@ class Blind:
         name = next((p for p in paths if p), named)
         if {name, named} & set(self.trained):
             return False
+        if (
+            not led
+            and _is_matrix(obj)
+            and all(np.size(tape.nodes[d].obj) == 1 for _, d in update.merges)
+        ):
+            return self._is_wrong(update)  # whatever its name: nothing else is moved by a rate
         twins = self.family.twins(name)
         near = twins or self.family.partners(name) or self.family.company(name)
         if not near and not self.family.cousins(name):
@@ -166,6 +172,10 @@ class Blind:
         fit = self.evidence.fit
         assert fit is not None
         return {s for i in fit.chosen for _, s, _ in fit.matches[i].scales} | {fit.scale}
+
+
+def _is_matrix(obj: Any) -> bool:
+    return np.ndim(obj) == 2 and min(np.shape(obj)) > 1
 
 
 def blind(

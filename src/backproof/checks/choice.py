@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -42,12 +42,14 @@ def is_exact(fit: Fit, entries: int = LEAST_EXACT) -> bool:
 
 
 def best_fit(
-    fits: Sequence[Fit], preferred: Sequence[str] = (), last: int | None = None
-) -> Fit | None:
+    fits: Sequence[Fit], preferred: Sequence[str] = (), last: int | None = None,
+    rated: Callable[[Fit], bool] = is_exact,
+) -> Fit | None:  # fmt: skip
     """Return the hypothesis under which most gradients are right (the program's own cost first).
 
-    Of several, one of those `preferred`: the titles of costs that fitted other steps. Else one that
-    the gradient of the `last` parameter fits, next to the cost: where that is wrong, all are.
+    Of several, one of those `preferred`: the titles of costs that fitted other steps. Else one of
+    which gradients are those of the program's own cost times a rate (`rated`), or that the gradient
+    of the `last` parameter fits, next to the cost: where that is wrong, all are.
     """
     return max(
         fits,
@@ -58,6 +60,7 @@ def best_fit(
             len(f.chosen),
             is_exact(f, 1),  # one number is a multiple of any
             f.hypothesis.title in preferred,
+            rated(f),
             last in f.chosen,
             sum(m.fits for m in f.matches if m.size > 1),
             # A gradient of one sample is a multiple of many: only such scales say something.
@@ -365,6 +368,15 @@ def step_sizes(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> set[float]:
     feeding = tape.ancestors([n for p in params for n in p.new]) - forward
     values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
     return {float(v) for v in values if type(v) in (float, np.float64) and v}
+
+
+def is_rated(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> bool:
+    """Whether gradients are those of the program's own cost times what their updates read."""
+    if is_exact(fit) or not fit.hypothesis.own or not fit.wrong:
+        return is_exact(fit)
+    entries = sum(fit.matches[i].size for i in fit.chosen)
+    rates = step_sizes(fit, tape, [params[i] for i in fit.chosen]) if entries > LEAST_EXACT else ()
+    return any(abs(fit.scale / rate - 1) < SAME for rate in rates)
 
 
 def at_kinks(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> Fit:

@@ -21,6 +21,7 @@ from backproof.checks.choice import (
     decays_only,
     has_penalty,
     is_full,
+    is_rated,
     of_a_part,
     of_the_whole,
     step_sizes,
@@ -327,7 +328,9 @@ class Trials:
         return has_penalty(self.tape, self.run, fit)
 
     def _best(self) -> Fit | None:
-        return best_fit(self.fits, self.preferred, self._last)
+        return best_fit(
+            self.fits, self.preferred, self._last, lambda f: is_rated(f, self.tape, self.params)
+        )
 
     @cached_property
     def _last(self) -> int | None:

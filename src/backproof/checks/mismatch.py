@@ -6,37 +6,27 @@ loss, by its name and its place in the step, fits no gradient in any judged step
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from backproof.checks.accusation import accusations
 from backproof.checks.choice import FEW, is_exact, is_full
+from backproof.checks.evaluated import Evaluated, evaluated
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match
+from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME, is_plausible
 from backproof.checks.sense import is_distance
-from backproof.checks.words import COST
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
-from backproof.trace.site import SITES
 from backproof.trace.tape import Tape
 
-#: Names of what a program minimises; an `error` or an accuracy is printed for the reader.
-LOSS = re.compile(rf"loss|cost|nll|entropy|\bJ\b|\bmse\b|\bbce\b|objective|{COST}", re.I)
-#: A negative log-likelihood, whatever its name.
-LIKELIHOOD = re.compile(r"\blog(1p|addexp)?\(")
-#: A list that values are put on.
-KEPT = re.compile(r"\s*([\w.]+)\.append\(")
-#: What only a measure of quality does.
-METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
-
-#: What picks the samples or entries that a cost is of: ``u[np.where(y == 1)]``.
-PICKS = re.compile(r"\bwhere\([^()]*\)|\[[^\[\]]*\]")
 #: Steps in which gradients must be those of a part of the cost.
 LEAST_PARTIAL = 2
+#: Steps that must fit a registered cost before it is held against one computed elsewhere.
+LEAST_STEPS = 2
 #: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
 NEAR = 0.02
 
@@ -54,6 +44,12 @@ class Mismatch:
         """All gradients are the same multiple of those of the cost, by a factor of the sample."""
         self.natural = 0
         self.fits = False
+        self.registered: list[tuple[str, Finding]] = []
+        """Of each step that only a registered cost fits, its title, and what another would mean."""
+        self._shapes: set[tuple[int, ...]] = set()
+        """Those of the parameters that are matrices."""
+        self.evaluated: list[Evaluated] = []
+        """The costs that the program computes outside its steps."""
         self.near = 0
         """Steps in which the program's cost differs from the one that fits by an epsilon, or so."""
 
@@ -85,8 +81,31 @@ class Mismatch:
             self.fits = True
         elif any(_is_near(m) for f in others for m in f.matches if m.size > 1):
             self.near += 1
-        elif own and not fit.wrong and sum(m.size > 1 for m in fit.matches) > 0:
-            self.found.append(_finding(evidence, fit, own[0]))
+        elif not fit.wrong and sum(m.size > 1 for m in fit.matches) > 0:
+            if own:
+                self.found.append(_finding(evidence, fit, own[0]))
+            elif not others:
+                shapes = [
+                    np.shape(evidence.tape.nodes[n].obj) for p in evidence.params for n in p.old
+                ]
+                self._shapes.update(s for s in shapes if len(s) > 1 and min(s) > 1)
+                self.registered.append((fit.hypothesis.title, _started(evidence, fit)))
+
+    @property
+    def wants_evaluation(self) -> bool:
+        """Whether a cost that the program computes outside its steps may say more."""
+        return not self.evaluated and bool(self.registered) and not self.fits
+
+    def evaluate(self, tape: Tape, parameters: Collection[int]) -> bool:
+        """Look at what the program computes between its steps; returns whether it is anything.
+
+        `parameters` are the ids of what is trained; what has their shapes, if none is met.
+        """
+        leaves = [n for n in tape.nodes if n.operation is None]
+        trained = {n.index for n in leaves if id(n.obj) in parameters}
+        trained = trained or {n.index for n in leaves if np.shape(n.obj) in self._shapes}
+        self.evaluated = evaluated(tape, trained)
+        return any(not trained.isdisjoint(o.inputs) for o in tape.operations)
 
     def findings(self) -> Iterator[Finding]:
         """Report the mismatch where no step speaks against it."""
@@ -96,9 +115,17 @@ class Mismatch:
             yield self.weighted[0]
         elif len(self.partial) >= LEAST_PARTIAL:
             yield _lacking(*self.partial[0])
+        elif self.evaluated and self._is_elsewhere():
+            yield _evaluated(self.registered[0][1], self.evaluated[0])
         changing = len({round(scale, 6) for _, scale in self.multiples}) > 2
         if changing and not self.natural and not self.found:
             yield self.multiples[0][0]
+
+    def _is_elsewhere(self) -> bool:
+        """Whether all steps fit a registered cost that is none of those evaluated."""
+        steps = [title for title, _ in self.registered]
+        told = all(cost.differs(title) for cost in self.evaluated for title in steps)
+        return told and not self.fits and len(steps) >= LEAST_STEPS
 
     def _multiples(self, evidence: StepEvidence) -> None:
         """Note a step whose gradients are all the same strange multiple of the cost's own."""
@@ -125,16 +152,7 @@ def is_reported(tape: Tape, fit: Fit, *, late: bool = False) -> bool:
         return False
     if hypothesis.after and not late:
         return False
-    names = [hypothesis.title, made.where.function]
-    kept = KEPT.match(made.where.file.slice(made.where.statement))
-    names += [kept[1]] if kept else []
-    for call in tape.chains()[made.index]:
-        if call >= 0:
-            site = SITES[tape.calls[call][1]]
-            names += site.targets if site.is_value else ()
-    text = " ".join((*names, made.where.text))
-    named = any(LOSS.search(name) for name in names) or LIKELIHOOD.search(made.where.text)
-    return bool(named) and not METRIC.search(PICKS.sub("", text))
+    return is_called_loss(tape, made, hypothesis.title)
 
 
 def _whole(evidence: StepEvidence, fit: Fit) -> Fit | None:
@@ -213,6 +231,38 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
             f"of `{own.hypothesis.title}` they differ by {gap:.2g} of their size",
         ),
     )  # fmt: skip
+
+
+def _started(evidence: StepEvidence, fit: Fit) -> Finding:
+    """Say of which cost the gradients are, at the statement where the backward pass starts.
+
+    What a function returns belongs to the statement that calls it.
+    """
+    tape, title = evidence.tape, fit.hypothesis.title
+    join = tape.operations[fit.hypothesis.joins[0].operation]
+    where = join.where
+    returned = where.file.slice(where.statement) == f"return {where.text}"
+    where = (tape.called_from(join) if returned else None) or where
+    return Finding(
+        code="BP103", cause="cost-mismatch", severity="warning", title="", message="",
+        file=where.file.path, span=where.span, expression=where.text,
+        evidence={"minimised": title, "step": evidence.step}, confidence="likely",
+        notes=(f"all {len(fit.chosen)} gradients fit the {title}",),
+    )  # fmt: skip
+
+
+def _evaluated(found: Finding, reported: Evaluated) -> Finding:
+    """Say that gradients are those of another cost than the one that is computed elsewhere."""
+    title, site = found.evidence["minimised"], reported.site
+    return replace(
+        found,
+        title=f"the gradients are those of the {title}, not of `{reported.title}`, "
+        f"a {reported.kind}",
+        message=f"report the {title}, or start from the gradient of the {reported.kind}; if it is "
+        "only printed for information, ignore this",
+        evidence={**found.evidence, "reported": reported.title},
+        related=(Related(site.span, "definition", site.text, site.file.path, "reported"),),
+    )
 
 
 def _lacking(evidence: StepEvidence, whole: Fit) -> Finding:

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, is_in
+from backproof.arithmetic import DIVIDE, covers, is_in
 from backproof.carries import carries_of
 from backproof.checks.advice import advise
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.counted import Counts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
@@ -61,6 +62,16 @@ ONE_BY_ONE = (
     "mutated-value", "its corrections count a step for each parameter, not one for all of them",
     "count on once in a step, before the loop over the parameters",
 )  # fmt: skip
+#: The same where the step grows with the root.
+MULTIPLIED = (
+    "wrong-operand", "it is multiplied by the root of the average of squares",
+    "divide by the root",
+)  # fmt: skip
+#: The same where the count stays the same.
+STUCK = (
+    "mutated-value", "the count of steps that its corrections read stays the same",
+    "count on by one in each step",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,18 @@ class Course:
     def decays(self) -> tuple[float, float]:
         """The decays of the first and the second average."""
         return self.averages[0].decay, self.averages[1].decay
+
+    def uncorrected(self, rule: str) -> tuple[Place, str]:
+        """Return where the average that lacks its correction is divided by a number, and why."""
+        average = self.averages[rule.startswith("the first")]
+        if average.correction is None and average.corrected != average.place:
+            return average.corrected, rule  # ``m_hat = m``
+        if average.correction is None or abs(average.correction - 1 + average.decay) > EQUAL:
+            return self.place, rule
+        which = "second" if average.squared else "first"
+        return average.corrected, (
+            f"the {which} average is divided by 1 - {average.decay:g}, the same in every step"
+        )
 
     def rule(self) -> str:
         """Return which rule most sizes of the run follow, '' where none does, or several.
@@ -148,6 +171,9 @@ class Moments:
             for slip in (*_shares(*pair), *_corrections(*pair)):
                 self._note(slip, parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
+            if root is None and _multiplies(_moved(evidence, parameter), pair):
+                merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
+                self._note(Slip(statement_of(merge), *MULTIPLIED), parameter.name)
             if root is not None:
                 merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
                 course = Course(parameter.name, pair, statement_of(merge))
@@ -164,9 +190,13 @@ class Moments:
         rules = {name: course.rule() for name, course in self.courses.items()}
         for name, rule in rules.items():
             if rule in ONE_SIDED:
-                place, help = self.courses[name].place, _right(*self.courses[name].decays)
-                certain = "both" in rules.values()
-                self._note(Slip(place, "missing-factor", rule, help, certain), name)
+                course, certain = self.courses[name], "both" in rules.values()
+                place, reason = course.uncorrected(rule)
+                self._note(
+                    Slip(place, "missing-factor", reason, _right(*course.decays), certain), name
+                )
+        for name, place in self.counts.stuck().items():
+            self._note(Slip(place, *STUCK), name)
         for name in self.counts.names():
             self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
@@ -251,7 +281,9 @@ def _averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> Itera
                 if share is not None:
                     place = statement_of(made.where)
                     correction = _correction(evidence, node)
-                    number, there = (None, place) if correction is None else correction
+                    passed = renamed_at(tape, node)
+                    plain = place if passed is None else statement_of(passed)
+                    number, there = (None, plain) if correction is None else correction
                     yield Average(value, decay, share, squared, place, number, there)
 
 
@@ -282,11 +314,26 @@ def _constant(change: Array, first: Array, divisor: Array) -> float | None:
     )
 
 
+def _multiplies(change: Array, pair: tuple[Average, Average]) -> bool:
+    """Whether a change is ``c · first · (root of the second + ε)``."""
+    first, root = pair[0].value, np.sqrt(np.abs(pair[1].value))
+    known = (change != 0) & (first != 0) & (root > 0)
+    if np.count_nonzero(known) <= LEAST_ENTRIES:
+        return False
+    ratio, x = change[known] / first[known], root[known]
+    slope, offset = np.polyfit(x, ratio, 1)
+    gap = float(np.max(np.abs(slope * x + offset - ratio)))
+    telling = np.ptp(x) > TELLING * np.max(x) and abs(offset) < abs(slope) * np.max(x)
+    return bool(telling and offset * slope >= -EQUAL and gap < NEAR * np.max(np.abs(ratio)))
+
+
 def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None:
     """Return the number that an average is divided by, and where."""
     tape, env = evidence.tape, evidence.run.env
     for index in tape.users[node]:
         operation = tape.operations[index]
+        if covers(operation) and operation.inputs[-1] == node:
+            return _correction(evidence, operation.out)  # ``m[:] = …``
         if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
             top, bottom = operation.args
             number = env[bottom.node] if type(bottom) is Ref else bottom

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
+from backproof.checks.places import final_names
 from backproof.checks.untrained import Untrained
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def replaced(step: Step) -> Iterator[Untrained]:
     """Yield the values of a step that become what the others are moved by."""
+    yield from _by_another_name(step)
     tape, names = step.tape, step.names
     gone = [n for n in step.truths if names.path(tape.nodes[n].obj) is None]
     if not gone:
@@ -56,6 +58,34 @@ def replaced(step: Step) -> Iterator[Untrained]:
                 found = step.untrained_value(name, "replaced", where, obj, truth)
                 yield replace(found, meant=moved(where, signs[0]))
                 break
+
+
+def _by_another_name(step: Step) -> Iterator[Untrained]:
+    """Yield what a statement sets to its velocity: ``W = v`` for ``W += v``.
+
+    From the second step on both names have one object, that keeps a share of itself: the momentum.
+    """
+    tape, fit = step.tape, step.fit
+    for index in fit.chosen:
+        parameter, truth = step.evidence.params[index], fit.matches[index].truth
+        for update, kept in zip(parameter.updates, parameter.decay, strict=False):
+            if kept >= 1 or truth is None:
+                continue
+            passed = {SITES[i] for _, i in tape.flows.get(update.new, ())}
+            users = [tape.operations[i] for i in tape.users[update.old]]
+            read = {n for o in users if o.out in step.forward for n in _names(o.where)}
+            scaled = {n for o in users if is_in(o.function, MULTIPLY) for n in _names(o.where)}
+            for site in passed:
+                name = final_names(site.targets[0])[:1] if len(site.targets) == 1 else []
+                if name and name[0] in read - scaled:
+                    obj = tape.nodes[update.new].obj
+                    target = site.targets[0]
+                    found = step.untrained_value(target, "replaced", site, obj, truth)
+                    yield replace(found, meant=f"{target} += {site.text}")
+
+
+def _names(where: Site) -> list[str]:
+    return [name for text in where.operands for name in final_names(text)]
 
 
 def _beside_a_number(tape: Tape, operation: Operation) -> list[int]:

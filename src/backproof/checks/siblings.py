@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 TOKEN = re.compile(r"\[(?P<item>[^\[\]]*)\]|\.?(?P<name>\w+)")
 #: What authors' own classes call the value that they hold.
 VALUES = {"data", "value", "val", "values"}
-#: Names of weights and of biases: a word, and what may follow it (``b1``, ``weights_ih``).
+#: What may follow the word for weights or biases (``b1``, ``weights_ih``), in some languages.
 _AFTER = r"(?:_?[A-Za-z]{0,2}\d*|_\w{1,24})"
+_WEIGHTS = r"[Pp]es[oi]s?|[Pp]oids|[Gg]ewichte?|agirlik(?:lar)?|wagi|bobot|matriz_pesos"
+_BIASES = r"[Ss]esgos?|[Vv]i[eé]s(?:es)?|[Ss]chwellen?|[Bb]iais|umbral(?:es)?|soglie?"
 WEIGHTS = re.compile(
-    r"_*[a-z]?_?(?:[Ww]|[Ww]eights?|[Kk]ernels?|[Ff]ilters?|gammas?|gains?|syn|synapses?|[Tt]hetas?"
+    rf"_*[a-z]?_?(?:{_WEIGHTS}|[Ww]|[Ww]eights?|[Kk]ernels?|[Ff]ilters?|gammas?|gains?|syn"
+    r"|synapses?|[Tt]hetas?"
     r"|coefs?|coefficients?|slopes?|[A-Z]|[a-z])" + _AFTER
 )
 BIASES = re.compile(
-    r"_*[a-z]?_?(?:[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?|thresholds?|c|w0)"
-    + _AFTER
+    rf"_*[a-z]?_?(?:{_BIASES}|[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?"
+    r"|thresholds?|c|w0)" + _AFTER
 )
 #: Names that nothing else has.
 SURE = re.compile(
-    r"_*(?:W\w{0,3}|w(?:_\w{1,5}|\d+|[a-z]{0,2})|[Ww]eights?(?:\w{0,6}|_\w+)"
+    rf"_*(?:W\w{{0,3}}|w(?:_\w{{1,5}}|\d+|[a-z]{{0,2}})|[Ww]eights?(?:\w{{0,6}}|_\w+)"
+    rf"|(?:{_WEIGHTS}|{_BIASES})(?:\d*|_\w+)"
     r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
 

@@ -8,6 +8,7 @@ no more, and ``√v - ε`` takes away what is to keep a divisor from zero.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ LEAST = 0.3
 EPSILON = 1e-2
 #: Entries that must agree, and how well.
 ENTRIES, EQUAL = 3, 1e-7
+#: The share that an average adds: ``(1 - beta2)``.
+SHARE = re.compile(r"\(\s*1(\.0*)?\s*-\s*[\w.]+\s*\)")
 ROOTS: frozenset[Any] = frozenset({np.sqrt})
 #: What arrays of zeros are made by.
 BLANK: frozenset[Any] = frozenset({np.zeros, np.zeros_like})
@@ -67,7 +70,8 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
         for slip in (
             _turned(evidence, made, own), _of_another(evidence, made, own),
             _numbered(evidence, made, own), _unfed(evidence, made), _less_epsilon(evidence, made),
-            _forgotten(evidence, made, own),
+            _forgotten(evidence, made, own), _undecayed(evidence, made, own),
+            _fed_a_number(evidence, made),
         ):  # fmt: skip
             if slip is not None:
                 yield slip
@@ -165,6 +169,46 @@ def _unfed(evidence: StepEvidence, made: Operation) -> Slip | None:
         f"`{target}` only decays: nothing of the gradient is added to it",
         f"add {1 - factor:g} of the squared gradient",
     )  # fmt: skip
+
+
+def _fed_a_number(evidence: StepEvidence, made: Operation) -> Slip | None:
+    """``cache = β·cache + (1 - β)``."""
+    target = _kept_by(made.where)
+    if not target or not is_in(made.function, ADD):
+        return None
+    for kept, added in (made.args, made.args[::-1]):
+        number = evidence.run.env[added.node] if type(added) is Ref else added
+        factors = list(carries_of(evidence.tape).of(kept).values())
+        if np.shape(number) or len(factors) != 1 or not LEAST < factors[0] < 1:
+            continue
+        if abs(float(number) + factors[0] - 1) < EQUAL:
+            return Slip(
+                statement_of(made.where), "missing-factor",
+                f"`{target}` is the average of a number: nothing of the gradient is added to it",
+                f"add {1 - factors[0]:g} of the squared gradient",
+            )  # fmt: skip
+    return None
+
+
+def _undecayed(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``v = v + (1 - β)·g·g``, the share of an average that would keep β of its old self."""
+    tape, text = evidence.tape, made.where.file.slice(made.where.statement)
+    if not is_in(made.function, ADD) or not SHARE.search(text):
+        return None
+    for kept, added in (made.args, made.args[::-1]):
+        if not type(kept) is type(added) is Ref or tape.producer(kept.node) is not None:
+            continue
+        if kept.node in tape.ancestors([added.node]) or not _reads(made, _kept_by(made.where)):
+            continue  # ``m + (1 - β)·(g - m)`` decays
+        share = _share(evidence.run.env[added.node], [v * v for v in own])
+        if share is not None and 0 < share < LEAST:
+            name = _kept_by(made.where)
+            return Slip(
+                statement_of(made.where), "missing-factor",
+                f"`{name}` keeps all of its old value, and adds {share:g} of the squared gradient",
+                f"keep {1 - share:g} of the old value",
+            )  # fmt: skip
+    return None
 
 
 def _less_epsilon(evidence: StepEvidence, made: Operation) -> Slip | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import rule_at_fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
@@ -45,7 +46,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     edit that makes all gradients exact at once shows it too, or two, of which the first makes some
     exact and the second the rest; nothing less does.
     """
-    lost = _penalty_alone(evidence)
+    lost = _penalty_alone(evidence) or added_label(evidence)
     if lost is not None:
         return Unanchored(lost[0], ((lost[1], tuple(lost[0].wrong)),))
     fits = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,20 +29,13 @@ from backproof.updates import Update
 LEAST_STEPS, MOST_STEPS = 2, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A trained value that nothing reads: where it is updated, and what it would be added to."""
-
-    name: str
-    updated: Place
-    lacking: Place
-
-
 class Unused:
     """Fed with every judged step of a run, asked for findings at its end."""
 
     def __init__(self) -> None:
-        self.seen: Counter[Unread] = Counter()
+        self.seen: Counter[tuple[Place, Place]] = Counter()
+        """By where such a value is updated, and what it would be added to."""
+        self.names: dict[tuple[Place, Place], str] = {}
         self.steps = 0
 
     def look(self, evidence: StepEvidence) -> None:
@@ -58,24 +50,26 @@ class Unused:
             if product is not None:
                 merge = tape.operations[update.merges[0][0]].where
                 name = evidence.names.of(tape, [update])
-                found.add(Unread(name, statement_of(merge), _start_of(place_of(product.where))))
+                key = statement_of(merge), _start_of(place_of(product.where))
+                self.names.setdefault(key, name)
+                found.add(key)
         self.seen.update(found)
 
     def findings(self) -> Iterator[Finding]:
         """Say what is trained for nothing, and where it is missed."""
-        for one, count in self.seen.items():
+        for key, count in self.seen.items():
             if count < max(LEAST_STEPS, self.steps):
                 continue
-            at = one.lacking
+            (updated, at), name = key, self.names[key]
             yield Finding(
                 code="BP109", cause="missing-term", severity="error", confidence="proven",
-                title=f"`{one.name}` is trained as a bias and never used: `{at.text}` lacks it",
-                message=f"add `{one.name}` in the forward pass, or leave its update out",
+                title=f"`{name}` is trained as a bias and never used: `{at.text}` lacks it",
+                message=f"add `{name}` in the forward pass, or leave its update out",
                 file=at.file.path, span=at.span, expression=at.text,
-                evidence={"parameters": [one.name], "steps": count, "forward": True},
+                evidence={"parameters": [name], "steps": count, "forward": True},
                 related=(
-                    Related(one.updated.span, "call-site", one.updated.text,
-                            one.updated.file.path, "updated here"),
+                    Related(updated.span, "call-site", updated.text, updated.file.path,
+                            "updated here"),
                 ),
                 notes=(
                     f"in {count} judged steps its step was that of such a bias, and the cost does "

@@ -15,9 +15,8 @@ import numpy as np
 
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
-from backproof.conductor import StopRun
 from backproof.finding import Report
-from backproof.options import RunOptions
+from backproof.options import RunOptions, StopRun
 from backproof.repair.asking import Asked, asked
 from backproof.repair.expect import Expected, expected, is_silent, settled
 from backproof.repair.guard import Guard

@@ -13,6 +13,7 @@ from backproof.checks.cause.derivatives import wrong_derivative
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.cause.edited import argument, at_input, edited_here, edited_near
 from backproof.checks.cause.factors import elementwise_factor, ignores_incoming, sign_or_factor
+from backproof.checks.cause.passed_on import passed_on
 from backproof.checks.cause.stale import stale
 from backproof.checks.cause.terms import missing_term
 from backproof.checks.search import StepSearch
@@ -45,6 +46,11 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
             here = attempt in BY_VALUE and found.site is blamed.operation.where
             call = called_wrongly(blamed) if here else None
             return found if call is None else replace(found, site=call)
+    passed = passed_on(blamed.tape, [blamed.tape.operations[i] for i in fault.operations])
+    if passed is not None:
+        text = passed.file.slice(passed.statement)
+        reason = f"`{text}` passes on a value as it is, which is not what the chain rule gives here"
+        return blamed.finding("BP101", "missing-factor", reason, site=passed)
     site = called_wrongly(blamed) or blamed.operation.where
     reason = f"`{site.text}` is not what the chain rule gives here"
     return blamed.finding("BP101", "wrong-operand", reason, site=site)
