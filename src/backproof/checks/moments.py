@@ -17,6 +17,16 @@ import numpy as np
 from backproof.arithmetic import DIVIDE, covers, is_in
 from backproof.carries import carries_of
 from backproof.checks.advice import advise
+from backproof.checks.averages import (
+    EQUAL,
+    LEAST_DECAY,
+    MOST_DECAY,
+    TELLING,
+    Average,
+    both_corrected,
+    corrections,
+    shares,
+)
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.counted import Counts
@@ -28,16 +38,10 @@ from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref
 
-#: Relative difference of numbers that are equal.
-EQUAL = 1e-7
 #: The same of steps: an epsilon stands beside the root.
 NEAR = 1e-4
 #: The same of the rates of different steps: one that shrinks slowly is none of these rules.
 STEADY = 1e-6
-#: What a correction must differ from one by.
-TELLING = 1e-3
-#: Decays of an average.
-LEAST_DECAY, MOST_DECAY = 0.3, 1.0
 #: Entries that must agree.
 LEAST_ENTRIES = 3
 #: Judged steps whose sizes must follow one rule for it to be known.
@@ -72,26 +76,6 @@ STUCK = (
     "mutated-value", "the count of steps that its corrections read stays the same",
     "count on by one in each step",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Average:
-    """A value that keeps `decay` of its old self and adds `share` of a gradient, or its square."""
-
-    value: Array
-    decay: float
-    share: float
-    squared: bool
-    place: Place
-    correction: float | None
-    """The number that it is divided by."""
-    corrected: Place
-    """Where it is."""
-
-    @property
-    def age(self) -> int:
-        """The number of steps t for which the correction is that of this average, or 0."""
-        return 0 if self.correction is None else _power(1 - self.correction, self.decay)
 
 
 @dataclass(slots=True)
@@ -168,7 +152,7 @@ class Moments:
             self.counts.note(
                 evidence.step, parameter.name, pair[0].age or pair[1].age, pair[0].corrected
             )
-            for slip in (*_shares(*pair), *_corrections(*pair)):
+            for slip in (*shares(*pair), *corrections(*pair)):
                 self._note(slip, parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
             if root is None and _multiplies(_moved(evidence, parameter), pair):
@@ -193,7 +177,8 @@ class Moments:
                 course, certain = self.courses[name], "both" in rules.values()
                 place, reason = course.uncorrected(rule)
                 self._note(
-                    Slip(place, "missing-factor", reason, _right(*course.decays), certain), name
+                    Slip(place, "missing-factor", reason, both_corrected(*course.decays), certain),
+                    name,
                 )
         for name, place in self.counts.stuck().items():
             self._note(Slip(place, *STUCK), name)
@@ -340,70 +325,3 @@ def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None
             if type(top) is Ref and top.node == node and np.size(number) == 1:
                 return float(np.sum(number)), statement_of(operation.where)
     return None
-
-
-def _power(value: float, base: float) -> int:
-    """Return the whole number n ≥ 1 with ``value = base ** n``, or 0."""
-    if not 0 < value < 1:
-        return 0
-    n = round(float(np.log(value) / np.log(base)))
-    return n if n and abs(value - base**n) < EQUAL * value else 0
-
-
-def _right(first: float, second: float) -> str:
-    return f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
-
-
-def _corrections(first: Average, second: Average) -> Iterator[Slip]:
-    """Find an average that is divided by what belongs to the other, or by more than one."""
-    if first.correction is None or second.correction is None or (first.age and second.age):
-        return
-    if min(abs(1 - first.correction), abs(1 - second.correction)) < TELLING:
-        return  # late in a run a correction is one, whatever decays
-    help = _right(first.decay, second.decay)
-    pairs = ((first, second, "first", "second"), (second, first, "second", "first"))
-    for one, other, name, beside in pairs:
-        assert one.correction is not None
-        t = 0 if one.age else _power(1 - one.correction, other.decay)
-        if t and other.age in (0, t):
-            reason = f"the {name} average is corrected with the decay of the {beside}"
-        elif other.age and abs(one.correction - 1 - one.decay**other.age) < EQUAL:
-            reason = f"the {name} average is divided by 1 + {one.decay:g} ** t, not 1 - …"
-        else:
-            continue
-        yield Slip(one.corrected, "wrong-operand", reason, help)
-    for one, other, name, _ in pairs:
-        if one.age or not other.age or one.correction is None or one.correction >= 1:
-            continue
-        meant = (1 - one.correction) ** (1 / other.age)
-        written = abs(meant - round(meant, 5)) < EQUAL and LEAST_DECAY < meant < MOST_DECAY
-        if written and abs(one.decay - other.decay) < EQUAL:
-            yield Slip(
-                one.place, "wrong-operand",
-                f"the {name} average decays by {one.decay:g}, as the other does, and is corrected "
-                f"for a decay by {meant:g}",
-                f"keep {meant:g} of the old average, and add {1 - meant:g} of the new value",
-            )  # fmt: skip
-
-
-def _shares(first: Average, second: Average) -> Iterator[Slip]:
-    """Find an average that adds another share than its decay leaves: that of the other one."""
-    size = (1 - first.decay) / first.share  # of what both are made of, as the author has it
-    if abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL:
-        return
-    for one, other in ((first, second), (second, first)):
-        wrong = {
-            "the share that the other average adds": 1 - other.decay,
-            "as much as it keeps": one.decay,
-        }
-        if one.age and abs(other.share - (1 - other.decay)) < EQUAL:
-            # What is divided by 1 - βᵗ adds a share of 1 - β.
-            wrong["all of it"] = 1.0
-        for what, share in wrong.items():
-            if abs(one.share - share) < EQUAL and abs(share - (1 - one.decay)) > EQUAL:
-                yield Slip(
-                    one.place, "wrong-operand",
-                    f"the average of its {'squared ' if one.squared else ''}gradients keeps "
-                    f"{one.decay:g} of the old value and adds {one.share:g} of the new one, {what}",
-                    f"add {1 - one.decay:g} of the new one",
-                )  # fmt: skip

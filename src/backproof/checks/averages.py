@@ -1,0 +1,108 @@
+"""Two averages of an optimiser that contradict each other: their corrections, their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.checks.places import Place
+from backproof.checks.slips import Slip
+
+#: Relative difference of numbers that are equal.
+EQUAL = 1e-7
+#: What a correction must differ from one by.
+TELLING = 1e-3
+#: Decays of an average.
+LEAST_DECAY, MOST_DECAY = 0.3, 1.0
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A value that keeps `decay` of its old self and adds `share` of a gradient, or its square."""
+
+    value: Array
+    decay: float
+    share: float
+    squared: bool
+    place: Place
+    correction: float | None
+    """The number that it is divided by."""
+    corrected: Place
+    """Where it is."""
+
+    @property
+    def age(self) -> int:
+        """The number of steps t for which the correction is that of this average, or 0."""
+        return 0 if self.correction is None else power(1 - self.correction, self.decay)
+
+
+def power(value: float, base: float) -> int:
+    """Return the whole number n ≥ 1 with ``value = base ** n``, or 0."""
+    if not 0 < value < 1:
+        return 0
+    n = round(float(np.log(value) / np.log(base)))
+    return n if n and abs(value - base**n) < EQUAL * value else 0
+
+
+def both_corrected(first: float, second: float) -> str:
+    return f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
+
+
+def corrections(first: Average, second: Average) -> Iterator[Slip]:
+    """Find an average that is divided by what belongs to the other, or by more than one."""
+    if first.correction is None or second.correction is None or (first.age and second.age):
+        return
+    if min(abs(1 - first.correction), abs(1 - second.correction)) < TELLING:
+        return  # late in a run a correction is one, whatever decays
+    help = both_corrected(first.decay, second.decay)
+    pairs = ((first, second, "first", "second"), (second, first, "second", "first"))
+    for one, other, name, beside in pairs:
+        assert one.correction is not None
+        t = 0 if one.age else power(1 - one.correction, other.decay)
+        if t and other.age in (0, t):
+            reason = f"the {name} average is corrected with the decay of the {beside}"
+        elif other.age and abs(one.correction - 1 - one.decay**other.age) < EQUAL:
+            reason = f"the {name} average is divided by 1 + {one.decay:g} ** t, not 1 - …"
+        else:
+            continue
+        yield Slip(one.corrected, "wrong-operand", reason, help)
+    for one, other, name, _ in pairs:
+        if one.age or not other.age or one.correction is None or one.correction >= 1:
+            continue
+        meant = (1 - one.correction) ** (1 / other.age)
+        written = abs(meant - round(meant, 5)) < EQUAL and LEAST_DECAY < meant < MOST_DECAY
+        if written and abs(one.decay - other.decay) < EQUAL:
+            yield Slip(
+                one.place, "wrong-operand",
+                f"the {name} average decays by {one.decay:g}, as the other does, and is corrected "
+                f"for a decay by {meant:g}",
+                f"keep {meant:g} of the old average, and add {1 - meant:g} of the new value",
+            )  # fmt: skip
+
+
+def shares(first: Average, second: Average) -> Iterator[Slip]:
+    """Find an average that adds another share than its decay leaves: that of the other one."""
+    size = (1 - first.decay) / first.share  # of what both are made of, as the author has it
+    if abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL:
+        return
+    for one, other in ((first, second), (second, first)):
+        wrong = {
+            "the share that the other average adds": 1 - other.decay,
+            "as much as it keeps": one.decay,
+        }
+        if one.age and abs(other.share - (1 - other.decay)) < EQUAL:
+            # What is divided by 1 - βᵗ adds a share of 1 - β.
+            wrong["all of it"] = 1.0
+        for what, share in wrong.items():
+            if abs(one.share - share) < EQUAL and abs(share - (1 - one.decay)) > EQUAL:
+                yield Slip(
+                    one.place, "wrong-operand",
+                    f"the average of its {'squared ' if one.squared else ''}gradients keeps "
+                    f"{one.decay:g} of the old value and adds {one.share:g} of the new one, {what}",
+                    f"add {1 - one.decay:g} of the new one",
+                )  # fmt: skip
