@@ -50,6 +50,7 @@ def power(value: float, base: float) -> int:
 
 
 def both_corrected(first: float, second: float) -> str:
+    """Say how both averages are corrected, by their decays."""
     return f"divide the first by 1 - {first:g} ** t, the second by 1 - {second:g} ** t"
 
 
