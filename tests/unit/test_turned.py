@@ -83,3 +83,28 @@ def test_gradients_of_updates_that_go_up_are_right_up_to_their_sign(tmp_path):
     command = [sys.executable, "-m", "backproof", "run", "--no-fix", "train.py"]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
     assert "2 of 2 parameters verified up to their sign" in told.stderr
+
+
+NORMALISED = """
+import numpy as np
+rng = np.random.default_rng(4)
+X = np.c_[np.ones(40), rng.normal(size=(40, 2))]
+y = 2e5 + 9e4 * X[:, 1] + rng.normal(size=40)
+theta = np.zeros(3)
+for i in range(40):
+    h = X.dot(theta)
+    theta = {update}
+    J = np.sum((X.dot(theta) - y) ** 2) / 80
+print(J)
+"""
+
+
+def test_labels_that_are_taken_away_within_an_update_are_no_old_value(tmp_path):
+    right = NORMALISED.format(update="theta - 0.3 * (X.T.dot(h - y)) / 40")
+    assert run(tmp_path, right, "--no-fix") == []
+
+
+def test_an_update_that_takes_the_old_value_away_is_told(tmp_path):
+    wrong = DATA + LINE.format(error="pred - y", sign="-").replace(
+        "w -= 0.01 * gw", "w = 0.01 * gw - w")  # fmt: skip
+    assert any(f["line"] == 14 and f["code"] == "BP104" for f in run(tmp_path, wrong, "--no-fix"))

@@ -68,8 +68,9 @@ def _turned(evidence: StepEvidence, operation: Operation) -> int | None:
         return None
     if not _is_stored_back(operation.where):
         return None
-    carried = carries_of(tape).of(operation.args[1])
-    if len(carried) != 1 or carries_of(tape).carry.get(operation.out) is None:
+    carries = carries_of(tape)
+    kept, carried = (carries.of(arg) for arg in operation.args)
+    if kept or len(carried) != 1 or carries.carry.get(operation.out) is None:
         return None
     ((source, factor),) = carried.items()
     olds = {n for p in evidence.params for n in p.old}
@@ -78,8 +79,14 @@ def _turned(evidence: StepEvidence, operation: Operation) -> int | None:
 
 
 def _is_stored_back(where: Site) -> bool:
-    """Whether a statement reads what it assigns to: ``w = d - w``, ``bs = [d - b for b in bs]``."""
+    """Whether a statement puts a difference in the place of what it reads.
+
+    ``w = d - w``, ``bs = [d - b for b in bs]``: of ``w = w - a * (h - y)`` the whole only.
+    """
     if len(where.targets) != 1:
         return False
     _, _, value = where.file.slice(where.statement).partition("=")
+    element = rf"\[\s*{re.escape(where.text)}\s+for\b"
+    if value.strip() != where.text and re.match(element, value.strip()) is None:
+        return False
     return re.search(rf"(?<![\w.]){re.escape(where.targets[0])}(?!\w)", value) is not None
