@@ -14,16 +14,17 @@ import numpy as np
 from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
+from backproof.checks.cut_short import cut_short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
-from backproof.checks.places import EMPTY, Place, statement_of
+from backproof.checks.places import Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
 from backproof.checks.shifts import joins_trained, shifted
 from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
-from backproof.checks.unfilled import lost_sum
+from backproof.checks.unfilled import is_empty, lost_sum
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
@@ -199,20 +200,17 @@ class Step:
                     name = self.names.path(obj) or self.names.path(self.tape.nodes[source].obj)
                     if name is None:
                         continue
-                    lost = lost_sum(self, operand)
-                    if lost is None and self._is_set_to_zero(operand, source):
-                        continue
-                    site = operation.where if lost is None else lost.where
-                    found = self.untrained_value(name, "silent", site, obj, self.truths[source])
+                    lost = lost_sum(self, operand) or cut_short(self)
+                    zero = lost is None and is_empty(self.tape, operand)
+                    if zero and not self._is_computed(self.truths[source]):
+                        continue  # the step itself says that the gradient is zero
+                    found = self.untrained_value(
+                        name, "silent", operation.where, obj, self.truths[source]
+                    )
                     if lost is not None:
-                        found.related.append((statement_of(operation.where), "call-site"))
+                        found.related.append((found.place, "call-site"))
+                        found.place = lost
                     yield found
-
-    def _is_set_to_zero(self, delta: int, source: int) -> bool:
-        """Whether the step itself says that a gradient is zero, and computes none."""
-        made = [self.tape.producer(n) for n in self.tape.ancestors([delta])]
-        empty = any(o is not None and o.function in EMPTY for o in made)
-        return empty and not self._is_computed(self.truths[source])
 
     def rates(self, *, with_gradients: bool = False) -> set[float]:
         """Return the factors between the true gradients and the changes of trained parameters.

@@ -147,7 +147,9 @@ def _finding(members: list[Untrained]) -> Finding:
         ),
         "silent": (
             f"{shown} {are} never updated: the gradient that is subtracted stays zero",
-            f"compute the gradient of `{first.name}` in the backward pass, and store it",
+            "leave the loop after its last round, not in its first"
+            if first.place.text.startswith(("return", "break"))
+            else f"compute the gradient of `{first.name}` in the backward pass, and store it",
             "no gradient arrives here",
         ),
     }.get(first.rule) or (

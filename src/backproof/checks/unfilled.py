@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.arithmetic import ADD
-from backproof.trace.tape import Operation
+from backproof.checks.places import EMPTY, Place, statement_of
+from backproof.trace.tape import Tape
 
 if TYPE_CHECKING:
     from backproof.checks.neglect import Step
 
 
-def lost_sum(step: Step, delta: int) -> Operation | None:
+def lost_sum(step: Step, delta: int) -> Place | None:
     """Find the sum that was to fill a gradient that stays empty, and is not kept."""
     empty = {
         n for n in step.tape.ancestors([delta])
@@ -25,5 +26,11 @@ def lost_sum(step: Step, delta: int) -> Operation | None:
         where = operation.where
         alone = not where.targets and not operation.mutates and where.span == where.statement
         if alone and empty.intersection(operation.inputs):
-            return operation
+            return statement_of(where)
     return None
+
+
+def is_empty(tape: Tape, delta: int) -> bool:
+    """Whether a value is made of an array of zeros."""
+    made = [tape.producer(n) for n in tape.ancestors([delta])]
+    return any(o is not None and o.function in EMPTY for o in made)
