@@ -157,10 +157,10 @@ def _reach(tape: Tape, node: int, calm: Run, run: Run) -> float:
     reach = 0.0
     for index in tape.users[node]:
         out = tape.operations[index].out
-        before, after = calm.env[out], run.env[out]
-        if is_differentiable(before) and is_differentiable(after):
+        if is_differentiable(calm.env[out]) and is_differentiable(run.env[out]):
+            before, after = np.asarray(calm.env[out]), np.asarray(run.env[out])
             size = 1.0 + float(np.max(np.abs(before), initial=0.0))
-            moved = float(np.max(np.abs(np.subtract(after, before)), initial=0.0))
+            moved = float(np.max(np.abs(after - before), initial=0.0))
             reach = max(reach, moved / size)
     return reach
 

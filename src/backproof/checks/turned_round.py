@@ -70,10 +70,10 @@ def _turned(evidence: StepEvidence, operation: Operation) -> int | None:
         return None
     carries = carries_of(tape)
     kept, carried = (carries.of(arg) for arg in operation.args)
-    if kept or len(carried) != 1 or carries.carry.get(operation.out) is None:
+    olds = {n for p in evidence.params for n in p.old}
+    if olds & set(kept) or len(carried) != 1 or carries.carry.get(operation.out) is None:
         return None
     ((source, factor),) = carried.items()
-    olds = {n for p in evidence.params for n in p.old}
     whole = np.shape(tape.nodes[source].obj) == np.shape(tape.nodes[operation.out].obj)
     return source if factor == 1.0 and whole and source not in olds else None
 

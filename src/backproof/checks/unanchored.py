@@ -44,7 +44,8 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
 
     One parameter that is right under a cost shows which cost is meant. Where there is none, one
     edit that makes all gradients exact at once shows it too, or two, of which the first makes some
-    exact and the second the rest; nothing less does.
+    exact and the second the rest; nothing less does. Where outputs are saturated, nothing moves a
+    cost: zeros would fit it.
     """
     lost = _penalty_alone(evidence) or added_label(evidence)
     if lost is not None:
@@ -52,7 +53,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
-        and any(np.any(m.truth) for m in f.matches)  # else nothing moves it: all is saturated
+        and not (f.hypothesis.registered and not any(np.any(m.truth) for m in f.matches))
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
     ]  # fmt: skip
