@@ -76,7 +76,12 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         (f for f in fits if f.hypothesis.registered and f not in own),
         key=lambda f: titles.index(f.hypothesis.title),  # the usual one at each place, first
     )
-    return _first(evidence, known, _in_a_slope, patience)
+    found = _first(evidence, known, _in_a_slope, patience)
+    if found is not None:
+        return found
+    # A factor of one sample is a weight or a reward, unless it is half of a derivative.
+    distances = [f for f in evidence.others if f not in fits and _is_distance(evidence, f)]
+    return _first(evidence, distances, _in_half_a_slope, patience)
 
 
 def search_under(
@@ -186,6 +191,23 @@ def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:
 def _in_a_slope(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
     """Search one edit of a slope that makes all gradients right."""
     return _in_one(evidence, fit, patience, slopes=True)
+
+
+def _in_half_a_slope(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | None:
+    """Search a derivative that lacks a part: ``error * o`` for ``error * o * (1 - o)``."""
+    found = _in_one(evidence, fit, patience)
+    told = found is not None and found.diagnoses[0][0].cause == "wrong-derivative"
+    return found if told else None
+
+
+def _is_distance(evidence: StepEvidence, fit: Fit) -> bool:
+    """Whether a cost is one that the program computes, of squared distances from data."""
+    olds = {n for p in evidence.params for n in p.old}
+    own = fit.hypothesis.own and not fit.hypothesis.registered
+    return (
+        own and not any(m.reason for m in fit.matches)
+        and is_distance(evidence.tape, fit.hypothesis.node, olds)
+    )  # fmt: skip
 
 
 def _in_one(
