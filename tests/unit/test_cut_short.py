@@ -1,10 +1,8 @@
 """A backward pass whose `return` is indented into its loop: the layers below get no gradient."""
 
-import json
-import subprocess
-import sys
-
 import pytest
+
+from tests.unit.test_costs_meant import judged
 
 pytestmark = pytest.mark.quality
 
@@ -45,21 +43,14 @@ print(cost)
 """
 
 
-def run(tmp_path, text):
-    (tmp_path / "train.py").write_text(text, "utf-8")
-    command = [sys.executable, "-m", "backproof", "run", "--no-fix", "--json", "o.json", "train.py"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
-    told = json.loads((tmp_path / "o.json").read_text("utf-8"))
-    return [(f["code"], f["line"]) for f in told["findings"] if f["severity"] == "error"]
-
-
 def test_a_return_in_the_loop_is_named(tmp_path):
-    assert run(tmp_path, NET.format(rounds=2, indent="    ")) == [("BP107", 21)]
+    text = NET.format(rounds=2, indent="    ")
+    assert judged(tmp_path, text) == ("verified", [("BP107", 21)])
 
 
 def test_a_return_behind_the_loop_is_right(tmp_path):
-    assert run(tmp_path, NET.format(rounds=2, indent="")) == []
+    assert judged(tmp_path, NET.format(rounds=2, indent="")) == ("verified", [])
 
 
 def test_layers_that_a_loop_leaves_out_may_be_meant_to_stay(tmp_path):
-    assert run(tmp_path, NET.format(rounds=1, indent="")) == []
+    assert judged(tmp_path, NET.format(rounds=1, indent="")) == ("verified", [])

@@ -1,10 +1,8 @@
 """Hinge losses whose margins are arrays of one number, asked about row by row."""
 
-import json
-import subprocess
-import sys
-
 import pytest
+
+from tests.unit.test_costs_meant import report
 
 pytestmark = pytest.mark.quality
 
@@ -41,20 +39,17 @@ print(J[0])
 """
 
 
-def run(tmp_path, sign):
-    (tmp_path / "train.py").write_text(SVM.format(sign=sign), "utf-8")
-    command = [sys.executable, "-m", "backproof", "run", "--no-fix", "--json", "o.json", "train.py"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
-    told = json.loads((tmp_path / "o.json").read_text("utf-8"))
-    statuses = {p["name"]: p["status"] for p in told["gradient"]["parameters"]}
-    return statuses, [f["line"] for f in told["findings"] if f["severity"] == "error"]
+def statuses(told):
+    return {p["name"]: p["status"] for p in told["gradient"]["parameters"]}
 
 
 def test_both_parameters_are_verified(tmp_path):
-    assert run(tmp_path, "-") == ({"w": "verified", "b": "verified"}, [])
+    told = report(tmp_path, SVM.format(sign="-"))
+    assert statuses(told) == {"w": "verified", "b": "verified"}
+    assert not told["findings"]
 
 
 def test_a_sign_in_one_branch_is_told(tmp_path):
-    statuses, lines = run(tmp_path, "+")
-    assert statuses == {"w": "verified", "b": "wrong"}
-    assert lines[0] in (22, 23)
+    told = report(tmp_path, SVM.format(sign="+"))
+    assert statuses(told) == {"w": "verified", "b": "wrong"}
+    assert told["findings"][0]["line"] in (22, 23)

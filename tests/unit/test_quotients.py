@@ -1,13 +1,10 @@
 """Activations whose derivative is taken by differences: ``(f(x + h) - f(x)) / h``."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from backproof.checks.penalties import penalty_in
+from tests.unit.test_costs_meant import judged
 
 pytestmark = pytest.mark.quality
 
@@ -36,14 +33,6 @@ print(cost)
 """
 
 
-def run(tmp_path, text):
-    (tmp_path / "train.py").write_text(text, "utf-8")
-    command = [sys.executable, "-m", "backproof", "run", "--no-fix", "--json", "o.json", "train.py"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
-    told = json.loads((tmp_path / "o.json").read_text("utf-8"))
-    return told["gradient"]["status"], [f["line"] for f in told["findings"]]
-
-
 @pytest.mark.parametrize(
     ("h", "quotient"),
     [("1e-4", "(f(x + h) - f(x)) / h"), ("1e-3", "(f(x) - f(x - h)) / h"),
@@ -51,14 +40,14 @@ def run(tmp_path, text):
 )  # fmt: skip
 def test_a_difference_quotient_stands_for_the_derivative(tmp_path, h, quotient):
     text = NET.format(h=h, quotient=quotient, at="z")
-    assert run(tmp_path, text) == ("verified", [])
+    assert judged(tmp_path, text) == ("verified", [])
 
 
 def test_a_quotient_at_the_wrong_place_is_told(tmp_path):
     text = NET.format(h="1e-5", quotient="(f(x + h) - f(x)) / h", at="a")
-    status, lines = run(tmp_path, text)
+    status, found = judged(tmp_path, text)
     assert status == "wrong"
-    assert lines[:1] == [19]
+    assert found[0][1] == 19
 
 
 def test_two_entries_prove_no_penalty():
