@@ -38,7 +38,7 @@ from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref
 
-#: The same of steps: an epsilon stands beside the root.
+#: Relative difference of steps that are equal: an epsilon stands beside the root.
 NEAR = 1e-4
 #: The same of the rates of different steps: one that shrinks slowly is none of these rules.
 STEADY = 1e-6
