@@ -74,7 +74,8 @@ class Carries:
                 right = {}
             result = dict(left)
             for source, factor in right.items():
-                result[source] = result.get(source, 0.0) + sign * factor
+                both = result.get(source, 0.0) + sign * factor
+                result[source] = 1.0 if self._is_two(source, a, both) else both
             merges: Merges = {}
             if type(b) is Ref:
                 merges = dict.fromkeys(left, ((operation.index, b.node),))
@@ -102,6 +103,11 @@ class Carries:
         else:
             self._add_other(operation)
 
+    def _is_two(self, source: int, first: Any, factor: float) -> bool:
+        """Whether a parameter and its velocity begin as one object: ``b = v = 0.0``, `b += v`."""
+        own = type(first) is Ref and first.node == source
+        return own and factor > LARGEST and type(self.tape.nodes[source].obj) is float
+
     def _add_other(self, operation: Operation) -> None:
         function, args = operation.function, operation.args
         if not args:
@@ -120,7 +126,7 @@ class Carries:
             shared = {s: c for s, c in old.items() if s in new}
             if shared:
                 self._keep(operation, shared)
-            elif new and covers(operation):
+            elif new and (covers(operation) or self._fills(operation, new)):
                 self._keep(operation, new)
         elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
             carried = self.of(args[1])
@@ -141,6 +147,30 @@ class Carries:
                 operation.out, operation.inputs,
             )  # fmt: skip
             self._add(stripped)
+
+    def _fills(self, operation: Operation, carried: dict[int, float]) -> bool:
+        """Whether an entry goes to its place in a new array: ``t[j] = theta[j] - rate * g``."""
+        whole, key, value = operation.args[0], operation.args[1], operation.args[-1]
+        if operation.function is not primitives.set_item or type(value) is not Ref:
+            return False
+        sources = [s for s in carried if self._shape(whole) == _shape_of(self.tape, s)]
+        return len(sources) == len(carried) and all(
+            self._is_entry(value.node, source, repr(key)) for source in sources
+        )
+
+    def _is_entry(self, node: int, source: int, key: str) -> bool:
+        """Whether a value was read from an old one at a place, and changed since."""
+        while True:
+            made = self.tape.producer(node)
+            parents = [p for p in self.links.get(node, ((), {}))[0] if source in self._held(p)]
+            if made is None or len(parents) != 1:
+                return False
+            if made.function is operator.getitem:
+                return parents[0] == source and repr(made.args[1]) == key
+            node = parents[0]
+
+    def _held(self, node: int) -> dict[int, float]:
+        return self.of(Ref(node))
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         return _shape_of(self.tape, value.node) if type(value) is Ref else ()

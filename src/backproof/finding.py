@@ -78,6 +78,11 @@ class Finding:
     notes: tuple[str, ...] = ()
     label: str = ""
 
+    @property
+    def of_optimiser(self) -> bool:
+        """Whether it is about what an optimiser makes of gradients, which may be right."""
+        return self.evidence.get("rule") == "optimiser"
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterVerdict:

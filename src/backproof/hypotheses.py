@@ -18,6 +18,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.controls import decides
 from backproof.costs import total
+from backproof.entries import STORES
 from backproof.joins import Join, compared
 from backproof.reads import data_read, optimiser_state
 from backproof.roles import Parameter
@@ -266,13 +267,20 @@ def is_terminal(tape: Tape, node: int, depends: Mapping[int, int]) -> bool:
                     continue
                 hands_on = _are_numbers(tape, others, node, depends)
             else:
-                hands_on = keeps(user) or is_in(user.function, ROUNDING)
+                hands_on = keeps(user) or is_in(user.function, ROUNDING) or _is_record(user, node)
                 if not hands_on and is_in(user.function, MULTIPLY | DIVIDE):
                     hands_on = _are_numbers(tape, others, node, depends)
             if not hands_on:
                 return False
             stack.append(user.out)
     return True
+
+
+def _is_record(operation: Operation, node: int) -> bool:
+    """Whether a value is written into an array, or read from it: ``history[i] = cost``."""
+    if is_in(operation.function, STORES):
+        return type(operation.args[-1]) is Ref and operation.args[-1].node == node
+    return operation.function is operator.getitem
 
 
 def _are_numbers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,9 +17,10 @@ from backproof.trace.tape import Tape
 def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, tuple[int, ...]]]:
     """Return which arrays of data are read on the way to some values, and in which shapes.
 
-    A cost over all samples reads another shape of the data than a step over a batch of them.
+    A cost over all samples reads another shape of the data than a step over a batch of them. Of an
+    array that is read in several shapes the largest counts: a step may go through its columns.
     """
-    found = set()
+    largest: dict[int, tuple[int, ...]] = {}
     for operation in tape.operations:
         if operation.out not in nodes:
             continue
@@ -28,8 +30,9 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
             if tape.nodes[leaf].operation is not None or leaf in params or not np.ndim(obj):
                 continue
             if operation.function not in VIEWS and is_differentiable(obj):
-                found.add((leaf, np.shape(tape.nodes[node].obj)))
-    return found
+                shape = np.shape(tape.nodes[node].obj)
+                largest[leaf] = max(largest.get(leaf, ()), shape, key=lambda s: (math.prod(s), s))
+    return set(largest.items())
 
 
 def optimiser_state(tape: Tape, nodes: set[int], params: Sequence[Parameter]) -> set[int]:

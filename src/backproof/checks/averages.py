@@ -86,10 +86,21 @@ def corrections(first: Average, second: Average) -> Iterator[Slip]:
             )  # fmt: skip
 
 
+def fit_together(first: Average, second: Average) -> bool:
+    """Whether nothing of two averages speaks against their shares and their corrections."""
+    late = all(abs(1 - (a.correction or 1.0)) < TELLING for a in (first, second))
+    return is_shared_out(first, second) and first.age == second.age and (late or first.age > 0)
+
+
+def is_shared_out(first: Average, second: Average) -> bool:
+    """Whether each adds what its decay leaves, of the gradient that the author has in mind."""
+    size = (1 - first.decay) / first.share
+    return abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL
+
+
 def shares(first: Average, second: Average) -> Iterator[Slip]:
     """Find an average that adds another share than its decay leaves: that of the other one."""
-    size = (1 - first.decay) / first.share  # of what both are made of, as the author has it
-    if abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL:
+    if is_shared_out(first, second):
         return
     for one, other in ((first, second), (second, first)):
         wrong = {

@@ -25,6 +25,7 @@ from backproof.checks.averages import (
     Average,
     both_corrected,
     corrections,
+    fit_together,
     shares,
 )
 from backproof.checks.cause.diagnosis import Diagnosis
@@ -131,6 +132,10 @@ class Moments:
         """Judged steps after the first."""
         self.shown: dict[Slip, set[int]] = {}
         """In which of these a slip shows."""
+        self.going_on: dict[str, set[int]] = {}
+        """In which steps a parameter is moved as averages of its gradients say."""
+        self.doubtful: set[str] = set()
+        """Parameters whose averages do not fit together in some step."""
 
     def look(self, evidence: StepEvidence) -> None:
         """Look at the averages of a judged step."""
@@ -144,8 +149,11 @@ class Moments:
                 self._note(slip, parameter.name)
                 self.shown.setdefault(slip, set()).add(evidence.step)
             # What is averaged may hold a penalty beside the gradient that is right.
-            owns = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
-            pairs = (_pair(evidence, parameter, own) for own in owns if own is not None)
+            values = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
+            owns = [own for own in values if own is not None]
+            if any(_goes_by_averages(evidence, parameter, own) for own in owns):
+                self.going_on.setdefault(parameter.name, set()).add(evidence.step)
+            pairs = (_pair(evidence, parameter, own) for own in owns)
             pair = next((pair for pair in pairs if pair is not None), None)
             if pair is None:
                 continue
@@ -154,6 +162,8 @@ class Moments:
             )
             for slip in (*shares(*pair), *corrections(*pair)):
                 self._note(slip, parameter.name)
+            if not fit_together(*pair):
+                self.doubtful.add(parameter.name)
             root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
             if root is None and _multiplies(_moved(evidence, parameter), pair):
                 merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
@@ -168,6 +178,15 @@ class Moments:
         names = self.slips.setdefault(slip, [])
         if name not in names:
             names.append(name)
+
+    def proven(self) -> frozenset[str]:
+        """Return the parameters that go by averages which are kept; none if any contradicts."""
+        if not self.steps or any(self.findings()):
+            return frozenset()
+        return frozenset(
+            name for name, steps in self.going_on.items()
+            if self.steps <= steps and name not in self.doubtful
+        )  # fmt: skip
 
     def findings(self) -> Iterator[Finding]:
         """Say what contradicts itself in the averages, and in their corrections."""
@@ -244,14 +263,42 @@ def _moved(evidence: StepEvidence, parameter: Parameter) -> Array:
     return change.reshape(-1)
 
 
-def _averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> Iterator[Average]:
+def _goes_by_averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> bool:
+    """Whether a change is what averages of gradients make, that hold more than this step's."""
+    if len(parameter.updates) != 1:
+        return False
+    averages = list(_averages(evidence, parameter, own, sums=True))
+    first = [a.value for a in averages if not a.squared]
+    second = [a.value for a in averages if a.squared]
+    kept = not any(np.allclose(a.value, a.share * (own**2 if a.squared else own)) for a in averages)
+    if not kept or not averages or max(len(first), len(second)) > 1:
+        return False
+    change, of = _moved(evidence, parameter), first[0] if first else own
+    if second:  # the epsilon stands beside the root, or in it
+        beside = _constant(change, of, np.sqrt(np.abs(second[0])))
+        return beside is not None or _constant(change**2, of**2, second[0]) is not None
+    return _is_made_of(change, of, own)
+
+
+def _is_made_of(change: Array, *values: Array) -> bool:
+    """Whether a change is a sum of multiples of some values."""
+    basis = np.stack(values, axis=1)
+    shares, *_ = np.linalg.lstsq(basis, change, rcond=None)
+    gap = float(np.max(np.abs(basis @ shares - change)))
+    return len(change) > len(values) and gap <= STEADY * float(np.max(np.abs(change)))
+
+
+def _averages(
+    evidence: StepEvidence, parameter: Parameter, own: Array, *, sums: bool = False
+) -> Iterator[Average]:
     """Yield the averages of a gradient, or of its square, that the new value is made of."""
     tape, env = evidence.tape, evidence.run.env
     carries = carries_of(tape)
     olds = {n for p in evidence.params for n in p.old}
     for node in sorted(tape.ancestors([parameter.updates[0].new])):
         for source, decay in carries.carry.get(node, {}).items():
-            if source in olds or not LEAST_DECAY < decay < MOST_DECAY:
+            kept = LEAST_DECAY < decay < MOST_DECAY or (sums and decay == MOST_DECAY)
+            if source in olds or not kept:
                 continue
             made = tape.producer(node)
             merges = carries.merges(node, source)

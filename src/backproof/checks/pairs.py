@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import ADD, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -87,7 +88,7 @@ def _pairs(tape: Tape, named: dict[str, list[int]]) -> Iterator[Claim]:
         if match is None:
             continue
         wanted = match.group(1) or match.group(2)
-        gradient = gradients[-1]
+        gradient = _added_to(tape, gradients[-1])
         made = tape.producer(gradient)
         if made is None:
             continue
@@ -101,6 +102,16 @@ def _pairs(tape: Tape, named: dict[str, list[int]]) -> Iterator[Claim]:
         # Of the layers of a loop, `dz` of the first is the last; which `z` it is of is not said.
         if near and not (len(near) > 1 and len(gradients) > 1):
             yield Claim(wanted, near[-1], gradient)
+
+
+def _added_to(tape: Tape, gradient: int) -> int:
+    """Return what a gradient comes to at its place: ``grads[k] += λ * p[k]`` adds a penalty."""
+    for index in tape.users[gradient]:
+        added = tape.operations[index]
+        first = added.inputs[0]
+        if added.mutates and is_in(added.function, ADD) and first == gradient:
+            return _added_to(tape, added.out)
+    return gradient
 
 
 def _hypotheses(

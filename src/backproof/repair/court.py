@@ -16,8 +16,14 @@ from backproof.repair.workshop import Files, Workshop
 REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP108", "BP109")
 #: Judged steps of a candidate's run.
 JUDGED = 4
+#: Steps after the first in which an optimiser's averages are looked at.
+LATER = 3
+#: Judged steps in which these are looked for.
+AVERAGED = 12
 #: Candidates that are tried again under every cost that the program may have.
 MOST_AGAIN = 3
+#: Candidates that make some gradients right and are tried once more.
+MOST_PARTS = 3
 
 
 class Court:
@@ -50,6 +56,9 @@ class Court:
         wrong = [i for i, step in enumerate(before.steps) if step.wrong]
         self.least = max(2, wrong[0] + 1 if wrong else 0)
         self.judged = max(JUDGED, self.least + 1)
+        if before.report is not None and any(f.of_optimiser for f in faults(before.report)):
+            later = [i + 1 for i, step in enumerate(before.steps) if step.step and step.verified]
+            self.judged = max(self.judged, *later[:LATER])
 
     def first(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Judgement] | None:
         """Return the first candidate that makes everything right, in the order given.
@@ -89,6 +98,15 @@ class Court:
                     break
         done = [i for i in sorted(known) if known[i].complete]
         return (candidates[done[0]], known[done[0]]) if done else None
+
+    def best_part(self) -> tuple[Candidate, Judgement] | None:
+        """Return what repairs one fault of several, and leaves the forward pass as it is."""
+        for candidate, _ in sorted(self.partial, key=lambda p: -p[1].gain)[:MOST_PARTS]:
+            edits = tuple((candidate.path, e) for e in candidate.edits)
+            said = judge(self.workshop.try_one(self.base, edits, judged=2), self.before)
+            if said.better:
+                return candidate, said
+        return None
 
     def _judged(self, candidate: Candidate, tried: Trial) -> Judgement:
         judgement = judge(tried, self.before)
@@ -134,14 +152,8 @@ def nearest(findings: list[Finding], candidate: Candidate) -> Finding:
 
 
 def faults(report: Report) -> list[Finding]:
-    """Return the findings that an edit may repair, those proven first.
-
-    Not those about an optimiser: right gradients say nothing of what it makes of them.
-    """
-    found = [
-        f for f in report.findings
-        if f.code in REPAIRED and f.evidence.get("rule") != "optimiser"
-    ]  # fmt: skip
+    """Return the findings that an edit may repair, those proven first."""
+    found = [f for f in report.findings if f.code in REPAIRED]
     errors = [f for f in found if f.severity == "error"]
     if errors or report.gradient.status != "wrong":
         return errors

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from backproof.finding import Finding
+from backproof.repair.averages import averages
 from backproof.repair.candidate import (
     Candidate,
     Change,
@@ -22,14 +23,7 @@ from backproof.repair.missing import absent, lost_biases, missing_updates, unmul
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
 from backproof.repair.returned import kept, put_back
-from backproof.repair.statements import (
-    added,
-    moves,
-    resets,
-    siblings,
-    stores,
-    swaps,
-)
+from backproof.repair.statements import added, moves, resets, siblings, stores, swaps
 from backproof.repair.sums import GRADIENT
 from backproof.repair.turned import turned
 from backproof.repair.zeroed import zeroed
@@ -189,6 +183,10 @@ def propose(
         if only
         else neighbourhood(code, findings, formed, suspects, faulty)
     )
+    if first is not None and first.of_optimiser:
+        for statement in blamed_in(code, [first]):
+            yield from averages(code, statement, first)
+        return
     for distance, statement in enumerate(statements):
         for candidate in _of_statement(code, statement, findings, distance):
             bonus = SUSPECT if not suspects or suspected(candidate, suspects) else 0.0

@@ -13,7 +13,7 @@ from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
-from backproof.repair.court import JUDGED, Court, faults, nearest, shows
+from backproof.repair.court import AVERAGED, JUDGED, Court, faults, nearest, shows
 from backproof.repair.generate import propose
 from backproof.repair.patch import CannotPatch, changed_lines
 from backproof.repair.pool import BUSY
@@ -25,6 +25,8 @@ from backproof.source import SourceFile, Span
 
 #: Edits that are tried of an expression that the diagnosis is sure of.
 FEW = 6
+#: The same of an optimiser's averages.
+AVERAGES = 40
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
 BETTER = 8.0
@@ -156,10 +158,11 @@ class Hunt:
         if report.gradient.status != "wrong" and all(f.code == "BP107" for f in faults(report)):
             # No gradient is wrong: one step shows what is trained.
             return self.workshop.try_one(base, judged=1)
-        if report.gradient.status != "wrong" and all(
-            "forward" in f.evidence for f in faults(report)
-        ):
-            return self.workshop.try_one(base, judged=JUDGED)
+        if report.gradient.status != "wrong":
+            if all(f.of_optimiser for f in faults(report)):
+                return self.workshop.try_one(base, judged=AVERAGED)
+            if all("forward" in f.evidence for f in faults(report)):
+                return self.workshop.try_one(base, judged=JUDGED)
         named = registered or any(cost is not None and cost in t for t in report.sources.values())
         seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
         how: dict[str, Any] = {
@@ -246,6 +249,8 @@ class Hunt:
         several = len(findings) > 1
         screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        if findings[0].of_optimiser:
+            return court.first(self._few(self._candidates(trial.report, findings), base, AVERAGES))
         shown = [f for f in findings if f.evidence.get("turned")]
         if shown:
             # What it computes, or what stands beside it, shows the place.
@@ -303,22 +308,18 @@ class Hunt:
                     break
         if court.fallback is not None:
             return court.fallback
-        # What repairs one fault of several leaves the forward pass as it is.
-        for candidate, _ in sorted(court.partial, key=lambda p: -p[1].gain)[:3]:
-            edits = tuple((candidate.path, e) for e in candidate.edits)
-            said = judge(self.workshop.try_one(base, edits, judged=2), trial)
-            if said.better:
-                return candidate, said
-        return None
+        return court.best_part()
 
-    def _few(self, candidates: Iterable[Candidate], base: Files) -> list[Candidate]:
+    def _few(
+        self, candidates: Iterable[Candidate], base: Files, most: int = FEW
+    ) -> list[Candidate]:  # fmt: skip
         """Return the likeliest edits, of those that make the same program one."""
         few: dict[tuple[bytes, ...], Candidate] = {}
         for candidate in sorted(candidates, key=lambda c: c.price):
             edits = tuple((candidate.path, e) for e in candidate.edits)
             with suppress(CannotPatch, ValueError):
                 few.setdefault(tuple(self.workshop.edited(edits, base).values()), candidate)
-            if len(few) == FEW:
+            if len(few) == most:
                 break
         return list(few.values())
 

@@ -215,9 +215,9 @@ def moves(code: Code, statement: Statement, read: Statement | None) -> Iterator[
         if isinstance(last, ast.Return):
             yield from _before_return(code, statement, last, 1.0 + 0.1 * number)
         else:
-            yield _moved(code, statement, last, 1.0 + 0.1 * number)
+            yield moved(code, statement, last, 1.0 + 0.1 * number)
     if chain is not None and block.index(chain) > at and not isinstance(chain, ast.Return):
-        yield _moved(code, chain, block[at - 1] if at else None, 1.3, before=statement)
+        yield moved(code, chain, block[at - 1] if at else None, 1.3, before=statement)
     yield from _saved(code, statement, read)
 
 
@@ -249,7 +249,7 @@ def _within(code: Code, statement: Statement | None, block: list[Statement]) -> 
     return None
 
 
-def _moved(
+def moved(
     code: Code, statement: Statement, behind: Statement | None, price: float,
     before: Statement | None = None,
 ) -> Candidate:  # fmt: skip

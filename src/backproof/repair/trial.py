@@ -15,6 +15,7 @@ import numpy as np
 
 from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.moments import Moments
 from backproof.finding import Report
 from backproof.options import RunOptions, StopRun
 from backproof.repair.asking import Asked, asked
@@ -166,6 +167,8 @@ class Trial:
     """The lines that the fault of the first wrong step can be on."""
     asked: Asked | None = None
     """What to ask an edited program about the gradient that it gives to an optimiser."""
+    averaged: frozenset[str] = frozenset()
+    """The parameters that go by an optimiser's averages, which are kept and fit together."""
 
     @property
     def telling(self) -> tuple[JudgedStep, ...]:
@@ -227,7 +230,7 @@ def perform(job: Job) -> Trial:
         tuple(watch.steps), report, printed, guard.changed, guard.refused,
         time.perf_counter() - started, failure,
         None if job.probe is None else job.probe.gathered, watch.expected(), watch.loop,
-        watch.meant or Meant(), watch.suspects, watch.asked,
+        watch.meant or Meant(), watch.suspects, watch.asked, watch.moments.proven(),
     )  # fmt: skip
 
 
@@ -271,6 +274,7 @@ class Watch:
         self.loop: tuple[str, tuple[int, int]] | None = None
         self.meant: Meant | None = None
         self.asked: Asked | None = None
+        self.moments = Moments()
         self.suspects: frozenset[tuple[str, int]] = frozenset()
         self._expected: list[Expected | None] = []
         self._silent: set[int] = set()
@@ -289,6 +293,8 @@ class Watch:
             self.loop = (loop.file.path, loop.span.start)
         if self.job.seek:
             self._expect(evidence, loop)
+        else:
+            self.moments.look(evidence)
         enough = self.job.judged
         if enough is not None and self.job.strict and time.process_time() - self.started > SLOW:
             enough = max(self.job.least, enough - 2)
