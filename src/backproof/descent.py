@@ -159,13 +159,14 @@ class Descent:
         pairs = [(a, b)] if divides else [(a, b), (b, a)]
         best: tuple[int, float | None, bool] | None = None
         for value, scale in pairs:
-            if type(value) is not Ref or np.shape(self.tape.nodes[value.node].obj) != shape:
+            own = np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else None
+            if own != shape and not (own == () and math.prod(shape) == 1):
                 continue
             if not self._follows(value.node):
                 continue
             scalar = self._constant(scale)
             if scalar is not None:
-                if divides and not shape and self._is_root(scale):
+                if divides and not own and self._is_root(scale):
                     return value.node, None, False  # of one entry: others have their own
                 number = 1.0 / scalar if divides and scalar else scalar
                 return value.node, number, self._is_size(scalar) and not self._is_rated(scale)

@@ -55,8 +55,13 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
             parameter.name += f" ({same + 1})"
         parameter.decay = tuple(carries.carry.get(u.new, {}).get(u.old, 1.0) for u in members)
         if len(members) == 1 or members[0].pack >= 0:
-            parameter.levels = _levels(members[0], descent)
-            if not parameter.levels and len(members[0].merges) > 1:
+            several = len(members[0].merges) > 1
+            size = np.size(tape.nodes[members[0].old].obj)
+            if several and all(np.size(tape.nodes[d].obj) < size for _, d in members[0].merges):
+                _entry_by_entry(tape, parameter, descent(members[0]))
+            if not parameter.levels:
+                parameter.levels = _levels(members[0], descent)
+            if not parameter.levels and several:
                 _entry_by_entry(tape, parameter, descent(members[0]))
         elif all(len(u.merges) == 1 for u in members):
             parameter.levels = _shared_levels(tape, members, descent)

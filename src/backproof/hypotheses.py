@@ -168,8 +168,10 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             break
     every = chosen + sums
     told = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
+    # An optimiser's memory reads an array, too: its own.
+    some = any(reads for h, reads in zip(every, told, strict=True) if h.own)
     for hypothesis, reads in zip(every, told, strict=True):
-        hypothesis.bare = any(told) and not reads
+        hypothesis.bare = some and not reads
     return every
 
 
