@@ -27,8 +27,8 @@ from backproof.updates import Update, find_updates, turns
 from backproof.versions import apart
 from backproof.witness import Witness
 
-#: Times that events without updates are looked through for gradients.
-MOST_LOGS = 8
+#: Events before loops that do not train, which are kept to look for gradients in.
+MOST_KEPT = 30_000
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
 
@@ -72,7 +72,8 @@ class Conductor:
         """Called with steps of further training loops."""
         self.evaluations = Evaluations(self.clock)
         self.others = Trainings(self.clock, self._judge_other)
-        self.unclaimed = 0
+        self.before: list[Event] = []
+        """What came before the loops that do not train."""
         self.steps = 0
         self._abandoned = False
         self.recording_step = False
@@ -105,7 +106,7 @@ class Conductor:
         if self.search.candidate is not None:
             self._lock(recorder, Found(self.search.candidate))
         elif self.site is None and len(recorder.loops) == 1:
-            self._without_updates(recorder)
+            self.before = [*self.before, *recorder.log][-MOST_KEPT:]
             self.lookout.before(recorder.log)
             self.search.outermost(recorder)
         elif self.site is not None and len(recorder.loops) == 1 and not self._is_busy(recorder):
@@ -251,6 +252,9 @@ class Conductor:
         self.steps = loop.count // loop.period
         self.gathering.period = loop.period
         with self.clock.analysing():
+            if self.before:
+                self.pairs(self.before)
+                self.before.clear()
             self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
             if self.clock.judging < LARGE_STEP:
@@ -281,13 +285,6 @@ class Conductor:
         finally:
             self.judge, self._sites = judge, sites
 
-    def _without_updates(self, recorder: Recorder) -> None:
-        """Judge what the program calls gradients in events that will be forgotten."""
-        if recorder.log and self.unclaimed < MOST_LOGS and not self.lookout.hunting:
-            self.unclaimed += 1
-            with self.clock.analysing():
-                self.pairs(recorder.log)
-
     def _single(self, recorder: Recorder) -> None:
         """No loop was recognised: take the whole log as one step, if it is not a long one."""
         log = recorder.log
@@ -309,7 +306,7 @@ class Conductor:
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
             if not updates:
-                self.pairs(log)
+                self.pairs([*self.before, *log])
 
     # ---- steps ---------------------------------------------------------------------------------
 

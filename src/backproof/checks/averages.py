@@ -1,4 +1,7 @@
-"""Two averages of an optimiser that contradict each other: their corrections, their shares."""
+"""The averages that an optimiser keeps, and what contradicts itself in two of them.
+
+These are their shares and their corrections.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from backproof.checks.places import Place
+from backproof.arithmetic import DIVIDE, covers, is_in
+from backproof.carries import carries_of
+from backproof.checks.cause.passed_on import renamed_at
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.places import Place, statement_of
 from backproof.checks.slips import Slip
+from backproof.roles import Parameter
+from backproof.trace.tape import Ref
 
 #: Relative difference of numbers that are equal.
 EQUAL = 1e-7
+#: Relative difference of steps that are equal: an epsilon stands beside the root.
+NEAR = 1e-4
+#: Entries that must agree.
+LEAST_ENTRIES = 3
 #: What a correction must differ from one by.
 TELLING = 1e-3
 #: Decays of an average.
@@ -34,6 +47,8 @@ class Average:
     """The number that it is divided by."""
     corrected: Place
     """Where it is."""
+    source: int
+    """The node of its old self."""
 
     @property
     def age(self) -> int:
@@ -118,3 +133,83 @@ def shares(first: Average, second: Average) -> Iterator[Slip]:
                     f"{one.decay:g} of the old value and adds {one.share:g} of the new one, {what}",
                     f"add {1 - one.decay:g} of the new one",
                 )  # fmt: skip
+
+
+def averages_in(
+    evidence: StepEvidence, parameter: Parameter, own: Array, *, sums: bool = False
+) -> Iterator[Average]:
+    """Yield the averages of a gradient, or of its square, that the new value is made of."""
+    tape, env = evidence.tape, evidence.run.env
+    carries = carries_of(tape)
+    olds = {n for p in evidence.params for n in p.old}
+    for node in sorted(tape.ancestors([parameter.updates[0].new])):
+        for source, decay in carries.carry.get(node, {}).items():
+            kept = LEAST_DECAY < decay < MOST_DECAY or (sums and decay == MOST_DECAY)
+            if source in olds or not kept:
+                continue
+            made = tape.producer(node)
+            merges = carries.merges(node, source)
+            if made is None or len(merges) != 1 or merges[0][0] != made.index:
+                continue
+            added = env[merges[0][1]]
+            if np.size(added) != own.size or np.size(env[node]) != own.size:
+                continue
+            value = np.asarray(env[node], float).reshape(-1)
+            for squared, of in ((False, own), (True, own * own)):
+                share = _ratio(np.asarray(added, float).reshape(-1), of)
+                if share is not None:
+                    place = statement_of(made.where)
+                    correction = _correction(evidence, node)
+                    passed = renamed_at(tape, node)
+                    plain = place if passed is None else statement_of(passed)
+                    number, there = (None, plain) if correction is None else correction
+                    yield Average(value, decay, share, squared, place, number, there, source)
+
+
+def _ratio(values: Array, of: Array) -> float | None:
+    """Return the one number that makes all entries of a value of another, if there is one."""
+    known = np.abs(of) > 1e-6 * np.max(np.abs(of), initial=0.0)
+    if np.count_nonzero(known) < LEAST_ENTRIES:
+        return None
+    ratios = values[known] / of[known]
+    middle = float(np.median(ratios))
+    return middle if middle and np.max(np.abs(ratios / middle - 1)) < EQUAL else None
+
+
+def constant_of(change: Array, first: Array, divisor: Array) -> float | None:
+    """Return c where a change is ``c · first / (divisor + ε)``, whatever ε ≥ 0 is."""
+    known = (change != 0) & (first != 0) & (divisor > 0)
+    if np.count_nonzero(known) <= LEAST_ENTRIES:
+        return None
+    inverse, x = first[known] / change[known], divisor[known]
+    basis = np.stack([x, np.ones(x.size)], axis=1) / np.abs(inverse)[:, None]
+    (slope, offset), *_ = np.linalg.lstsq(basis, np.sign(inverse), rcond=None)
+    gap = float(np.max(np.abs(basis @ [slope, offset] - np.sign(inverse))))
+    alike = np.ptp(x) <= EQUAL * np.max(x)
+    return (
+        float(1 / slope)
+        if slope and gap < NEAR and offset * slope >= -EQUAL and not alike
+        else None
+    )
+
+
+def change_of(evidence: StepEvidence, parameter: Parameter) -> Array:
+    """Return by how much a step changes a parameter."""
+    env, update = evidence.run.env, parameter.updates[0]
+    change: Array = np.asarray(env[update.new], float) - np.asarray(env[update.old], float)
+    return change.reshape(-1)
+
+
+def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None:
+    """Return the number that an average is divided by, and where."""
+    tape, env = evidence.tape, evidence.run.env
+    for index in tape.users[node]:
+        operation = tape.operations[index]
+        if covers(operation) and operation.inputs[-1] == node:
+            return _correction(evidence, operation.out)  # ``m[:] = …``
+        if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
+            top, bottom = operation.args
+            number = env[bottom.node] if type(bottom) is Ref else bottom
+            if type(top) is Ref and top.node == node and np.size(number) == 1:
+                return float(np.sum(number)), statement_of(operation.where)
+    return None

@@ -14,22 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, covers, is_in
-from backproof.carries import carries_of
 from backproof.checks.advice import advise
 from backproof.checks.averages import (
     EQUAL,
-    LEAST_DECAY,
-    MOST_DECAY,
+    LEAST_ENTRIES,
+    NEAR,
     TELLING,
     Average,
+    averages_in,
     both_corrected,
+    change_of,
+    constant_of,
     corrections,
     fit_together,
     shares,
 )
+from backproof.checks.by_averages import goes_by_averages
 from backproof.checks.cause.diagnosis import Diagnosis
-from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.counted import Counts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
@@ -37,14 +38,9 @@ from backproof.checks.places import Place, statement_of
 from backproof.checks.slips import Slip, misused
 from backproof.finding import Finding
 from backproof.roles import Parameter
-from backproof.trace.tape import Ref
 
-#: Relative difference of steps that are equal: an epsilon stands beside the root.
-NEAR = 1e-4
-#: The same of the rates of different steps: one that shrinks slowly is none of these rules.
+#: Relative difference of the rates of steps: one that shrinks slowly is none of these rules.
 STEADY = 1e-6
-#: Entries that must agree.
-LEAST_ENTRIES = 3
 #: Judged steps whose sizes must follow one rule for it to be known.
 LEAST_STEPS = 3
 
@@ -151,7 +147,7 @@ class Moments:
             # What is averaged may hold a penalty beside the gradient that is right.
             values = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
             owns = [own for own in values if own is not None]
-            if any(_goes_by_averages(evidence, parameter, own) for own in owns):
+            if any(goes_by_averages(evidence, parameter, own) for own in owns):
                 self.going_on.setdefault(parameter.name, set()).add(evidence.step)
             pairs = (_pair(evidence, parameter, own) for own in owns)
             pair = next((pair for pair in pairs if pair is not None), None)
@@ -164,8 +160,10 @@ class Moments:
                 self._note(slip, parameter.name)
             if not fit_together(*pair):
                 self.doubtful.add(parameter.name)
-            root = _constant(_moved(evidence, parameter), pair[0].value, np.sqrt(pair[1].value))
-            if root is None and _multiplies(_moved(evidence, parameter), pair):
+            root = constant_of(
+                change_of(evidence, parameter), pair[0].value, np.sqrt(pair[1].value)
+            )
+            if root is None and _multiplies(change_of(evidence, parameter), pair):
                 merge = evidence.tape.operations[parameter.updates[0].merges[-1][0]].where
                 self._note(Slip(statement_of(merge), *MULTIPLIED), parameter.name)
             if root is not None:
@@ -231,7 +229,7 @@ def rootless(evidence: StepEvidence) -> list[tuple[Diagnosis, tuple[int, ...]]]:
         if pair is None:
             continue
         first, second = (average.value for average in pair)
-        if _constant(_moved(evidence, parameter), first, second) is None:
+        if constant_of(change_of(evidence, parameter), first, second) is None:
             continue
         diagnosis = Diagnosis(
             "BP101", "missing-factor", merge,
@@ -251,99 +249,10 @@ def _pair(
     """Return the one average of gradients and the one of their squares, if these are all."""
     if len(parameter.updates) != 1 or own.size < LEAST_ENTRIES:
         return None
-    averages = list(_averages(evidence, parameter, own))
+    averages = list(averages_in(evidence, parameter, own))
     first = [a for a in averages if not a.squared]
     second = [a for a in averages if a.squared]
     return (first[0], second[0]) if len(first) == len(second) == 1 else None
-
-
-def _moved(evidence: StepEvidence, parameter: Parameter) -> Array:
-    env, update = evidence.run.env, parameter.updates[0]
-    change: Array = np.asarray(env[update.new], float) - np.asarray(env[update.old], float)
-    return change.reshape(-1)
-
-
-def _goes_by_averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> bool:
-    """Whether a change is what averages of gradients make, that hold more than this step's."""
-    if len(parameter.updates) != 1:
-        return False
-    averages = list(_averages(evidence, parameter, own, sums=True))
-    first = [a.value for a in averages if not a.squared]
-    second = [a.value for a in averages if a.squared]
-    kept = not any(np.allclose(a.value, a.share * (own**2 if a.squared else own)) for a in averages)
-    if not kept or not averages or max(len(first), len(second)) > 1:
-        return False
-    change, of = _moved(evidence, parameter), first[0] if first else own
-    if second:  # the epsilon stands beside the root, or in it
-        beside = _constant(change, of, np.sqrt(np.abs(second[0])))
-        return beside is not None or _constant(change**2, of**2, second[0]) is not None
-    return _is_made_of(change, of, own)
-
-
-def _is_made_of(change: Array, *values: Array) -> bool:
-    """Whether a change is a sum of multiples of some values."""
-    basis = np.stack(values, axis=1)
-    shares, *_ = np.linalg.lstsq(basis, change, rcond=None)
-    gap = float(np.max(np.abs(basis @ shares - change)))
-    return len(change) > len(values) and gap <= STEADY * float(np.max(np.abs(change)))
-
-
-def _averages(
-    evidence: StepEvidence, parameter: Parameter, own: Array, *, sums: bool = False
-) -> Iterator[Average]:
-    """Yield the averages of a gradient, or of its square, that the new value is made of."""
-    tape, env = evidence.tape, evidence.run.env
-    carries = carries_of(tape)
-    olds = {n for p in evidence.params for n in p.old}
-    for node in sorted(tape.ancestors([parameter.updates[0].new])):
-        for source, decay in carries.carry.get(node, {}).items():
-            kept = LEAST_DECAY < decay < MOST_DECAY or (sums and decay == MOST_DECAY)
-            if source in olds or not kept:
-                continue
-            made = tape.producer(node)
-            merges = carries.merges(node, source)
-            if made is None or len(merges) != 1 or merges[0][0] != made.index:
-                continue
-            added = env[merges[0][1]]
-            if np.size(added) != own.size or np.size(env[node]) != own.size:
-                continue
-            value = np.asarray(env[node], float).reshape(-1)
-            for squared, of in ((False, own), (True, own * own)):
-                share = _ratio(np.asarray(added, float).reshape(-1), of)
-                if share is not None:
-                    place = statement_of(made.where)
-                    correction = _correction(evidence, node)
-                    passed = renamed_at(tape, node)
-                    plain = place if passed is None else statement_of(passed)
-                    number, there = (None, plain) if correction is None else correction
-                    yield Average(value, decay, share, squared, place, number, there)
-
-
-def _ratio(values: Array, of: Array) -> float | None:
-    """Return the one number that makes all entries of a value of another, if there is one."""
-    known = np.abs(of) > 1e-6 * np.max(np.abs(of), initial=0.0)
-    if np.count_nonzero(known) < LEAST_ENTRIES:
-        return None
-    ratios = values[known] / of[known]
-    middle = float(np.median(ratios))
-    return middle if middle and np.max(np.abs(ratios / middle - 1)) < EQUAL else None
-
-
-def _constant(change: Array, first: Array, divisor: Array) -> float | None:
-    """Return c where a change is ``c · first / (divisor + ε)``, whatever ε ≥ 0 is."""
-    known = (change != 0) & (first != 0) & (divisor > 0)
-    if np.count_nonzero(known) <= LEAST_ENTRIES:
-        return None
-    inverse, x = first[known] / change[known], divisor[known]
-    basis = np.stack([x, np.ones(x.size)], axis=1) / np.abs(inverse)[:, None]
-    (slope, offset), *_ = np.linalg.lstsq(basis, np.sign(inverse), rcond=None)
-    gap = float(np.max(np.abs(basis @ [slope, offset] - np.sign(inverse))))
-    alike = np.ptp(x) <= EQUAL * np.max(x)
-    return (
-        float(1 / slope)
-        if slope and gap < NEAR and offset * slope >= -EQUAL and not alike
-        else None
-    )
 
 
 def _multiplies(change: Array, pair: tuple[Average, Average]) -> bool:
@@ -357,18 +266,3 @@ def _multiplies(change: Array, pair: tuple[Average, Average]) -> bool:
     gap = float(np.max(np.abs(slope * x + offset - ratio)))
     telling = np.ptp(x) > TELLING * np.max(x) and abs(offset) < abs(slope) * np.max(x)
     return bool(telling and offset * slope >= -EQUAL and gap < NEAR * np.max(np.abs(ratio)))
-
-
-def _correction(evidence: StepEvidence, node: int) -> tuple[float, Place] | None:
-    """Return the number that an average is divided by, and where."""
-    tape, env = evidence.tape, evidence.run.env
-    for index in tape.users[node]:
-        operation = tape.operations[index]
-        if covers(operation) and operation.inputs[-1] == node:
-            return _correction(evidence, operation.out)  # ``m[:] = …``
-        if is_in(operation.function, DIVIDE) and len(operation.args) == 2:
-            top, bottom = operation.args
-            number = env[bottom.node] if type(bottom) is Ref else bottom
-            if type(top) is Ref and top.node == node and np.size(number) == 1:
-                return float(np.sum(number)), statement_of(operation.where)
-    return None

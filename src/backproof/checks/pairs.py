@@ -18,6 +18,8 @@ from backproof.arithmetic import ADD, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
+from backproof.checks.match import author_value
+from backproof.checks.scales import TOLERANCE
 from backproof.hypotheses import Hypothesis
 from backproof.names import Names
 from backproof.trace.site import SITES
@@ -25,6 +27,8 @@ from backproof.trace.tape import Tape
 
 #: Events of a log above which no gradients are searched in it.
 MOST_EVENTS = 30_000
+#: Share of the largest entry from which the ratio of two says something.
+SMALL = 1e-6
 _GRADIENT = re.compile(r"^(?:d_?|grad_|g_|delta_)(\w+)$|^(\w+?)_(?:grad|gradient)$")
 _COST = re.compile(r"loss|cost|^j$|_j$|objective|nll|energy|error$")
 _KEY = re.compile(r"""\[\s*['"](\w+)['"]\s*\]$""")
@@ -34,7 +38,10 @@ def judge_pairs(tape: Tape) -> StepEvidence | None:
     """Judge what a program without updates calls gradients; None where nothing is called so."""
     paths = Names({site.file.path for site in SITES})
     named = _named(tape, paths)
-    pairs = list(_pairs(tape, named))
+    # A layer's `W`, whose gradient it calls `dW`, may be the `W1` of the program, with `dW1`.
+    pairs = list(
+        {c.value: c for c in sorted(_pairs(tape, named), key=lambda c: len(c.name))}.values()
+    )
     if not pairs:
         return None
     best: StepEvidence | None = None
@@ -48,17 +55,56 @@ def judge_pairs(tape: Tape) -> StepEvidence | None:
         ]  # fmt: skip
         if not claims:
             continue
-        updates = as_updates(tape, claims)
-        if not updates:
+        found = _judged(tape, claims, hypothesis, paths)
+        scaled = [] if found is None else _scaled(found)
+        if scaled:
+            claims = [c for c in claims if c.value not in scaled]
+            found = _judged(tape, claims, hypothesis, paths)
+        if found is None or found.fit is None:
             continue
-        names = ClaimNames(paths, claims)
-        moved = [c.value for c in claims if tape.nodes[c.value].operation is None]
-        found = judge_step(tape, updates, 0, names, given=[hypothesis], moved=moved)
-        if found.fit is None or not (found.fit.chosen or _is_test(tape, hypothesis.seed)):
+        if not (found.fit.chosen or _is_test(tape, hypothesis.seed)):
             continue  # names alone prove nothing: `dx` may be a step in space
         if best is None or best.fit is None or len(found.fit.chosen) > len(best.fit.chosen):
             best = found
     return best
+
+
+def _judged(
+    tape: Tape, claims: Sequence[Claim], hypothesis: Hypothesis, paths: Names
+) -> StepEvidence | None:
+    updates = as_updates(tape, claims)
+    if not updates:
+        return None
+    names = ClaimNames(paths, claims)
+    moved = [c.value for c in claims if tape.nodes[c.value].operation is None]
+    return judge_step(tape, updates, 0, names, given=[hypothesis], moved=moved)
+
+
+def _scaled(evidence: StepEvidence) -> set[int]:
+    """Return the values of samples whose gradients are a multiple of the true ones.
+
+    A course divides by the number of samples where it makes `dW`, and not before: its `dZ` is that
+    of the sum over them.
+    """
+    found: set[int] = set()
+    tape, olds = evidence.tape, {n for p in evidence.params for n in p.old}
+    fit = evidence.fit
+    for i in fit.wrong if fit is not None else ():
+        assert fit is not None
+        parameter, truth = evidence.params[i], fit.matches[i].truth
+        own = author_value(evidence.run, parameter, 0)
+        if truth is None or own is None or own.shape != truth.shape or len(parameter.old) > 1:
+            continue
+        known = np.abs(truth) > SMALL * np.max(np.abs(truth), initial=0.0)
+        ratios = own[known] / truth[known]
+        if ratios.size < 2 or np.ptp(ratios) > TOLERANCE * abs(float(ratios[0])):
+            continue
+        (node,) = parameter.old
+        samples = np.shape(tape.nodes[node].obj)
+        on_the_way = not olds.isdisjoint(tape.ancestors([node]) - {node})
+        if on_the_way or any(abs(ratios[0] / n - 1) < TOLERANCE for n in samples):
+            found.add(node)
+    return found
 
 
 def _stem(name: str) -> str:

@@ -8,6 +8,7 @@ no more, and ``√v - ε`` takes away what is to keep a divisor from zero.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ EPSILON = 1e-2
 ENTRIES, EQUAL = 3, 1e-7
 #: The share that an average adds: ``(1 - beta2)``.
 SHARE = re.compile(r"\(\s*1(\.0*)?\s*-\s*[\w.]+\s*\)")
-ROOTS: frozenset[Any] = frozenset({np.sqrt})
+ROOTS: frozenset[Any] = frozenset({np.sqrt, math.sqrt, Method("sqrt")})
 #: What arrays of zeros are made by.
 BLANK: frozenset[Any] = frozenset({np.zeros, np.zeros_like})
 
@@ -162,7 +163,7 @@ def _unfed(evidence: StepEvidence, made: Operation) -> Slip | None:
     used = [tape.operations[i] for i in tape.users[made.out]]
     if tape.producer(source) is not None or not LEAST < factor < 1:
         return None
-    if not any(is_in(o.function, ROOTS | {Method("sqrt")}) for o in used):
+    if not any(is_in(o.function, ROOTS) for o in used):
         return None
     return Slip(
         statement_of(made.where), "missing-term",

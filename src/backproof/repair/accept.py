@@ -83,7 +83,8 @@ def _complete(trial: Trial) -> bool:
         return False
     parameters = trial.report.gradient.parameters
     return not any(p.reason == CONTRADICTED for p in parameters) and not any(
-        f.severity == "error" and f.code.startswith("BP1") for f in trial.report.findings
+        f.code.startswith("BP1") and (f.severity == "error" or f.of_optimiser)
+        for f in trial.report.findings
     )
 
 

@@ -30,7 +30,7 @@ def with_fixes(
     seconds : float
         For the whole search.
     """
-    wrong = [f for f in faults(report) if f.severity == "error"]
+    wrong = [f for f in faults(report) if f.severity == "error" or f.of_optimiser]
     if not wrong or report.status == "interrupted" or not hasattr(os, "fork"):
         return report
     stdin = around.given()

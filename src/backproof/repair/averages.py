@@ -31,11 +31,11 @@ def averages(code: Code, statement: Statement, finding: Finding) -> Iterator[Can
     """Propose what the contradiction of an optimiser asks for."""
     path, span = code.file.path, code.span(statement)
     ways = (
-        _kept_in_place(code, statement), _begun_once(code, statement),
+        _kept_in_place(code, statement), _stored(code, statement), _begun_once(code, statement),
         _counted_once(code, statement), _counted_on(code, statement, finding),
         _other_decays(code, statement),
         _corrected(code, statement), _rooted(code, statement), _turned(code, statement),
-        _own_average(code, statement), _decayed(code, statement),
+        _own_average(code, statement), _decayed(code, statement), _fed(code, statement),
     )  # fmt: skip
     price = 0.0
     for way in ways:
@@ -57,6 +57,19 @@ def _kept_in_place(code: Code, statement: Statement) -> Iterator[Edits]:
         sign = "+" if isinstance(value.op, ast.Add) else "-"
         yield (Edit(span, f"{name} {sign}= {code.text(value.right)}"),)
     yield (Edit(span, f"{name}[...] = {code.text(value)}"),)
+
+
+def _stored(code: Code, statement: Statement) -> Iterator[Edits]:
+    """Keep what was made of an average: ``self.v = step`` behind ``step = μ * self.v - η * g``."""
+    place = code.span(statement)
+    indent = " " * (code.span(code.block_of(statement)[0]).column - 1)
+    behind = Span(place.end_line, place.end_column, place.end_line, place.end_column)
+    for target in targets_of(statement)[:1]:
+        for part in _parts(value_of(statement)):
+            if isinstance(part, ast.Attribute | ast.Subscript) and code.text(part) != code.text(
+                target
+            ):
+                yield (Edit(behind, f"\n{indent}{code.text(part)} = {code.text(target)}"),)
 
 
 def _begun_once(code: Code, statement: Statement) -> Iterator[Edits]:
@@ -145,6 +158,12 @@ def _corrected(code: Code, statement: Statement) -> Iterator[Edits]:
         and isinstance(n.left, ast.Constant) and isinstance(n.right, ast.BinOp)
         and isinstance(n.right.op, ast.Pow)
     ]  # fmt: skip
+    # ``1 - β`` for ``1 - βᵗ``
+    for node in _parts(value):
+        if code.text(node) in known:
+            for count in dict.fromkeys(code.text(c.right.right) for c in corrections
+                                       if isinstance(c.right, ast.BinOp)):  # fmt: skip
+                yield (Edit(code.span(node), f"{code.text(node)} ** {count}"),)
     for correction in corrections[:2]:
         assert isinstance(correction.right, ast.BinOp)
         count = code.text(correction.right.right)
@@ -152,14 +171,8 @@ def _corrected(code: Code, statement: Statement) -> Iterator[Edits]:
             if isinstance(node, ast.Constant) or code.text(node) in (*known, count):
                 continue
             for decay in known:
-                edit = Edit(code.span(node), f"({code.text(node)} / (1 - {decay} ** {count}))")
-                yield (edit,)
-    # ``1 - β`` and ``1 + βᵗ`` for ``1 - βᵗ``
-    for node in _parts(value):
-        if code.text(node) in known:
-            for count in dict.fromkeys(code.text(c.right.right) for c in corrections
-                                       if isinstance(c.right, ast.BinOp)):  # fmt: skip
-                yield (Edit(code.span(node), f"{code.text(node)} ** {count}"),)
+                text = f"{code.text(node)} / (1 - {decay} ** {count})"
+                yield (Edit(code.span(node), code.put(node, text)),)
 
 
 def _rooted(code: Code, statement: Statement) -> Iterator[Edits]:
@@ -212,6 +225,24 @@ def _decayed(code: Code, statement: Statement) -> Iterator[Edits]:
             for decay in known:
                 edit = Edit(code.span(statement), f"{name} = {decay} * {name} + {code.text(value)}")
                 yield (edit,)
+
+
+def _fed(code: Code, statement: Statement) -> Iterator[Edits]:
+    """Add a share of the squared gradient: to ``v = β * v``, and in place of ``+ (1 - β)``."""
+    value, known = value_of(statement), decays(code, statement)
+    gradients = [
+        code.text(node.right) for other in code.block_of(statement) for node in ast.walk(other)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        and isinstance(node.left, ast.BinOp) and isinstance(node.left.left, ast.Constant)
+    ]  # fmt: skip
+    for gradient in dict.fromkeys(gradients):
+        squared = f"{gradient} ** 2"
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+            right = bracketed(code, value.right)
+            yield (Edit(code.span(value.right), f"{right} * {squared}"),)
+        elif value is not None:
+            for decay in known:
+                yield (Edit(code.span(value), f"{code.text(value)} + (1 - {decay}) * {squared}"),)
 
 
 def _parts(node: ast.AST | None) -> list[ast.expr]:

@@ -58,7 +58,7 @@ class Court:
         self.judged = max(JUDGED, self.least + 1)
         if before.report is not None and any(f.of_optimiser for f in faults(before.report)):
             later = [i + 1 for i, step in enumerate(before.steps) if step.step and step.verified]
-            self.judged = max(self.judged, *later[:LATER])
+            self.judged = max([self.judged, *later[:LATER]])
 
     def first(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Judgement] | None:
         """Return the first candidate that makes everything right, in the order given.
@@ -154,7 +154,7 @@ def nearest(findings: list[Finding], candidate: Candidate) -> Finding:
 def faults(report: Report) -> list[Finding]:
     """Return the findings that an edit may repair, those proven first."""
     found = [f for f in report.findings if f.code in REPAIRED]
-    errors = [f for f in found if f.severity == "error"]
+    errors = [f for f in found if f.severity == "error" or f.of_optimiser]
     if errors or report.gradient.status != "wrong":
         return errors
     return [f for f in found if f.severity == "warning"]
