@@ -13,7 +13,7 @@ from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
 from backproof.checks.covered import Covered, says_nothing
-from backproof.checks.direction import Uphill, climbing, subtracts
+from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
@@ -88,7 +88,7 @@ class Verdict:
             evidence.complete()
             shown = self._aside(evidence)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
-                self.take(evidence, claimed=not subtracts(evidence), shown=shown)
+                self.take(evidence, claimed=not is_meant_to_descend(evidence), shown=shown)
             elif evidence.fit is None and evidence.has_own_cost:
                 if self.blamed.isdisjoint(p.name for p in evidence.params):
                     merge = tape.operations[updates[0].merges[-1][0]].where

@@ -71,10 +71,16 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
     return []
 
 
-def subtracts(evidence: StepEvidence) -> bool:
-    """Whether a step is written as descent: the inputs of an attack have a gradient added."""
+def is_meant_to_descend(evidence: StepEvidence) -> bool:
+    """Whether a step is written as descent, or goes both ways.
+
+    The inputs of an attack have a gradient added, all of them.
+    """
     merges = (index for p in evidence.params for u in p.updates for index, _ in u.merges)
-    return all(is_in(evidence.tape.operations[index].function, SUBTRACT) for index in merges)
+    if all(is_in(evidence.tape.operations[index].function, SUBTRACT) for index in merges):
+        return True
+    fit = evidence.fit
+    return fit is not None and not fit.wrong and len({d > 0 for d in fit.directions.values()}) > 1
 
 
 def is_single(evidence: StepEvidence) -> bool:

@@ -95,13 +95,9 @@ class Step:
         """Yield what the step should have updated, by the strongest rule first."""
         seen: set[str] = set()
         rules = [
-            self.zeroed,
-            self.dropped,
-            self.dropped_numbers,
-            self.unkept,
-            lambda: replaced(self),
+            self.zeroed, self.dropped, self.dropped_numbers, self.unkept, lambda: replaced(self),
             self.silent,
-        ]
+        ]  # fmt: skip
         if not self.fit.wrong:
             rules += [self.left_out]
         for rule in rules:
@@ -269,7 +265,7 @@ class Step:
         for node, truth in self.truths.items():
             obj = self.tape.nodes[node].obj
             path = self.names.path(obj)
-            if path is None or leaves.is_label(node):
+            if path is None or (leaves.is_label(node) and not self._is_bias_beside(path)):
                 continue
             # A single number may be the mean of all ratings: `b` beside `b_u` and `b_i`.
             twins = self.family.twins(path, words=np.ndim(obj) > 0)
@@ -282,6 +278,8 @@ class Step:
                 # One statement updates all others, and a bias has stayed as it was made.
                 sites = {self.tape.operations[m].site for m in self.merges.values()}
                 near = list(self.merges) if len(sites) == 1 else []
+            if not near and truth.size > 2 and is_called_a_weight(path):
+                near = list(self.merges) if self._is_computed(truth) else []
             if not near or path in self.merges:
                 continue
             rule = None
@@ -308,6 +306,10 @@ class Step:
             found.neighbours = near
             found.place = self._choosing(neighbour) or found.place
             yield found
+
+    def _is_bias_beside(self, path: str) -> bool:
+        """Whether a bias has trained weights: it joins an output as a label does."""
+        return is_called_a_bias(path) and bool(self.family.partners(path))
 
     def _peers(self, node: int) -> list[str]:
         """Return trained parameters that the forward pass uses by the same expressions."""

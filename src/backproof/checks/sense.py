@@ -13,6 +13,7 @@ from backproof.checks.claims import is_name
 from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.words import COSTS, FALLS, GROWS
+from backproof.costs import total
 from backproof.hypotheses import is_complement
 from backproof.trace.primitives import Method
 from backproof.trace.site import SITES
@@ -57,7 +58,27 @@ def meant(evidence: StepEvidence) -> float:
         if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     node = fit.hypothesis.node
-    return 1.0 if is_distance(tape, node, olds) or is_surprise(tape, node, olds) else 0.0
+    if is_distance(tape, node, olds) or is_surprise(tape, node, olds):
+        return 1.0
+    return _in_total(tape, node)
+
+
+def _in_total(tape: Tape, node: int) -> float:
+    """Return the sense of what is only added to a total, or taken from it: ``loss -= log(p)``."""
+    made = tape.producer(node)
+    if made is not None and made.function is total:  # of all samples
+        node = made.inputs[0]
+    senses = set()
+    for index in tape.users[node]:
+        user = tape.operations[index]
+        where, last = user.where, user.args[-1]
+        own = type(last) is Ref and last.node == node
+        if user.function is total:
+            continue
+        if not own or not where.kind.startswith("aug") or not FALLS.search(where.targets[0]):
+            return 0.0
+        senses.add(-1.0 if is_in(user.function, SUBTRACT) else 1.0)
+    return senses.pop() if len(senses) == 1 else 0.0
 
 
 def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:

@@ -19,13 +19,16 @@ WEIGHTS = re.compile(
     r"|coefs?|coefficients?|slopes?|[A-Z]|[a-z])" + _AFTER
 )
 BIASES = re.compile(
-    rf"_*[a-z]?_?(?:{_BIASES}|[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?"
+    rf"(?:[A-Za-z]\w{{0,24}}_)?(?:bias(?:es)?|{_BIASES})\d*|_*[a-z]?_?(?:{_BIASES}|[Bb]|[Bb]ias|[Bb]iases|betas?|shifts?|offsets?|intercepts?"
     r"|thresholds?|c|w0)" + _AFTER
 )
+_SURE = rf"(?:[Ww]eights?|[Bb]ias(?:es)?|{_WEIGHTS}|{_BIASES})"
 #: Names that nothing else has.
 SURE = re.compile(
     rf"_*(?:W\w{{0,3}}|w(?:_\w{{1,5}}|\d+|[a-z]{{0,2}})|[Ww]eights?(?:\w{{0,6}}|_\w+)"
     rf"|(?:{_WEIGHTS}|{_BIASES})(?:\d*|_\w+)"
+    rf"|(?!(?:sample|class|loss|case|row|pos|data)_)[A-Za-z]\w{{0,24}}_{_SURE}\d*"
+    r"|syn\d|[Tt]heta_?\d"
     r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
 

@@ -22,9 +22,12 @@ from backproof.checks.scales import SAME
 from backproof.checks.sense import PRODUCTS
 from backproof.finding import Finding, Related
 from backproof.source import tree_of
-from backproof.trace.tape import Operation
+from backproof.trace.primitives import Method
+from backproof.trace.tape import Operation, Tape
 from backproof.updates import Update
 
+SUMS: frozenset[Any] = frozenset({np.sum, Method("sum")})
+CONTRACTIONS: frozenset[Any] = frozenset({np.einsum, np.tensordot})
 #: Judged steps that must all show it, and that are looked at.
 LEAST_STEPS, MOST_STEPS = 2, 3
 
@@ -112,7 +115,7 @@ def _product_of(evidence: StepEvidence, update: Update) -> Operation | None:
     within = tape.ancestors([fit.hypothesis.node])
     meant: dict[int, np.ndarray[Any, Any]] = {}
     for operation in tape.operations:
-        if operation.out not in within or not is_in(operation.function, PRODUCTS):
+        if operation.out not in within or not _sums_products(tape, operation):
             continue
         cotangent = fit.adjoint.of.get(operation.out)
         known = [rates[n] for n in operation.inputs if n in rates] or fit.scales
@@ -131,6 +134,16 @@ def _product_of(evidence: StepEvidence, update: Update) -> Operation | None:
                 if gap <= SAME * float(np.linalg.norm(step)):
                     return operation
     return None
+
+
+def _sums_products(tape: Tape, operation: Operation) -> bool:
+    """Whether an operation is a product, or what a filter makes of one place of an image."""
+    if is_in(operation.function, PRODUCTS | CONTRACTIONS):
+        return True
+    if not is_in(operation.function, SUMS) or not operation.inputs:
+        return False
+    summed = tape.producer(operation.inputs[0])
+    return summed is not None and is_in(summed.function, PRODUCTS)
 
 
 def _start_of(product: Place) -> Place:
