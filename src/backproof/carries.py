@@ -105,8 +105,10 @@ class Carries:
 
     def _is_two(self, source: int, first: Any, factor: float) -> bool:
         """Whether a parameter and its velocity begin as one object: ``b = v = 0.0``, `b += v`."""
-        own = type(first) is Ref and first.node == source
-        return own and factor > LARGEST and type(self.tape.nodes[source].obj) is float
+        if type(first) is not Ref or first.node != source or factor <= LARGEST:
+            return False
+        obj = self.tape.nodes[source].obj
+        return type(obj) is float and obj == 0.0
 
     def _add_other(self, operation: Operation) -> None:
         function, args = operation.function, operation.args

@@ -39,6 +39,7 @@ for i in range(25):
             "        for k in params:\n            self.t += 1\n",
         ),
         (ADAGRAD, "mem += g * g", "mem = mem + g * g"),
+        (ADAM, "self.v[k] = b2 * self.v[k] + (1", "self.v[k] = (1"),
     ],
 )
 def test_an_optimiser_is_repaired(tmp_path: Path, program: str, right: str, wrong: str) -> None:

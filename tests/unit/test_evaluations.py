@@ -91,3 +91,50 @@ def test_a_measure_beside_the_cost_that_is_minimised_is_silent(tmp_path):
     both = AFTERWARDS.replace("/ len(X) * p * (1 - p)", "/ len(X)")
     both += 'print("cost", -np.mean(Y * np.log(p) + (1 - Y) * np.log(1 - p)))\n'
     assert judged(tmp_path, both) == ("verified", [])
+
+
+REPORTED = """
+import numpy as np
+rng = np.random.RandomState(0)
+X = rng.randn(60, 4)
+y = (X[:, 0] + X[:, 1] > 0).astype(float).reshape(-1, 1)
+W1, b1, W2, b2 = rng.randn(4, 5) / 2, np.zeros(5), rng.randn(5, 1) / 2, np.zeros(1)
+lam, lr = 0.01, 0.5
+
+def loss():
+    p = 1 / (1 + np.exp(-(np.tanh(X @ W1 + b1) @ W2 + b2)))
+    data = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    return data + lam / 2 * (np.sum(W1 ** 2) + np.sum(W2 ** 2))
+
+for epoch in range(10):
+    for s in range(0, 60, 20):
+        xb, yb = X[s:s + 20], y[s:s + 20]
+        h = np.tanh(xb @ W1 + b1)
+        d = (1 / (1 + np.exp(-(h @ W2 + b2))) - yb) / 20
+        dW2 = h.T @ d
+        dh = d @ W2.T * (1 - h ** 2)
+        dW1 = xb.T @ dh
+        DECAY
+        W1 -= lr * dW1
+        b1 -= lr * dh.sum(0)
+        W2 -= lr * dW2
+        b2 -= lr * d.sum(0)
+    print(loss())
+"""
+
+
+@pytest.mark.parametrize(
+    "decay",
+    [
+        "dW1 += lam * W1; dW2 += lam * W2",
+        "W1 *= 1 - lr * lam; W2 *= 1 - lr * lam",
+        "W1 -= lr * lam * W1; W2 -= lr * lam * W2",
+    ],
+)
+def test_a_penalty_that_is_reported_and_trained_is_silent(tmp_path, decay):
+    assert judged(tmp_path, REPORTED.replace("DECAY", decay)) == ("verified", [])
+
+
+def test_a_penalty_that_is_only_reported_is_told_where_the_gradient_is_formed(tmp_path):
+    text = REPORTED.replace("DECAY", "dW1 += lam * W1")
+    assert judged(tmp_path, text) == ("verified", [("BP103", line_of(text, "dW2 = h.T"))])

@@ -7,8 +7,8 @@ by its slope where the output meets labels, or a logarithm.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.carries import dependence
 from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME
+from backproof.checks.unpenalised import penalties
 from backproof.costs import Array
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Tape
@@ -38,6 +39,8 @@ class Evaluated:
     title: str
     kind: str
     site: Site
+    penalties: Mapping[tuple[int, ...], float] = field(default_factory=dict)
+    """λ of its terms λ/2·‖W‖², by the shape of W."""
 
     def differs(self, title: str) -> bool:
         """Whether gradients of a registered cost are those of another one than this."""
@@ -53,7 +56,10 @@ def evaluated(tape: Tape, parameters: Collection[int]) -> list[Evaluated]:
     kinds = [
         (operation, _kind(tape, operation.out, depends)) for operation in _losses(tape, depends)
     ]
-    return [Evaluated(_title(o), kind, o.where) for o, kind in kinds if kind]
+    return [
+        Evaluated(_title(o), kind, o.where, penalties(tape, o, parameters, depends))
+        for o, kind in kinds if kind
+    ]  # fmt: skip
 
 
 def _losses(tape: Tape, depends: Collection[int]) -> Iterator[Operation]:

@@ -19,6 +19,7 @@ from backproof.checks.match import Fit, Match
 from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME, is_plausible
 from backproof.checks.sense import is_distance
+from backproof.checks.unpenalised import Unpenalised, lacking, unpenalised
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.tape import Tape
@@ -46,6 +47,8 @@ class Mismatch:
         self.fits = False
         self.registered: list[tuple[str, Finding]] = []
         """Of each step that only a registered cost fits, its title, and what another would mean."""
+        self.unpenalised: list[list[Unpenalised]] = []
+        """Of each of these, the parameters whose gradients hold no penalty."""
         self._shapes: set[tuple[int, ...]] = set()
         """Those of the parameters that are matrices."""
         self.evaluated: list[Evaluated] = []
@@ -90,6 +93,7 @@ class Mismatch:
                 ]
                 self._shapes.update(s for s in shapes if len(s) > 1 and min(s) > 1)
                 self.registered.append((fit.hypothesis.title, _started(evidence, fit)))
+                self.unpenalised.append(unpenalised(evidence, fit))
 
     @property
     def wants_evaluation(self) -> bool:
@@ -117,9 +121,19 @@ class Mismatch:
             yield _lacking(*self.partial[0])
         elif self.evaluated and self._is_elsewhere():
             yield _evaluated(self.registered[0][1], self.evaluated[0])
+        elif self.evaluated and not self.fits and len(self.unpenalised) >= LEAST_STEPS:
+            yield from self._unpenalised()
         changing = len({round(scale, 6) for _, scale in self.multiples}) > 2
         if changing and not self.natural and not self.found:
             yield self.multiples[0][0]
+
+    def _unpenalised(self) -> Iterator[Finding]:
+        """Say which penalties of the evaluated cost no step's gradient has."""
+        (first, *others), cost = self.unpenalised, self.evaluated[0]
+        for one in first:
+            strength = cost.penalties.get(one.shape, 0.0)
+            if strength > 0 and all(one in other for other in others):
+                yield lacking(one, strength, cost.title)
 
     def _is_elsewhere(self) -> bool:
         """Whether all steps fit a registered cost that is none of those evaluated."""

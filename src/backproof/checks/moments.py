@@ -202,7 +202,8 @@ class Moments:
         for name in self.counts.names():
             self._note(Slip(self.counts.place(name), *ONE_BY_ONE), name)
         for slip, names in self.slips.items():
-            if slip.lasting and (len(self.steps) < LEAST_STEPS or self.shown[slip] != self.steps):
+            always = len(self.steps) >= LEAST_STEPS and self.shown.get(slip, set()) >= self.steps
+            if slip.lasting and not always:
                 continue
             shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
             yield advise(

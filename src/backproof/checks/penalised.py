@@ -122,6 +122,20 @@ def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float, int] | No
     return next(iter(found.values())) if len(found) == 1 else None
 
 
+def has_decay(evidence: StepEvidence, index: int) -> bool:
+    """Whether a multiple of a parameter joins its gradient, or its update, at any place."""
+    tape, parameter = evidence.tape, evidence.params[index]
+    assert evidence.fit is not None
+    forward = tape.ancestors([evidence.fit.hypothesis.node])
+    multiples = _multiples(tape, set(parameter.old))
+    feeding = tape.ancestors(parameter.new) - forward
+    return any(
+        is_in(operation.function, ADD | SUBTRACT)
+        and any(multiples.get(n, 1.0) != 1.0 for n in operation.inputs)
+        for operation in tape.operations if operation.out in feeding
+    )  # fmt: skip
+
+
 def _multiples(tape: Tape, olds: set[int]) -> dict[int, float]:
     """Return the values that are a parameter, or entries of it, times a number, with the number."""
     found = dict.fromkeys(olds, 1.0)

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, covers, is_in, keeps
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
 from backproof.checks.places import Place, statement_of
 from backproof.trace.primitives import Method
 from backproof.trace.site import Site
-from backproof.trace.tape import Operation, Ref
+from backproof.trace.tape import Operation, Ref, Tape
 
 #: What an average keeps of its old self, at least: less is another kind of number.
 LEAST = 0.3
@@ -72,7 +72,7 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
             _turned(evidence, made, own), _of_another(evidence, made, own),
             _numbered(evidence, made, own), _unfed(evidence, made), _less_epsilon(evidence, made),
             _forgotten(evidence, made, own), _undecayed(evidence, made, own),
-            _fed_a_number(evidence, made),
+            _fed_a_number(evidence, made), _of_now(evidence, made, own),
         ):  # fmt: skip
             if slip is not None:
                 yield slip
@@ -175,7 +175,7 @@ def _unfed(evidence: StepEvidence, made: Operation) -> Slip | None:
 def _fed_a_number(evidence: StepEvidence, made: Operation) -> Slip | None:
     """``cache = β·cache + (1 - β)``."""
     target = _kept_by(made.where)
-    if not target or not is_in(made.function, ADD):
+    if not target or not is_in(made.function, ADD) or np.size(evidence.run.env[made.out]) == 1:
         return None
     for kept, added in (made.args, made.args[::-1]):
         number = evidence.run.env[added.node] if type(added) is Ref else added
@@ -189,6 +189,39 @@ def _fed_a_number(evidence: StepEvidence, made: Operation) -> Slip | None:
                 f"add {1 - factors[0]:g} of the squared gradient",
             )  # fmt: skip
     return None
+
+
+def _of_now(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``cache = g * g``, ``s = (1 - β) * g**2``, whose root a step is divided by."""
+    tape, target = evidence.tape, _kept_by(made.where)
+    if not target or carries_of(tape).carry.get(made.out) or not _is_rooted(tape, made.out):
+        return None
+    share = _share(evidence.run.env[made.out], [v * v for v in own])
+    if share is None:
+        return None
+    is_average = share < LEAST and SHARE.search(made.where.file.slice(made.where.statement))
+    is_sum = abs(share - 1) < EQUAL and not target.isidentifier()
+    if not is_average and not is_sum:
+        return None
+    return Slip(
+        statement_of(made.where), "missing-term",
+        f"`{target}` holds the square of this step's gradient only: nothing of earlier ones",
+        f"keep {1 - share:g} of the old value" if is_average else "add to the old value",
+        lasting=True,
+    )  # fmt: skip
+
+
+def _is_rooted(tape: Tape, node: int) -> bool:
+    """Whether the root of a value is taken: of it alone, corrected, or with an epsilon."""
+    for index in tape.users[node]:
+        user = tape.operations[index]
+        if is_in(user.function, ROOTS):
+            return True
+        arrays = sum(np.size(tape.nodes[n].obj) > 1 for n in user.inputs)
+        alone = is_in(user.function, ADD | DIVIDE) and arrays <= 1 and user.inputs[0] == node
+        if (alone or covers(user) or keeps(user)) and _is_rooted(tape, user.out):
+            return True
+    return False
 
 
 def _undecayed(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:

@@ -221,10 +221,11 @@ def _decayed(code: Code, statement: Statement) -> Iterator[Edits]:
                 yield from ((Edit(code.span(node), f"{decay} * {name}"),) for decay in known)
             elif text in known:
                 yield (Edit(code.span(node), code.put(node, f"{text} * {name}")),)
-        if isinstance(statement, ast.AugAssign) and value is not None:
-            for decay in known:
-                edit = Edit(code.span(statement), f"{name} = {decay} * {name} + {code.text(value)}")
-                yield (edit,)
+        if value is not None and name not in {code.text(n) for n in _parts(value)}:
+            span, text = code.span(statement), code.text(value)
+            if isinstance(statement, ast.Assign):
+                yield (Edit(span, f"{name} += {text}"),)
+            yield from ((Edit(span, f"{name} = {d} * {name} + {text}"),) for d in known)
 
 
 def _fed(code: Code, statement: Statement) -> Iterator[Edits]:

@@ -56,7 +56,10 @@ class Court:
         wrong = [i for i, step in enumerate(before.steps) if step.wrong]
         self.least = max(2, wrong[0] + 1 if wrong else 0)
         self.judged = max(JUDGED, self.least + 1)
-        if before.report is not None and any(f.of_optimiser for f in faults(before.report)):
+        told = [] if before.report is None else faults(before.report)
+        self.cost = None if any(f.of_optimiser for f in told) else anchor(before)
+        """The cost that candidates are judged under, if it is one only."""
+        if any(f.of_optimiser for f in told):
             later = [i + 1 for i, step in enumerate(before.steps) if step.step and step.verified]
             self.judged = max([self.judged, *later[:LATER]])
 
@@ -65,9 +68,8 @@ class Court:
 
         Which of two it is does not depend on which run ended first.
         """
-        cost = anchor(self.before)
-        found = self._first(candidates, cost)
-        if found is None and cost is not None and self.left() > 0:
+        found = self._first(candidates, self.cost)
+        if found is None and self.cost is not None and self.left() > 0:
             # Under the one cost that fits the program as it is some steps may not be judged.
             found = self._first(candidates[:MOST_AGAIN], None)
         return found
