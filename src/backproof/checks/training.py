@@ -27,6 +27,7 @@ from backproof.checks import (
     rounding,
     scaling,
     swamped,
+    swings,
     through_time,
     tiny_set,
     too_large,
@@ -139,7 +140,7 @@ CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
     laid_out.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
-    diverged.check, unstable.check, too_small.check, decayed.check, looming.check,
+    diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
 )  # fmt: skip
 
