@@ -303,7 +303,10 @@ def _as_rows(value: Any, count: int) -> Any:
 
 
 def source_leaf(tape: Tape, node: int) -> int | None:
-    """Return the array that was there before the step and that a value is a part of."""
+    """Return the array that was there before the step and that a value is a part of.
+
+    One that a step makes of a list, of a line of a file, is a part of no other array.
+    """
     for _ in range(12):
         made = tape.producer(node)
         if made is None:
@@ -313,9 +316,13 @@ def source_leaf(tape: Tape, node: int) -> int | None:
             if np.size(tape.nodes[n].obj) > 1 and name_of(made.function) not in ("eye", "ones")
         ]  # fmt: skip
         if not arrays:
-            return None
+            return node if any(map(_is_listed, made.args)) else None
         node = max(arrays, key=lambda n: np.size(tape.nodes[n].obj))
     return None
+
+
+def _is_listed(value: object) -> bool:
+    return type(value) is list and len(value) > 1 and all(type(v) in (str, int, float) for v in value)
 
 
 def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tuple[Any, int]:

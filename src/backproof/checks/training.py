@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from backproof.checks import (
     coarse,
     decayed,
     diverged,
+    fed,
     fitting,
     flattened,
     forgotten,
@@ -37,6 +38,7 @@ from backproof.checks import (
 )
 from backproof.checks.coarse import Coarse
 from backproof.checks.drawn import drawn_from
+from backproof.checks.fed import Fed
 from backproof.checks.flattened import Reshapes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.indexed import explain_index
@@ -78,6 +80,7 @@ class Record:
     reshapes: Reshapes = field(default_factory=Reshapes)
     coarse: Coarse = field(default_factory=Coarse)
     looming: Looming = field(default_factory=Looming)
+    fed: Fed = field(default_factory=Fed)
     steps: int = 0
     nonfinite: Finding | None = None
     meter: Meter = field(default_factory=Meter)
@@ -142,6 +145,7 @@ CHECKS: tuple[Check, ...] = (
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
+    fed.check,
 )  # fmt: skip
 
 
@@ -175,6 +179,17 @@ class TrainingHistory:
         self._guarded(lambda: self.record.moves.look(tape))
         self._guarded(lambda: self.record.looming.look(tape, step))
 
+    @property
+    def wants_evaluation(self) -> bool:
+        """Whether what a program computes outside its steps may say more."""
+        return bool(self.record.seen) and not self.record.fed.full
+
+    def evaluate(self, tape: Tape, trained: Collection[int]) -> None:
+        """Look at what a program computes outside its steps; `trained` are ids of parameters."""
+        own = {id(o) for o in self.record.last.objects} | set(trained)
+        leaves = [n.index for n in tape.nodes if n.operation is None and id(n.obj) in own]
+        self._guarded(lambda: self.record.fed.look(tape, leaves))
+
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
         self._guarded(lambda: self.integers.end(error, self.record.births))
@@ -186,6 +201,8 @@ class TrainingHistory:
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
+        known = [n for p in evidence.params for n in (*p.old, *p.new)]
+        self._guarded(lambda: self.record.fed.look(evidence.tape, known))
         meter = self.record.meter
         curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
@@ -270,7 +287,7 @@ class TrainingHistory:
                 self._failed(error)
         return record.found
 
-    def _guarded(self, look: Callable[[], None]) -> None:
+    def _guarded(self, look: Callable[[], object]) -> None:
         try:
             look()
         except Exception as error:
