@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, is_in
 from backproof.calculus.effort import Meter
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
@@ -106,12 +106,26 @@ def find_join(tape: Tape, params: Sequence[Parameter], state: Collection[int] = 
         given = tape.producer(labels)
         if given is not None and is_in(given.function, {*SUBTRACTION, *MULTIPLY}):
             continue  # 1 − Y, beside log(1 − A); w * Y, with a weight for each sample
-        return Join(made.args[0].node, labels)
+        return Join(_without_offset(tape, made.args[0].node), labels)
     return (
         indexed_join(tape, params)
         or _difference(tape, params, carried)
         or (Join(joins[0][0], _unscaled(tape, joins[0][1]), alike=False) if joins else None)
     )
+
+
+def _without_offset(tape: Tape, output: int) -> int:
+    """Return the output that a logarithm takes with an epsilon, however large: ``log(P + 0.5)``."""
+    made = tape.producer(output)
+    if made is not None and is_in(made.function, ADD) and len(made.args) == 2:
+        computed = [n for n in made.inputs if tape.nodes[n].operation is not None]
+        if len(computed) == 1 and sum(np.size(v) > 1 for v in _operands(tape, made)) == 1:
+            return computed[0]
+    return output
+
+
+def _operands(tape: Tape, operation: Operation) -> list[Any]:
+    return [tape.nodes[a.node].obj if type(a) is Ref else a for a in operation.args]
 
 
 def _unscaled(tape: Tape, labels: int) -> int:

@@ -34,6 +34,7 @@ from backproof.checks import (
     too_large,
     too_small,
     units,
+    unseen,
     unstable,
 )
 from backproof.checks.coarse import Coarse
@@ -141,7 +142,7 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
-    laid_out.check,
+    laid_out.check, unseen.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
