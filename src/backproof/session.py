@@ -121,6 +121,7 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
+    verdict.training.record.moves.lists = recorder.kinds.shuffled
     verdict.training.ended(outcome.raised)
     verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     clock.analysis += time.perf_counter() - searched
