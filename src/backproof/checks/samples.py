@@ -119,13 +119,10 @@ def _without_offset(tape: Tape, output: int) -> int:
     made = tape.producer(output)
     if made is not None and is_in(made.function, ADD) and len(made.args) == 2:
         computed = [n for n in made.inputs if tape.nodes[n].operation is not None]
-        if len(computed) == 1 and sum(np.size(v) > 1 for v in _operands(tape, made)) == 1:
+        given = [tape.nodes[a.node].obj if type(a) is Ref else a for a in made.args]
+        if len(computed) == 1 and sum(np.size(v) > 1 for v in given) == 1:
             return computed[0]
     return output
-
-
-def _operands(tape: Tape, operation: Operation) -> list[Any]:
-    return [tape.nodes[a.node].obj if type(a) is Ref else a for a in operation.args]
 
 
 def _unscaled(tape: Tape, labels: int) -> int:
@@ -336,7 +333,8 @@ def source_leaf(tape: Tape, node: int) -> int | None:
 
 
 def _is_listed(value: object) -> bool:
-    return type(value) is list and len(value) > 1 and all(type(v) in (str, int, float) for v in value)
+    plain = type(value) is list and all(type(v) in (str, int, float) for v in value)
+    return plain and np.size(value) > 1
 
 
 def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tuple[Any, int]:

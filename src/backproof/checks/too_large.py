@@ -126,7 +126,7 @@ def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | No
 def _held_up(
     record: Record, seen: list[Observation], over: list[Observation]
 ) -> tuple[Trial, Trial] | None:
-    """Try smaller steps from the first parameters, where a run bounces to its end and stays open."""
+    """Try smaller steps from the first parameters, where a run bounces to its end, and is open."""
     first, last = seen[0], seen[-1]
     late = [o for o in over if 4 * o.step >= last.step]
     if len(late) < 2 or not unexplained(last) > LEFT or first.map is None or not first.stateless:

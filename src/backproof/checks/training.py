@@ -371,7 +371,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
         # Labels out of reach pull the output to the end of its range, where the logarithm ends.
         notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
         return [root, *notes, *rest]
-    if root.code in ("BP301", "BP306", "BP401") and errors:
+    if root.code in ("BP301", "BP303", "BP304", "BP306", "BP401") and errors:
         overflow = [
             f for f in errors if f.code == "BP201"
             and (f.evidence.get("diverges") or f.evidence.get("given"))

@@ -1,8 +1,8 @@
 """BP307 where a model cannot tell samples apart, whatever its weights are.
 
 The mean of word vectors is the same for "dog bites man" and "man bites dog". Samples of different
-inputs and labels then have the same output in every step, to rounding; what they pass first in which
-they are equal is what loses the difference.
+inputs and labels then have the same output in every step, to rounding; what they pass first in
+which they are equal is what loses the difference.
 """
 
 from __future__ import annotations
