@@ -32,7 +32,7 @@ ELEMENTWISE = {
     np.heaviside,
 }  # fmt: skip
 #: Layers that are looked at in a step.
-MOST_LAYERS = 24
+MOST_LAYERS = 100
 FAR = 40.0
 
 

@@ -332,7 +332,7 @@ def source_leaf(tape: Tape, node: int) -> int | None:
     return None
 
 
-def _is_listed(value: object) -> bool:
+def _is_listed(value: Any) -> bool:
     plain = type(value) is list and all(type(v) in (str, int, float) for v in value)
     return plain and np.size(value) > 1
 
