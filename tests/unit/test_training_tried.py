@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.unit.test_costs_meant import judged
+from tests.unit.test_costs_meant import judged, report
 from tests.unit.test_training_causes import is_told_apart
+from tests.unit.test_training_told import is_told
 
 pytestmark = pytest.mark.quality
 
@@ -59,6 +60,13 @@ for epoch in range(300):
 
 def test_a_handful_of_samples_that_is_left_too_early_is_told_by_longer_steps(tmp_path):
     is_told_apart(tmp_path, XOR, {"rate = 5.0": "rate = 0.05"}, "BP302", "rate = 0.05")
+
+
+def test_a_few_samples_of_many_are_no_handful(tmp_path):
+    table = "[([random.gauss(0, 1), random.gauss(0, 1)], n % 2) for n in range(40)]"
+    text = XOR.replace("[([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([1, 1], 0)]", table)
+    text = text.replace("rate = 5.0", "rate = 0.05").replace("range(300)", "range(20)")
+    assert "BP302" not in [code for code, _ in judged(tmp_path, text)[1]]
 
 
 KICKED = """
@@ -121,6 +129,13 @@ print(np.mean((model.forward(Xtest) > 0.5) == y[200:, None]))
 def test_test_data_that_is_not_scaled_as_the_training_data_is_told(tmp_path):
     edits = {"Xtest = (Xtest - mean) / deviation": ""}
     is_told_apart(tmp_path, SPLIT, edits, "BP401", "print(np.mean((model")
+
+
+def test_a_model_that_is_trained_again_on_other_data_is_none_that_is_fed_with_it(tmp_path):
+    again = "Model().fit(X, y[:, None])\nmodel = Model()\nmodel.fit(Xtrain"
+    text = SPLIT.replace("model = Model()\nmodel.fit(Xtrain", again)
+    assert text != SPLIT
+    assert "is not scaled as" not in str(report(tmp_path, text)["findings"])
 
 
 WORDS = """
@@ -205,6 +220,59 @@ for e in range(6):
 def test_pixels_of_lines_of_text_that_saturate_the_units_are_told(tmp_path):
     edits = {"dtype=float) / 255 + 0.01": "dtype=float)"}
     is_told_apart(tmp_path, LINES, edits, "BP401", "h = act(wih")
+
+
+SERIES = """
+import numpy as np
+rng = np.random.default_rng(4)
+T, H = 30, 8
+Wx, Wh, Wo = rng.normal(size=(1, H)) / 3, rng.normal(size=(H, H)) / 9, rng.normal(size=(H, 1)) / 3
+for step in range(120):
+    x = rng.integers(0, 2, (32, T)).astype(float)
+    y = x[:, :1]
+    hs = [np.zeros((32, H))]
+    for t in range(T):
+        hs.append(np.tanh(x[:, t : t + 1] @ Wx + hs[-1] @ Wh))
+    p = 1 / (1 + np.exp(-hs[-1] @ Wo))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = (p - y) / 32
+    dWo, dh = hs[-1].T @ d, d @ Wo.T
+    dWx, dWh = np.zeros_like(Wx), np.zeros_like(Wh)
+    for t in reversed(range(T)):
+        dz = dh * (1 - hs[t + 1] ** 2)
+        dWx += x[:, t : t + 1].T @ dz
+        dWh += hs[t].T @ dz
+        dh = dz @ Wh.T
+    Wx -= 0.5 * dWx
+    Wh -= 0.5 * dWh
+    Wo -= 0.5 * dWo
+"""
+
+
+def test_a_long_series_is_looked_through_to_its_first_time(tmp_path):
+    is_told(tmp_path, SERIES, {}, "BP306", "Wx, Wh, Wo")
+
+
+ALIKE = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.uniform(-1, 1, (100, 2))
+Y = 2 * X[:, :1] * X[:, 1:]
+W1, W2 = np.full((2, 16), 0.5), np.full((16, 1), 0.5)
+for epoch in range(60):
+    h = X @ W1
+    out = np.maximum(0, h) @ W2
+    loss = np.mean((out - Y) ** 2)
+    g = 2 * (out - Y) / len(X)
+    dW2 = np.maximum(0, h).T @ g
+    W1 -= 2.0 * X.T @ (g @ W2.T * (h > 0))
+    W2 -= 2.0 * dW2
+"""
+
+
+def test_a_start_that_is_the_same_for_all_units_comes_before_the_overflow(tmp_path):
+    status, found = judged(tmp_path, ALIKE)
+    assert (status, found[0][0]) == ("verified", "BP303")
 
 
 def test_an_epsilon_in_the_logarithm_is_no_range_of_the_output(tmp_path):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: wide: a plot's grid has about 3, what was not standardised 10 to 1,000.
 FAR = 10.0
 #: Products that are kept, and operations of a recording that is looked through.
-MOST, MOST_OPERATIONS = 60, 20_000
+MOST, MOST_EACH, MOST_OPERATIONS = 60, 12, 20_000
 LEAST_FEATURES = 2
 
 
@@ -50,18 +50,20 @@ class Fed:
 
     def __init__(self) -> None:
         self.meals: list[Meal] = []
-        self._sites: dict[Site, int] = {}
+        self.trained_on: list[Meal] = []
+        """What the updates of judged steps are made of: the training's own data."""
+        self._sites: dict[tuple[Site, bool], int] = {}
 
     @property
     def full(self) -> bool:
         """Whether no more is kept."""
         return len(self.meals) >= MOST
 
-    def look(self, tape: Tape, trained: Collection[int]) -> bool:
-        """Look through a recording; returns whether any of its products has trained weights."""
+    def look(self, tape: Tape, trained: Collection[int], new: Collection[int] = ()) -> None:
+        """Look through a recording with its `trained` parameters, and what becomes of them."""
         if self.full or len(tape.operations) > MOST_OPERATIONS or not trained:
-            return False
-        before = len(self.meals)
+            return
+        feeding = tape.ancestors(new)
         weights = {node: index for index, node in enumerate(trained)}
         depends = dependence(tape, dict.fromkeys(weights, 1), 0, len(tape.operations))
         for operation in tape.operations:
@@ -73,21 +75,24 @@ class Fed:
                     continue
                 if source_parameter(tape, own.node, weights) is not None:
                     W, X = tape.nodes[own.node].obj, tape.nodes[other.node].obj
-                    self._keep(tape, operation.index, W, X, position)
-        return len(self.meals) > before
+                    among = self.trained_on if operation.out in feeding else self.meals
+                    self._keep(tape, operation.index, W, X, position, among)
 
-    def _keep(self, tape: Tape, index: int, W: Any, X: Any, position: int) -> None:
+    def _keep(
+        self, tape: Tape, index: int, W: Any, X: Any, position: int, among: list[Meal]
+    ) -> None:
         if np.ndim(W) not in (1, 2) or np.ndim(X) not in (1, 2) or self.full:
             return
         rows = np.asarray(X.T if position == 0 else X, dtype=float)
         rows = rows.reshape(1, -1) if rows.ndim == 1 else rows
         chain = tape.chains()[index]
         site = SITES[tape.calls[chain[0]][1]] if chain else tape.operations[index].where
-        number = self._sites[site] = self._sites.get(site, 0) + 1
-        if number > 3 or not np.all(np.isfinite(rows)):
+        key = site, among is self.meals
+        number = self._sites[key] = self._sites.get(key, 0) + 1
+        if number > MOST_EACH or not np.all(np.isfinite(rows)):
             return
         shape = np.shape(W)[::-1] if position == 0 else np.shape(W)
-        self.meals.append(Meal(site, shape, len(rows), rows.mean(axis=0), rows.std(axis=0)))
+        among.append(Meal(site, shape, len(rows), rows.mean(axis=0), rows.std(axis=0)))
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -103,13 +108,18 @@ def check(record: Record) -> Iterator[Finding]:
     some = deviation > 1e-9 * (1 + np.abs(mean))
     if int(some.sum()) < LEAST_FEATURES:
         return
-    for meal in record.fed.meals:
+
+    def distance_of(meal: Meal) -> float:
         if meal.shape != shape or meal.mean.shape != mean.shape:
-            continue
+            return 0.0
         away = np.abs(meal.mean - mean)[some] / deviation[some]
         wide = meal.deviation[some] / deviation[some]
-        distance = float(np.median(np.maximum(away, wide)))
-        if distance > FAR:
+        return float(np.median(np.maximum(away, wide)))
+
+    if any(distance_of(meal) > FAR for meal in record.fed.trained_on):
+        return  # trained again, on other data
+    for meal in record.fed.meals:
+        if (distance := distance_of(meal)) > FAR:
             yield _finding(record, meal, distance, mean[some], deviation[some], meal.mean[some])
             return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,7 +174,7 @@ def on_a_handful(record: Record) -> Finding | None:
     """Find the same where the data is a handful of samples, seen one by one: XOR, a truth table."""
     seen = alike(record)
     handful = distinct(seen)
-    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or 2 * len(handful) > len(seen):
+    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not _in_turn(seen, len(handful)):
         return None
     first, rate = seen[0], seen[0].rate
     if rate is None or first.map is None or any(not o.stateless for o in seen):
@@ -199,6 +199,14 @@ def on_a_handful(record: Record) -> Finding | None:
                 "tried on the recorded steps, one sample after the other",
             )  # fmt: skip
     return None
+
+
+def _in_turn(seen: Sequence[Observation], count: int) -> bool:
+    """Whether so many samples are all there are: step after step, they come round again."""
+    turns: dict[int, bytes] = {}
+    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
+    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
+    return again and len(turns) == len(set(turns.values())) == count < len(seen)
 
 
 def _finding(

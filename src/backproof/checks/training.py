@@ -202,8 +202,9 @@ class TrainingHistory:
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
-        known = [n for p in evidence.params for n in (*p.old, *p.new)]
-        self._guarded(lambda: self.record.fed.look(evidence.tape, known))
+        new = [n for p in evidence.params for n in p.new]
+        known = [*(n for p in evidence.params for n in p.old), *new]
+        self._guarded(lambda: self.record.fed.look(evidence.tape, known, new))
         meter = self.record.meter
         curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
