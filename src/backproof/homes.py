@@ -22,8 +22,14 @@ class Homes:
             self._places = {paths.get(id(obj), "") for obj in parameters} - {""}
 
     def at_home(self) -> set[int]:
-        """Return the ids of what lies just now where the parameters lie."""
-        return {obj for obj, path in self.paths().items() if path in self._places}
+        """Return the ids of what lies just now where the parameters lie.
+
+        Outside its methods an object goes by another name: ``net.W[1]`` for ``self.W[1]``.
+        """
+        paths = self.paths()
+        found = {obj for obj, path in paths.items() if path in self._places}
+        inside = {path.partition(".")[2] for path in self._places} - {""}
+        return found or {obj for obj, path in paths.items() if path.partition(".")[2] in inside}
 
     def choose(self, objects: Sequence[Any], read: set[int] | None) -> int:
         """Return the index of the object that the next step reads, else of the one at home.

@@ -77,12 +77,16 @@ def run(
     def evaluate(tape: Tape) -> bool:
         full = True
         with verdict.guarded("an evaluation"):
-            full = verdict.arrival.mismatch.evaluate(tape, conductor.homes.at_home())
+            trained = conductor.homes.at_home()
+            verdict.training.evaluate(tape, trained)
+            mismatch = verdict.arrival.mismatch
+            full = mismatch.wants_evaluation and mismatch.evaluate(tape, trained)
         return full
 
     conductor.evaluations.judge = evaluate
     conductor.evaluations.willing = lambda: (
-        not lookout.hunting and verdict.arrival.mismatch.wants_evaluation
+        not lookout.hunting
+        and (verdict.arrival.mismatch.wants_evaluation or verdict.training.wants_evaluation)
     )
     if observe is not None:
         verdict.observers.append(
@@ -117,6 +121,7 @@ def run(
         lookout.close()
         verdict.warnings.append("the search for the first non-finite value was interrupted")
     verdict.add_nonfinite(lookout.finding)
+    verdict.training.record.moves.lists = recorder.kinds.shuffled
     verdict.training.ended(outcome.raised)
     verdict.warnings.extend((*recorder.failures, *lookout.warnings))
     clock.analysis += time.perf_counter() - searched

@@ -504,3 +504,42 @@ print(loss)
 def test_a_mask_may_hold_entries_of_a_matrix(tmp_path):
     assert judged(tmp_path, PRUNED) == ("verified", [])
     assert judged(tmp_path, PRUNED.replace("mask * (X.T @ dh)", "mask * (X.T @ h)"))[0] == "wrong"
+
+
+DECAYING = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(200, 4))
+y = (X[:, :1] * 2 - X[:, 1:2] + 0.2 * rng.normal(size=(200, 1)) > 0) * 1.0
+w, b, lr = rng.normal(size=(4, 1)), 0.0, 0.1
+for epoch in range(120):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    L = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    w -= lr * X.T @ (p - y) / 200
+    b -= lr * np.mean(p - y)
+    lr *= 0.99
+"""
+
+DRAWN = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(60, 3))
+y = X @ [1.0, 2.0, -1.0] + 0.1 * rng.normal(size=60)
+theta = np.zeros(3)
+for t in range(120):
+    i = rng.integers(60)
+    xi, yi = X[i:i + 1], y[i:i + 1]
+    cost = ((xi @ theta - yi) ** 2).sum()
+    eta = 5 / (t + 50.3)
+    theta = theta - eta * 2 * xi.T @ (xi @ theta - yi)
+"""
+
+
+@pytest.mark.parametrize("text", [DECAYING, DRAWN, DRAWN.replace(" eta ", " q ")])
+def test_the_step_size_of_few_weights_may_decay(tmp_path, text):
+    assert judged(tmp_path, text) == ("verified", [])
+
+
+def test_a_decaying_step_size_hides_no_fault(tmp_path):
+    assert judged(tmp_path, DECAYING.replace("np.mean(p - y)", "np.sum(p - y)"))[0] == "wrong"
+    assert judged(tmp_path, DECAYING.replace("X.T @ (p - y)", "X.T @ (p + y)"))[0] != "verified"

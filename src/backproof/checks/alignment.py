@@ -30,7 +30,7 @@ ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order
 
 def check(record: Record) -> Iterator[Finding]:
     """Judge whether inputs and labels belong together."""
-    found = batches(record) or (arrays(record) if record.moves.seen else None)
+    found = batches(record) or (arrays(record) if record.moves.seen else None) or lists(record)
     if found is not None:
         yield found
 
@@ -126,6 +126,39 @@ def _cut_beside(move: Move, cuts: Sequence[Cut]) -> Cut | None:
     return next(
         (c for c in cuts if c.length == move.length and len(c.array) == len(move.before)), None
     )
+
+
+def lists(record: Record) -> Finding | None:
+    """Find two lists that were shuffled one by one."""
+    moved = [
+        (site, x, y) for site, before, after in record.moves.lists
+        if (x := _numbers(before)) is not None and (y := _numbers(after)) is not None
+    ]  # fmt: skip
+    for second in reversed(moved):
+        for first in moved:
+            if first is second or len(first[1]) != len(second[1]) or record.learns(0.5):
+                continue
+            given = dependence(first[2], second[2])
+            right = dependence(first[1], second[1])
+            if given is not None and given.none and right is not None and right.sure:
+                return misaligned(
+                    statement_of(SITES[second[0]]), right, given,
+                    "inputs and labels are shuffled differently: their rows no longer belong "
+                    "together", [(statement_of(SITES[first[0]]), "definition")],
+                    "shuffle pairs: `pairs = list(zip(inputs, labels))`",
+                )  # fmt: skip
+    return None
+
+
+def _numbers(rows: Sequence[Any]) -> Any:
+    """Return a list of numbers, or of lists of them, as samples × columns; None of others."""
+    if len(rows) < LEAST_ROWS:
+        return None
+    try:
+        found = np.array(rows, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return found.reshape(len(rows), -1) if found.ndim in (1, 2) and found.size else None
 
 
 def pair_of(seen: Observation) -> tuple[Any, Any] | None:

@@ -362,11 +362,20 @@ def _moved_alike(fit: Fit, index: int) -> set[float]:
     }  # fmt: skip
 
 
-def step_sizes(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> set[float]:
-    """Return the floats that the updates of some parameters read and the cost does not."""
+def step_sizes(
+    fit: Fit, tape: Tape, params: Sequence[Parameter], *, computed: bool = False
+) -> set[float]:
+    """Return the floats that the updates of some parameters read and the cost does not.
+
+    With `computed`, those as well that are computed of no parameter.
+    """
     forward = tape.ancestors([fit.hypothesis.node])
     feeding = tape.ancestors([n for p in params for n in p.new]) - forward
-    values = [tape.nodes[n].obj for n in feeding if tape.nodes[n].operation is None]
+    moving = tape.reach([n for p in params for n in p.old]) if computed else set()
+    values = [
+        tape.nodes[n].obj for n in feeding
+        if tape.nodes[n].operation is None or (computed and n not in moving)
+    ]  # fmt: skip
     return {float(v) for v in values if type(v) in (float, np.float64) and v}
 
 

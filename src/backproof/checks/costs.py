@@ -32,7 +32,9 @@ from backproof.checks.match import Fit, compare, in_scale
 from backproof.checks.moved import right_elsewhere
 from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
-from backproof.checks.scales import is_plausible
+from backproof.checks.pace import find_rate
+from backproof.checks.places import looks_like_rate
+from backproof.checks.scales import is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output, reads_arrays
 from backproof.joins import output_joins
@@ -50,6 +52,8 @@ MOST_OWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
 MOST_RATES = 50
 MOST_JOINS = 50
+#: Sizes, or one over them, that a rate of few gradients may be multiplied with.
+LARGEST_SIZE = 1e3
 
 
 @dataclass
@@ -281,12 +285,27 @@ class Trials:
         near_one = fit.hypothesis.own and abs(fit.scale - 1) < 1e-5
         if near_one or is_plausible(fit.scale):
             return True
-        if fit.wrong or sum(match.size for match in fit.matches) <= FEW:
+        if fit.wrong:
             return False
+        if sum(match.size for match in fit.matches) <= FEW:
+            return self._is_rate(fit)
         if self._outputs(fit) > 1:
             return True
         rates = step_sizes(fit, self.tape, self.params)
         return len(rates) <= MOST_RATES and any(is_plausible(fit.scale / rate) for rate in rates)
+
+    def _is_rate(self, fit: Fit) -> bool:
+        """Whether a scale is the step size times a size: one that decays has digits without end."""
+        if not fit.hypothesis.own:
+            return False
+        rate = find_rate(self.tape, self.params)
+        if rate is not None and looks_like_rate(rate.text):
+            rates = {rate.value}
+        else:
+            several = sum(match.size for match in fit.matches) > 1
+            rates = step_sizes(fit, self.tape, self.params, computed=True) if several else set()
+        ratios = [abs(fit.scale / value) for value in rates if len(rates) <= FEW]
+        return any(1 / LARGEST_SIZE < r < LARGEST_SIZE and is_natural(r) for r in ratios)
 
     def _outputs(self, fit: Fit) -> int:
         """Return the number of outputs that meet labels on the way to a cost."""

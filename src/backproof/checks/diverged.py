@@ -19,7 +19,7 @@ from backproof.calculus.slices import StepMap
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
+from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat, unexplained
 from backproof.checks.units import DEAD, SAMPLES, SATURATED, STILL, flat_share, silent
 from backproof.finding import Finding
 
@@ -31,6 +31,8 @@ GROWN = 10.0
 STAYED = 0.8
 #: … or above this one where most units have lost their slope since the first step.
 OPEN = 0.05
+#: … or leaves more than this share of the labels' variance.
+POOR = 0.1
 #: Smaller steps must end below this share of what the program's own come to, in the trial and in
 #: the run, and of the first cost.
 BETTER = 0.6
@@ -40,7 +42,7 @@ LESS = 0.75
 SHARES = (0.1, 0.01, 0.001)
 FEWEST, LONGEST = 20, 120
 #: Steps of a trial that shows what lost units cost, and the work that it may take beside.
-LONGER, WORK = 600, 1.0
+LONGER, WORK = 600, 2.5
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -52,6 +54,9 @@ def check(record: Record) -> Iterator[Finding]:
         return
     first, last = seen[0], seen[-1]
     maps = [o.map for o in seen if o.map is not None]
+    lost = lost_units(first, record.last)
+    if lost:
+        record.meter.allowed += WORK
     if not in_time(record, maps, 3 * len(maps)):
         return
     thetas = [m.theta for m in maps]
@@ -68,11 +73,11 @@ def check(record: Record) -> Iterator[Finding]:
     if not before > 0 or min(o.cost or 0.0 for o in seen) < 0:
         return  # a likelihood, or a reward: what is low is not what is meant
     grown = max(costs) > GROWN * before
-    lost = lost_units(first, record.last) if after > OPEN * before else ""
+    # Labels far from zero make the first cost large: what a constant leaves says what is open.
+    if after <= OPEN * before and unexplained(record.last) <= POOR:
+        lost = ""
     if not (grown and after > FALLS * before) and not after > STAYED * before and not lost:
         return
-    if lost:
-        record.meter.allowed += WORK
     if not first.stateless:
         # Before its first step an optimiser has no state: that step is one of the gradient alone.
         maps = maps[:1] if first.step == 0 and grown else []

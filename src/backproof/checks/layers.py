@@ -32,7 +32,7 @@ ELEMENTWISE = {
     np.heaviside,
 }  # fmt: skip
 #: Layers that are looked at in a step.
-MOST_LAYERS = 24
+MOST_LAYERS = 100
 FAR = 40.0
 
 
@@ -258,8 +258,10 @@ def measure_units(tape: Tape, run: Run, layer: Layer) -> Units | None:
         return Units(weights, rows, rows, np.ones_like(rows), -np.inf, np.inf, 1.0)
     activation = Slice(tape, run, [layer.z], [layer.a])
     h = 1e-6 * max(1.0, float(np.max(np.abs(z), initial=0.0)))
+    # Beside values that have exploded a common step would carry small ones across their kink.
+    step = h if h < 1.0 else 1e-6 * np.maximum(1.0, np.abs(z))
     values = []
-    for moved in (z, z + h, z - h, np.zeros_like(z), np.full_like(z, h)):
+    for moved in (z, z + step, z - step, np.zeros_like(z), np.full_like(z, h)):
         (out,) = activation({layer.z: moved})
         if out is None or np.shape(out) != z.shape:
             return None
@@ -271,7 +273,7 @@ def measure_units(tape: Tape, run: Run, layer: Layer) -> Units | None:
         far = [float(np.ravel(np.asarray(e, float))[0]) for e in ends]
         low = far[0] if abs(far[0] - far[1]) < 1e-3 * max(1.0, abs(far[0])) else -np.inf
         high = far[3] if abs(far[3] - far[2]) < 1e-3 * max(1.0, abs(far[3])) else np.inf
-    slope = (up - down) / (2 * h)
+    slope = (up - down) / (2 * step)
     at_zero = float(np.max(np.abs(beside - origin), initial=0.0)) / h
     return Units(
         weights, _rows(z, layer.axis), _rows(a, layer.axis), _rows(slope, layer.axis), low, high,

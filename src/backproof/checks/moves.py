@@ -52,6 +52,8 @@ class Moves:
         self.cuts: list[Cut] = []
         self.masked: list[Move] = []
         """Rows that were chosen by a condition: ``X[~np.isnan(X).any(axis=1)]``."""
+        self.lists: Sequence[tuple[int, list[Any], list[Any]]] = ()
+        """Where lists were shuffled, what they held before, and after."""
         self._bytes = 0
 
     @property

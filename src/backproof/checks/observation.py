@@ -30,6 +30,7 @@ from backproof.checks.pace import Rate, find_rate
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.checks.standing import find_units, without_gradient
 from backproof.checks.swamped import Swamped, find_swamped
+from backproof.checks.unseen import Unseen, find_unseen
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -89,6 +90,8 @@ class Observation:
     swamped: Swamped | None = None
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
+    unseen: Unseen | None = None
+    """Samples that the step cannot tell apart."""
     called: Site | None = None
     """The outermost call that the first update is made in."""
 
@@ -164,6 +167,7 @@ def observe(
         _add_listed(seen.samples, listed(tape, run, params, [hypothesis.node]))
     if seen.samples.labels is None:
         seen.everywhere = everywhere(tape, run, join, hypothesis.node)
+    seen.unseen = find_unseen(tape, run, params, join)
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join

@@ -76,9 +76,8 @@ def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate 
                 if not is_in(made.function, MULTIPLY):
                     break
                 obj = tape.nodes[first.node].obj if type(first) is Ref else first
-                known = type(first) is not Ref or (
-                    tape.nodes[first.node].operation is None and first.node not in moving
-                )
+                # One that decays is computed, in the step perhaps: ``rate = 0.1 * 0.99**epoch``.
+                known = type(first) is not Ref or first.node not in moving
                 if known and np.size(obj) == 1 and not isinstance(obj, (bool, np.bool_)):
                     value = float(np.ravel(obj)[0])
                     if texts and looks_like_rate(texts[0]) and value and np.isfinite(value):

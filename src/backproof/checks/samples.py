@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, is_in
 from backproof.calculus.effort import Meter
 from backproof.calculus.slices import Slice, StepMap
 from backproof.carries import dependence
@@ -106,12 +106,23 @@ def find_join(tape: Tape, params: Sequence[Parameter], state: Collection[int] = 
         given = tape.producer(labels)
         if given is not None and is_in(given.function, {*SUBTRACTION, *MULTIPLY}):
             continue  # 1 − Y, beside log(1 − A); w * Y, with a weight for each sample
-        return Join(made.args[0].node, labels)
+        return Join(_without_offset(tape, made.args[0].node), labels)
     return (
         indexed_join(tape, params)
         or _difference(tape, params, carried)
         or (Join(joins[0][0], _unscaled(tape, joins[0][1]), alike=False) if joins else None)
     )
+
+
+def _without_offset(tape: Tape, output: int) -> int:
+    """Return the output that a logarithm takes with an epsilon, however large: ``log(P + 0.5)``."""
+    made = tape.producer(output)
+    if made is not None and is_in(made.function, ADD) and len(made.args) == 2:
+        computed = [n for n in made.inputs if tape.nodes[n].operation is not None]
+        given = [tape.nodes[a.node].obj if type(a) is Ref else a for a in made.args]
+        if len(computed) == 1 and sum(np.size(v) > 1 for v in given) == 1:
+            return computed[0]
+    return output
 
 
 def _unscaled(tape: Tape, labels: int) -> int:
@@ -303,7 +314,10 @@ def _as_rows(value: Any, count: int) -> Any:
 
 
 def source_leaf(tape: Tape, node: int) -> int | None:
-    """Return the array that was there before the step and that a value is a part of."""
+    """Return the array that was there before the step and that a value is a part of.
+
+    One that a step makes of a list, of a line of a file, is a part of no other array.
+    """
     for _ in range(12):
         made = tape.producer(node)
         if made is None:
@@ -313,9 +327,14 @@ def source_leaf(tape: Tape, node: int) -> int | None:
             if np.size(tape.nodes[n].obj) > 1 and name_of(made.function) not in ("eye", "ones")
         ]  # fmt: skip
         if not arrays:
-            return None
+            return node if any(map(_is_listed, made.args)) else None
         node = max(arrays, key=lambda n: np.size(tape.nodes[n].obj))
     return None
+
+
+def _is_listed(value: Any) -> bool:
+    plain = type(value) is list and all(type(v) in (str, int, float) for v in value)
+    return plain and np.size(value) > 1
 
 
 def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tuple[Any, int]:

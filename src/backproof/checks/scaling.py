@@ -120,7 +120,9 @@ def check(record: Record) -> Iterator[Finding]:
     broke = record.nonfinite is not None or (not few and diverges(record))
     slow = not broke and record.learns(LEARNT)
     saturated = _saturates(record.seen[:FEW] if few else [first])
-    still = saturated and _saturates([record.last]) and unexplained(record.last) > OPEN
+    late = [o for o in record.comparable() if 2 * o.step >= record.last.step]
+    late = late if few else [record.last]
+    still = saturated and _saturates(late) and _left(record, late) > OPEN
     if slow and not still and (few or not _poor(record)):
         return
     trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
@@ -129,6 +131,14 @@ def check(record: Record) -> Iterator[Finding]:
     place = _place(record, first)
     if place is not None:
         yield _finding(record, scale, place, trial, saturated=saturated, broke=broke)
+
+
+def _left(record: Record, late: Sequence[Observation]) -> float:
+    """Return the share of the labels' variance, over all judged steps, that late ones leave."""
+    labels = [o.samples.labels for o in record.seen if o.samples.labels is not None]
+    if not labels or len({y.shape[1] for y in labels}) > 1:
+        return 0.0
+    return unexplained(*late, variance=float(np.mean(np.var(np.concatenate(labels), axis=0))))
 
 
 def _poor(record: Record) -> bool:

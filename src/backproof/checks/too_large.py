@@ -10,6 +10,7 @@ import numpy as np
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
+from backproof.checks.pooled import affordable, unexplained
 from backproof.checks.stepping import Trial, attempt, payable, ratio, turns
 from backproof.finding import Finding
 
@@ -28,6 +29,10 @@ SHARES = (0.5, 0.25)
 FAR = 10.0
 #: A run that has lowered its cost by this share has come where it was meant to, bouncing or not.
 LEARNT = 0.9
+#: … unless it bounces still, leaves this share of the labels' variance, and smaller steps from the
+#: first parameters, no more of them, end below this share of its end.
+LEFT, HELD_UP = 0.03, 0.5
+SMALLER, LONGEST, WORK = (0.5, 0.3, 0.1), 400, 0.6
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -50,13 +55,17 @@ def too_large(record: Record) -> Finding | None:
     if not over or not (rising or broke):
         return None
     worst = max(over, key=ratio)
-    trials = _trials(record, over)
     costs = [float(s.cost) for s in seen if s.cost is not None]
     if costs[0] < 0 and len(rising) == len(seen):
         return None  # a likelihood, which is climbed
     harmed = broke or costs[-1] > 1.5 * costs[0]
     if not harmed and record.learns(LEARNT):
-        return None  # at the edge of stability, or on a batch that no other step sees
+        # At the edge of stability, or on a batch that no other step sees.
+        held_up = _held_up(record, seen, over)
+        if held_up is None:
+            return None
+        return _finding_large(calm, worst, held_up, proven=True, diverges=False)
+    trials = _trials(record, over)
     overflow = record.nonfinite is not None and record.nonfinite.evidence.get("overflow")
     diverges = bool(overflow) or costs[-1] > 1.5 * costs[0]
     proven = False
@@ -112,6 +121,31 @@ def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | No
             return own, best
         found = found or (own, best)
     return found
+
+
+def _held_up(
+    record: Record, seen: list[Observation], over: list[Observation]
+) -> tuple[Trial, Trial] | None:
+    """Try smaller steps from the first parameters, where a run bounces to its end, and is open."""
+    first, last = seen[0], seen[-1]
+    late = [o for o in over if 4 * o.step >= last.step]
+    if len(late) < 2 or not unexplained(last) > LEFT or first.map is None or not first.stateless:
+        return None
+    if len(turns(record, first)) != 1:
+        return None
+    record.meter.allowed += WORK
+    runs = len(SMALLER) + 1
+    steps = affordable([first.map], 0.7 * record.meter.left / runs, min(LONGEST, record.steps))
+    if steps < 0.25 * record.steps:
+        return None
+    own = attempt([first.map], first.map.theta, 1.0, steps, record.meter.left)
+    for share in SMALLER:
+        other = attempt([first.map], first.map.theta, share, steps, record.meter.left)
+        if own is None or other is None or last.cost is None:
+            return None
+        if other.cost < HELD_UP * min(own.cost, last.cost):
+            return own, other
+    return None
 
 
 def _finding_large(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,19 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.pace import Rate
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import FEW, alike, cost_at, in_time, progress
+from backproof.checks.pooled import (
+    FEW,
+    affordable,
+    alike,
+    cost_at,
+    in_time,
+    progress,
+    unexplained,
+)
 from backproof.checks.stepping import LONGEST, Trial, attempt, payable, ratio, turns
+from backproof.checks.tiny_set import FEWEST as FEWEST_SAMPLES
+from backproof.checks.tiny_set import MOST as MOST_SAMPLES
+from backproof.checks.tiny_set import distinct
 from backproof.costs import STRAIGHT
 from backproof.finding import Finding
 
@@ -30,6 +41,11 @@ TINY = 1e-3
 SMALL, SLOW, HALVED = 0.05, 0.3, 0.5
 #: A run that has lowered its cost by more than this share is learning, however slowly.
 PROGRESS = 0.2
+#: One of so many steps that gains less than this share is compared as well: it was left off early.
+FEWEST, STOPPED = 30, 0.1
+#: Longer steps that are tried on a handful of samples, one by one, the share of the labels'
+#: variance that they must leave now, and the work that this may take beside.
+FACTORS, UNTOLD, WORK = (10.0, 50.0, 200.0), 0.6, 1.0
 #: An optimiser with a state is judged after so many steps that gain less than this share of the
 #: cost, by so many times longer ones that come below this share of it.
 LEAST, STIRRED = 100, 0.02
@@ -42,7 +58,9 @@ def check(record: Record) -> Iterator[Finding]:
     """Judge whether it is too small, where it is not too large: formulas come before it."""
     large = any(f.code == "BP301" for f in record.found)
     straight = any(o.title in STRAIGHT for o in record.seen)  # and so without a curvature
-    found = None if large or straight else too_small(record) or too_small_with_state(record)
+    found = None
+    if not large and not straight:
+        found = too_small(record) or too_small_with_state(record) or on_a_handful(record)
     yield from () if found is None else (found,)
 
 
@@ -115,12 +133,13 @@ def too_small(record: Record) -> Finding | None:
     maps = turns(record, first)
     if expected > PROGRESS * abs(first.cost) or not tiny:
         # A run that does come down must be halved by no more steps than it takes itself.
-        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < LEAST:
+        least = FEWEST if expected <= STOPPED * abs(first.cost) else LEAST
+        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < least:
             return None
-        least = HALVED * (first.cost - expected)
+        limit = HALVED * (first.cost - expected)
         steps = min(payable(record, maps, 2), LONGEST)
     else:
-        least = np.inf
+        limit = np.inf
         steps = min(payable(record, maps, 1), 100) if maps else 0
     if steps < 5:
         return None
@@ -130,8 +149,8 @@ def too_small(record: Record) -> Finding | None:
     for share in SHARES:
         scale = share / ratio(first)
         trial = attempt(maps, start, scale, steps, record.meter.left)
-        enough = max(expected, 0.02 * abs(own)) * (3 if least == np.inf else 1)
-        if trial is not None and own - trial.cost >= enough and trial.cost < least:
+        enough = max(expected, 0.02 * abs(own)) * (3 if limit == np.inf else 1)
+        if trial is not None and own - trial.cost >= enough and trial.cost < limit:
             break
     else:
         return None
@@ -149,6 +168,45 @@ def too_small(record: Record) -> Finding | None:
         f"sharpness λ = {short(curvature)} allows steps up to {short(first.bound / curvature)}"
     )
     return _finding(record, rate, trial, evidence, known, "tried on the recorded step")
+
+
+def on_a_handful(record: Record) -> Finding | None:
+    """Find the same where the data is a handful of samples, seen one by one: XOR, a truth table."""
+    seen = alike(record)
+    handful = distinct(seen)
+    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not _in_turn(seen, len(handful)):
+        return None
+    first, rate = seen[0], seen[0].rate
+    if rate is None or first.map is None or any(not o.stateless for o in seen):
+        return None
+    known = progress(record)
+    late = [o for o in seen if 2 * o.step >= record.last.step]
+    labels = np.concatenate([o.samples.labels for o in handful])
+    if known is None or known[0] <= 0 or known[0] - known[1] > SLOW * known[0]:
+        return None
+    if unexplained(*late, variance=float(np.var(labels))) < UNTOLD or record.steps < LEAST:
+        return None
+    record.meter.allowed += WORK
+    maps = [o.map for o in handful if o.map is not None]
+    steps = affordable(maps, 0.5 * record.meter.left / len(FACTORS) / 2, record.steps)
+    for factor in FACTORS:
+        trial = attempt(maps, first.map.theta, factor, steps, record.meter.left)
+        if trial is not None and trial.cost < HALVED * known[1]:
+            return _finding(
+                record, rate, trial, {"cost_first": known[0], "cost_last": known[1]},
+                f"the cost of all {len(handful)} samples goes from {short(known[0])} to "
+                f"{short(known[1])} up to step {seen[-1].step}",
+                "tried on the recorded steps, one sample after the other",
+            )  # fmt: skip
+    return None
+
+
+def _in_turn(seen: Sequence[Observation], count: int) -> bool:
+    """Whether so many samples are all there are: step after step, they come round again."""
+    turns: dict[int, bytes] = {}
+    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
+    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
+    return again and len(turns) == len(set(turns.values())) == count < len(seen)
 
 
 def _finding(

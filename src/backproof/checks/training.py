@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from backproof.checks import (
     coarse,
     decayed,
     diverged,
+    fed,
     fitting,
     flattened,
     forgotten,
@@ -27,15 +28,18 @@ from backproof.checks import (
     rounding,
     scaling,
     swamped,
+    swings,
     through_time,
     tiny_set,
     too_large,
     too_small,
     units,
+    unseen,
     unstable,
 )
 from backproof.checks.coarse import Coarse
 from backproof.checks.drawn import drawn_from
+from backproof.checks.fed import Fed
 from backproof.checks.flattened import Reshapes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.indexed import explain_index
@@ -77,6 +81,7 @@ class Record:
     reshapes: Reshapes = field(default_factory=Reshapes)
     coarse: Coarse = field(default_factory=Coarse)
     looming: Looming = field(default_factory=Looming)
+    fed: Fed = field(default_factory=Fed)
     steps: int = 0
     nonfinite: Finding | None = None
     meter: Meter = field(default_factory=Meter)
@@ -137,10 +142,11 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
-    laid_out.check,
+    laid_out.check, unseen.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
-    diverged.check, unstable.check, too_small.check, decayed.check, looming.check,
+    diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
+    fed.check,
 )  # fmt: skip
 
 
@@ -174,6 +180,17 @@ class TrainingHistory:
         self._guarded(lambda: self.record.moves.look(tape))
         self._guarded(lambda: self.record.looming.look(tape, step))
 
+    @property
+    def wants_evaluation(self) -> bool:
+        """Whether what a program computes outside its steps may say more."""
+        return bool(self.record.seen) and not self.record.fed.full
+
+    def evaluate(self, tape: Tape, trained: Collection[int]) -> None:
+        """Look at what a program computes outside its steps; `trained` are ids of parameters."""
+        own = {id(o) for o in self.record.last.objects} | set(trained)
+        leaves = [n.index for n in tape.nodes if n.operation is None and id(n.obj) in own]
+        self._guarded(lambda: self.record.fed.look(tape, leaves))
+
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
         self._guarded(lambda: self.integers.end(error, self.record.births))
@@ -185,6 +202,9 @@ class TrainingHistory:
 
     def observe(self, evidence: StepEvidence) -> None:
         """Measure a judged step."""
+        new = [n for p in evidence.params for n in p.new]
+        known = [*(n for p in evidence.params for n in p.old), *new]
+        self._guarded(lambda: self.record.fed.look(evidence.tape, known, new))
         meter = self.record.meter
         curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
@@ -269,7 +289,7 @@ class TrainingHistory:
                 self._failed(error)
         return record.found
 
-    def _guarded(self, look: Callable[[], None]) -> None:
+    def _guarded(self, look: Callable[[], object]) -> None:
         try:
             look()
         except Exception as error:
@@ -352,7 +372,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
         # Labels out of reach pull the output to the end of its range, where the logarithm ends.
         notes = [replace(f, severity="note") if f.code == "BP201" else f for f in findings]
         return [root, *notes, *rest]
-    if root.code in ("BP301", "BP306", "BP401") and errors:
+    if root.code in ("BP301", "BP303", "BP304", "BP306", "BP401") and errors:
         overflow = [
             f for f in errors if f.code == "BP201"
             and (f.evidence.get("diverges") or f.evidence.get("given"))

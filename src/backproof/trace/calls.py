@@ -122,6 +122,11 @@ def call_hooks(
     def mutate(site: int, f: Any, function: Any) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
             array: Any = args[0] if args else None
+            if type(array) is list and function is SOURCE:
+                before = array[:]
+                out = f(*args, **kwargs)
+                kinds.keep(site, before, array)
+                return out
             if type(array) not in ARRAYS:
                 return f(*args, **kwargs)
             old = array.copy()

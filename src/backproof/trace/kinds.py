@@ -58,6 +58,9 @@ FRAME_SENSITIVE = {"logging", "warnings", "inspect", "sys", "typing", "collectio
 
 _TRACKED = tuple(TRACKED)
 
+#: Lists that are remembered when they are shuffled, and how long they may be.
+MOST_SHUFFLED, LONGEST_LIST = 8, 5_000
+
 
 class Kinds:
     """Says for each callable of the program how its calls are recorded, and remembers it."""
@@ -66,6 +69,13 @@ class Kinds:
         self._known: dict[Any, str] = {}
         self.optimisers: Any = ()
         """Holds the optimisers that are watched, and gives for each what is called in its place."""
+        self.shuffled: list[tuple[int, list[Any], list[Any]]] = []
+        """Where lists were shuffled, what they held before, and after."""
+
+    def keep(self, site: int, before: list[Any], after: list[Any]) -> None:
+        """Remember a list that was shuffled: its elements are not copied."""
+        if len(self.shuffled) < MOST_SHUFFLED and len(before) <= LONGEST_LIST:
+            self.shuffled.append((site, before, after[:]))
 
     def of(self, f: Any) -> str:
         """Say how a call of `f` is recorded: 'direct', 'pure', 'draw', 'walk', 'external' …"""
