@@ -23,10 +23,8 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import SourceFile, Span
 
-#: Edits that are tried of an expression that the diagnosis is sure of.
-FEW = 6
-#: The same of an optimiser's averages.
-AVERAGES = 40
+#: Edits that are tried of what the diagnosis is sure of: an expression, an optimiser's averages.
+FEW, AVERAGES = 6, 40
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
 BETTER = 8.0
@@ -155,10 +153,10 @@ class Hunt:
         registered = cost is not None and is_registered(cost)
         if any(f.cause == "update-direction" and f.code == "BP107" for f in faults(report)):
             return Trial((), report, "", False, "", 0.0)  # nothing is trained: no step is found
-        if report.gradient.status != "wrong" and all(f.code == "BP107" for f in faults(report)):
-            # No gradient is wrong: one step shows what is trained.
-            return self.workshop.try_one(base, judged=1)
         if report.gradient.status != "wrong":
+            # No gradient is wrong: one step shows what is trained.
+            if all(f.code == "BP107" for f in faults(report)):
+                return self.workshop.try_one(base, judged=1)
             if all(f.of_optimiser for f in faults(report)):
                 return self.workshop.try_one(base, judged=AVERAGED)
             if all("forward" in f.evidence for f in faults(report)):
