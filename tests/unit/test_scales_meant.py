@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.test_costs_meant import judged
-from tests.unit.test_faults_placed import blamed
+from tests.unit.test_faults_placed import blamed, line_of
 
 pytestmark = pytest.mark.quality
 
@@ -154,3 +154,26 @@ def test_a_share_of_a_gradient_beside_its_velocity_is_one_step(tmp_path, step):
     assert judged(tmp_path, text) == ("verified", [])
     found, line = blamed(tmp_path, text, "gW = X.T @ d", "gW = X.T @ d * 2")
     assert found == [line]
+
+
+ONE_MEAN = """
+import numpy as np
+rng = np.random.RandomState(1)
+X, Y = rng.rand(6, 40), (rng.rand(1, 40) > 0.5).astype(float)
+w, b = np.zeros((6, 1)), 0.
+for i in range(30):
+    m = X.shape[1]
+    A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    cost = -1 / m * np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+    dZ = A - Y
+    dw = np.dot(X, dZ.T)
+    db = 1 / m * np.sum(dZ)
+    w = w - 0.02 * dw
+    b = b - 0.02 * db
+    print(cost)
+"""
+
+
+def test_the_mean_that_a_program_computes_says_which_gradient_is_that_of_the_sum(tmp_path):
+    """Of two gradients the one of a single number has the cost's own scale."""
+    assert judged(tmp_path, ONE_MEAN) == ("wrong", [("BP102", line_of(ONE_MEAN, "np.dot(X, dZ"))])

@@ -107,31 +107,6 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
     return None
 
 
-def of_the_whole(best: Fit | None, fits: Sequence[Fit], tape: Tape) -> Fit | None:
-    """Return the program's cost of which the one chosen is a part, if it explains as much.
-
-    Of a reconstruction and a divergence, the decoder's gradients are those of either the first or
-    the sum; what is wrong in the encoder is so under the sum.
-    """
-    if best is None or not best.wrong or not best.chosen or best.hypothesis.registered:
-        return None
-    parts = _terms(tape, best.hypothesis.node)
-    for fit in fits:
-        alike = fit.scale and abs(fit.scale / best.scale - 1) < SAME
-        if fit is best or not fit.hypothesis.own or not alike or fit.hypothesis.bare:
-            continue
-        whole = _terms(tape, fit.hypothesis.node)
-        if set(best.chosen) <= set(fit.chosen) and parts < whole:
-            return fit
-    return None
-
-
-def _terms(tape: Tape, node: int) -> set[int]:
-    """Return what a cost is made of, but for the totals on the way to it."""
-    made = {n: tape.producer(n) for n in tape.ancestors([node])}
-    return {n for n, op in made.items() if op is not None and not is_in(op.function, SUMS)}
-
-
 def _wrong_entries(fit: Fit, run: Run) -> int | None:
     """Return how many entries of the gradients are not those of a cost, in its own scale."""
     wrong = 0
@@ -146,26 +121,6 @@ def _wrong_entries(fit: Fit, run: Run) -> int | None:
             return None
         wrong += min(counts)
     return wrong
-
-
-def of_a_part(best: Fit | None, fits: Sequence[Fit]) -> Fit | None:
-    """Return the program's own cost where gradients are what comes back through a part of it.
-
-    Of ``E = psi @ H(psi) / (psi @ psi)`` the gradient of the numerator, divided by the denominator:
-    the scale is the slope of the cost by its part, which no program would write otherwise.
-    """
-    if best is None or best.hypothesis.own or best.hypothesis.registered or not is_full(best):
-        return None
-    if is_plausible(best.scale):
-        return None
-    for fit in fits:
-        slope = None if fit.adjoint is None else fit.adjoint.of.get(best.hypothesis.node)
-        if not fit.hypothesis.own or fit.hypothesis.after or slope is None or np.size(slope) != 1:
-            continue
-        if slope and abs(best.scale / float(np.sum(slope)) - 1) < SAME:
-            fit.scale, fit.anchored = 1.0, True
-            return fit
-    return None
 
 
 def _is_alike(match: Match, run: Run, pairs: Sequence[tuple[float, float]]) -> bool:

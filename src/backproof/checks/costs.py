@@ -22,8 +22,6 @@ from backproof.checks.choice import (
     has_penalty,
     is_full,
     is_rated,
-    of_a_part,
-    of_the_whole,
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
@@ -36,6 +34,7 @@ from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
+from backproof.checks.whole import of_a_part, of_the_mean, of_the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output, reads_arrays
 from backproof.joins import output_joins
 from backproof.roles import Parameter
@@ -122,6 +121,7 @@ class Trials:
             self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
             self.best = of_a_part(self.best, self.fits) or self.best
             self.best = of_the_whole(self.best, self.fits, self.tape) or self.best
+            self.best = of_the_mean(self.best, self.fits, self.tape) or self.best
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:
