@@ -8,6 +8,7 @@ import numpy as np
 
 from backproof.checks.gradient import StepEvidence, confirmed
 from backproof.checks.match import author_value
+from backproof.checks.stories import Stories
 from backproof.finding import Finding, GradientReport, ParameterVerdict, Status
 from backproof.history import History, distinct
 from backproof.trace.tape import Operation, Tape
@@ -18,6 +19,7 @@ class Chronicle:
 
     def __init__(self) -> None:
         self.histories: dict[str, History] = {}
+        self.stories = Stories()
 
     def note(self, evidence: StepEvidence, index: int, said: bool | None, *, absent: bool) -> bool:
         """Add one parameter of one step to its history; returns whether it is proven wrong.
@@ -56,6 +58,7 @@ class Chronicle:
             history.reason = history.reason or "the gradient is zero in every judged step"
         else:
             history.statuses.append(status)
+            self.stories.note(evidence, parameter.name, status)
             if error is not None and np.isfinite(error):
                 history.errors.append(float(error))
             if reason:
@@ -103,8 +106,15 @@ class Chronicle:
     def upheld(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return the findings, without accusations that the program itself has contradicted.
 
-        What a step before the first copy called by another name is known by its line.
+        Nor those of steps that others contradict. What a step before the first copy called by
+        another name is known by its line.
         """
+        untrue = self.stories.untrue()
+        for name in set().union(*untrue.values()):
+            statuses = self.histories[name].statuses
+            told = sum(name in names for names in untrue.values())
+            if statuses.count("wrong") == told < len(statuses):
+                self.histories[name].statuses = [s for s in statuses if s != "wrong"]
         lines = {h.line for h in self.histories.values() if h.contradicted} - {0}
         for history in self.histories.values():
             if history.line in lines and history.witness != "program":
@@ -112,7 +122,9 @@ class Chronicle:
         contradicted = {h.name for h in self.histories.values() if h.contradicted}
         return [
             f for f in findings
-            if not (named := set(f.evidence.get("parameters", ()))) or named - contradicted
+            if not untrue.get(f.evidence.get("step", -1), set()).intersection(
+                f.evidence.get("parameters", ())
+            ) and (not (named := set(f.evidence.get("parameters", ()))) or named - contradicted)
         ]  # fmt: skip
 
     def verdicts(self) -> tuple[ParameterVerdict, ...]:

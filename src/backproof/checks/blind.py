@@ -19,7 +19,7 @@ from backproof.carries import carries_of, dependence
 from backproof.checks.accusation import Accusation
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.gradient import StepEvidence, judge_step
-from backproof.checks.lost_step import lost_at
+from backproof.checks.lost_step import gradient_read, lost_at
 from backproof.checks.match import author_value, difference_tolerance
 from backproof.checks.neglect import Step
 from backproof.checks.reach import is_meant
@@ -85,6 +85,8 @@ class Blind:
         name = next((p for p in paths if p), named)
         if {name, named} & set(self.trained):
             return False
+        if not led and gradient_read(tape, update, name):
+            return self._is_wrong(update)
         if (
             not led
             and _is_matrix(obj)

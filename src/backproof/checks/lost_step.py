@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 
 import numpy as np
 
+from backproof.checks.assigned import at_assignment, only_assignment
+from backproof.checks.cause.used import is_gradient_of
 from backproof.checks.gradient import StepEvidence
 from backproof.source import SourceFile, Span, tree_of
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation
+from backproof.trace.tape import Operation, Tape
 from backproof.updates import Update
 
 
@@ -20,6 +23,11 @@ def lost_at(evidence: StepEvidence, update: Update) -> Site:
     What other parameters' steps are made of as well is a rate, and no gradient.
     """
     tape = evidence.tape
+    name = evidence.names.of(tape, [update]).partition(" (")[0]
+    read, where = gradient_read(tape, update, name), tape.operations[update.merges[-1][0]].where
+    made = only_assignment(where.file, where.function, read) if read else None
+    if made is not None:
+        return at_assignment(where, made)
     index, delta = update.merges[-1]
     merge = tape.operations[index].where
     shared = tape.ancestors([n for p in evidence.params for n in p.new if n != update.new])
@@ -32,6 +40,17 @@ def lost_at(evidence: StepEvidence, update: Update) -> Site:
         node = max(inputs, key=lambda n: np.size(tape.nodes[n].obj))
         made = tape.producer(node)
     return whole(merge if made is None else _last_of(made, merge))
+
+
+def gradient_read(tape: Tape, update: Update, name: str) -> str:
+    """Return the name in an update that is called its gradient, ``grad_a`` of `a`, or ""."""
+    own = name.rpartition(".")[2]
+    for index, _ in update.merges:
+        site = tape.operations[index].where
+        for word in re.findall(r"\w+", site.file.slice(site.statement)):
+            if is_gradient_of(word, own):
+                return word
+    return ""
 
 
 def _last_of(made: Operation, before: Site) -> Site:

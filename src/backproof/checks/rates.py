@@ -121,6 +121,10 @@ def explanation(one: Pace, other: Pace) -> str:
             return f"it is divided by {size}, the others are not"
         if abs(ratio / size - 1) < EQUAL:
             return f"it is multiplied by {size}, the others are not"
+    for own in sorted(one.sizes - other.sizes):
+        for size in sorted(other.sizes - one.sizes):
+            if abs(ratio * own / size - 1) < EQUAL:
+                return f"it is divided by {own}, the others by {size}"
     for key, value in other.floats.items():
         if key not in one.floats and abs(ratio * abs(value) - 1) < EQUAL:
             return f"it lacks the factor {value:g} that the others have"

@@ -167,6 +167,10 @@ class Scope:
         """Whether a value depends on parameters and on no labels: a slope, an activation."""
         return node in self._varying and node not in self._with_error
 
+    def carries_error(self, node: int) -> bool:
+        """Whether a value depends on labels."""
+        return node in self._with_error
+
     def whose(self, value: Any) -> int | None:
         """Return the value of a function of the forward pass that has this cotangent, if one has.
 

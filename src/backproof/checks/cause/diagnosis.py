@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
+from backproof.checks.cause.formed import formed_at
 from backproof.checks.cause.handed_on import handed_on
+from backproof.checks.cause.partial import named_partial
 from backproof.checks.cause.passed import passed_in
 from backproof.checks.cause.slope_made import slope_made
-from backproof.checks.cause.used import used_at
+from backproof.checks.cause.used import used_after, used_at
+from backproof.checks.claims import is_name
+from backproof.checks.edits.edit import short
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES, Site
@@ -53,12 +57,21 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             f"`{edit.found}` was changed before it is read here",
             f"use the value that `{edit.found}` had in the forward pass (a copy)",
         )  # fmt: skip
+    formed = formed_at(search, found)
+    if formed is not None:
+        told = cause == "missing-factor" and is_name(edit.expected)
+        what = f"the factor `{edit.expected}`" if told else "a factor"
+        return Diagnosis(
+            "BP101", "missing-factor", formed, f"{what} is missing from `{short(formed.text)}`",
+            "multiply by what the chain rule gives there",
+        )  # fmt: skip
     executions = search.groups.get(found.site.index, ())
     added = cause in ADDED and (edit.expected or edit.is_slope)
     renamed = renaming(search.tape, executions) if added else None
     if renamed is None and added and edit.is_slope:
         renamed = handed_on(search.tape, edit.derived)
         place = None if renamed else used_at(search.tape, executions, edit.derived)
+        place = place or used_after(search, executions, edit.derived)
         if place is not None:
             reason = re.sub("missing from `.*", lambda _: f"missing in `{place.text}`", edit.reason)
             return Diagnosis("BP101", cause, place, reason, edit.help)
@@ -76,7 +89,7 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     if cause in LOCAL_CAUSES and found.site.kind == "binop" and _is_slope(search, found.site.index):
         cause = "wrong-derivative"
     site = passed_in(search.tape, found) if cause == "wrong-operand" else found.site
-    site = slope_made(search, found) or site
+    site = slope_made(search, found) or named_partial(search, found) or site
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, site, edit.reason,
         edit.help,
@@ -87,13 +100,16 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
 def renaming(tape: Tape, operations: Sequence[Operation]) -> Site | None:
     """Return the statement that only gives another name to what a function returned, if one does.
 
-    In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there.
+    In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there,
+    unless it is read before.
     """
     shared: set[int] | None = None
     for operation in operations:
+        read = min((tape.operations[i].event for i in tape.users[operation.out]), default=None)
         sites = {
-            site for _, site in tape.flows.get(operation.out, ())
-            if (ALIAS if SITES[site].function == operation.where.function else RENAMING).match(
+            site for event, site in tape.flows.get(operation.out, ())
+            if (read is None or event < read)
+            and (ALIAS if SITES[site].function == operation.where.function else RENAMING).match(
                 SITES[site].file.slice(SITES[site].statement)
             )
         }  # fmt: skip

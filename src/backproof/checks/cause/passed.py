@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import lru_cache
 
 from backproof.checks.found import Found
@@ -20,7 +21,7 @@ def passed_in(tape: Tape, found: Found) -> Site:
     operations = [tape.operations[index] for index in found.edited]
     while operations and found.edit.found:
         names = _given(site)
-        if not names or found.edit.found in site.text:
+        if not names or re.search(rf"(?<!\w){re.escape(found.edit.found)}(?!\w)", site.text):
             break
         depths = {_depth(tape, chains[o.index], site) for o in operations}
         depth = depths.pop()

@@ -15,15 +15,8 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     ``delta * sigmoid_prime(a)`` is right where `sigmoid_prime` returns ``1 - a``: at fault is that
     line, unless the function is right elsewhere, or is one that the forward pass applies.
     """
-    tape = search.tape
-    if not found.edit.is_slope or found.edit.cause != "wrong-derivative":
-        return None
-    makers = [
-        _replaced(search, tape.operations[index], edited) for index, edited in found.edited.items()
-    ]  # fmt: skip
-    made = [maker for maker in makers if maker is not None]
-    sites = {maker.site for maker in made}
-    if len(sites) != 1 or len(made) < len(makers):
+    tape, made = search.tape, replaced(search, found)
+    if len({maker.site for maker in made}) != 1:
         return None
     where = made[0].where
     users = {tape.operations[index].where.function for index in found.edited}
@@ -34,6 +27,18 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     if any(o.out in search.forward | sound or _is_right(search, o) for o in others):
         return None
     return where
+
+
+def replaced(search: StepSearch, found: Found) -> list[Operation]:
+    """Return what makes the factor that each execution has another slope in the place of."""
+    if not found.edit.is_slope or found.edit.cause != "wrong-derivative":
+        return []
+    makers = [
+        _replaced(search, search.tape.operations[index], edited)
+        for index, edited in found.edited.items()
+    ]  # fmt: skip
+    made = [maker for maker in makers if maker is not None]
+    return made if len(made) == len(makers) else []
 
 
 def _replaced(search: StepSearch, operation: Operation, edited: Operation) -> Operation | None:

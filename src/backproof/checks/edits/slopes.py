@@ -90,7 +90,7 @@ def _in_place_of(
     text = short(where.file.slice(where.statement) if where.kind == "target" else where.text)
     used = text
     if dropped:
-        texts = _texts(operation, scope)
+        texts = factor_texts(operation, scope)
         grouped = [f"({t})" if len(dropped) > 1 and _is_sum(t) else t for t in texts]
         used = " * ".join(grouped[i] for i in dropped)
     missing = dropped == ()
@@ -176,13 +176,13 @@ def _is_sum(text: str) -> bool:
     return bare and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
-def _texts(operation: Operation, scope: Scope) -> list[str]:
+def factor_texts(operation: Operation, scope: Scope) -> list[str]:
     """Return the texts of the factors of a product, in the order of `factors`."""
     found: list[str] = []
     for position, arg in enumerate(operation.args):
         maker = scope.tape.producer(arg.node) if type(arg) is Ref else None
         if maker is not None and _is_factor(maker, operation):
-            found.extend(_texts(maker, scope))
+            found.extend(factor_texts(maker, scope))
         else:
             texts = operand_texts(operation)
             known = texts[position] if position < len(texts) else operation.where.text
