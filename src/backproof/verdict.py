@@ -367,11 +367,11 @@ class Verdict:
         if open_one is not None:
             # (Others may say nothing: a dead hinge.)
             meant = not self.known.is_known(open_one) or bool(rising)
+            own = {k: self.findings.pop(k) for k in rising}
             if meant or self._accumulated(open_one) or self.known.is_wrong(open_one):
                 self.take(open_one, search=meant or open_one.fit is None)
-            if rising and open_one.fit is not None:
-                # What fitted later, the wrong way round, were outputs that are saturated.
-                self.findings = {k: f for k, f in self.findings.items() if k not in rising}
+            if open_one.fit is None:  # else what fitted later, uphill, were saturated outputs
+                self.findings = {**own, **self.findings}
         if not self.blamed and self.dissent.evidence is not None:
             shown = self.dissent.accusations()
             if shown:

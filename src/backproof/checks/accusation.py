@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.common_factor import common_factor
+from backproof.checks.forward import forward_fault
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
 from backproof.checks.last_kept import last_kept
@@ -103,8 +105,20 @@ def accusations(evidence: StepEvidence, wrong: set[int]) -> Iterator[Accusation]
             fault.code, fault.cause, fault.site, fault.reason, fault.help, fault.overwrite
         )
         yield Accusation(diagnosis, fault.repaired)
-    if wrong:
-        yield from _blamed(evidence)
+    if not wrong:
+        return
+    registered = evidence.fit is not None and evidence.fit.hypothesis.registered
+    lost = added_label(evidence) if registered else None
+    if lost is not None:
+        yield Accusation(lost[1], tuple(range(len(evidence.params))))
+        return
+    told = list(_blamed(evidence))
+    if len(told) > 1 or any(one.diagnosis.is_vague for one in told):
+        assert evidence.fit is not None
+        forward = forward_fault(evidence, evidence.fit)
+        if forward is not None:
+            told = [Accusation(forward, tuple(evidence.fit.wrong))]
+    yield from told
 
 
 def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:

@@ -6,6 +6,7 @@ these.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from backproof.trace.appended import append, evaluate
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import NUMBER
 
-#: The squared error.
-SQUARED = COSTS[0]
+#: The squared error, and the cost whose error term below a sigmoid is ``a - y`` too.
+SQUARED, ENTROPY = COSTS[:2]
+#: Entries of gradients that say nothing, where they are those of several samples.
+LEAST = 2
 #: Places that are tried.
 MOST_SUMS = 4
 
@@ -33,24 +36,28 @@ MOST_SUMS = 4
 def added_label(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
     """Return the squared error that is meant, and the place where a label is added."""
     tape, params = evidence.tape, evidence.params
-    for joins in _sums(evidence).values():
+    for joins, cost in product(_sums(evidence).values(), (SQUARED, ENTROPY)):
+        shares = (np.asarray(tape.value(output)) for _, output, _ in joins)
+        if cost is ENTROPY and not all(np.all((a > 0) & (a < 1)) for a in shares):
+            continue
         fits = []
         for sign in (1.0, -1.0):
             args = [
                 a for _, output, labels in joins
                 for a in (Ref(output), sign * np.asarray(_value(tape, labels), dtype=float))
             ]  # fmt: skip
-            node = append(tape, SQUARED, tuple(args), joins[0][0].site)
+            node = append(tape, cost, tuple(args), joins[0][0].site)
             evidence.complete()
             evaluate(tape, evidence.run, node)
             join = Join(joins[0][1], None, _value(tape, joins[0][2]), joins[0][0].index)
             line = joins[0][0].where.span.line
-            hypothesis = Hypothesis(SQUARED.title, node, (join,), line=line)
+            hypothesis = Hypothesis(cost.title, node, (join,), line=line)
             fits.append(compare(tape, evidence.run, hypothesis, params))
         fit, turned = fits
         if fit is None or turned is None or not _fits(turned) or _fits(fit):
             continue
-        if sum(match.size for match in turned.matches) <= FEW:
+        samples = sum(np.size(tape.value(output)) for _, output, _ in joins)
+        if sum(match.size for match in turned.matches) <= (FEW if samples == 1 else LEAST):
             continue
         where = joins[0][0].where
         fit.scale, fit.chosen, fit.anchored = abs(turned.scale), {}, True

@@ -20,7 +20,7 @@ from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
-from backproof.checks.sense import meant
+from backproof.checks.sense import is_square, meant
 from backproof.checks.signs import turned_sign
 from backproof.costs import PERCEPTRON
 from backproof.finding import Finding
@@ -200,8 +200,9 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
     sites = list(merges.values())
     way = "up" if rises else "down"
     called = _called(evidence)
-    join = _error_term(evidence)
-    if join is None or (len(sites) == 1 and _adds(evidence, members)):
+    added = _added_label(evidence)
+    join = added or _error_term(evidence)
+    if join is None or (added is None and len(sites) == 1 and _adds(evidence, members)):
         # What `-=` is given should be `y - t`; where it is, and is added, the one update is wrong.
         names = _names(evidence, members)
         return _finding(
@@ -218,6 +219,22 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
         [(statement_of(s), "call-site", "updated here") for s in sites],
         cause="wrong-sign",
     )  # fmt: skip
+
+
+def _added_label(evidence: StepEvidence) -> Site | None:
+    """Return where the cost squares the sum of the output and data: ``(y + a) ** 2``."""
+    tape = evidence.tape
+    assert evidence.fit is not None
+    forward = tape.ancestors([evidence.fit.hypothesis.node])
+    moving = tape.reach(n for p in evidence.params for n in p.old)
+    for operation in tape.operations:
+        if operation.out not in forward or not is_in(operation.function, ADD):
+            continue
+        met = [type(a) is Ref and a.node in moving for a in operation.args]
+        users = [tape.operations[i] for i in tape.users[operation.out]]
+        if sorted(met) == [False, True] and any(is_square(o) for o in users):
+            return operation.where
+    return None
 
 
 def _adds(evidence: StepEvidence, members: list[int]) -> bool:

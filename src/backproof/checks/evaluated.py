@@ -54,7 +54,7 @@ def evaluated(tape: Tape, parameters: Collection[int]) -> list[Evaluated]:
     """
     depends = set(dependence(tape, dict.fromkeys(parameters, 1), 0, len(tape.operations)))
     kinds = [
-        (operation, _kind(tape, operation.out, depends)) for operation in _losses(tape, depends)
+        (operation, kind_of(tape, operation.out, depends)) for operation in _losses(tape, depends)
     ]
     return [
         Evaluated(_title(o), kind, o.where, penalties(tape, o, parameters, depends))
@@ -86,7 +86,7 @@ def _title(operation: Operation) -> str:
     return where.targets[0] if where.targets and where.is_value else where.text
 
 
-def _kind(tape: Tape, cost: int, depends: set[int]) -> str:
+def kind_of(tape: Tape, cost: int, depends: set[int]) -> str:
     """Return which cost a scalar is by its slopes: an entropy, a squared error, or neither ("")."""
     within = tape.ancestors([cost]) & depends
     run = tape.replay(double=True)

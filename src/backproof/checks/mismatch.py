@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.arithmetic import keeps
 from backproof.checks.accusation import accusations
 from backproof.checks.choice import FEW, is_exact, is_full
-from backproof.checks.evaluated import Evaluated, evaluated
+from backproof.checks.evaluated import Evaluated, evaluated, kind_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match
 from backproof.checks.reported import is_called_loss
@@ -22,6 +23,7 @@ from backproof.checks.sense import is_distance
 from backproof.checks.unpenalised import Unpenalised, lacking, unpenalised
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
+from backproof.trace.site import Site
 from backproof.trace.tape import Tape
 
 #: Steps in which gradients must be those of a part of the cost.
@@ -221,9 +223,11 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     join = tape.operations[fit.hypothesis.joins[0].operation].where
     made = tape.producer(own.hypothesis.node)
     related: tuple[Related, ...] = ()
+    at_fault = _at_fault(evidence, fit, own)
     if made is not None and made.where.span != join.span:
-        where = made.where
-        related = (Related(where.span, "definition", where.text, where.file.path, "reported"),)
+        where, role = (made.where, "reported") if at_fault is None else (join, "minimised")
+        related = (Related(where.span, "definition", where.text, where.file.path, role),)
+    join = at_fault or join
     gap = _gap(own)
     return Finding(
         code="BP103",
@@ -245,6 +249,25 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
             f"of `{own.hypothesis.title}` they differ by {gap:.2g} of their size",
         ),
     )  # fmt: skip
+
+
+def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:
+    """Return what is wrong where a program does not report another of the usual costs.
+
+    Its labels, if the step makes some for the gradients alone; else the cost itself.
+    """
+    tape = evidence.tape
+    made = tape.producer(own.hypothesis.node)
+    moving = tape.reach(n for p in evidence.params for n in p.old)
+    kind = kind_of(tape, own.hypothesis.node, moving)
+    if made is None or (kind and Evaluated("", kind, made.where).differs(fit.hypothesis.title)):
+        return None
+    join, within = fit.hypothesis.joins[0], tape.ancestors([own.hypothesis.node])
+    if join.output not in within:
+        return tape.called_from(made) or made.where
+    labels = None if join.labels is None else tape.producer(join.labels)
+    given = labels is None or keeps(labels) or labels.out in within
+    return made.where if given or labels is None else labels.where
 
 
 def _started(evidence: StepEvidence, fit: Fit) -> Finding:

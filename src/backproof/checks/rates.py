@@ -95,7 +95,8 @@ def odd(evidence: StepEvidence) -> Iterator[tuple[str, Finding]]:
     if len(groups) < 2:
         return
     # Most are right; where it is one against one, the slow one: it is a division that is forgotten.
-    usual = max(groups, key=len)
+    # Of two sizes the smaller is that of the batch, the other one that of all data.
+    usual = max(groups, key=lambda group: (len(group), _divides_less(group[0], groups)))
     for group in groups:
         for each in group if group is not usual else ():
             reason = explanation(each, usual[0])
@@ -104,6 +105,12 @@ def odd(evidence: StepEvidence) -> Iterator[tuple[str, Finding]]:
                 name = called(evidence, usual[0].index, 1 / lost) if lost else ""
                 pair = (each.index, usual[0].index)
                 yield _report(evidence, *pair, reason, each.rate, usual[0].rate, name)
+
+
+def _divides_less(one: Pace, groups: list[list[Pace]]) -> bool:
+    """Whether a step is divided by a size, and another one by a larger one."""
+    others = [size for group in groups for size in group[0].sizes - one.sizes]
+    return bool(one.sizes and others) and min(others) > max(one.sizes)
 
 
 def explanation(one: Pace, other: Pace) -> str:

@@ -81,6 +81,15 @@ def _in_total(tape: Tape, node: int) -> float:
     return senses.pop() if len(senses) == 1 else 0.0
 
 
+def is_square(operation: Operation) -> bool:
+    """Whether an operation squares: by a power, or a product of one value with itself."""
+    function, args = operation.function, operation.args
+    power = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
+    product = is_in(function, PRODUCTS) and len(args) == 2 and len(set(operation.inputs)) == 1
+    refs = all(type(a) is Ref for a in args)
+    return (power and bool(args[1] == 2)) or (product and refs) or function is np.square
+
+
 def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
     """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
     for _ in range(6):

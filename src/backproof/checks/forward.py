@@ -1,0 +1,157 @@
+"""A fault of the forward pass: one edit of it under which the gradients, as they are, are right.
+
+Where the backward pass is that of another forward pass, nothing in it explains what is wrong, or
+several of its statements do. Each edit of the forward pass is tried on the tape; what is computed
+from it is computed again, the author's gradients and the true ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from backproof.calculus.differences import directional
+from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.choice import FEW
+from backproof.checks.edits.edit import Edit
+from backproof.checks.edits.kinds import edits_of
+from backproof.checks.found import function_name, is_same
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, author_value
+from backproof.checks.scales import is_natural
+from backproof.checks.search import StepSearch
+from backproof.trace.site import SITES
+from backproof.trace.tape import Operation, Run, Tape
+
+#: CPU seconds for all edits of a step.
+PATIENCE = 5.0
+#: The rounds of edits in the order in which they are tried: a part that is missing, then others.
+ORDER = (0, 2, 1)
+#: What an edit costs at most that puts in another value: one that has a name.
+NAMED = 2.0
+#: Directions along which gradients are compared with the cost, and how near they must be.
+DIRECTIONS, CLOSE = 6, 1e-6
+#: Share of their size that gradients keep at least: those of a cost that says nothing vanish.
+SMALLEST = 0.01
+#: Executions of one expression above which it is not edited, and operations of a step.
+MOST_EXECUTIONS, MOST_OPERATIONS = 400, 6_000
+
+
+def forward_fault(evidence: StepEvidence, fit: Fit) -> Diagnosis | None:
+    """Return the edit of the forward pass that makes all gradients those of its cost, if one."""
+    tape, hypothesis = evidence.tape, fit.hypothesis
+    entries = sum(match.size for match in fit.matches)
+    if len(tape.operations) > MOST_OPERATIONS or entries <= FEW:
+        return None
+    search = StepSearch(evidence, fit, patience=PATIENCE)
+    leaves = {n for p in evidence.params for n in (p.new if hypothesis.after else p.old)}
+    within = tape.ancestors([hypothesis.node], stop=leaves) - leaves
+    sites = dict.fromkeys(o.site for o in tape.operations if o.out in within)
+    groups: dict[int, list[Operation]] = {site: [] for site in sites}
+    for operation in tape.operations:
+        if operation.site in groups:
+            groups[operation.site].append(operation)
+    slopes = Slopes(evidence, fit)
+    deadline = time.process_time() + PATIENCE
+    best: tuple[float, Diagnosis] | None = None
+    last = next(reversed(groups), None)
+    for number, site in product(ORDER, groups):
+        if len(groups[site]) > MOST_EXECUTIONS:
+            continue
+        for edit, members in _edits(search, groups[site], number):
+            if time.process_time() > deadline:
+                return None if best is None else best[1]
+            if edit.is_slope or (number and edit.cost > NAMED):
+                continue
+            if best is not None and edit.cost >= best[0]:
+                continue
+            if _makes_right(slopes, edit, members):
+                best = edit.cost, Diagnosis(
+                    "BP101", edit.cause, SITES[site],
+                    f"{edit.reason}: for such a forward pass all gradients are right", edit.help,
+                    evidence={"found": edit.found, "expected": edit.expected} if edit.found else {},
+                )  # fmt: skip
+        if best is not None and site == last:
+            break
+    return None if best is None else best[1]
+
+
+def _edits(
+    search: StepSearch, operations: list[Operation], number: int
+) -> Iterator[tuple[Edit, list[Operation]]]:
+    alike: dict[str, list[Operation]] = {}
+    for operation in operations:
+        alike.setdefault(function_name(operation), []).append(operation)
+    for members in alike.values():
+        for edit in edits_of(members[0], len(members), search.scope, number):
+            yield edit, members
+
+
+class Slopes:
+    """The author's gradients, held against how the cost changes along a few directions.
+
+    Edited operations have no derivative rules, so that differences alone can tell.
+    """
+
+    def __init__(self, evidence: StepEvidence, fit: Fit) -> None:
+        self.evidence, self.hypothesis = evidence, fit.hypothesis
+        after = fit.hypothesis.after
+        self.olds = {u.new: u.old for p in evidence.params for u in p.updates} if after else {}
+        self.nodes = [n for p in evidence.params for n in (p.new if after else p.old)]
+        levels = Counter(level for level, _, _ in fit.chosen.values())
+        levels = levels or Counter(match.nearest[0] for match in fit.matches)
+        self.level = levels.most_common(1)[0][0] if levels else -1
+        before = [author_value(evidence.run, p, self.level) for p in evidence.params]
+        self.sizes = [0.0 if v is None else float(np.linalg.norm(v)) for v in before]
+        self.scale = fit.scale if fit.chosen else None
+        size = sum(int(np.size(evidence.run.env[n])) for n in self.nodes)
+        draws = np.random.default_rng(0).standard_normal((DIRECTIONS, size))
+        self.directions = draws / np.linalg.norm(draws, axis=1, keepdims=True)
+
+    def fit(self, tape: Tape, run: Run) -> bool:
+        """Whether all gradients of a run are one multiple of the slopes of its cost."""
+        owns = [author_value(run, p, self.level) for p in self.evidence.params]
+        if any(own is None or not np.all(np.isfinite(own)) for own in owns):
+            return False
+        if any(
+            not SMALLEST * size <= np.linalg.norm(own) <= size / SMALLEST
+            for own, size in zip(owns, self.sizes, strict=True)
+        ):
+            return False
+        own, point = np.concatenate(owns), run
+        if own.size != self.directions.shape[1] or not np.any(own):
+            return False
+        if self.olds:
+            old = {new: run.env[n] for new, n in self.olds.items()}
+            point = tape.replay(double=True, base=run, dirty=tape.reach(old), replace=old)
+        scale = 0.0
+        for direction in self.directions:
+            slope, error = directional(tape, point, self.hypothesis, self.nodes, direction)
+            mine = float(own @ direction)
+            scale = scale or (mine / slope if slope else 0.0)
+            if not scale or not abs(mine - scale * slope) <= CLOSE * abs(mine) + 20 * error:
+                return False
+            if error > CLOSE * abs(slope):
+                return False
+        down = all(scale * p.sign(self.level) < 0 for p in self.evidence.params)
+        known = self.scale is None or abs(scale / self.scale - 1) < CLOSE
+        return down and known and is_natural(scale)
+
+
+def _makes_right(slopes: Slopes, edit: Edit, operations: list[Operation]) -> bool:
+    """Whether all gradients are those of the cost where the forward pass is edited."""
+    evidence = slopes.evidence
+    edited = {
+        o.index: changed for number, o in enumerate(operations)
+        if (changed := edit.change(o, number)) is not None
+    }  # fmt: skip
+    if not edited:
+        return False
+    tape = evidence.tape.edited(edited)
+    run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(o.out for o in operations))
+    changed = [o for o in operations if not is_same(run.env[o.out], evidence.run.env[o.out])]
+    return bool(changed) and not run.failed and slopes.fit(tape, run)
