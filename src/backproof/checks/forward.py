@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -105,20 +106,22 @@ class Slopes:
         levels = Counter(level for level, _, _ in fit.chosen.values())
         levels = levels or Counter(match.nearest[0] for match in fit.matches)
         self.level = levels.most_common(1)[0][0] if levels else -1
-        before = [author_value(evidence.run, p, self.level) for p in evidence.params]
-        self.sizes = [0.0 if v is None else float(np.linalg.norm(v)) for v in before]
+        self.sizes = [float(np.linalg.norm(own)) for own in self._gradients(evidence.run)]
         self.scale = fit.scale if fit.chosen else None
         size = sum(int(np.size(evidence.run.env[n])) for n in self.nodes)
         draws = np.random.default_rng(0).standard_normal((DIRECTIONS, size))
         self.directions = draws / np.linalg.norm(draws, axis=1, keepdims=True)
 
+    def _gradients(self, run: Run) -> list[np.ndarray[Any, Any]]:
+        """Return the author's gradients, those that are finite."""
+        found = (author_value(run, p, self.level) for p in self.evidence.params)
+        return [own for own in found if own is not None and np.all(np.isfinite(own))]
+
     def fit(self, tape: Tape, run: Run) -> bool:
         """Whether all gradients of a run are one multiple of the slopes of its cost."""
-        owns = [author_value(run, p, self.level) for p in self.evidence.params]
-        if any(own is None or not np.all(np.isfinite(own)) for own in owns):
-            return False
-        if any(
-            not SMALLEST * size <= np.linalg.norm(own) <= size / SMALLEST
+        owns = self._gradients(run)
+        if len(owns) < len(self.sizes) or not all(
+            SMALLEST * size <= np.linalg.norm(own) <= size / SMALLEST
             for own, size in zip(owns, self.sizes, strict=True)
         ):
             return False
@@ -153,5 +156,6 @@ def _makes_right(slopes: Slopes, edit: Edit, operations: list[Operation]) -> boo
         return False
     tape = evidence.tape.edited(edited)
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(o.out for o in operations))
-    changed = [o for o in operations if not is_same(run.env[o.out], evidence.run.env[o.out])]
-    return bool(changed) and not run.failed and slopes.fit(tape, run)
+    before = evidence.run.env
+    same = all(is_same(run.env[o.out], before[o.out]) for o in operations)
+    return not same and not run.failed and slopes.fit(tape, run)

@@ -23,11 +23,6 @@ def lost_at(evidence: StepEvidence, update: Update) -> Site:
     What other parameters' steps are made of as well is a rate, and no gradient.
     """
     tape = evidence.tape
-    name = evidence.names.of(tape, [update]).partition(" (")[0]
-    read, where = gradient_read(tape, update, name), tape.operations[update.merges[-1][0]].where
-    made = only_assignment(where.file, where.function, read) if read else None
-    if made is not None:
-        return at_assignment(where, made)
     index, delta = update.merges[-1]
     merge = tape.operations[index].where
     shared = tape.ancestors([n for p in evidence.params for n in p.new if n != update.new])
@@ -36,10 +31,18 @@ def lost_at(evidence: StepEvidence, update: Update) -> Site:
     while made is not None and _statement(made.where) == _statement(merge):
         inputs = [n for n in made.inputs if n not in shared and tape.producer(n) is not None]
         if not inputs:
-            return whole(merge)
+            return _named(evidence, update, merge)
         node = max(inputs, key=lambda n: np.size(tape.nodes[n].obj))
         made = tape.producer(node)
-    return whole(merge if made is None else _last_of(made, merge))
+    return _named(evidence, update, merge) if made is None else whole(_last_of(made, merge))
+
+
+def _named(evidence: StepEvidence, update: Update, merge: Site) -> Site:
+    """Return the statement of the gradient that an update reads by its name, else the update."""
+    name = str(evidence.names.of(evidence.tape, [update])).partition(" (")[0]
+    read = gradient_read(evidence.tape, update, name)
+    statement = only_assignment(merge.file, merge.function, read) if read else None
+    return whole(merge) if statement is None else at_assignment(merge, statement)
 
 
 def gradient_read(tape: Tape, update: Update, name: str) -> str:
@@ -49,7 +52,7 @@ def gradient_read(tape: Tape, update: Update, name: str) -> str:
         site = tape.operations[index].where
         for word in re.findall(r"\w+", site.file.slice(site.statement)):
             if is_gradient_of(word, own):
-                return word
+                return str(word)
     return ""
 
 
