@@ -36,8 +36,10 @@ ORDER = (0, 2, 1)
 NAMED = 2.0
 #: Directions along which gradients are compared with the cost, and how near they must be.
 DIRECTIONS, CLOSE = 6, 1e-6
+#: Relative difference of a scale that is measured and one that is known.
+ALIKE = 1e-5
 #: Share of their size that gradients keep at least: those of a cost that says nothing vanish.
-SMALLEST = 0.01
+SMALLEST = 1e-4
 #: Executions of one expression above which it is not edited, and operations of a step.
 MOST_EXECUTIONS, MOST_OPERATIONS = 400, 6_000
 
@@ -103,9 +105,12 @@ class Slopes:
         after = fit.hypothesis.after
         self.olds = {u.new: u.old for p in evidence.params for u in p.updates} if after else {}
         self.nodes = [n for p in evidence.params for n in (p.new if after else p.old)]
-        levels = Counter(level for level, _, _ in fit.chosen.values())
-        levels = levels or Counter(match.nearest[0] for match in fit.matches)
-        self.level = levels.most_common(1)[0][0] if levels else -1
+        usual = Counter(level for level, _, _ in fit.chosen.values()).most_common(1)
+        self.levels = [
+            fit.chosen[i][0] if i in fit.chosen
+            else min(usual[0][0] if usual else match.nearest[0], len(match.parameter.levels) - 1)
+            for i, match in enumerate(fit.matches)
+        ]  # fmt: skip
         self.sizes = [float(np.linalg.norm(own)) for own in self._gradients(evidence.run)]
         self.scale = fit.scale if fit.chosen else None
         size = sum(int(np.size(evidence.run.env[n])) for n in self.nodes)
@@ -114,7 +119,8 @@ class Slopes:
 
     def _gradients(self, run: Run) -> list[np.ndarray[Any, Any]]:
         """Return the author's gradients, those that are finite."""
-        found = (author_value(run, p, self.level) for p in self.evidence.params)
+        pairs = zip(self.evidence.params, self.levels, strict=True)
+        found = (author_value(run, p, level) for p, level in pairs)
         return [own for own in found if own is not None and np.all(np.isfinite(own))]
 
     def fit(self, tape: Tape, run: Run) -> bool:
@@ -140,9 +146,11 @@ class Slopes:
                 return False
             if error > CLOSE * abs(slope):
                 return False
-        down = all(scale * p.sign(self.level) < 0 for p in self.evidence.params)
-        known = self.scale is None or abs(scale / self.scale - 1) < CLOSE
-        return down and known and is_natural(scale)
+        pairs = zip(self.evidence.params, self.levels, strict=True)
+        down = all(scale * p.sign(level) < 0 for p, level in pairs)
+        if self.scale is not None:
+            return down and abs(scale / self.scale - 1) < ALIKE
+        return down and is_natural(float(f"{scale:.6g}"))
 
 
 def _makes_right(slopes: Slopes, edit: Edit, operations: list[Operation]) -> bool:
