@@ -217,6 +217,7 @@ def common_scale(fit: Fit) -> None:
         if sum(fit.matches[i].size for i in exact) > LEAST_EXACT and not set(exact) < set(best):
             best, fit.scale = exact, 1.0
     entries = sum(fit.matches[i].size for i in best)
-    # One number is a multiple of any: of what is no cost of the program's, it shows nothing.
+    # One number is a multiple of any: of what is a part of a cost at most, it shows nothing.
     known = fit.hypothesis.own or fit.hypothesis.registered or len(best) == judged
+    known = known or abs(fit.scale - 1) < 1e-9
     fit.chosen = best if entries > 1 or (known and is_natural(fit.scale)) else {}
