@@ -137,6 +137,8 @@ class Slopes:
         if self.olds:
             old = {new: run.env[n] for new, n in self.olds.items()}
             point = tape.replay(double=True, base=run, dirty=tape.reach(old), replace=old)
+        if self.hypothesis.seeds(point) is None:
+            return False
         scale = 0.0
         for direction in self.directions:
             slope, error = directional(tape, point, self.hypothesis, self.nodes, direction)

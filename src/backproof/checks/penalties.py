@@ -56,6 +56,8 @@ def penalty_in(
 def _is_near(basis: Array, x: Array) -> bool:
     """Whether a vector may lie in a plane, by the normal equations: most do not."""
     gram = basis.T @ basis
+    if not np.all(np.isfinite(gram)):
+        return False
     if np.linalg.det(gram) <= SINGULAR * gram[0, 0] * gram[1, 1]:
         return True
     rest = x - basis @ np.linalg.solve(gram, basis.T @ x)
