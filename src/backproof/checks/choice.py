@@ -265,9 +265,9 @@ def _joint_decay(fit: Fit, run: Run) -> None:
         values.append(vector(run.env[n] for n in parameter.old)[touched])
         entries.append(index)
     x, t, w = (np.concatenate(parts) for parts in (owns, truths, values))
-    if x.size < 4:
-        return
     basis = np.stack([t, w], axis=1)
+    if x.size < 4 or not (np.all(np.isfinite(basis)) and np.all(np.isfinite(x))):
+        return
     solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
     s, decay = float(solution[0]), float(solution[1])
     if not s or decay / s <= 0:
