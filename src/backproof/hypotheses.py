@@ -118,7 +118,9 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         if out in feeding and not _is_called_a_cost(operation):
             continue
         if operation.where.kind.startswith("aug") and not feeding.isdisjoint(
-            s for s in carries.carry.get(out, ()) if s not in bits
+            s
+            for s in carries.carry.get(out, ())
+            if s not in bits and not is_shared(tape.nodes[s].obj)
         ):
             continue  # an optimiser's memory: the updates read what it was
         if is_in(operation.function, ROUNDING) or _is_copied(operation):
