@@ -111,7 +111,9 @@ class Slopes:
             else min(usual[0][0] if usual else match.nearest[0], len(match.parameter.levels) - 1)
             for i, match in enumerate(fit.matches)
         ]  # fmt: skip
-        self.sizes = [float(np.linalg.norm(own)) for own in self._gradients(evidence.run)]
+        owns = self._gradients(evidence.run)
+        self.sizes = [float(np.linalg.norm(own)) for own in owns]
+        self.lengths = [own.size for own in owns]
         self.scale = fit.scale if fit.chosen else None
         size = sum(int(np.size(evidence.run.env[n])) for n in self.nodes)
         draws = np.random.default_rng(0).standard_normal((DIRECTIONS, size))
@@ -126,6 +128,8 @@ class Slopes:
     def fit(self, tape: Tape, run: Run) -> bool:
         """Whether all gradients of a run are one multiple of the slopes of its cost."""
         owns = self._gradients(run)
+        if [own.size for own in owns] != self.lengths:
+            return False
         if len(owns) < len(self.sizes) or not all(
             SMALLEST * size <= np.linalg.norm(own) <= size / SMALLEST
             for own, size in zip(owns, self.sizes, strict=True)
