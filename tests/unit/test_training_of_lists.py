@@ -305,3 +305,36 @@ def test_work_is_counted_not_timed():
     meter.spent += 0.25
     assert meter.left == 0.75
     assert effort_of([], []) == 0.0
+
+
+CENTRED = """
+import random
+random.seed(5)
+rows = [[random.gauss(0, 1), random.gauss(0, 1)] for _ in range(60)]
+means = [sum(c) / 60 for c in zip(*rows)]
+rows = [[a - m for a, m in zip(row, means)] for row in rows]
+goals = [2 * a - b + random.gauss(0, 0.3) for a, b in rows]
+mean = sum(goals) / 60
+goals = [g - mean for g in goals]
+w, b = [0.0, 0.0], 0.0
+
+def predict(row):
+    return sum(v * a for v, a in zip(w, row)) + b
+
+for it in range(200):
+    gw, gb = [0.0, 0.0], 0.0
+    for row, goal in zip(rows, goals):
+        e = 2 * (predict(row) - goal) / 60
+        gb += e
+        for i, a in enumerate(row):
+            gw[i] += e * a
+    for i in range(2):
+        w[i] = w[i] - 0.1 * gw[i]
+    b = b - 0.1 * gb
+    if it % 20 == 0:
+        print(sum((predict(r) - g) ** 2 for r, g in zip(rows, goals)) / 60)
+"""
+
+
+def test_the_gradient_of_a_bias_of_centred_data_is_all_rounding(tmp_path):
+    assert judged(tmp_path, CENTRED) == ("verified", [])

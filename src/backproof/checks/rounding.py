@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Share of the entries whose update leaves them as they were.
 STUCK = 0.9
+#: Share of the largest gradient of a run below which another one is zero.
+ZERO = 1e-9
 #: A step in more bits must lower the cost by this share for the loss to be harmful.
 GAINS = 0.05
 #: Below this share of the first cost a program has arrived, as near as its type allows.
@@ -96,10 +98,12 @@ def _cancelled(record: Record) -> Finding | None:
         assert o.rounding is not None
         for name, _, size in o.rounding.errors:
             largest[name] = max(largest.get(name, 0.0), size)
+    # The bias of centred data has a gradient of zero: all that is seen of it is rounding.
+    least = ZERO * max(largest.values(), default=0.0)
     for o in reversed(seen):
         r = o.rounding
         assert r is not None
-        worst = [(n, e / largest[n]) for n, e, _ in r.errors if largest[n] > 0]
+        worst = [(n, e / largest[n]) for n, e, _ in r.errors if largest[n] > least]
         worst = [(n, e) for n, e in worst if e > LOST[r.bits]]
         if r.site is None or not worst:
             continue
