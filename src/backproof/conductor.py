@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from backproof.agenda import LARGE_STEP, Agenda
 from backproof.candidates import inside, readings
 from backproof.clock import Clock
+from backproof.earlier import Earlier
 from backproof.evaluations import Evaluations
 from backproof.gathering import Gathering
 from backproof.homes import Homes
@@ -27,8 +28,6 @@ from backproof.updates import Update, find_updates, turns
 from backproof.versions import apart
 from backproof.witness import Witness
 
-#: Events before loops that do not train, which are kept to look for gradients in.
-MOST_KEPT = 30_000
 #: Updates judged in an iteration that makes several.
 MOST_TURNS = 3
 
@@ -72,8 +71,7 @@ class Conductor:
         """Called with steps of further training loops."""
         self.evaluations = Evaluations(self.clock)
         self.others = Trainings(self.clock, self._judge_other)
-        self.before: list[Event] = []
-        """What came before the loops that do not train."""
+        self.earlier = Earlier()
         self.steps = 0
         self._abandoned = False
         self.recording_step = False
@@ -106,7 +104,7 @@ class Conductor:
         if self.search.candidate is not None:
             self._lock(recorder, Found(self.search.candidate))
         elif self.site is None and len(recorder.loops) == 1:
-            self.before = [*self.before, *recorder.log][-MOST_KEPT:]
+            self.earlier.add(recorder.log)
             self.lookout.before(recorder.log)
             self.search.outermost(recorder)
         elif self.site is not None and len(recorder.loops) == 1 and not self._is_busy(recorder):
@@ -252,9 +250,9 @@ class Conductor:
         self.steps = loop.count // loop.period
         self.gathering.period = loop.period
         with self.clock.analysing():
-            if self.before:
-                self.pairs(self.before)
-                self.before.clear()
+            if self.earlier.events:
+                self.pairs(self.earlier.events)
+                self.earlier.clear()
             self.lookout.before(recorder.log[:first], recorder.log[first:])
             self._judge(recorder, second, end, self.steps - 1)
             if self.clock.judging < LARGE_STEP:
@@ -306,7 +304,7 @@ class Conductor:
             if not self.lookout.examine(tape, updates, 0):
                 self.judge(tape, updates, 0)
             if not updates:
-                self.pairs([*self.before, *log])
+                self.pairs([*self.earlier.events, *log])
 
     # ---- steps ---------------------------------------------------------------------------------
 

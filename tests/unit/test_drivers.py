@@ -1,5 +1,8 @@
 """Layer functions, costs with their gradients, and a driver: nothing is trained."""
 
+import numpy as np
+
+from backproof.earlier import MOST_BYTES, MOST_EVENTS, Earlier
 from tests.unit.test_costs_meant import judged, report
 from tests.unit.test_faults_placed import line_of
 
@@ -189,3 +192,15 @@ def test_gradients_of_two_outputs_that_a_driver_makes_up_are_those_of_both(tmp_p
     assert {p["name"] for p in told["gradient"]["parameters"]} >= {"W", "b", "x", "c_prev"}
     wrong = CELL.replace("dc * i * (1 - g ** 2)", "dc * i * g * (1 - g)")
     assert judged(tmp_path, wrong) == ("wrong", [("BP101", line_of(wrong, "dc * i * g"))])
+
+
+def test_what_is_kept_of_a_program_without_training_is_bounded():
+    earlier = Earlier()
+    small, large = (0, 0, (), {}, 1.0), (0, 0, (), {}, np.zeros(MOST_BYTES // 8))
+    for _ in range(10):
+        earlier.add([small] * (MOST_EVENTS // 4))
+        assert len(earlier.events) <= MOST_EVENTS
+    earlier.clear()
+    earlier.add([small, large])
+    earlier.add([large])
+    assert earlier.events == []
