@@ -201,6 +201,9 @@ def _operands(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
     for atom in atoms:
         if atom != own:
             yield node, atom, "wrong-operand", likeness(own, atom)
+    parent = code.parents.get(node)
+    if not isinstance(parent, ast.Call) or parent.func is not node:
+        yield node, f"(1 - {own})", "wrong-operand", 1.6  # a share for the rest
     index = code.once(_taken, code.function_of(node)).get(own, "")
     if index and isinstance(node, ast.Name):
         for other in code.once(_lists, code.function_of(node)):

@@ -22,8 +22,9 @@ from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
 from backproof.repair.penalties import entries
+from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
-from backproof.repair.statements import added, moves, resets, siblings, stores, swaps
+from backproof.repair.statements import added, moves, siblings, stores, swaps
 from backproof.repair.sums import GRADIENT
 from backproof.repair.turned import turned
 from backproof.repair.zeroed import zeroed

@@ -256,11 +256,10 @@ class Hunt:
             whole = court.first(self._few(near, base))
             if whole is not None:
                 return whole
-        if findings[0].cause == "mutated-value":
-            # It is proven what changes too early: no other value is looked for at first.
-            orders = self._candidates(trial.report, findings, suspects)
-            early = sorted((c for c in orders if c.cause == "mutated-value"), key=lambda c: c.price)
-            whole = court.first(self._few(early, base))
+        if (proven := findings[0].cause) in ("mutated-value", "not-reset"):
+            # It is proven what changes too early, or never begins anew: no other value is sought.
+            found = self._candidates(trial.report, findings, suspects)
+            whole = court.first(self._few((c for c in found if c.cause == proven), base))
             if whole is not None and whole[1].scaled:
                 return whole
         if faulty := screen.meant.faults:

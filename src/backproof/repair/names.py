@@ -21,9 +21,12 @@ def atoms(code: Code, statement: Statement) -> list[str]:
     """
     around = code.function_of(statement)
     family = code.class_of(statement)
-    near = [*code.once(_loads, around), *enclosing(code, statement)]
+    outer = enclosing(code, statement)
+    near = [*code.once(_loads, around), *outer]
     if family is not None:
-        near += [t for t in code.once(_loads, family) if t.startswith("self.")]
+        loads = code.once(_loads, family)
+        # What other closures read of a name that this one has, too: `out.grad`.
+        near += [t for t in loads if t.startswith("self.") or t.partition(".")[0] in outer]
     module = [
         t for s in code.tree.body for target in targets_of(s)
         if isinstance(target, ast.Name) for t in [target.id]

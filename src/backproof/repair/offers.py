@@ -19,7 +19,8 @@ _NO_ACTIVATION = re.compile(
 STRENGTH = re.compile(r"(self\.)?\w*(slope|alpha|leak|lam|scale|beta|gamma|gain|eps|mask|keep)\w*")
 #: Names of the strength of a penalty.
 _PENALTY = re.compile(
-    r"(self\.)?(lam\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta|penalty|ridge|C)",
+    r"(\w+\.)?(lam\w*|lmb\w*|lbd\w*|λ\w*|l2\w*|reg\w*|decay|weight_decay|wd|alpha|beta"
+    r"|penalty|ridge|C)",
     re.IGNORECASE,
 )
 _LOCAL = re.compile(r"(prime|deriv|grad|_d\b|\bd_|backward|slope|diff)", re.IGNORECASE)
