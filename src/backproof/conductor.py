@@ -66,7 +66,9 @@ class Conductor:
         self.max_steps = max_steps
         self.site: int | None = None
         self.pairs: Callable[[Sequence[Event]], object] = lambda log: None
-        """Called with events in which nothing is updated."""
+        """Called with all events of a program in which nothing is updated."""
+        self.idle: Callable[[Sequence[Event]], object] = lambda log: None
+        """Called with those before a loop."""
         self.aside: Callable[[Tape, list[Update], int], object] = judge
         """Called with steps of further training loops."""
         self.evaluations = Evaluations(self.clock)
@@ -104,7 +106,9 @@ class Conductor:
         if self.search.candidate is not None:
             self._lock(recorder, Found(self.search.candidate))
         elif self.site is None and len(recorder.loops) == 1:
-            self.earlier.add(recorder.log)
+            if self.earlier.add(recorder.log) and not self.lookout.hunting:
+                with self.clock.analysing():
+                    self.idle(recorder.log)
             self.lookout.before(recorder.log)
             self.search.outermost(recorder)
         elif self.site is not None and len(recorder.loops) == 1 and not self._is_busy(recorder):
@@ -212,7 +216,7 @@ class Conductor:
             if self.site is None and self.search.doubtful is not None:
                 candidate, recorder.log[:] = self.search.doubtful
                 self._lock(recorder, Found(candidate))
-            if self.site is None and recorder.log:
+            if self.site is None and (recorder.log or self.earlier.events):
                 self._single(recorder)
         recorder.close()
 

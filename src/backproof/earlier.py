@@ -11,6 +11,8 @@ from backproof.trace.event import Event
 
 #: Events and bytes that are kept; beyond these all is forgotten, and kept anew.
 MOST_EVENTS, MOST_BYTES = 30_000, 60_000_000
+#: Logs that are looked at one by one, too.
+MOST_LOOKS = 8
 
 
 class Earlier:
@@ -18,15 +20,17 @@ class Earlier:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._bytes = 0
+        self._bytes = self._looked = 0
 
-    def add(self, log: Sequence[Event]) -> None:
-        """Keep the events of a log that is about to be forgotten."""
+    def add(self, log: Sequence[Event]) -> bool:
+        """Keep the events of a log that is forgotten; returns whether it is one of the first."""
         self._bytes += sum(getattr(event[4], "nbytes", 0) for event in log)
         if len(self.events) + len(log) > MOST_EVENTS or self._bytes > MOST_BYTES:
             self.clear()
         else:
             self.events += log
+        self._looked += bool(log)
+        return bool(log) and self._looked <= MOST_LOOKS
 
     def clear(self) -> None:
         """Forget all."""

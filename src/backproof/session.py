@@ -71,7 +71,7 @@ def run(
         verdict.judge, lookout=lookout, clock=clock, witness=verdict.witness,
         max_events=options.max_events, max_steps=options.steps, loop=options.loop,
     )  # fmt: skip
-    conductor.pairs = verdict.judge_pairs
+    conductor.pairs, conductor.idle = verdict.judge_pairs, verdict.look_idle
     conductor.aside = verdict.judge_aside
 
     def evaluate(tape: Tape) -> bool:

@@ -70,8 +70,6 @@ class Verdict:
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
 
-    # ---- one step ------------------------------------------------------------------------------
-
     def judge(self, tape: Tape, updates: list[Update], step: int) -> bool:
         """Judge a recorded step; False where it says nothing: it changes no parameter."""
         says = True
@@ -102,16 +100,18 @@ class Verdict:
 
     def judge_pairs(self, log: Sequence[Event]) -> None:
         """Judge what a program that updates nothing calls gradients, once."""
-        if self.judged:
+        if self.judged or len(log) > MOST_EVENTS:
             return
         with self.guarded("gradients"):
-            before = max(0, len(log) - MOST_EVENTS)
-            self.arrival.idle(tape := build(log, before, len(log)))
-            evidence = None if before else judge_pairs(tape)
-            if evidence is not None:
+            if (evidence := judge_pairs(build(log, 0, len(log)))) is not None:
                 self.judged += 1
                 self.take(evidence, claimed=True)
                 self.show(evidence)
+
+    def look_idle(self, log: Sequence[Event]) -> None:
+        """Look for steps that are computed and kept nowhere."""
+        with self.guarded("steps"):
+            self.arrival.idle(build(log, max(0, len(log) - MOST_EVENTS), len(log)))
 
     @contextmanager
     def guarded(self, what: str) -> Iterator[None]:
@@ -357,8 +357,6 @@ class Verdict:
         if any(f.severity == "error" for f in self.findings.values()):
             finding = replace(finding, severity="warning")
         self.findings.setdefault((finding.code, finding.span.line), finding)
-
-    # ---- the end -------------------------------------------------------------------------------
 
     def _settle(self) -> None:
         """Look again at the steps whose gradients fitted no cost, now that all are known."""

@@ -9,6 +9,7 @@ import io
 import sys
 import unittest
 import warnings
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -96,8 +97,9 @@ def cases(suite: unittest.TestSuite) -> list[Any]:
 @pytest.mark.parametrize(
     ("name", "mode"), [(name, mode) for name in NAMES for mode in ("on", "off")]
 )
-def test_language(name: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_language(name: str, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     switch(mode)
+    monkeypatch.chdir(tmp_path)  # some make a folder of a fixed name where they run
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         monkeypatch.setattr(doctest, "compile", compile_example, raising=False)

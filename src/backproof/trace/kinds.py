@@ -57,6 +57,8 @@ DRAWS = (np.random.RandomState, np.random.Generator, random.Random)
 FRAME_SENSITIVE = {"logging", "warnings", "inspect", "sys", "typing", "collections", "traceback"}
 
 _TRACKED = tuple(TRACKED)
+#: What a method may belong to that makes it another function than its namesakes.
+_OWNERS = (types.ModuleType, type, np.ufunc, *DRAWS)
 
 #: Lists that are remembered when they are shuffled, and how long they may be.
 MOST_SHUFFLED, LONGEST_LIST = 8, 5_000
@@ -79,15 +81,20 @@ class Kinds:
 
     def of(self, f: Any) -> str:
         """Say how a call of `f` is recorded: 'direct', 'pure', 'draw', 'walk', 'external' …"""
+        owner = getattr(f, "__self__", None)
+        key = f
+        if owner is not None and not isinstance(owner, _OWNERS):
+            # Of an object's method its type is remembered: the object must not outlive the program.
+            key = type(owner), getattr(f, "__name__", ""), getattr(f, "__func__", None)
         try:
-            known = self._known.get(f)
+            known = self._known.get(key)
         except TypeError:
             return "external"
         if known is None:
             known = self._classify(f)
             if len(self._known) > 20_000:
                 self._known.clear()
-            self._known[f] = known
+            self._known[key] = known
         return known
 
     def _classify(self, f: Any) -> str:
