@@ -20,7 +20,7 @@ from backproof.checks.inherited import without_inherited
 from backproof.checks.later import is_part, later_cost, without_cost_of
 from backproof.checks.moved import alternates, excuse_turns
 from backproof.checks.overwritten import last_alone
-from backproof.checks.pairs import MOST_EVENTS, judge_pairs
+from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
 from backproof.checks.state import once_emptied
@@ -28,6 +28,7 @@ from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
+from backproof.earlier import MOST_EVENTS
 from backproof.finding import Finding, Report
 from backproof.known import KnownCosts
 from backproof.names import Names

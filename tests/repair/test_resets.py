@@ -38,12 +38,14 @@ class Net:
     def backward(self, dout):
         self.one.backward(self.two.backward(dout) * (1 - self.h ** 2))
 
-class SGD:
+class Optimizer:
     def __init__(self, params):
         self.params = params
     def zero_grad(self):
         for p in self.params:
             p.grad[...] = 0
+
+class SGD(Optimizer):
     def step(self):
         for p in self.params:
             p.value -= 0.1 * p.grad

@@ -24,6 +24,8 @@ from backproof.trace.tape import Ref
 EQUAL = 1e-7
 #: Relative difference of steps that are equal: an epsilon stands beside the root.
 NEAR = 1e-4
+#: The same of the rates of different steps: one that shrinks slowly follows no rule.
+STEADY = 1e-6
 #: Entries that must agree.
 LEAST_ENTRIES = 3
 #: What a correction must differ from one by.
@@ -104,10 +106,10 @@ def corrections(first: Average, second: Average) -> Iterator[Slip]:
 def fit_together(first: Average, second: Average) -> bool:
     """Whether nothing of two averages speaks against their shares and their corrections."""
     late = all(abs(1 - (a.correction or 1.0)) < TELLING for a in (first, second))
-    return is_shared_out(first, second) and first.age == second.age and (late or first.age > 0)
+    return _is_shared_out(first, second) and first.age == second.age and (late or first.age > 0)
 
 
-def is_shared_out(first: Average, second: Average) -> bool:
+def _is_shared_out(first: Average, second: Average) -> bool:
     """Whether each adds what its decay leaves, of the gradient that the author has in mind."""
     size = (1 - first.decay) / first.share
     return abs(second.share * size**2 / (1 - second.decay) - 1) < EQUAL
@@ -115,7 +117,7 @@ def is_shared_out(first: Average, second: Average) -> bool:
 
 def shares(first: Average, second: Average) -> Iterator[Slip]:
     """Find an average that adds another share than its decay leaves: that of the other one."""
-    if is_shared_out(first, second):
+    if _is_shared_out(first, second):
         return
     for one, other in ((first, second), (second, first)):
         wrong = {

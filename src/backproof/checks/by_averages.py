@@ -9,6 +9,7 @@ from backproof.carries import carries_of
 from backproof.checks.averages import (
     EQUAL,
     MOST_DECAY,
+    STEADY,
     Array,
     averages_in,
     change_of,
@@ -17,9 +18,6 @@ from backproof.checks.averages import (
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.slips import ROOTS
 from backproof.roles import Parameter
-
-#: Relative difference of steps that are equal.
-STEADY = 1e-6
 
 
 def goes_by_averages(evidence: StepEvidence, parameter: Parameter, own: Array) -> bool:

@@ -19,6 +19,7 @@ from backproof.checks.averages import (
     EQUAL,
     LEAST_ENTRIES,
     NEAR,
+    STEADY,
     TELLING,
     Average,
     averages_in,
@@ -39,8 +40,6 @@ from backproof.checks.slips import Slip, misused
 from backproof.finding import Finding
 from backproof.roles import Parameter
 
-#: Relative difference of the rates of steps: one that shrinks slowly is none of these rules.
-STEADY = 1e-6
 #: Judged steps whose sizes must follow one rule for it to be known.
 LEAST_STEPS = 3
 

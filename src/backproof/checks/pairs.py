@@ -27,8 +27,6 @@ from backproof.trace.appended import append, site_like
 from backproof.trace.site import SITES
 from backproof.trace.tape import Ref, Tape
 
-#: Events of a log above which no gradients are searched in it.
-MOST_EVENTS = 30_000
 #: Share of the largest entry from which the ratio of two says something.
 SMALL = 1e-6
 _GRADIENT = re.compile(r"^(?:d_?|grad_|g_|delta_)(\w+)$|^(\w+?)_(?:grad|gradient)$")
@@ -38,7 +36,6 @@ _KEY = re.compile(r"""\[\s*['"](\w+)['"]\s*\]$""")
 _HOLDER = re.compile(r"(?:.*\.)?(?:d?grads?|d?gradients?|dparams)$", re.IGNORECASE)
 #: Relative difference of a gradient from one at values that a numeric check has moved a little.
 MOVED = 1e-3
-
 
 Array = np.ndarray[Any, Any]
 

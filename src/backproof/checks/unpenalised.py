@@ -12,6 +12,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, SUBTRACT, is_in, keeps
 from backproof.calculus.adjoint import adjoints
+from backproof.checks.advice import advise
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
 from backproof.checks.penalised import has_decay
@@ -94,15 +95,14 @@ def unpenalised(evidence: StepEvidence, fit: Fit) -> list[Unpenalised]:
 
 def lacking(one: Unpenalised, strength: float, reported: str) -> Finding:
     """Say which penalty of the reported loss a gradient has nothing of."""
-    return Finding(
-        code="BP103", cause="missing-term", severity="warning", confidence="likely",
-        title=f"the gradient of `{one.name}` is that of the {one.title} alone: the penalty in "
+    return advise(
+        "BP103", "missing-term", one.place,
+        f"the gradient of `{one.name}` is that of the {one.title} alone: the penalty in "
         f"`{reported}` is missing",
-        message=f"add {strength:.4g} · `{one.name}`, or leave the penalty out of `{reported}`",
-        file=one.place.file.path, span=one.place.span, expression=one.place.text,
-        evidence={"parameters": [one.name], "reported": reported, "strength": strength},
-        notes=(
+        f"add {strength:.4g} · `{one.name}`, or leave the penalty out of `{reported}`",
+        {"parameters": [one.name], "reported": reported, "strength": strength},
+        notes=[
             f"the slope of `{reported}`, computed outside the steps, holds {strength:.4g} times "
-            "the parameter beside that of its data",
-        ),
+            "the parameter beside that of its data"
+        ],
     )  # fmt: skip

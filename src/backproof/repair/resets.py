@@ -46,7 +46,7 @@ def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
     ]  # fmt: skip
     ways = [f"{name} = {text}" for text in dict.fromkeys(initial) if "\n" not in text]
     ways += [f"{name} = np.zeros_like({name})", f"{name}[:] = 0", f"{name} = 0.0"]
-    ways += [way for one in code.once(_objects).items() for way in _own_resets(*one)]
+    ways += [way for one in code.once(_objects).items() for way in _own_resets(code, *one)]
     ways += [f"{n.name}()" for n in code.tree.body
              if isinstance(n, ast.FunctionDef) and RESETS.search(n.name)]  # fmt: skip
     for top in tops:
@@ -80,21 +80,23 @@ def _at_the_top(code: Code, statement: Statement) -> Iterator[Candidate]:
                 continue
             indent = " " * (place.column - 1)
             top = Span(place.line, place.column, place.line, place.column)
-            ways = [(0.7, way) for way in _own_resets(name, kind)]
-            ways += [(0.9, way) for way in _one_by_one(statement, name, kind, indent)]
+            ways = [(0.7, way) for way in _own_resets(code, name, kind)]
+            ways += [(0.9, way) for way in _one_by_one(code, statement, name, kind, indent)]
             for price, way in ways:
                 price += 0.02 * rank + 0.01 * number
                 edit = Edit(top, f"{way}\n{indent}")
                 yield Candidate(code.file.path, (edit,), price, "not-reset", place)
 
 
-def _own_resets(name: str, kind: ast.ClassDef) -> list[str]:
-    return [f"{name}.{method}()" for method in _methods(kind) if RESETS.search(method)]
+def _own_resets(code: Code, name: str, kind: ast.ClassDef) -> list[str]:
+    return [f"{name}.{method}()" for method in _methods(code, kind) if RESETS.search(method)]
 
 
-def _one_by_one(statement: Statement, name: str, kind: ast.ClassDef, indent: str) -> Iterator[str]:
+def _one_by_one(
+    code: Code, statement: Statement, name: str, kind: ast.ClassDef, indent: str
+) -> Iterator[str]:
     """Yield loops over an object's parameters: ``p.grad = 0.0``."""
-    lists = [method for method in _methods(kind) if PARAMETERS.search(method)]
+    lists = [method for method in _methods(code, kind) if PARAMETERS.search(method)]
     for target in targets_of(statement):
         base = target.value if isinstance(target, ast.Subscript) else target
         if isinstance(base, ast.Attribute):
@@ -102,8 +104,13 @@ def _one_by_one(statement: Statement, name: str, kind: ast.ClassDef, indent: str
                 yield f"for p in {name}.{method}():\n{indent}    p.{base.attr} = 0.0"
 
 
-def _methods(kind: ast.ClassDef) -> list[str]:
-    return [node.name for node in kind.body if isinstance(node, ast.FunctionDef)]
+def _methods(code: Code, kind: ast.ClassDef) -> list[str]:
+    """Return the names of a class's methods, and of those that it inherits in its file."""
+    own = [node.name for node in kind.body if isinstance(node, ast.FunctionDef)]
+    bases = {code.text(base) for base in kind.bases}
+    parents = [s for s in code.tree.body if isinstance(s, ast.ClassDef) and s.name in bases]
+    inherited = [name for s in parents if s is not kind for name in _methods(code, s)]
+    return list(dict.fromkeys([*own, *inherited]))
 
 
 def _objects(code: Code) -> dict[str, ast.ClassDef]:
