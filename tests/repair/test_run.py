@@ -135,3 +135,31 @@ def test_a_notebook_keeps_its_cells(tmp_path: Path) -> None:
     fix = report["findings"][0]["fix"]
     assert fix["verified"] is True
     assert fix["edits"][0]["cell"] == 2
+
+
+TRIPLETS = """
+import numpy as np
+rs = np.random.RandomState(42)
+X, M, vel = rs.randn(40, 6), rs.randn(6, 3) * 0.3, 0.0
+for it in range(20):
+    a, p, n = rs.randint(0, 40, (3, 20))
+    dp, dn = (X[a] - X[p]) @ M, (X[a] - X[n]) @ M
+    viol = (dp ** 2).sum(1) - (dn ** 2).sum(1) + 1.0
+    act = (viol > 0).astype(float)[:, None]
+    loss = np.maximum(viol, 0).mean()
+    ga = 2 * act * (dp - dn) / 20
+    gp = -2 * act * dn / 20
+    gn = 2 * act * dn / 20
+    grad = X[a].T @ ga + X[p].T @ gp + X[n].T @ gn
+    vel = 0.5 * vel - 0.02 * grad
+    M = M + vel
+    print(loss)
+"""
+
+
+def test_the_exchange_that_is_told_comes_before_other_ways_to_its_value(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRIPLETS)
+    _, report = run(tmp_path, "--fix-time", "30", "train.py")
+    fix = report["findings"][0]["fix"]
+    assert fix["after"].strip() == "gp = -2 * act * dp / 20"
+    assert fix["verified"]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from backproof.costs import is_registered
@@ -23,8 +24,8 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import SourceFile, Span
 
-#: Edits that are tried of what the diagnosis is sure of: an expression, an optimiser's averages.
-FEW, AVERAGES = 6, 40
+#: Edits that are tried where the diagnosis is sure of the expression, of an average, or of the edit.
+FEW, AVERAGES, TOLD = 6, 40, 2
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
 BETTER = 8.0
@@ -102,10 +103,8 @@ class Hunt:
         progress: Callable[[int], object] | None = None, report: Report | None = None,
         brief: bool = False,
     ) -> None:  # fmt: skip
-        self.workshop = workshop
-        self.budget = budget
-        self.progress = progress
-        self.report, self.brief = report, brief
+        self.workshop, self.budget = workshop, budget
+        self.progress, self.report, self.brief = progress, report, brief
         self._start()
         workshop.know_loop(None if report is None else report.loop)
         self.shapes: dict[str, str] = {}
@@ -252,8 +251,8 @@ class Hunt:
         shown = [f for f in findings if f.evidence.get("turned")]
         if shown:
             # What it computes, or what stands beside it, shows the place.
-            near = self._candidates(trial.report, shown[:1], suspects, only=True)
-            whole = court.first(self._few(near, base))
+            there = self._candidates(trial.report, shown[:1], suspects, only=True)
+            whole = court.first(self._few(there, base))
             if whole is not None:
                 return whole
         if (proven := findings[0].cause) in ("mutated-value", "not-reset"):
@@ -265,8 +264,11 @@ class Hunt:
         if faulty := screen.meant.faults:
             # Where a name only hands on what another statement has made wrong, that one is named.
             faulty = [*((f.file, f.span.line) for f in findings), *faulty]
-            near = self._candidates(trial.report, findings, suspects, faulty, only=True)
-            for promising in screen.meeting(sorted(near, key=lambda c: c.price)):
+            found = self._candidates(trial.report, findings, suspects, faulty, only=True)
+            near = sorted(found, key=lambda c: c.price)
+            # The very exchange that the diagnosis names comes before other ways to its value.
+            told = screen.passing([c for c in near[:TOLD] if c.price < 0])
+            for promising in chain(told, screen.meeting(near)):
                 whole = court.first(promising)
                 if whole is not None and whole[1].scaled:
                     return whole
