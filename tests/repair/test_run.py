@@ -143,7 +143,8 @@ rs = np.random.RandomState(42)
 X, M, vel = rs.randn(40, 6), rs.randn(6, 3) * 0.3, 0.0
 for it in range(20):
     a, p, n = rs.randint(0, 40, (3, 20))
-    dp, dn = (X[a] - X[p]) @ M, (X[a] - X[n]) @ M
+    ea, ep, en = X[a] @ M, X[p] @ M, X[n] @ M
+    dp, dn = ea - ep, ea - en
     viol = (dp ** 2).sum(1) - (dn ** 2).sum(1) + 1.0
     act = (viol > 0).astype(float)[:, None]
     loss = np.maximum(viol, 0).mean()

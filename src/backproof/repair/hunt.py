@@ -24,7 +24,7 @@ from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
 from backproof.source import SourceFile, Span
 
-#: Edits that are tried where the diagnosis is sure of the expression, of an average, or of the edit.
+#: Edits tried where the diagnosis is sure of the expression, of an average, or of the very edit.
 FEW, AVERAGES, TOLD = 6, 40, 2
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
