@@ -158,3 +158,50 @@ def test_a_zero_that_is_watched_looks_like_any_other(tmp_path):
     path = tmp_path / "seen.py"
     path.write_text(SEEN)
     assert harness.run_correct(path).stdout == harness.run_plain(path).stdout
+
+
+BATCHES = """
+import math, random
+rng = random.Random(4)
+points = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(12)]
+data = [(x, float(x[0] > x[1])) for x in points]
+layers = [[[rng.gauss(0, 1) for _ in range(3)] for _ in range(n)] for n in (3, 1)]
+layers[1] = [[rng.gauss(0, 1) for _ in range(4)]]
+
+def run(layer, inputs):
+    out = []
+    for w in layer:
+        total = w[-1]
+        for i in range(len(w) - 1):
+            total += w[i] * inputs[i]
+        out.append(1 / (1 + math.exp(-total)))
+    return out
+
+for epoch in range(40):
+    cost = 0.0
+    for start in (0, 4, 8):
+        sums = [[[0.0] * len(w) for w in layer] for layer in layers]
+        for x, y in data[start:start + 4]:
+            h = run(layers[0], x)
+            (p,) = run(layers[1], h)
+            cost += 0.5 * (p - y) ** 2
+            top = [(p - y) * p * (1 - p)]
+            low = [top[0] * w * a * (1 - a) for w, a in zip(layers[1][0], h)]
+            for at, inputs, deltas in ((0, x, low), (1, h, top)):
+                for k, delta in enumerate(deltas):
+                    for i in range(len(inputs)):
+                        sums[at][k][i] += delta * inputs[i]
+                    sums[at][k][-1] += delta
+        for at, layer in enumerate(layers):
+            for k, w in enumerate(layer):
+                for i in range(len(w)):
+                    w[i] -= 2 * sums[at][k][i] / 4
+    print(epoch, cost)
+"""
+
+
+def test_biases_in_lists_whose_gradients_are_not_summed(tmp_path):
+    assert judged(tmp_path, BATCHES) == ("verified", [])
+    lost = BATCHES.replace("                    sums[at][k][-1] += delta\n", "")
+    line = 1 + lost[: lost.index("sums[at][k][i] += delta")].count("\n")
+    assert judged(tmp_path, lost) == ("verified", [("BP107", line)])

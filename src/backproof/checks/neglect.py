@@ -24,6 +24,7 @@ from backproof.checks.selection import selecting
 from backproof.checks.sense import PRODUCTS
 from backproof.checks.shifts import joins_trained, shifted
 from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
+from backproof.checks.stuck import stuck
 from backproof.checks.unfilled import is_empty, lost_sum
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
@@ -94,10 +95,8 @@ class Step:
     def untrained(self) -> Iterator[Untrained]:
         """Yield what the step should have updated, by the strongest rule first."""
         seen: set[str] = set()
-        rules = [
-            self.zeroed, self.dropped, self.dropped_numbers, self.unkept, lambda: replaced(self),
-            self.silent,
-        ]  # fmt: skip
+        rules = [self.zeroed, self.dropped, self.dropped_numbers, self.unkept]
+        rules += [lambda: replaced(self), self.silent, lambda: stuck(self)]
         if not self.fit.wrong:
             rules += [self.left_out]
         for rule in rules:

@@ -18,7 +18,7 @@ import numpy as np
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.neglect import Step
-from backproof.checks.untrained import RANK, Untrained, rooted
+from backproof.checks.untrained import RANK, REACHED, Untrained, rooted
 from backproof.finding import Finding, Related
 from backproof.trace.site import SITES
 from backproof.updates import Update, is_shared
@@ -59,7 +59,7 @@ class Reach:
                 self.found[found.name] = found
 
     def _stays(self, evidence: StepEvidence, name: str, known: Untrained) -> bool:
-        if known.rule in ("zero", "silent", "replaced") or known.called:
+        if known.rule in REACHED or known.called:
             return True
         path = evidence.names.path(known.obj)
         return path is not None and bool(np.array_equal(rooted(known.obj), known.before))
@@ -82,7 +82,7 @@ class Reach:
                 group.append(known)
         for members in groups.values():
             # A constant such as 0.0 may stand in several places in some of the steps.
-            always = members[0].rule in ("zero", "silent", "replaced") or is_shared(members[0].obj)
+            always = members[0].rule in REACHED or is_shared(members[0].obj)
             if max(len(m.steps) for m in members) >= max(
                 enough, len(self.steps) // 2 if always else 0
             ):
@@ -99,7 +99,7 @@ class Reach:
             findings.setdefault((found.code, found.span.line), found)
 
     def _unmoved(self, known: Untrained) -> bool:
-        if known.rule in ("zero", "silent", "replaced") or known.called:
+        if known.rule in REACHED or known.called:
             return True
         return bool(np.array_equal(rooted(known.obj), known.before))
 
@@ -151,6 +151,12 @@ def _finding(members: list[Untrained]) -> Finding:
             if first.place.text.startswith(("return", "break"))
             else f"compute the gradient of `{first.name}` in the backward pass, and store it",
             "no gradient arrives here",
+        ),
+        "stuck": (
+            f"{first.share} numbers `{first.name}` are never updated: the gradient that is "
+            "subtracted stays zero",
+            "add the gradient of these numbers as well (a bias beside the weights?)",
+            "their gradients are not among these",
         ),
     }.get(first.rule) or (
         f"{shown} {are} never updated, while {_neighbours(first)} "

@@ -13,7 +13,11 @@ from backproof.checks.places import Place
 DECIMALS = 4
 LARGEST_COPY = 100_000
 #: The rules, from the strongest evidence to the weakest.
-RANK = ("dropped", "zero", "replaced", "silent", "computed", "entry", "bias", "random")
+RANK = (
+    "dropped", "zero", "replaced", "silent", "stuck", "computed", "entry", "bias", "random",
+)  # fmt: skip
+#: Those of a value that an update reaches, and does not move.
+REACHED = ("zero", "silent", "replaced", "stuck")
 
 
 @dataclass(slots=True)
@@ -32,6 +36,8 @@ class Untrained:
     """Norm of its true gradient."""
     called: str = ""
     """The name under which its gradient was judged, where it was."""
+    share: str = ""
+    """Of the numbers of this name, how many it is about: "5 of 18"."""
     meant: str = ""
     """What should stand there instead."""
 
