@@ -65,6 +65,9 @@ def with_another(
     if len(levels) != 1 or not best.wrong or best.hypothesis.after:
         return None
     level = levels.pop()
+    reached = [i for i in best.wrong if level < len(params[i].levels)]
+    if not reached:
+        return None
     totals = [
         tape.ancestors([f.hypothesis.node]) for f in fits
         if f.hypothesis.own and (made := tape.producer(f.hypothesis.node)) is not None
@@ -79,7 +82,7 @@ def with_another(
             continue
         if any({h.node, best.hypothesis.node} <= behind for behind in totals):
             continue  # the program says itself how they are weighed; or one is a part of the other
-        sign = -params[best.wrong[0]].sign(level)
+        sign = -params[reached[0]].sign(level)
         for weight, least in _weights(best, truths, run, level):
             pair = (best, sign * best.scale), (fit, sign * weight)
             found = _judged(*pair, tape, run, params)
