@@ -113,6 +113,6 @@ def called(evidence: StepEvidence, index: int, value: float) -> str:
             continue
         for text, arg in zip(operation.where.operands, operation.args, strict=False):
             number = evidence.run.env[arg.node] if type(arg) is Ref else arg
-            if NAME.fullmatch(text) and np.size(number) == 1 and np.isclose(number, value, 1e-9, 0):
-                return text
+            if np.size(number) == 1 and np.isclose(number, value, 1e-9, 0):
+                return text if NAME.fullmatch(text) else f"({text.strip('()')})"
     return ""

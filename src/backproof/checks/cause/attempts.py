@@ -13,6 +13,7 @@ from backproof.checks.cause.derivatives import wrong_derivative
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.cause.edited import argument, at_input, edited_here, edited_near
 from backproof.checks.cause.factors import elementwise_factor, ignores_incoming, sign_or_factor
+from backproof.checks.cause.paced import paced
 from backproof.checks.cause.passed_on import passed_on
 from backproof.checks.cause.stale import stale
 from backproof.checks.cause.terms import missing_term
@@ -32,6 +33,8 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
     """Return the first explanation that makes the expression exact."""
     blamed = Blamed(blame, fault, search)
     if fault.kind == "update":
+        if (found := paced(blamed)) is not None:
+            return found
         # The update takes a gradient that belongs to another parameter.
         site = called_wrongly(blamed) or blamed.operation.where
         olds = {n for p in blamed.evidence.params for n in p.old}
