@@ -100,11 +100,13 @@ class Uphill:
 
     def __init__(self) -> None:
         self.rising = self.falling = 0
-        self._descended: set[str] = set()
+        self._descended: dict[str, set[str]] = {}
+        """Cost -> the parameters that went down it in some step, when no other went up."""
 
     def excuses(self, finding: Finding) -> bool:
-        """Whether other steps go down a cost that nobody wrote: a reward may be negative."""
-        return finding.code == "BP104" and finding.evidence.get("cost") in self._descended
+        """Whether these go down a cost that nobody wrote elsewhere: a reward may be negative."""
+        descended = self._descended.get(finding.evidence.get("cost", ""), set())
+        return finding.code == "BP104" and descended.issuperset(finding.evidence["parameters"])
 
     def look(self, evidence: StepEvidence) -> Finding | None:
         """Count a step; the finding where the last doubt is gone."""
@@ -113,7 +115,8 @@ class Uphill:
             return None
         directions = fit.directions
         if all(d < 0 for d in directions.values()):
-            self._descended.add(fit.hypothesis.title)
+            names = {evidence.params[i].name for i in directions}
+            self._descended.setdefault(fit.hypothesis.title, set()).update(names)
         if fit.hypothesis.title != SQUARED or fit.wrong or not is_single(evidence):
             return None
         if not directions or not is_plausible(fit.scale):

@@ -110,6 +110,14 @@ class Fit:
         return alike if holds(self.scale, alike) else [self.scale, *alike]
 
     @property
+    def beneath(self) -> bool:
+        """Whether the scale is that of values which a size divides before they are clipped."""
+        return bool(self.chosen) and all(
+            level >= 0 and self.matches[i].parameter.levels[level].deep
+            for i, (level, _, _) in self.chosen.items()
+        )
+
+    @property
     def directions(self) -> dict[int, float]:
         """For each right gradient a number that is positive where its update goes up the cost."""
         return {i: s * self.matches[i].parameter.sign(n) for i, (n, s, _) in self.chosen.items()}

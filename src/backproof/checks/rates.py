@@ -7,6 +7,7 @@ no number of its own: it lacks `len(batch)` or the rate that the others have, or
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,11 +50,14 @@ class Rates:
 
     def __init__(self) -> None:
         self.found: dict[str, tuple[Finding, int]] = {}
-        self.steps = 0
+        self.compared: Counter[str] = Counter()
+        """In how many steps a parameter's gradient was right, and not zero, among others."""
 
     def look(self, evidence: StepEvidence) -> None:
         """Compare the paces of a judged step."""
-        self.steps += 1
+        chosen = () if evidence.fit is None else evidence.fit.chosen
+        if len(chosen) > 1:
+            self.compared.update(evidence.params[i].name for i in chosen)
         for name, finding in odd(evidence):
             _, count = self.found.get(name, (finding, 0))
             self.found[name] = (finding, count + 1)
@@ -61,8 +65,8 @@ class Rates:
     def findings(self) -> Iterator[Finding]:
         """Say which steps have another size than the rest, wherever they were compared."""
         together: dict[tuple[str, int, str], list[Finding]] = {}
-        for finding, count in self.found.values():
-            if count >= min(2, self.steps):
+        for name, (finding, count) in self.found.items():
+            if count >= min(2, self.compared[name]):
                 key = (finding.file, finding.span.line, finding.message)
                 together.setdefault(key, []).append(finding)
         for members in together.values():
@@ -115,9 +119,12 @@ def _divides_less(one: Pace, groups: list[list[Pace]]) -> bool:
 
 def explanation(one: Pace, other: Pace) -> str:
     """Say which factor makes the difference, '' where it is a rate of its own."""
+    ratio = abs(one.rate / other.rate)
+    for size in sorted(one.sizes & other.sizes):
+        if abs(ratio / size**2 - 1) < EQUAL:
+            return f"it is multiplied by {size}, the others are divided by it"
     if one.literal or set(one.floats) - set(other.floats) or one.rate * other.rate <= 0:
         return ""
-    ratio = abs(one.rate / other.rate)
     for size in sorted(other.sizes - one.sizes):
         if abs(ratio / size - 1) < EQUAL:
             return f"it lacks the division by {size} that the others have"

@@ -352,7 +352,7 @@ class StepSearch:
             or any(abs(s / scale - 1) < SAME for scale in known)
             or self.fit.has_own_rate(index, s)
             for level, s, _ in match.scales
-            if level < 0 or not old.parameter.levels[level].deep
+            if level < 0 or self.fit.beneath or not old.parameter.levels[level].deep
         )
 
     # ---- calls ---------------------------------------------------------------------------------

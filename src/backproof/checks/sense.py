@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
 )
 LONGEST = 4_000
+#: A coefficient is not what it weighs: ``entropy_coef``.
+COEFFICIENT = re.compile(r"\w*(coef|coeff|weight|beta|scale|factor|lam\w*)\b", re.I)
+#: What an objective that is to grow may be called as well.
+VAGUE = re.compile(r"\bj\b|entropy|total", re.I)
 
 
 def meant(evidence: StepEvidence) -> float:
@@ -50,8 +55,10 @@ def meant(evidence: StepEvidence) -> float:
             names += [t for t in site.targets if site.is_value]
     function = "" if made is None else made.where.function.rpartition(".")[2]
     names += [function] if COSTS.fullmatch(function) else []
+    rewarded = is_rewarded(tape, fit.hypothesis.node, olds)
     for name in names:
-        if FALLS.search(name):
+        told = COEFFICIENT.sub("", name)
+        if FALLS.search(VAGUE.sub("", told) if rewarded else told):
             # A log-likelihood that is called a loss is below zero, and climbs rightly.
             return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
         # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
@@ -148,6 +155,29 @@ def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
         elif keeps(made) or is_in(made.function, AVERAGING | {operator.getitem}):
             pending.append((moving[0], sign))
     return not pending and falls == {True}
+
+
+def is_rewarded(tape: Tape, node: int, olds: set[int]) -> bool:
+    """Whether a cost holds logarithms that data of both signs weigh: ``Σ advantage · log p``.
+
+    An objective that is to grow is called J, too, and so is one that is to fall.
+    """
+    moved = tape.reach(olds)
+    for index in tape.ancestors([node]):
+        made = tape.producer(index)
+        if made is None or not is_in(made.function, MULTIPLY) or len(made.args) != 2:
+            continue
+        (moving, *others) = sorted(made.inputs, key=lambda n: n not in moved)
+        if moving not in moved or not others or others[0] in moved:
+            continue
+        weights = np.asarray(tape.value(others[0]))
+        if weights.dtype.kind == "f" and np.any(weights > 0) and np.any(weights < 0):
+            inner = tape.producer(moving)
+            while inner is not None and (keeps(inner) or inner.function is operator.getitem):
+                inner = tape.producer(inner.inputs[0])
+            if inner is not None and is_in(inner.function, LOGARITHMS):
+                return True
+    return False
 
 
 def _sums_powers(tape: Tape, logarithm: Operation) -> bool:

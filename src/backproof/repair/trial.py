@@ -102,7 +102,7 @@ class JudgedStep:
     after : bool
         The cost was computed with the updated parameters.
     deltas : dict of name to (norm of the update, that of the update as it was recorded)
-        The first is that of the replay with parameters that are moved a little: no coincidence.
+        The first is that of the replay with parameters moved a little: no coincidence.
     entries : int
         How many numbers the step updates.
     pieces : dict of name to number of arrays
@@ -184,10 +184,12 @@ class Trial:
 def telling(steps: Sequence[JudgedStep]) -> list[JudgedStep]:
     """Return the steps in which the program computes its cost; where none does, all that update.
 
-    In the first step all parameters may be numbers that the source writes.
+    Parameters of the first step may be numbers that the source writes: the rest may fit no cost.
     """
     own = [step for step in steps if step.own_cost]
-    return own or [step for step in steps if step.verdicts] or list(steps)
+    most = max((step.entries for step in steps), default=0)
+    some = [step for step in steps if step.cost_title or (step.verdicts and step.entries == most)]
+    return own or some or list(steps)
 
 
 def perform(job: Job) -> Trial:
@@ -318,9 +320,10 @@ class Watch:
 
     def expected(self) -> Expected | None:
         """Return what the parameters should come to in the first wrong step, if that is known."""
+        telling = [s.step for s in self.telling]
         judged = [
             (s.step, (bool(s.wrong) or s.ascends) and s.step not in self._silent, len(s.verdicts))
-            for s in self.steps
+            for s in self.steps if s.step in telling
         ]
         return settled(self._expected, judged, self._paths)
 

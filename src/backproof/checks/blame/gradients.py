@@ -45,8 +45,9 @@ def at_gradient(
     groups: dict[int, dict[int, tuple[int, Any]]] = {}
     for i in sorted(wrong):
         parameter = evidence.params[i]
-        shallow = [lv for lv in parameter.levels if not lv.deep]
-        for level in reversed(shallow):
+        beneath = evidence.fit is not None and evidence.fit.beneath
+        levels = [lv for lv in parameter.levels if beneath or not lv.deep]
+        for level in reversed(levels):
             truth = None if level.keys else _as_level(evidence, i, level)
             operation = evidence.tape.producer(level.nodes[0])
             if truth is None or operation is None or level.nodes[0] in forward:
