@@ -104,12 +104,16 @@ def _cholesky(c: Call) -> Any:
     """
     if c.upper:
         raise NoRule("keyword upper=")
-    low = np.linalg.cholesky(double(c.a))
-    phi = np.tril(flip(low) @ np.tril(np.asarray(c.g)))
+    return cholesky_pull(np.linalg.cholesky(double(c.a)), c.g, "L")
+
+
+def cholesky_pull(low: Array, g: Any, uplo: str) -> Array:
+    """Return Ā on the triangle of A that was read, from L and its cotangent."""
+    phi = np.tril(flip(low) @ np.tril(np.asarray(g)))
     n = phi.shape[-1]
     phi[..., range(n), range(n)] *= 0.5
     inverse = np.linalg.inv(low)
-    return to_triangle(flip(inverse) @ phi @ inverse, "L")
+    return to_triangle(flip(inverse) @ phi @ inverse, uplo)
 
 
 def to_triangle(symmetric: Array, uplo: str) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.calculus import rules_linalg, rules_signal
+from backproof.calculus import rules_factors, rules_signal
 from backproof.calculus.rule import Call, NoRule, Rule, axes_of, chain, double, kept, named
 from backproof.calculus.rules_elementwise import slope_rule
 from backproof.calculus.rules_pairs import Pull2, pair_rule
@@ -169,32 +169,6 @@ def _logsumexp_b(c: Call) -> Any:
     return chain(g, e)
 
 
-def _solve_triangular_a(c: Call) -> Any:
-    """``A X = B`` with one triangle of A read: ``Ā = −B̄ Xᵀ`` on that triangle."""
-    bar, x = _triangular(c)
-    a = double(c.a)
-    whole = -np.outer(bar, x) if bar.ndim == 1 else -(bar @ x.T)
-    if c.trans in (1, "T", 2, "C"):
-        whole = whole.T
-    whole = np.tril(whole) if c.lower else np.triu(whole)
-    if c.unit_diagonal:
-        whole = whole - np.diag(np.diag(whole))
-    return whole.reshape(a.shape)
-
-
-def _triangular(c: Call) -> tuple[Any, Any]:
-    solve = sys.modules["scipy.linalg"].solve_triangular
-    if np.ndim(c.a) != 2:
-        raise NoRule("a stack of matrices")
-    flipped = c.trans in (1, "T", 2, "C")
-    keywords = {"lower": bool(c.lower), "unit_diagonal": bool(c.unit_diagonal)}
-    g = np.asarray(c.g, dtype=float)
-    bar = solve(double(c.a), g, trans=0 if flipped else 1, **keywords)
-    return bar, solve(double(c.a), double(c.b), trans=1 if flipped else 0, **keywords)
-
-
-TRIANGULAR = "a b trans lower unit_diagonal overwrite_b check_finite"
-
 LAZY: dict[str, dict[str, Rule]] = {
     "scipy.special": {
         **{name: pair_rule(pulls) for name, pulls in SPECIAL_PAIRS.items()},
@@ -210,11 +184,7 @@ LAZY: dict[str, dict[str, Rule]] = {
         "correlate": rules_signal.signal_rule(True),
         "correlate2d": rules_signal.signal_rule(True, later=True),
     },
-    "scipy.linalg": {
-        "inv": named("a overwrite_a check_finite", a=rules_linalg.inverse_pull),
-        "det": named("a overwrite_a check_finite", a=rules_linalg.det_pull),
-        "solve_triangular": named(TRIANGULAR, a=_solve_triangular_a, b=lambda c: _triangular(c)[0]),
-    },
+    "scipy.linalg": rules_factors.RULES,
 }
 
 

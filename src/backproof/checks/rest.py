@@ -1,12 +1,14 @@
 """Finds the velocities that an update does not show: with these at rest, it is the gradient's.
 
 A loop over entries keeps ``v[j] = μ*v[j] - η*g[j]; w[j] += v[j]``; an accumulator that is scaled
-once it has been used (``w += η*d; d *= μ``) is the velocity of the next step.
+once it has been used (``w += η*d; d *= μ``) is the velocity of the next step; Nesterov's step
+holds the velocity and the gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -20,7 +22,9 @@ from backproof.trace.tape import Ref, Tape
 
 def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
     """Return the arrays, other than parameters, that a step goes on from."""
-    return [*dict.fromkeys((*_scaled_after_use(tape, params), *_by_entries(tape, params)))]
+    found = (_scaled_after_use(tape, params), _looking_ahead(tape, params),
+             _by_entries(tape, params))  # fmt: skip
+    return list(dict.fromkeys(chain.from_iterable(found)))
 
 
 def _scaled_after_use(tape: Tape, params: Sequence[Parameter]) -> list[int]:
@@ -40,6 +44,25 @@ def _scaled_after_use(tape: Tape, params: Sequence[Parameter]) -> list[int]:
                 and whole.node in carries.merged and np.any(tape.value(leaf))
             ]  # fmt: skip
     return found
+
+
+def _looking_ahead(tape: Tape, params: Sequence[Parameter]) -> list[int]:
+    """Return the averages that a change holds beside the gradient that has gone into them.
+
+    ``v = μ*v - η*g; w += μ*v - η*g``: no part of the change has the gradient alone.
+    """
+    deltas = [
+        delta for p in params if len(p.levels) == 1 for u in p.updates for _, delta in u.merges
+    ]  # fmt: skip
+    if not deltas:
+        return []
+    carries, olds = carries_of(tape), {n for p in params for n in p.old}
+    within = tape.ancestors(deltas) & carries.merged
+    return [
+        leaf for node in sorted(within) for leaf, share in carries.carry.get(node, {}).items()
+        if 0 < share < 1 and leaf not in olds and tape.nodes[leaf].operation is None
+        and np.any(tape.value(leaf))
+    ]  # fmt: skip
 
 
 def _by_entries(tape: Tape, params: Sequence[Parameter]) -> list[int]:

@@ -105,7 +105,6 @@ class JudgedStep:
         The first is that of the replay with parameters moved a little: no coincidence.
     entries : int
         How many numbers the step updates.
-    pieces : dict of name to number of arrays
     """
 
     step: int
@@ -323,7 +322,8 @@ class Watch:
         telling = [s.step for s in self.telling]
         judged = [
             (s.step, (bool(s.wrong) or s.ascends) and s.step not in self._silent, len(s.verdicts))
-            for s in self.steps if s.step in telling
+            for s in self.steps
+            if s.step in telling
         ]
         return settled(self._expected, judged, self._paths)
 

@@ -37,6 +37,15 @@ for lo in (True, False):
     for tr in (0, 1, "T"):
         case(sl.solve_triangular, regular(3) + 3 * np.eye(3), normal(3), trans=tr, lower=lo)
         case(sl.solve_triangular, regular(3), normal(3, 2), trans=tr, lower=lo, unit_diagonal=True)
+spd = regular(3) @ regular(3).T + 9 * np.eye(3)
+spd = spd + spd.T
+for lo in (True, False):
+    case(sl.cholesky, spd, lower=lo)
+    case(sl.cho_factor, spd, lower=lo)
+    for rhs in (normal(3), normal(3, 2)):
+        case(sl.cho_solve, (sl.cho_factor(spd, lower=lo)[0], lo), rhs)
+case(sl.solve, regular(3), normal(3))
+case(sl.solve, regular(3), normal(3, 2))
 case(np.cross, normal(3), normal(3))
 case(np.cross, normal(2, 3), normal(3))
 case(np.cross, normal(3, 2), normal(3, 2), axis=0)
