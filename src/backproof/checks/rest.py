@@ -18,6 +18,7 @@ from backproof.carries import carries_of
 from backproof.entries import STORES
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref, Tape
+from backproof.updates import is_shared
 
 
 def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
@@ -51,17 +52,16 @@ def _looking_ahead(tape: Tape, params: Sequence[Parameter]) -> list[int]:
 
     ``v = μ*v - η*g; w += μ*v - η*g``: no part of the change has the gradient alone.
     """
-    deltas = [
-        delta for p in params if len(p.levels) == 1 for u in p.updates for _, delta in u.merges
-    ]  # fmt: skip
-    if not deltas:
+    steps = [u for p in params if len(p.levels) == 1 for u in p.updates]
+    if not steps:
         return []
     carries, olds = carries_of(tape), {n for p in params for n in p.old}
-    within = tape.ancestors(deltas) & carries.merged
+    shapes = {np.shape(tape.nodes[u.old].obj) for u in steps}
+    within = tape.ancestors(delta for u in steps for _, delta in u.merges) & carries.merged
     return [
         leaf for node in sorted(within) for leaf, share in carries.carry.get(node, {}).items()
         if 0 < share < 1 and leaf not in olds and tape.nodes[leaf].operation is None
-        and np.any(tape.value(leaf))
+        and np.shape(obj := tape.nodes[leaf].obj) in shapes and np.any(obj) and not is_shared(obj)
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import is_in
+from backproof.arithmetic import SUBTRACT, is_in
 from backproof.calculus.rule import unbroadcast
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
@@ -107,13 +107,13 @@ def _product_of(evidence: StepEvidence, update: Update) -> Operation | None:
     old, new = run.env[update.old], run.env[update.new]
     if old is None or new is None or np.shape(old) != np.shape(new) or fit.adjoint is None:
         return None
-    change = np.asarray(new, float) - np.asarray(old, float)
+    change = np.asarray(new, float) - np.asarray(old, float) - _going_on(evidence, update)
     rates = {
-        node: s for i in fit.chosen for level, s, _ in fit.matches[i].scales if level == -1
+        node: rate for i in fit.chosen if (rate := _rate(evidence, i)) is not None
         for node in evidence.params[i].old
     }  # fmt: skip
     within = tape.ancestors([fit.hypothesis.node])
-    meant: dict[int, np.ndarray[Any, Any]] = {}
+    meant: dict[tuple[int, frozenset[int]], np.ndarray[Any, Any]] = {}
     for operation in tape.operations:
         if operation.out not in within or not _sums_products(tape, operation):
             continue
@@ -125,15 +125,35 @@ def _product_of(evidence: StepEvidence, update: Update) -> Operation | None:
             one = known[0] * unbroadcast(np.asarray(cotangent, float), change.shape)
         except ValueError:
             continue
-        # Of samples that are looked at one by one, the steps add up; where numbers are multiplied
-        # one by one, each product has the cotangent of its sum.
-        total = meant[operation.site] = meant.get(operation.site, 0.0) + one
-        for step in (one, total):
+        # Of samples that are looked at one by one, the steps add up, those of all units or of
+        # each; where numbers are multiplied one by one, each product has the cotangent of its sum.
+        weights = frozenset(n for n in operation.inputs if n in rates)
+        for key in {(operation.site, frozenset[int]()), (operation.site, weights)}:
+            meant[key] = meant.get(key, 0.0) + one
+        for step in (one, *(meant[operation.site, of] for of in (frozenset(), weights))):
             if step.shape == change.shape and np.any(step):
                 gap = float(np.linalg.norm(change - step))
                 if gap <= SAME * float(np.linalg.norm(step)):
                     return operation
     return None
+
+
+def _rate(evidence: StepEvidence, index: int) -> float | None:
+    """Return the multiple of its gradient that a parameter moves by, a velocity left out."""
+    assert evidence.fit is not None
+    whole = [s for level, s, _ in evidence.fit.matches[index].scales if level == -1]
+    level, s, _ = evidence.fit.chosen[index]
+    factor = evidence.params[index].factor(level)
+    return whole[0] if whole else None if factor is None else s * factor
+
+
+def _going_on(evidence: StepEvidence, update: Update) -> Any:
+    """Return what of a change is the velocity of the steps before."""
+    tape, run = evidence.tape, evidence.run
+    ((index, delta),) = update.merges
+    kept = carries_of(tape).carry.get(delta, {})
+    values = [share * np.asarray(run.env[leaf], float) for leaf, share in kept.items() if share < 1]
+    return sum(values) * (-1.0 if is_in(tape.operations[index].function, SUBTRACT) else 1.0)
 
 
 def _sums_products(tape: Tape, operation: Operation) -> bool:
