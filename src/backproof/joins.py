@@ -52,20 +52,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
     come last, since the derivative ``1 - a`` looks the same.
     """
-    # Neurons of numbers that one statement updates count as one: an output has its own weights.
-    kinds: dict[object, int] = {}
-    bits = {}
-    for parameter in params:
-        for update in parameter.updates:
-            scalar = np.ndim(tape.nodes[update.old].obj) == 0
-            kind = update.sites(tape) if scalar else update.old
-            bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
-    depends = dependence(tape, bits, 0, len(tape.operations))
-    counts = {node: mask.bit_count() for node, mask in depends.items()}
-    limits = margins(tape)
-    feeding = tape.ancestors([*(n for p in params for n in p.new), *limits])
-    full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
-    heads = _heads(tape, depends, full)
+    bits, depends, counts, limits, full, heads = _facts(tape, params)
     if heads:
         return heads[:limit]
     found: list[Join] = []
@@ -121,6 +108,41 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
         if len(found) >= limit:
             break
     return [*found, *numbers][:limit] or added[:limit]
+
+
+#: What is known of the nodes of a tape: it is asked for many times, and takes long for scalars.
+_Facts = tuple[
+    dict[int, int], dict[int, int], dict[int, int], dict[int, float | None], int, list["Join"]
+]
+_FACTS: WeakKeyDictionary[Tape, tuple[object, _Facts]] = WeakKeyDictionary()
+
+
+def _facts(tape: Tape, params: Sequence[Parameter]) -> _Facts:
+    """Return bits of parameters, what depends on which and on how many, margins, and the heads."""
+    updates = tuple((u.old, u.new) for p in params for u in p.updates)
+    key = (len(tape.operations), updates, tuple((*p.old, *p.new) for p in params))
+    known = _FACTS.get(tape)
+    if known is None or known[0] != key:
+        known = _FACTS[tape] = key, _found_out(tape, params)
+    return known[1]
+
+
+def _found_out(tape: Tape, params: Sequence[Parameter]) -> _Facts:
+    # Neurons of numbers that one statement updates count as one: an output has its own weights.
+    kinds: dict[object, int] = {}
+    bits = {}
+    for parameter in params:
+        for update in parameter.updates:
+            scalar = np.ndim(tape.nodes[update.old].obj) == 0
+            kind = update.sites(tape) if scalar else update.old
+            bits[update.old] = 1 << kinds.setdefault(kind, len(kinds))
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    counts = {node: mask.bit_count() for node, mask in depends.items()}
+    limits = margins(tape)
+    feeding = tape.ancestors([*(n for p in params for n in p.new), *limits])
+    full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
+    heads = _heads(tape, depends, full)
+    return bits, depends, counts, limits, full, heads
 
 
 def _is_running_total(operation: Operation, node: int) -> bool:

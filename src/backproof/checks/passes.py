@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
 
+Array = np.ndarray[Any, Any]
 #: Places where outputs meet labels that are looked at.
 MOST_JOINS = 8
 #: Relative difference of two values that are computed alike.
@@ -28,8 +30,23 @@ def with_second_pass(
         return forward
     olds = {n for p in params for n in p.old}
     moving = (tape.reach(olds) & forward) - olds
-    alike = [n for n in outputs if any(_is_same(run, n, known) for known in moving)]
+    # Engines of scalars have thousands of numbers: these are compared as one array.
+    numbers = {n for n in moving if type(run.env[n]) is float}
+    known = np.array([run.env[n] for n in numbers], dtype=float)
+    rest = moving - numbers
+    alike = [
+        n for n in outputs
+        if (np.ndim(run.env[n]) == 0 and _is_among(run.env[n], known))
+        or any(_is_same(run, n, other) for other in rest)
+    ]  # fmt: skip
     return forward | tape.ancestors(alike)
+
+
+def _is_among(value: Any, known: Array) -> bool:
+    """Whether a number is one of others that are not zero."""
+    if not isinstance(value, float | np.generic | np.ndarray):
+        return False
+    return bool(np.any((known != 0) & (abs(known - float(value)) <= SAME * abs(known))))
 
 
 def _is_same(run: Run, node: int, known: int) -> bool:

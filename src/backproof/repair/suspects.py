@@ -28,15 +28,27 @@ def suspects(evidence: StepEvidence) -> frozenset[tuple[str, int]]:
     stop = new if fit.hypothesis.after else None
     forward = tape.ancestors([fit.hypothesis.node], stop=stop)
     chains = tape.chains()
-    hits: dict[tuple[str, int], set[int]] = {}
+    # One bit for each parameter whose update depends on a node.
+    feeds: dict[int, int] = {}
     for index, parameter in enumerate(evidence.params):
-        for node in tape.ancestors(parameter.new) - forward:
-            operation = tape.producer(node)
-            if operation is None:
-                continue
-            sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
-            sites += [SITES[site] for _, site in tape.flows.get(node, ())]
-            for site in sites:
-                hits.setdefault((site.file.path, site.span.line), set()).add(index)
-    right = {i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous}
-    return frozenset(line for line, those in hits.items() if wrong <= those and not those & right)
+        for node in parameter.new:
+            feeds[node] = feeds.get(node, 0) | 1 << index
+    hits: dict[tuple[str, int], int] = {}
+    for operation in reversed(tape.operations):
+        node = operation.out
+        bits = feeds.get(node, 0)
+        if not bits:
+            continue
+        for read in operation.inputs:
+            feeds[read] = feeds.get(read, 0) | bits
+        if node in forward:
+            continue
+        sites = [operation.where, *(SITES[tape.calls[c][1]] for c in chains[operation.index])]
+        sites += [SITES[site] for _, site in tape.flows.get(node, ())]
+        for place in {(site.file.path, site.span.line) for site in sites}:
+            hits[place] = hits.get(place, 0) | bits
+    all_wrong = sum(1 << i for i in wrong)
+    right = sum(1 << i for i, m in enumerate(fit.matches) if i not in wrong and not m.vacuous)
+    return frozenset(
+        p for p, bits in hits.items() if bits & all_wrong == all_wrong and not bits & right
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ def call_chains(
     for operation in operations:
         while upcoming is not None and upcoming[1][0] < operation.event:
             _enter(frames, SITES[upcoming[1][1]].function)
-            frames[-1].begun.append((upcoming[0], upcoming[1][2]))
+            frames[-1].begin(upcoming[0], upcoming[1][2])
             upcoming = next(following, None)
         _enter(frames, operation.where.function)
         chains.append(tuple(frame.call for frame in frames[1:]))
@@ -41,7 +42,25 @@ class _Frame:
 
     call: int
     name: str
-    begun: list[tuple[int, str]] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
+    _places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By a name's key the calls begun in it, with their places in `begun`."""
+
+    def begin(self, call: int, callee: str) -> None:
+        """Note a call that is made here."""
+        for key in _keys(callee):
+            self._places.setdefault(key, []).append((len(self.begun), call))
+        self.begun.append(call)
+
+    def entered(self, key: str) -> int | None:
+        """Return the last call begun of a name, and forget it and those behind it."""
+        places = self._places.get(key, [])
+        while places:
+            place, call = places.pop()
+            if place < len(self.begun) and self.begun[place] == call:
+                del self.begun[place:]
+                return call
+        return None
 
 
 def _enter(frames: list[_Frame], function: str) -> None:
@@ -53,25 +72,20 @@ def _enter(frames: list[_Frame], function: str) -> None:
     if first and not OPERATOR.search(function):
         frames[0].name = function
         return
-    for same in (_is_same, _is_namesake):
+    for number, key in enumerate(_keys(function)):
         for depth in range(len(frames) - 1, -1, -1):
-            frame = frames[depth]
-            for position in range(len(frame.begun) - 1, -1, -1):
-                call, callee = frame.begun[position]
-                if same(callee, function):
-                    del frame.begun[position:]
-                    frames[depth + 1 :] = [_Frame(call, function)]
-                    return
-            if same(frame.name, function):
+            call = frames[depth].entered(key)
+            if call is not None:
+                frames[depth + 1 :] = [_Frame(call, function)]
+                return
+            if _keys(frames[depth].name)[number] == key:
                 del frames[depth + 1 :]
                 return
     if function == "<module>":
         del frames[1:]
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one.replace("<locals>.", "") == other.replace("<locals>.", "")
-
-
-def _is_namesake(one: str, other: str) -> bool:
-    return one.rpartition(".")[2] == other.rpartition(".")[2]
+@functools.cache
+def _keys(name: str) -> tuple[str, str]:
+    """Return by what a function is the same as another, and by what its namesake."""
+    return name.replace("<locals>.", ""), "." + name.rpartition(".")[2]

@@ -8,7 +8,7 @@ tells which operation of the forward pass is differentiated, along with the valu
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -39,12 +39,18 @@ class Rules:
     ----------
     feeding : set of int
         The backward nodes that the wrong gradients are made of.
+    likely : collection of int
+        Lines whose statements are looked at first.
     """
 
-    def __init__(self, replays: Replays, cotangents: Cotangents, feeding: set[int]) -> None:
+    def __init__(
+        self, replays: Replays, cotangents: Cotangents, feeding: set[int],
+        likely: Collection[int] = (),
+    ) -> None:  # fmt: skip
         self.replays = replays
         self.cotangents = cotangents
         self.feeding = feeding
+        self.likely = likely
         self.tape = replays.tape
         self.deadline = time.process_time() + PATIENCE
 
@@ -82,7 +88,8 @@ class Rules:
         for operation in self.tape.operations:
             if operation.out in self.feeding and len(operation.args) == 2:
                 groups.setdefault((operation.site, operation.function), []).append(operation)
-        return [g for g in groups.values() if LEAST <= len(g) <= MOST]
+        found = [g for g in groups.values() if LEAST <= len(g) <= MOST]
+        return sorted(found, key=lambda g: g[0].where.span.line not in self.likely)
 
     def _roles(self, members: Sequence[Operation]) -> Iterator[tuple[int, int, int]]:
         """Yield (position of the error, site of the operation, operand) that may be meant."""
