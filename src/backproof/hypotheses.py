@@ -106,7 +106,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     state = optimiser_state(tape, feeding, params)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
-    margins = compared(tape)
+    margins, moved = compared(tape), Moved(tape)
     found: list[tuple[int, float, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
@@ -128,10 +128,10 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         users = {tape.operations[index].site for index in tape.users[out]}
         if not fed.isdisjoint({operation.site, *users}):
             continue
-        if out in carries.merged and _moves(tape, carries, out):
+        if out in carries.merged and moved.by(carries, out):
             # A factor that depends on parameters is no decay: `λ * np.sum(np.abs(W))` is no old λ.
             strict = strict or Carries(tape, 0, len(tape.operations), moving=reach_old)
-            if out in strict.merged and _moves(tape, strict, out):
+            if out in strict.merged and moved.by(strict, out):
                 continue
         after = reach_new.get(out, 0)
         mask = after or reach_old.get(out, 0)
@@ -222,17 +222,33 @@ def _is_copied(operation: Operation) -> bool:
     return taken or (function == Method("item") and where.op == "tolist")
 
 
-def _moves(tape: Tape, carries: Carries, node: int) -> bool:
-    """Whether a scalar is an old value moved by what depends on it: no total, but a parameter.
+class Moved:
+    """Which scalars are old values moved by what depends on them: no totals, but parameters.
 
     What an entry of an array enters is not moved: `start[y[0]] + ...` is the score of a path.
     """
-    return any(
-        source in tape.ancestors([delta])
-        for source in carries.carry[node]
-        if np.size(tape.nodes[source].obj) == 1 and not is_shared(tape.nodes[source].obj)
-        for _, delta in carries.merges(node, source)
-    )
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self._bits: dict[int, int] = {}
+        self._depends: dict[int, int] = {}
+
+    def by(self, carries: Carries, node: int) -> bool:
+        """Whether a scalar is such a value, by what it holds of old ones."""
+        sources = [source for source in carries.carry[node] if self._is_number(source)]
+        new = [source for source in sources if source not in self._bits]
+        if new:  # all that is held anywhere, at once
+            known = {s for held in carries.carry.values() for s in held if self._is_number(s)}
+            self._bits = {s: 1 << i for i, s in enumerate({*known, *new, *self._bits})}
+            self._depends = dependence(self.tape, self._bits, 0, len(self.tape.operations))
+        return any(
+            self._depends.get(delta, 0) & self._bits[source]
+            for source in sources for _, delta in carries.merges(node, source)
+        )  # fmt: skip
+
+    def _is_number(self, node: int) -> bool:
+        obj = self.tape.nodes[node].obj
+        return np.size(obj) == 1 and not is_shared(obj)
 
 
 def is_progress(tape: Tape, node: int, params: Sequence[Parameter]) -> bool:
@@ -300,7 +316,9 @@ def _are_numbers(
     before = tape.ancestors(nodes)
     if not all(np.size(tape.nodes[n].obj) == 1 for n in before):
         return False
-    return before.isdisjoint(tape.ancestors([node]))
+    # What depends on a parameter is behind the other value only if that depends on it, too.
+    given = {n for n in before if not depends.get(n, 0)}
+    return not given or given.isdisjoint(tape.ancestors([node]))
 
 
 #: What programs call a cost that their gradients are made of.

@@ -12,6 +12,8 @@ from backproof.trace.site import SITES
 
 #: What an operator enters: a method as ``Value.__add__``.
 OPERATOR = re.compile(r"\.__\w+__$")
+#: A scope that is no call of its own.
+COMPREHENSION = re.compile(r"(\.<locals>\.)?<(list|set|dict)comp>|\.<locals>\.<genexpr>|^<genexpr>")
 
 
 def call_chains(
@@ -32,7 +34,7 @@ def call_chains(
             frames[-1].begin(upcoming[0], upcoming[1][2])
             upcoming = next(following, None)
         _enter(frames, operation.where.function)
-        chains.append(tuple(frame.call for frame in frames[1:]))
+        chains.append(tuple(frame.call for frame in frames if frame.call >= 0))
     return chains
 
 
@@ -68,6 +70,7 @@ def _enter(frames: list[_Frame], function: str) -> None:
 
     Methods of several classes have one name: the qualified one decides where it is known.
     """
+    function = COMPREHENSION.sub("", function) or "<module>"
     first = not (frames[0].name or frames[0].begun or frames[1:])
     if first and not OPERATOR.search(function):
         frames[0].name = function
@@ -83,6 +86,8 @@ def _enter(frames: list[_Frame], function: str) -> None:
                 return
     if function == "<module>":
         del frames[1:]
+    else:  # entered by an operator, or by a library: until code beneath it runs again
+        frames.append(_Frame(-1, function))
 
 
 @functools.cache
