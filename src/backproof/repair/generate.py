@@ -17,6 +17,7 @@ from backproof.repair.candidate import (
     targets_of,
     value_of,
 )
+from backproof.repair.copies import copies
 from backproof.repair.expressions import OPERATORS, changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
@@ -197,6 +198,9 @@ def propose(
                     price -= 0.35 if distance == 0 else 0.15
                 price -= named(code, told, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
+    if first is not None and first.cause == "mutated-value":
+        for candidate in copies(code, first, changed_early(code, findings)):
+            yield replace(candidate, price=candidate.price - PROVEN)
     if not only:
         yield from missing_updates(code, untrained)
         for finding in findings:
