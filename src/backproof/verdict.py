@@ -246,7 +246,9 @@ class Verdict:
         absent = evidence.fit is None and self.known.is_absent(evidence)
         wrong = [
             i for i in range(len(evidence.params))
-            if self.chronicle.note(evidence, i, said.get(i), absent=absent)
+            if self.chronicle.note(
+                evidence, i, said.get(i), absent=absent, proof=self.options.diagnose
+            )
         ]  # fmt: skip
         if evidence.fit is None:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from backproof.finding import Finding
 from backproof.repair.averages import averages
@@ -18,7 +18,7 @@ from backproof.repair.candidate import (
     value_of,
 )
 from backproof.repair.copies import copies
-from backproof.repair.expressions import OPERATORS, changes, wholes
+from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
@@ -27,6 +27,7 @@ from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
 from backproof.repair.statements import added, moves, siblings, stores, swaps
 from backproof.repair.sums import GRADIENT
+from backproof.repair.told import Told, is_called, named
 from backproof.repair.turned import turned
 from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
@@ -43,12 +44,7 @@ MOST_SUSPECTS = 16
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
-_PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
-_EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _CHANGED = re.compile(r"`([^`]+)` was changed before")
-_OPERATOR = re.compile(r"`([^`]+)` should be a (product|sum|difference)")
-_SIGNS = {"product": "*", "sum": "+", "difference": "-"}
-_MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
 def neighbourhood(
@@ -214,67 +210,6 @@ def suspected(candidate: Candidate, suspects: Collection[int]) -> bool:
     return any(p.line <= line <= p.end_line for p in places for line in suspects)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a diagnosis says: exchanges (old, new), and other texts that it quotes."""
-
-    pairs: list[tuple[str, str]]
-    quoted: list[str]
-    operators: list[tuple[str, str]] = field(default_factory=list)
-    """Operations that should be others: (text, the sign meant)."""
-
-    @classmethod
-    def of(cls, finding: Finding) -> Told:
-        """Read a finding."""
-        told = f"{finding.message} {finding.title}"
-        pairs = [(b, a) for a, b in _EXCHANGE.findall(told)] + _MEANT.findall(told)
-        found = str(finding.evidence.get("found", "") or "")
-        expected = str(finding.evidence.get("expected", "") or "")
-        if expected:
-            pairs.append((found, expected))
-        olds = {old for old, _ in pairs}
-        quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
-        # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
-        quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
-        signs = [(text, _SIGNS[kind]) for text, kind in _OPERATOR.findall(told)]
-        return cls(pairs, [text for text in quoted if text not in olds], signs)
-
-
-def named(code: Code, told: Told, candidate: Candidate) -> float:
-    """How surely the diagnosis says what a candidate does, from 0 to 1."""
-    best = 0.0
-    for edit in candidate.edits:
-        old = " ".join(code.file.slice(edit.span).split())
-        new = " ".join(edit.text.split())
-        if any(_is_called(old, o) and _is_called(new, n) for o, n in told.pairs):
-            best = 1.0
-        elif any(old == " ".join(text.split()) for text, _ in told.operators):
-            signs = [sign for text, sign in told.operators if old == " ".join(text.split())]
-            best = max(best, 1.0 if any(_is_joined(old, new, s) for s in signs) else 0.0)
-        elif new in told.quoted:
-            best = max(best, 0.6)
-        elif any(len(q) > 1 and q in new and q not in old for q in told.quoted):
-            best = max(best, 0.4)
-    return best
-
-
-def _is_joined(old: str, new: str, sign: str) -> bool:
-    """Whether the operands of an operation are joined by another sign, whatever the brackets."""
-    try:
-        was, now = (ast.parse(text, mode="eval").body for text in (old, new))
-    except SyntaxError:
-        return False
-    if not isinstance(was, ast.BinOp) or not isinstance(now, ast.BinOp):
-        return False
-    sides = ast.dump(was.left) == ast.dump(now.left), ast.dump(was.right) == ast.dump(now.right)
-    return all(sides) and OPERATORS[type(now.op)] == sign
-
-
-def _is_called(text: str, name: str) -> bool:
-    """Whether a name of the report may stand for a text: ``Z1`` for ``cache["Z1"]``."""
-    return text == name or re.sub(r"^.*[\[.]|[\]\"']", "", text) == name
-
-
 def _of_statement(
     code: Code, statement: Statement, findings: list[Finding], distance: int
 ) -> Iterator[Candidate]:
@@ -360,7 +295,7 @@ def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     if not found or not expected or "\n" in expected:
         return
     for node in ast.walk(root):
-        if isinstance(node, ast.expr) and _is_called(code.text(node), found):
+        if isinstance(node, ast.expr) and is_called(code.text(node), found):
             yield node, code.put(node, expected), finding.cause, 0.5
 
 

@@ -244,7 +244,8 @@ class Hunt:
             whole = court.first(candidates[:UNSCREENED])
             if whole is not None:
                 return whole
-        for promising in screen.meeting(candidates):
+        said = screen.passing([c for c in candidates[:TOLD] if c.price < 0], sift=False)
+        for promising in chain(said, screen.meeting(candidates)):
             whole = court.first(promising)
             if whole is not None and whole[1].scaled:
                 return whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
@@ -227,7 +227,7 @@ def _gone_through(
 
 
 def _as_entry(
-    code: Code, display: ast.List | ast.Tuple | ast.Set, name: str, known: Collection[str]
+    code: Code, display: ast.List | ast.Tuple | ast.Set, name: str, known: set[str]
 ) -> str:
     """Return the entry of a list for another parameter, as one of those in it is written."""
     number = "".join(filter(str.isdigit, name))

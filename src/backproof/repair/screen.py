@@ -133,9 +133,11 @@ class Screen:
         with closing(results):  # type: ignore[type-var]
             return sorted(results, key=lambda entry: entry[0])
 
-    def passing(self, stage: list[Candidate]) -> Iterator[list[Candidate]]:
+    def passing(
+        self, stage: list[Candidate], *, sift: bool = True
+    ) -> Iterator[list[Candidate]]:  # fmt: skip
         """Yield the candidates that are worth a trial, a few at a time, the likeliest first."""
-        yield from self._rehearsed(self.sifted(stage))
+        yield from self._rehearsed(self.sifted(stage) if sift else stage)
 
     def _rehearsed(self, queue: list[Candidate]) -> Iterator[list[Candidate]]:
         """Yield those that lead to the right parameters, the likeliest first."""

@@ -38,6 +38,8 @@ def sketch(workshop: Workshop, base: Files, report: Report) -> Trial:
     if named:
         # No other cost need be tried on each step, which takes most of the time.
         tried = workshop.try_one(base, cost=cost, **how)
+        if not tried.steps and tried.failure:
+            return tried  # no other run comes to a step either
         telling = [step for step in tried.telling if step.own_cost or registered]
         if any(step.wrong or step.ascends for step in telling) and (
             not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
