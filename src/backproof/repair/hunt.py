@@ -124,9 +124,9 @@ class Hunt:
         """Return the seconds that are left."""
         return self.budget - self.spent()
 
-    def diagnosed(self) -> Trial:
+    def diagnosed(self, judged: int | None = None) -> Trial:
         """Run the program as `backproof run` does."""
-        return self._mapped(self.workshop.try_one(diagnose=True))
+        return self._mapped(self.workshop.try_one(diagnose=True, judged=judged))
 
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
