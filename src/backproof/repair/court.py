@@ -178,3 +178,10 @@ def costs_of(finding: Finding) -> list[str]:
     if kind:
         return [cost.title for cost in COSTS if cost.title.endswith(str(kind))][:MOST_COSTS]
     return [str(title)] if title else []
+
+
+def unpenalised(report: Report) -> list[Finding]:
+    """Return the findings that a gradient lacks the penalty of the reported loss."""
+    if any(f.severity == "error" or f.of_optimiser for f in report.findings):
+        return []
+    return [f for f in report.findings if f.code == "BP103" and "strength" in f.evidence]
