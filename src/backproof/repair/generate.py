@@ -22,6 +22,7 @@ from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
+from backproof.repair.offers import derivatives
 from backproof.repair.penalties import entries
 from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
@@ -44,6 +45,7 @@ MOST_SUSPECTS = 16
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
+_DERIVATIVE = re.compile(r"`([^`]+)` stands where the derivative of `([^`]+)` belongs")
 _CHANGED = re.compile(r"`([^`]+)` was changed before")
 
 
@@ -227,6 +229,7 @@ def _of_statement(
         proposals = [changes(code, root, values), forms(code, root, values, near=near)]
         if distance < 3 and findings:
             proposals.insert(0, _told(code, root, findings[0]))
+            proposals.insert(0, _slope_of(code, root, findings[0]))
             proposals.insert(0, _through(code, root, findings[0], values))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
@@ -297,6 +300,20 @@ def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     for node in ast.walk(root):
         if isinstance(node, ast.expr) and is_called(code.text(node), found):
             yield node, code.put(node, expected), finding.cause, 0.5
+
+
+def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
+    """Yield the derivatives of the value that the diagnosis names, for what stands there."""
+    found = _DERIVATIVE.search(f"{finding.title} {finding.message}")
+    if found is None:
+        return
+    text, value = found.groups()
+    known = [f"{value} * (1 - {value})", f"1 - {value} ** 2", f"{value} > 0", f"{value} >= 0"]
+    known += [slope for slope, _ in derivatives(code, [value])]
+    for node in ast.walk(root):
+        if isinstance(node, ast.expr) and code.text(node) == text:
+            for number, slope in enumerate(known):
+                yield node, code.put(node, slope), "wrong-derivative", 0.4 + 0.01 * number
 
 
 def _through(
