@@ -27,7 +27,7 @@ from backproof.repair.penalties import entries
 from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
 from backproof.repair.statements import added, moves, siblings, stores, swaps
-from backproof.repair.sums import GRADIENT
+from backproof.repair.through import through
 from backproof.repair.told import Told, is_called, named
 from backproof.repair.turned import turned
 from backproof.repair.zeroed import zeroed
@@ -44,7 +44,6 @@ MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
-_USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
 _DERIVATIVE = re.compile(r"`([^`]+)` stands where the derivative of `([^`]+)` belongs")
 _CHANGED = re.compile(r"`([^`]+)` was changed before")
 
@@ -230,7 +229,7 @@ def _of_statement(
         if distance < 3 and findings:
             proposals.insert(0, _told(code, root, findings[0]))
             proposals.insert(0, _slope_of(code, root, findings[0]))
-            proposals.insert(0, _through(code, root, findings[0], values))
+            proposals.insert(0, through(code, root, findings[0], values))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
             proposals.append(wholes(code, root, values))
@@ -251,7 +250,8 @@ def _of_statement(
                 )
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
-            yield from _of_index(code, statement, target.slice, atoms(code, statement))
+            values = atoms(code, statement)
+            yield from _of_index(code, statement, target.slice, values, near=distance == 0)
     mutated = bool(findings) and findings[0].cause == "mutated-value"
     for candidate in stores(code, statement):
         # That something changes while it is still read is proven: a copy is missing, or an order.
@@ -316,24 +316,12 @@ def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
                 yield node, code.put(node, slope), "wrong-derivative", 0.4 + 0.01 * number
 
 
-def _through(
-    code: Code, root: ast.expr, finding: Finding, values: list[str]
-) -> Iterator[Change]:  # fmt: skip
-    """Yield what comes back through the use that the diagnosis names: ``… + dh * zs[t]``."""
-    found = _USE.search(finding.message)
-    if found is None:
-        return
-    for one in (value for value in values if GRADIENT.match(value)):
-        for factor in found.groups():
-            yield root, f"{code.text(root)} + {one} * {factor}", "missing-term", 0.5
-
-
 def _of_index(
-    code: Code, statement: Statement, root: ast.expr, values: list[str]
-) -> Iterator[Candidate]:
+    code: Code, statement: Statement, root: ast.expr, values: list[str], *, near: bool
+) -> Iterator[Candidate]:  # fmt: skip
     """Edits of the place that a statement stores to: ``da[z <= 0] = 0``."""
     seen: set[str] = set()
-    for proposal in (forms(code, root, values, near=False), changes(code, root, values)):
+    for proposal in (forms(code, root, values, near=near), changes(code, root, values)):
         for node, text, cause, price in proposal:
             whole = code.within(root, node, text)
             if text == code.text(node) or whole in seen:
