@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from backproof.finding import Finding
@@ -22,7 +23,7 @@ from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
-from backproof.repair.offers import derivatives
+from backproof.repair.offers import bracketed, derivatives
 from backproof.repair.penalties import entries
 from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
@@ -45,6 +46,7 @@ MOST_SUSPECTS = 16
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
 _DERIVATIVE = re.compile(r"`([^`]+)` stands where the derivative of `([^`]+)` belongs")
+_FUNCTION = re.compile(r"`([^`]+)` stands where `(\w+)\(\1\)` is meant")
 _CHANGED = re.compile(r"`([^`]+)` was changed before")
 
 
@@ -229,6 +231,7 @@ def _of_statement(
         if distance < 3 and findings:
             proposals.insert(0, _told(code, root, findings[0]))
             proposals.insert(0, _slope_of(code, root, findings[0]))
+            proposals.insert(0, _function_of(code, root, findings[0]))
             proposals.insert(0, through(code, root, findings[0], values))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
@@ -314,6 +317,26 @@ def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
         if isinstance(node, ast.expr) and code.text(node) == text:
             for number, slope in enumerate(known):
                 yield node, code.put(node, slope), "wrong-derivative", 0.4 + 0.01 * number
+
+
+def _function_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
+    """Yield a function of what stands there, as the diagnosis names it: ``square(std ** -1.5)``."""
+    found = _FUNCTION.search(f"{finding.title} {finding.message}")
+    if found is None:
+        return
+    text, name = found.groups()
+    for node in ast.walk(root):
+        if not isinstance(node, ast.expr) or code.text(node) != text:
+            continue
+        if name != "square":
+            yield node, f"np.{name}({text})", "wrong-operand", 0.5
+            continue
+        power = node.right if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) else None
+        with suppress(ValueError, TypeError):
+            number = ast.literal_eval(power) if power is not None else None
+            if power is not None and number:
+                yield node, code.within(node, power, f"{2 * number:g}"), "wrong-operand", 0.4
+        yield node, code.put(node, f"{bracketed(code, node)} ** 2"), "wrong-operand", 0.5
 
 
 def _of_index(
