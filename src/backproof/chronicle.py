@@ -21,8 +21,13 @@ class Chronicle:
         self.histories: dict[str, History] = {}
         self.stories = Stories()
 
-    def note(self, evidence: StepEvidence, index: int, said: bool | None, *, absent: bool) -> bool:
+    def note(
+        self, evidence: StepEvidence, index: int, said: bool | None, *, absent: bool,
+        proof: bool = True,
+    ) -> bool:  # fmt: skip
         """Add one parameter of one step to its history; returns whether it is proven wrong.
+
+        Without `proof` what is wrong is not held against differences: none will be told of it.
 
         `said` is what the program's own differences say about the adjoint, if anything;
         `absent` says that no cost fits, and one that fitted another step is not computed in this.
@@ -34,7 +39,7 @@ class Chronicle:
         error = None
         if fit is not None and status in ("verified", "wrong"):
             match = fit.matches[index]
-            if reason != "zero":
+            if reason != "zero" and (proof or status != "wrong"):
                 agrees, _ = confirmed(evidence, index)
                 if not agrees:
                     status, reason = "unverified", "differences and the adjoint disagree"

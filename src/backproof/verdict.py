@@ -244,9 +244,10 @@ class Verdict:
             shown = self._under_own_cost(evidence)
         said = self.witness.ask(evidence)
         absent = evidence.fit is None and self.known.is_absent(evidence)
+        how = {"absent": absent, "proof": self.options.diagnose}
         wrong = [
             i for i in range(len(evidence.params))
-            if self.chronicle.note(evidence, i, said.get(i), absent=absent)
+            if self.chronicle.note(evidence, i, said.get(i), **how)
         ]  # fmt: skip
         if evidence.fit is None:
             return

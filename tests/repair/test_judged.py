@@ -12,9 +12,9 @@ from backproof.options import RunOptions
 from backproof.repair.accept import _frozen, judge
 from backproof.repair.candidate import Candidate
 from backproof.repair.expect import Expected, Wanted, verdict
+from backproof.repair.judged import JudgedStep
 from backproof.repair.probe import sieve
 from backproof.repair.rehearsal import number_of, place_of
-from backproof.repair.trial import JudgedStep
 from backproof.repair.workshop import Program, Workshop
 from backproof.source import Edit, Span
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backproof.options import RunOptions
 from backproof.repair.hunt import Hunt
+from backproof.repair.sketch import sketch as sketch_of
 from backproof.repair.workshop import Program, Workshop
 
 NET = """\
@@ -37,7 +38,7 @@ def test_a_fault_behind_all_gradients_is_known_by_value(tmp_path: Path) -> None:
         report = Hunt(workshop).diagnosed().report
         assert report is not None
         hunt = Hunt(workshop, budget=60.0, report=report, brief=True)
-        sketch = hunt._sketch({}, report)
+        sketch = sketch_of(workshop, {}, report)
         faulty = {(Path(path).name, line) for path, line in sketch.meant.faults}
         assert faulty == {("train.py", 13)}
         repair = hunt.repair()

@@ -11,11 +11,11 @@ from backproof.finding import Finding
 from backproof.repair.candidate import Code, value_of
 from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
-from backproof.repair.generate import Told
 from backproof.repair.missing import absent, missing_updates
 from backproof.repair.names import MOST, atoms
 from backproof.repair.statements import added, siblings, stores
 from backproof.repair.synthesis import terms
+from backproof.repair.told import Told
 from backproof.source import SourceFile
 
 

@@ -16,8 +16,9 @@ from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, value_of
 from backproof.repair.expect import Expected, Wanted, verdict
 from backproof.repair.expressions import changes, wholes
-from backproof.repair.generate import Told, named, propose
+from backproof.repair.generate import propose
 from backproof.repair.statements import stores
+from backproof.repair.told import Told, named
 from backproof.source import SourceFile
 
 

@@ -297,7 +297,7 @@ def _evaluated(found: Finding, reported: Evaluated) -> Finding:
         f"a {reported.kind}",
         message=f"report the {title}, or start from the gradient of the {reported.kind}; if it is "
         "only printed for information, ignore this",
-        evidence={**found.evidence, "reported": reported.title},
+        evidence={**found.evidence, "reported": reported.title, "kind": reported.kind},
         related=(Related(site.span, "definition", site.text, site.file.path, "reported"),),
     )
 

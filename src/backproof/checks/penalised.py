@@ -124,16 +124,22 @@ def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float, int] | No
 
 def has_decay(evidence: StepEvidence, index: int) -> bool:
     """Whether a multiple of a parameter joins its gradient, or its update, at any place."""
+    return bool(decays_of(evidence, index))
+
+
+def decays_of(evidence: StepEvidence, index: int) -> list[float]:
+    """Return the multiples of a parameter that join its gradient, or its update, at any place."""
     tape, parameter = evidence.tape, evidence.params[index]
     assert evidence.fit is not None
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     multiples = _multiples(tape, set(parameter.old))
     feeding = tape.ancestors(parameter.new) - forward
-    return any(
-        is_in(operation.function, ADD | SUBTRACT)
-        and any(multiples.get(n, 1.0) != 1.0 for n in operation.inputs)
-        for operation in tape.operations if operation.out in feeding
-    )  # fmt: skip
+    return [
+        multiples[n] * (1 if is_in(operation.function, ADD) or n == operation.inputs[0] else -1)
+        for operation in tape.operations
+        if operation.out in feeding and is_in(operation.function, ADD | SUBTRACT)
+        for n in operation.inputs if multiples.get(n, 1.0) != 1.0
+    ]  # fmt: skip
 
 
 def _multiples(tape: Tape, olds: set[int]) -> dict[int, float]:

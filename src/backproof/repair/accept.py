@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from backproof.checks.scales import is_plausible
 from backproof.history import CONTRADICTED
-from backproof.repair.trial import JudgedStep, Trial
+from backproof.repair.judged import JudgedStep
+from backproof.repair.trial import Trial
 
 #: Relative difference of two costs (or scales) that counts as none.
 SAME = 1e-6

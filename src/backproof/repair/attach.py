@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from backproof.finding import Finding, Report
 from backproof.options import RunOptions
-from backproof.repair.court import faults
+from backproof.repair.court import faults, other_cost, unpenalised
 from backproof.repair.request import Request, ask, imported, portable
 from backproof.repair.surroundings import Surroundings
 from backproof.repair.workshop import Program
@@ -31,7 +31,9 @@ def with_fixes(
         For the whole search.
     """
     wrong = [f for f in faults(report) if f.severity == "error" or f.of_optimiser]
-    if not wrong or report.status == "interrupted" or not hasattr(os, "fork"):
+    if not wrong and other_cost(report) is None and not unpenalised(report):
+        return report
+    if report.status == "interrupted" or not hasattr(os, "fork"):
         return report
     stdin = around.given()
     if stdin is None:

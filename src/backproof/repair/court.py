@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from backproof.costs import is_registered
+from backproof.costs import COSTS, is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate
@@ -22,6 +22,8 @@ LATER = 3
 AVERAGED = 12
 #: Candidates that are tried again under every cost that the program may have.
 MOST_AGAIN = 3
+#: Costs that may be meant by what the program computes between its steps.
+MOST_COSTS = 2
 #: Candidates that make some gradients right and are tried once more.
 MOST_PARTS = 3
 
@@ -160,3 +162,26 @@ def faults(report: Report) -> list[Finding]:
     if errors or report.gradient.status != "wrong":
         return errors
     return [f for f in found if f.severity == "warning"]
+
+
+def other_cost(report: Report) -> Finding | None:
+    """Return the finding that the gradients are those of another cost, if that is all there is."""
+    if any(f.severity == "error" or f.of_optimiser for f in report.findings):
+        return None
+    found = [f for f in report.findings if f.code == "BP103" and f.cause == "cost-mismatch"]
+    return found[0] if len(found) == 1 and costs_of(found[0]) else None
+
+
+def costs_of(finding: Finding) -> list[str]:
+    """Return the costs, as `RunOptions.cost` names them, that may be the reported one."""
+    kind, title = finding.evidence.get("kind"), finding.evidence.get("reported")
+    if kind:
+        return [cost.title for cost in COSTS if cost.title.endswith(str(kind))][:MOST_COSTS]
+    return [str(title)] if title else []
+
+
+def unpenalised(report: Report) -> list[Finding]:
+    """Return the findings that a gradient lacks the penalty of the reported loss."""
+    if any(f.severity == "error" or f.of_optimiser for f in report.findings):
+        return []
+    return [f for f in report.findings if f.code == "BP103" and "strength" in f.evidence]

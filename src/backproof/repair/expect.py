@@ -37,6 +37,10 @@ MOST_PLACES = 3
 SLACK = 1e-5
 
 
+#: Size of a gradient that is rounding, relative to the largest of a step.
+ROUNDING = 1e-12
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One parameter in that step, its pieces joined to one vector.
@@ -196,7 +200,7 @@ def _wanted(
     if wrong and anchored:
         options = list(options_of(evidence, base, index, fits[0], truths[0] if truths else None))
     sizes = tuple(int(np.size(v)) for v in values[: len(parameter.old)])
-    idle = bool(fits) and fits[0].matches[index].vacuous
+    idle = bool(fits) and (fits[0].matches[index].vacuous or _is_idle(fits[0], index))
     rights = fits[0].chosen.values() if fits and anchored else ()
     slack = min(SLACK, 5 * max((error for _, _, error in rights), default=0.0))
     kept = old
@@ -205,6 +209,12 @@ def _wanted(
         kept = vector(c * np.asarray(v, float) for c, v in pieces)
     return Wanted(parameter.name, paths, sizes, old, kept, author, tuple(options), truths,
                   3e-6 if single else 1e-9, idle=idle, slack=slack)  # fmt: skip
+
+
+def _is_idle(fit: Fit, index: int) -> bool:
+    """Whether a true gradient is rounding: that of a bias before a normalisation."""
+    sizes = [0.0 if m.truth is None else float(np.linalg.norm(m.truth)) for m in fit.matches]
+    return fit.matches[index].truth is not None and sizes[index] <= ROUNDING * max(sizes)
 
 
 def _together(

@@ -246,9 +246,9 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
         power = code.parents.get(parent)
     if isinstance(power, ast.BinOp) and isinstance(power.op, ast.Pow) and parent is not power:
         # ``(v + eps) ** (-0.5)``: the derivative of a power has the power that is one less.
-        for other in dict.fromkeys((own + 1, own - 1, 0.5, 1.5, 1, 2)):
+        for other in dict.fromkeys((own + 1, own - 1, 2 * own, own / 2, 0.5, 1.5, 1, 2, 3)):
             if other > 0 and other != own:
-                yield node, repr(other), "wrong-derivative", 1.0
+                yield node, f"{other:g}", "wrong-derivative", 1.0
         return
     if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node:
         others: tuple[float, ...] = (2, 3, 1, 0.5, -0.5, -1.5, -1, -2)

@@ -137,8 +137,9 @@ def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
         inner = node.right
         value = bracketed(code, inner)
         yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.95
-        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow | ast.Mult):
-            value = bracketed(code, inner.left)
+        squared = _squared(inner)
+        if squared is not None:
+            value = bracketed(code, squared)
             yield node, code.put(node, f"{value} * (1 - {value})"), "wrong-derivative", 1.0
             yield node, code.put(node, f"1 - {value}"), "wrong-derivative", 1.0
             yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
@@ -150,6 +151,17 @@ def _derivatives(code: Code, node: ast.AST) -> Iterator[Change]:
             if one is not None and code.text(one) == code.text(other.right):
                 yield node, code.put(node, f"1 - {value} ** 2"), "wrong-derivative", 0.9
                 yield node, code.put(node, f"{value} > 0"), "wrong-derivative", 1.1
+
+
+def _squared(node: ast.expr) -> ast.expr | None:
+    """Return the base of a power as it may be written: ``a * a``, ``np.power(a, 2)``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.Mult):
+        return node.left
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return node.args[0] if name in ("power", "pow", "square", "float_power") else None
 
 
 def _wrapped(code: Code, node: ast.AST) -> Iterator[Change]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 
 from backproof.finding import Finding
 from backproof.repair.averages import averages
@@ -17,15 +18,18 @@ from backproof.repair.candidate import (
     targets_of,
     value_of,
 )
-from backproof.repair.expressions import OPERATORS, changes, wholes
+from backproof.repair.copies import copies
+from backproof.repair.expressions import changes, wholes
 from backproof.repair.forms import forms
 from backproof.repair.missing import absent, lost_biases, missing_updates, unmultiplied
 from backproof.repair.names import atoms, enclosing
+from backproof.repair.offers import bracketed, derivatives
 from backproof.repair.penalties import entries
 from backproof.repair.resets import resets
 from backproof.repair.returned import kept, put_back
 from backproof.repair.statements import added, moves, siblings, stores, swaps
-from backproof.repair.sums import GRADIENT
+from backproof.repair.through import through
+from backproof.repair.told import Told, is_called, named
 from backproof.repair.turned import turned
 from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
@@ -41,13 +45,9 @@ MOST_SUSPECTS = 16
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
-_USE = re.compile(r"comes back through `([^`*]+?) \* ([^`*]+)`")
-_PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
-_EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
+_DERIVATIVE = re.compile(r"`([^`]+)` stands where the derivative of `([^`]+)` belongs")
+_FUNCTION = re.compile(r"`([^`]+)` stands where `(\w+)\(\1\)` is meant")
 _CHANGED = re.compile(r"`([^`]+)` was changed before")
-_OPERATOR = re.compile(r"`([^`]+)` should be a (product|sum|difference)")
-_SIGNS = {"product": "*", "sum": "+", "difference": "-"}
-_MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 
 
 def neighbourhood(
@@ -197,6 +197,9 @@ def propose(
                     price -= 0.35 if distance == 0 else 0.15
                 price -= named(code, told, candidate) * (1.0 if distance == 0 else 0.7)
             yield replace(candidate, price=price)
+    if first is not None and first.cause == "mutated-value":
+        for candidate in copies(code, first, changed_early(code, findings)):
+            yield replace(candidate, price=candidate.price - PROVEN)
     if not only:
         yield from missing_updates(code, untrained)
         for finding in findings:
@@ -208,67 +211,6 @@ def suspected(candidate: Candidate, suspects: Collection[int]) -> bool:
     """Whether an edit is on a line of the suspects: of a table of functions each has its own."""
     places = [edit.span for edit in candidate.edits]
     return any(p.line <= line <= p.end_line for p in places for line in suspects)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a diagnosis says: exchanges (old, new), and other texts that it quotes."""
-
-    pairs: list[tuple[str, str]]
-    quoted: list[str]
-    operators: list[tuple[str, str]] = field(default_factory=list)
-    """Operations that should be others: (text, the sign meant)."""
-
-    @classmethod
-    def of(cls, finding: Finding) -> Told:
-        """Read a finding."""
-        told = f"{finding.message} {finding.title}"
-        pairs = [(b, a) for a, b in _EXCHANGE.findall(told)] + _MEANT.findall(told)
-        found = str(finding.evidence.get("found", "") or "")
-        expected = str(finding.evidence.get("expected", "") or "")
-        if expected:
-            pairs.append((found, expected))
-        olds = {old for old, _ in pairs}
-        quoted = [*re.findall(r"`([^`]+)`", finding.message), *(new for _, new in pairs)]
-        # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
-        quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
-        signs = [(text, _SIGNS[kind]) for text, kind in _OPERATOR.findall(told)]
-        return cls(pairs, [text for text in quoted if text not in olds], signs)
-
-
-def named(code: Code, told: Told, candidate: Candidate) -> float:
-    """How surely the diagnosis says what a candidate does, from 0 to 1."""
-    best = 0.0
-    for edit in candidate.edits:
-        old = " ".join(code.file.slice(edit.span).split())
-        new = " ".join(edit.text.split())
-        if any(_is_called(old, o) and _is_called(new, n) for o, n in told.pairs):
-            best = 1.0
-        elif any(old == " ".join(text.split()) for text, _ in told.operators):
-            signs = [sign for text, sign in told.operators if old == " ".join(text.split())]
-            best = max(best, 1.0 if any(_is_joined(old, new, s) for s in signs) else 0.0)
-        elif new in told.quoted:
-            best = max(best, 0.6)
-        elif any(len(q) > 1 and q in new and q not in old for q in told.quoted):
-            best = max(best, 0.4)
-    return best
-
-
-def _is_joined(old: str, new: str, sign: str) -> bool:
-    """Whether the operands of an operation are joined by another sign, whatever the brackets."""
-    try:
-        was, now = (ast.parse(text, mode="eval").body for text in (old, new))
-    except SyntaxError:
-        return False
-    if not isinstance(was, ast.BinOp) or not isinstance(now, ast.BinOp):
-        return False
-    sides = ast.dump(was.left) == ast.dump(now.left), ast.dump(was.right) == ast.dump(now.right)
-    return all(sides) and OPERATORS[type(now.op)] == sign
-
-
-def _is_called(text: str, name: str) -> bool:
-    """Whether a name of the report may stand for a text: ``Z1`` for ``cache["Z1"]``."""
-    return text == name or re.sub(r"^.*[\[.]|[\]\"']", "", text) == name
 
 
 def _of_statement(
@@ -288,7 +230,9 @@ def _of_statement(
         proposals = [changes(code, root, values), forms(code, root, values, near=near)]
         if distance < 3 and findings:
             proposals.insert(0, _told(code, root, findings[0]))
-            proposals.insert(0, _through(code, root, findings[0], values))
+            proposals.insert(0, _slope_of(code, root, findings[0]))
+            proposals.insert(0, _function_of(code, root, findings[0]))
+            proposals.insert(0, through(code, root, findings[0], values))
         stored = isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
         if stored and distance < 8:
             proposals.append(wholes(code, root, values))
@@ -309,7 +253,8 @@ def _of_statement(
                 )
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
-            yield from _of_index(code, statement, target.slice, atoms(code, statement))
+            values = atoms(code, statement)
+            yield from _of_index(code, statement, target.slice, values, near=distance == 0)
     mutated = bool(findings) and findings[0].cause == "mutated-value"
     for candidate in stores(code, statement):
         # That something changes while it is still read is proven: a copy is missing, or an order.
@@ -356,28 +301,50 @@ def _told(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     if not found or not expected or "\n" in expected:
         return
     for node in ast.walk(root):
-        if isinstance(node, ast.expr) and _is_called(code.text(node), found):
+        if isinstance(node, ast.expr) and is_called(code.text(node), found):
             yield node, code.put(node, expected), finding.cause, 0.5
 
 
-def _through(
-    code: Code, root: ast.expr, finding: Finding, values: list[str]
-) -> Iterator[Change]:  # fmt: skip
-    """Yield what comes back through the use that the diagnosis names: ``… + dh * zs[t]``."""
-    found = _USE.search(finding.message)
+def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
+    """Yield the derivatives of the value that the diagnosis names, for what stands there."""
+    found = _DERIVATIVE.search(f"{finding.title} {finding.message}")
     if found is None:
         return
-    for one in (value for value in values if GRADIENT.match(value)):
-        for factor in found.groups():
-            yield root, f"{code.text(root)} + {one} * {factor}", "missing-term", 0.5
+    text, value = found.groups()
+    known = [f"{value} * (1 - {value})", f"1 - {value} ** 2", f"{value} > 0", f"{value} >= 0"]
+    known += [slope for slope, _ in derivatives(code, [value])]
+    for node in ast.walk(root):
+        if isinstance(node, ast.expr) and code.text(node) == text:
+            for number, slope in enumerate(known):
+                yield node, code.put(node, slope), "wrong-derivative", 0.4 + 0.01 * number
+
+
+def _function_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
+    """Yield a function of what stands there, as the diagnosis names it: ``square(std ** -1.5)``."""
+    found = _FUNCTION.search(f"{finding.title} {finding.message}")
+    if found is None:
+        return
+    text, name = found.groups()
+    for node in ast.walk(root):
+        if not isinstance(node, ast.expr) or code.text(node) != text:
+            continue
+        if name != "square":
+            yield node, f"np.{name}({text})", "wrong-operand", 0.5
+            continue
+        power = node.right if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) else None
+        with suppress(ValueError, TypeError):
+            number = ast.literal_eval(power) if power is not None else None
+            if power is not None and number:
+                yield node, code.within(node, power, f"{2 * number:g}"), "wrong-operand", 0.4
+        yield node, code.put(node, f"{bracketed(code, node)} ** 2"), "wrong-operand", 0.5
 
 
 def _of_index(
-    code: Code, statement: Statement, root: ast.expr, values: list[str]
-) -> Iterator[Candidate]:
+    code: Code, statement: Statement, root: ast.expr, values: list[str], *, near: bool
+) -> Iterator[Candidate]:  # fmt: skip
     """Edits of the place that a statement stores to: ``da[z <= 0] = 0``."""
     seen: set[str] = set()
-    for proposal in (forms(code, root, values, near=False), changes(code, root, values)):
+    for proposal in (forms(code, root, values, near=near), changes(code, root, values)):
         for node, text, cause, price in proposal:
             whole = code.within(root, node, text)
             if text == code.text(node) or whole in seen:

@@ -8,17 +8,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
-from backproof.costs import is_registered
 from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
-from backproof.repair.court import AVERAGED, JUDGED, Court, faults, nearest, shows
+from backproof.repair.court import JUDGED, Court, faults, nearest, shows
 from backproof.repair.generate import propose
 from backproof.repair.patch import CannotPatch, changed_lines
 from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
+from backproof.repair.sketch import sketch
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
@@ -31,8 +30,6 @@ MOST_FAULTS = 4
 BETTER = 8.0
 #: Candidates that are probed and tried together, the likeliest first.
 STAGES = (400, 1_200, 3_000)
-#: Judged steps of the run that a search starts with, if the fault shows in them.
-SKETCHED = 2
 #: Seconds, beside those of a run, that the search for a further fault needs.
 LEAST_LEFT = 0.7
 
@@ -127,9 +124,9 @@ class Hunt:
         """Return the seconds that are left."""
         return self.budget - self.spent()
 
-    def diagnosed(self) -> Trial:
+    def diagnosed(self, judged: int | None = None) -> Trial:
         """Run the program as `backproof run` does."""
-        return self._mapped(self.workshop.try_one(diagnose=True))
+        return self._mapped(self.workshop.try_one(diagnose=True, judged=judged))
 
     def repair(self) -> Repair:
         """Run the program, and search until every gradient is right or the time is over."""
@@ -138,48 +135,13 @@ class Hunt:
             trial = self.diagnosed()
             self.workshop.know_loop(None if trial.report is None else trial.report.loop)
         else:
-            tried = self._sketch({}, self.report)
+            tried = sketch(self.workshop, {}, self.report)
             trial = tried if tried.report is None else replace(tried, report=self.report)
         repair = Repair(trial)
         self._search(repair, trial)
         repair.runs = self.workshop.count
         repair.seconds = self.spent()
         return repair
-
-    def _sketch(self, base: Files, report: Report) -> Trial:
-        """Run the program for a few steps, to see what its parameters should come to."""
-        cost = report.gradient.cost_expression
-        registered = cost is not None and is_registered(cost)
-        if any(f.cause == "update-direction" and f.code == "BP107" for f in faults(report)):
-            return Trial((), report, "", False, "", 0.0)  # nothing is trained: no step is found
-        if report.gradient.status != "wrong":
-            # No gradient is wrong: one step shows what is trained.
-            if all(f.code == "BP107" for f in faults(report)):
-                return self.workshop.try_one(base, judged=1)
-            if all(f.of_optimiser for f in faults(report)):
-                return self.workshop.try_one(base, judged=AVERAGED)
-            if all("forward" in f.evidence for f in faults(report)):
-                return self.workshop.try_one(base, judged=JUDGED)
-        named = registered or any(cost is not None and cost in t for t in report.sources.values())
-        seen = [f.evidence["step"] for f in faults(report) if "step" in f.evidence]
-        how: dict[str, Any] = {
-            "judged": SKETCHED, "seek": True, "known_wrong": min(seen, default=0),
-            "blamed": tuple(f.span.line for f in faults(report)),
-        }  # fmt: skip
-        if named:
-            # No other cost need be tried on each step, which takes most of the time.
-            tried = self.workshop.try_one(base, cost=cost, **how)
-            telling = [step for step in tried.telling if step.own_cost or registered]
-            if any(step.wrong or step.ascends for step in telling) and (
-                not registered or any(len(step.wrong) < len(step.verdicts) for step in telling)
-            ):
-                return tried
-            if not registered and tried.meant.values and tried.expected is not None:
-                return tried
-            if not registered and tried.meant.values:
-                # No gradient fits it, and it is known what would.
-                return replace(self.workshop.try_one(base, **how), meant=tried.meant)
-        return self.workshop.try_one(base, **how)
 
     def _search(self, repair: Repair, trial: Trial) -> None:
         for _ in range(MOST_FAULTS):
@@ -238,13 +200,13 @@ class Hunt:
         """Return the best candidate for a program's faults, if any makes progress."""
         assert trial.report is not None
         self.shapes = {p.gradient: p.name for p in trial.report.gradient.parameters}
-        sketch = trial
+        known = trial
         if trial.expected is None and (base or self.report is None):
-            sketch = self._sketch(base, trial.report)
-        lines = {*sketch.suspects, *((path, span.line) for path, span in sketch.meant.values)}
+            known = sketch(self.workshop, base, trial.report)
+        lines = {*known.suspects, *((path, span.line) for path, span in known.meant.values)}
         suspects = {(self.workshop.original_of(path), line) for path, line in lines}
         several = len(findings) > 1
-        screen = Screen(self.workshop, base, sketch, self.left, self.shapes, several=several)
+        screen = Screen(self.workshop, base, known, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
         if findings[0].of_optimiser:
             return court.first(self._few(self._candidates(trial.report, findings), base, AVERAGES))
@@ -275,12 +237,15 @@ class Hunt:
         candidates = sorted(
             self._candidates(trial.report, findings, suspects, faulty), key=lambda c: c.price
         )
-        if findings[0].evidence.get("forward") or not trial.steps:
-            # Another forward pass has other gradients: only its own run tells.
+        grows = findings[0].code == "BP108"
+        if findings[0].evidence.get("forward") or grows or not trial.steps:
+            # Another forward pass has other gradients, what broadcasts other shapes: only a run
+            # of its own tells.
             whole = court.first(candidates[:UNSCREENED])
             if whole is not None:
                 return whole
-        for promising in screen.meeting(candidates):
+        said = screen.passing([c for c in candidates[:TOLD] if c.price < 0], sift=False)
+        for promising in chain(said, screen.meeting(candidates)):
             whole = court.first(promising)
             if whole is not None and whole[1].scaled:
                 return whole

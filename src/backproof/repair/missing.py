@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from backproof.finding import Finding
 from backproof.repair.candidate import Candidate, Code, Statement, header_end, targets_of, value_of
 from backproof.repair.names import atoms
-from backproof.repair.offers import derivatives
+from backproof.repair.offers import derivatives, keys
 from backproof.repair.sums import GRADIENT
 from backproof.source import Edit, Span
 
 #: Numbers that belong to names.
 _NUMBERED = re.compile(r"(?<=[A-Za-z_])\d+(?!\d)")
+_WORD = re.compile(r"[^\W\d]\w*")
+#: Words that nothing is taken of: the `W1` of ``(net.W1, dW1)``.
+_LAST = re.compile(r"[^\W\d]\w*\b(?![.\[(])")
 MOST_SLOPES = 12
 _GRADIENT = re.compile(r"^d_?[A-Za-z]|grad|delta|err", re.IGNORECASE)
 
@@ -22,7 +25,9 @@ _GRADIENT = re.compile(r"^d_?[A-Za-z]|grad|delta|err", re.IGNORECASE)
 def missing_updates(code: Code, parameters: list[str]) -> Iterator[Candidate]:
     """Write the update of a parameter as that of another is written."""
     seen: set[tuple[Edit, ...]] = set()
-    for candidate in (*_updates(code, parameters), *_entries(code, parameters)):
+    for candidate in (
+        *_updates(code, parameters), *_entries(code, parameters), *_left_out(code, parameters)
+    ):  # fmt: skip
         if candidate.edits not in seen:
             seen.add(candidate.edits)
             yield candidate
@@ -177,6 +182,71 @@ def _entry(
             point = Span(span.end_line, span.end_column, span.end_line, span.end_column)
             found.append(Edit(point, f", {made}"))
     return found
+
+
+def _left_out(code: Code, parameters: list[str]) -> Iterator[Candidate]:
+    """Yield lists with all that they lack: ``for k in ("W1", "W2", "b1", "b2")``.
+
+    What belongs to an entry is written as for that with the same number: ``(b1, db1)``.
+    """
+    lacking = list(dict.fromkeys(words[-1] for p in parameters if (words := _WORD.findall(p))))
+    lacking = [name for name in lacking if not name.isdigit()]
+    for statement in code.statements():
+        outer = _gone_through(code, statement)
+        entries = [entry for display in outer for entry in display.elts]
+        present = {word for entry in entries for word in _WORD.findall(code.text(entry))}
+        if not outer or present & set(lacking):
+            continue
+        known = code.once(_texts) | set(code.once(keys)) | code.once(_names)
+        edits: list[Edit] = []
+        for display in outer:
+            made = [_as_entry(code, display, name, known) for name in lacking]
+            if all(made) and made:
+                last = code.span(display.elts[-1])
+                point = Span(last.end_line, last.end_column, last.end_line, last.end_column)
+                edits.append(Edit(point, "".join(f", {entry}" for entry in made)))
+        if edits and len(edits) == len(outer):
+            price = -0.9 if isinstance(statement, ast.For) else -0.75
+            yield Candidate(
+                code.file.path, tuple(edits), price, "missing-term", code.span(statement)
+            )
+
+
+def _gone_through(
+    code: Code, statement: Statement
+) -> list[ast.List | ast.Tuple | ast.Set]:  # fmt: skip
+    """Return the lists that a loop goes through, or that are kept for one."""
+    value = value_of(statement)
+    if value is None or not isinstance(statement, ast.For | ast.Assign | ast.Return | ast.Expr):
+        return []
+    if isinstance(statement, ast.Assign) and not isinstance(value, ast.List):
+        return []
+    kinds = ast.List | ast.Tuple | ast.Set
+    wholes = [value, *(value.args if isinstance(value, ast.Call) else ())]
+    return [node for node in wholes if isinstance(node, kinds) and node.elts]
+
+
+def _as_entry(
+    code: Code, display: ast.List | ast.Tuple | ast.Set, name: str, known: set[str]
+) -> str:
+    """Return the entry of a list for another parameter, as one of those in it is written."""
+    number = "".join(filter(str.isdigit, name))
+    texts = [code.text(entry) for entry in display.elts]
+    alike = [t for t in texts if "".join(filter(str.isdigit, t.partition(",")[0])) == number]
+    for text in [*alike, *texts]:
+        words = dict.fromkeys(_LAST.findall(text))
+        for word in sorted(words, key=lambda w: "".join(filter(str.isdigit, w)) != number):
+            made = re.sub(rf"(?<![^\W_dgDG]){re.escape(word)}\b", name, text)
+            new = set(_WORD.findall(made)) - set(_WORD.findall(text))
+            if name in new and new <= known:
+                return made
+    return ""
+
+
+def _names(code: Code) -> set[str]:
+    """Return the names and attributes of a file."""
+    names = {node.id for node in code.nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in code.nodes if isinstance(node, ast.Attribute)}
 
 
 def absent(code: Code, statement: Statement) -> Iterator[Candidate]:

@@ -27,6 +27,7 @@ from backproof.source import Edit
 NAME = "backproof_probe"
 #: Executions of a statement that are looked at: what is zero in the first step is not later.
 EXECUTIONS = (0, 1, 4, 20)
+AGAIN = 2
 #: Iterations of the training loop after which no more is looked at.
 ITERATIONS = 4
 #: CPU seconds for all evaluations of a statement.
@@ -89,6 +90,9 @@ class Probe:
         self.questions = questions
         self.counts = [0] * len(questions)
         self.calls = [0] * len(questions)
+        self.begun = 0
+        self.again = [0] * len(questions)
+        """Executions in the second iteration: parameters that started as 0 are moved by then."""
         self.spent = [0.0] * len(questions)
         self.met = [0] * len(questions)
         self.status: list[list[str]] = [[""] * len(q.others) for q in questions]
@@ -110,6 +114,7 @@ class Probe:
 
     def is_done(self, iterations: int) -> bool:
         """Whether enough has been seen when an iteration begins."""
+        self.begun = iterations
         return iterations > ITERATIONS or sum(self.spent) > MOST_PATIENCE
 
     def __call__(self, number: int, around: dict[str, Any], inside: dict[str, Any]) -> None:
@@ -117,7 +122,8 @@ class Probe:
         question = self.questions[number]
         call = self.calls[number]
         self.calls[number] += 1
-        asked = call in EXECUTIONS
+        asked = call in EXECUTIONS or (self.again[number] < AGAIN and self.begun == 2)
+        self.again[number] += self.begun == 2
         patience = PATIENCE
         if question.is_guided:
             asked, patience = call < SEARCHED and not self.is_answered(number), GUIDED_PATIENCE

@@ -129,6 +129,9 @@ class Places(Names):
     ) -> None:
         super()._meet(value, path, depth, holder, queue, holder_path)
         if self.paths.get(id(value)) == path:
+            # Variables of several functions have one name.
+            while path in self.found and self.found[path] is not value:
+                path += "'"
             self.found[path] = value
 
     def choices(self, wanted: Wanted) -> list[list[str]]:

@@ -80,6 +80,8 @@ class Screen:
         """Of candidates those that had the same values where they were looked at."""
         self._doubtful: list[Candidate] = []
         self._partly: list[Candidate] = []
+        self.strayed = 0
+        """Candidates that were tried although a rehearsal could not tell."""
         wrong = [step.step for step in sketch.steps if step.wrong]
         self.late = min(wrong, default=0) >= PROBED
         """The values in the steps that are probed are those of a program without the fault."""
@@ -131,9 +133,11 @@ class Screen:
         with closing(results):  # type: ignore[type-var]
             return sorted(results, key=lambda entry: entry[0])
 
-    def passing(self, stage: list[Candidate]) -> Iterator[list[Candidate]]:
+    def passing(
+        self, stage: list[Candidate], *, sift: bool = True
+    ) -> Iterator[list[Candidate]]:  # fmt: skip
         """Yield the candidates that are worth a trial, a few at a time, the likeliest first."""
-        yield from self._rehearsed(self.sifted(stage))
+        yield from self._rehearsed(self.sifted(stage) if sift else stage)
 
     def _rehearsed(self, queue: list[Candidate]) -> Iterator[list[Candidate]]:
         """Yield those that lead to the right parameters, the likeliest first."""
@@ -147,10 +151,12 @@ class Screen:
             start += size
             size = min(2 * size, LARGEST_ROUND)
             edits = [(c, tuple((c.path, e) for e in c.edits)) for c in part]
-            right = []
+            right, astray = [], []
             for index, said in self._rehearse(edits):
                 if said.verdict == "right":
                     right.append(part[index])
+                elif said.verdict == "astray":
+                    astray.append(part[index])
                 elif said.verdict == "partly":
                     self._partly.append(part[index])
                 elif said.verdict == "unchanged" or (said.verdict == "failed" and not said.failure):
@@ -160,6 +166,10 @@ class Screen:
                     *right,
                     *(t for c in right for t in self._twins.get(c.edits, ())[:MOST_TWINS]),
                 ]
+            elif astray and len(astray) > self.strayed:
+                # They change an earlier step, too: what they make of this one is not known.
+                tried, self.strayed = astray[self.strayed : MOST_PARTLY], MOST_PARTLY
+                yield tried
             elif self.several and self._partly:
                 yield self._partly[:MOST_PARTLY]
                 self._partly = []

@@ -36,10 +36,16 @@ def main() -> None:
 def search(request: Request) -> Answer:
     """Search fixes for the findings of a report."""
     from backproof import session  # noqa: F401  (imported once, before trials are forked)
+    from backproof.repair.court import other_cost, unpenalised
     from backproof.repair.effect import fixed_findings
     from backproof.repair.hunt import Hunt
+    from backproof.repair.reported import search_penalties, search_reported
     from backproof.repair.workshop import Workshop
 
+    if other_cost(request.report) is not None:
+        return search_reported(request)
+    if unpenalised(request.report):
+        return search_penalties(request)
     with Workshop(request.program, request.options, workers=request.workers,
                   timeout=request.seconds) as workshop:  # fmt: skip
         hunt = Hunt(workshop, budget=request.seconds, report=request.report, brief=True)

@@ -7,13 +7,11 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from backproof.checks.direction import climbing
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.moments import Moments
 from backproof.finding import Report
@@ -21,6 +19,7 @@ from backproof.options import RunOptions, StopRun
 from backproof.repair.asking import Asked, asked
 from backproof.repair.expect import Expected, expected, is_silent, settled
 from backproof.repair.guard import Guard
+from backproof.repair.judged import JudgedStep, summary, telling
 from backproof.repair.meant import Meant, meant
 from backproof.repair.suspects import suspects
 from backproof.trace.site import Site
@@ -70,6 +69,8 @@ class Job:
     least: int = 2
     strict: bool = False
     own: bool = False
+    decays: bool = False
+    """Look for multiples of parameters in their gradients."""
     seek: bool = False
     """Go on until a wrong gradient is seen, and say what the parameters should come to."""
     known_wrong: int = 0
@@ -83,54 +84,6 @@ class Job:
     """What the parameters should come to (see `expect.Expected`); its file is the copy's."""
     loop: int = -1
     """The number of the training loop among its file's loops."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedStep:
-    """One judged step: each parameter's status, and the cost as the program computed it.
-
-    Attributes
-    ----------
-    verdicts : dict of name to (status, reason)
-    cost_title : str
-    own_cost : bool
-        The cost is a value of the program's, not one of the registry.
-    scale : float
-        The factor that all gradients share.
-    scales : tuple of float
-        All that they share: before and behind the learning rate.
-    after : bool
-        The cost was computed with the updated parameters.
-    deltas : dict of name to (norm of the update, that of the update as it was recorded)
-        The first is that of the replay with parameters moved a little: no coincidence.
-    entries : int
-        How many numbers the step updates.
-    """
-
-    step: int
-    verdicts: dict[str, tuple[str, str]]
-    cost_title: str
-    own_cost: bool
-    cost: float | None
-    scale: float
-    ascends: bool
-    scales: tuple[float, ...] = ()
-    after: bool = False
-    deltas: dict[str, tuple[float, float]] = field(default_factory=dict)
-    entries: int = 0
-    pieces: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def verified(self) -> bool:
-        """Whether every gradient is right, and at least one is not zero."""
-        statuses = list(self.verdicts.values())
-        right = all(status == "verified" for status, _ in statuses)
-        return right and not self.ascends and any(r != "zero" for _, r in statuses)
-
-    @property
-    def wrong(self) -> frozenset[str]:
-        """The parameters that are not verified."""
-        return frozenset(n for n, (status, _) in self.verdicts.items() if status != "verified")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +131,6 @@ class Trial:
     def verified(self) -> bool:
         """Whether every gradient came out right on every step that tells."""
         return bool(self.steps) and all(step.verified for step in self.telling)
-
-
-def telling(steps: Sequence[JudgedStep]) -> list[JudgedStep]:
-    """Return the steps in which the program computes its cost; where none does, all that update.
-
-    Parameters of the first step may be numbers that the source writes: the rest may fit no cost.
-    """
-    own = [step for step in steps if step.own_cost]
-    most = max((step.entries for step in steps), default=0)
-    some = [step for step in steps if step.cost_title or (step.verdicts and step.entries == most)]
-    return own or some or list(steps)
 
 
 def perform(job: Job) -> Trial:
@@ -283,7 +225,7 @@ class Watch:
 
     def __call__(self, evidence: StepEvidence, loop: Site | None) -> None:
         """Take one judged step."""
-        step = summary(evidence)
+        step = summary(evidence, decays=self.job.decays)
         if evidence.fit is None:
             # The cost that fits other steps is computed in this one, and does not fit: this tells.
             known = {s.cost_title for s in self.steps if s.own_cost}
@@ -345,57 +287,3 @@ class Watch:
         except Exception:
             if os.environ.get("BACKPROOF_TESTING"):
                 raise
-
-
-def summary(evidence: StepEvidence) -> JudgedStep:
-    """Return what a trial keeps of a judged step."""
-    fit = evidence.fit
-    verdicts, deltas = {}, {}
-    for index, parameter in enumerate(evidence.params):
-        verdicts[parameter.name] = evidence.status(index)
-        deltas[parameter.name] = _moved(evidence, index)
-    own = fit is not None and not fit.hypothesis.registered
-    node = fit.hypothesis.node if fit is not None and own else None
-    return JudgedStep(
-        step=evidence.step,
-        verdicts=verdicts,
-        cost_title=fit.hypothesis.title if fit is not None else "",
-        own_cost=own,
-        cost=None if node is None else _scalar(evidence.tape.value(node)),
-        scale=fit.scale if fit is not None else 0.0,
-        ascends=bool(fit is not None and climbing(evidence)),
-        scales=tuple(fit.scales) if fit is not None else (),
-        after=bool(fit is not None and fit.hypothesis.after),
-        deltas=deltas,
-        entries=sum(np.size(evidence.tape.nodes[n].obj) for p in evidence.params for n in p.old),
-        pieces={parameter.name: len(parameter.old) for parameter in evidence.params},
-    )
-
-
-def _moved(evidence: StepEvidence, index: int) -> tuple[float, float]:
-    """Return the norm of a parameter's update in the replay that is judged, and as recorded."""
-    parameter, tape, env = evidence.params[index], evidence.tape, evidence.run.env
-    judged, recorded = 0.0, 0.0
-    for old, new in zip(parameter.old, parameter.new, strict=False):
-        judged += _gap(env[old], env[new])
-        recorded += _gap(tape.value(old), tape.value(new))
-    return float(np.sqrt(judged)), float(np.sqrt(recorded))
-
-
-def _gap(before: Any, after: Any) -> float:
-    """Return the square of the distance of two values; 0 where there is none."""
-    if before is None or after is None or np.shape(before) != np.shape(after):
-        return 0.0
-    try:
-        gap = (np.asarray(after, float) - np.asarray(before, float)).reshape(-1)
-    except (TypeError, ValueError):
-        return 0.0
-    return float(gap @ gap)
-
-
-def _scalar(value: Any) -> float | None:
-    try:
-        number = float(np.asarray(value, float).reshape(-1)[0])
-    except (TypeError, ValueError, IndexError):
-        return None
-    return number if np.isfinite(number) else None

@@ -91,7 +91,8 @@ class Blame:
         """Return the rule of a scalar engine that makes all gradients right, put right itself."""
         self.replays.restart()
         feeding = self._feeding(wrong)
-        fault = Rules(self.replays, self.cotangents, feeding, self.likely).fault(wrong)
+        rules = Rules(self.replays, self.cotangents, feeding, self.likely, most=self.most)
+        fault = rules.fault(wrong)
         if fault is not None:
             self.trust = Trust(self.cotangents, self.replays.start, feeding)
         return fault

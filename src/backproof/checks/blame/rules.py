@@ -41,18 +41,20 @@ class Rules:
         The backward nodes that the wrong gradients are made of.
     likely : collection of int
         Lines whose statements are looked at first.
+    most : float
+        CPU seconds for all statements.
     """
 
     def __init__(
         self, replays: Replays, cotangents: Cotangents, feeding: set[int],
-        likely: Collection[int] = (),
+        likely: Collection[int] = (), *, most: float = PATIENCE,
     ) -> None:  # fmt: skip
         self.replays = replays
         self.cotangents = cotangents
         self.feeding = feeding
         self.likely = likely
         self.tape = replays.tape
-        self.deadline = time.process_time() + PATIENCE
+        self.deadline = time.process_time() + min(most, PATIENCE)
 
     def fault(self, wrong: set[int]) -> Fault | None:
         """Return the statement that makes all wrong gradients right once it is put right."""
