@@ -98,6 +98,8 @@ def _from(blamed: Blamed, found: Found | None) -> Diagnosis | None:
 def _at_its_call(blamed: Blamed, found: Found) -> Found | None:
     """Return the exchange of an argument that makes a helper's derivative the right one."""
     made = replaced(blamed.search, found)
+    if not made and found.edit.is_slope and found.edit.cause == "wrong-derivative":
+        made = [blamed.tape.operations[index] for index in found.edited]  # the helper's own line
     other = blamed.search.at_calls(blamed.fault.repaired, made[0]) if made else None
     if other is None or other.price >= NAMED:
         return None
