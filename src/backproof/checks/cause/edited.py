@@ -92,7 +92,17 @@ def _searched(blamed: Blamed, sites: list[int]) -> Diagnosis | None:
 def _from(blamed: Blamed, found: Found | None) -> Diagnosis | None:
     if found is None or not set(found.repaired) >= set(blamed.fault.repaired):
         return None
-    return from_edit(blamed.search, _at_its_call(blamed, found) or found)
+    better = _at_its_call(blamed, found) or _at_its_name(blamed, found)
+    return from_edit(blamed.search, better or found)
+
+
+def _at_its_name(blamed: Blamed, found: Found) -> Found | None:
+    """Return the statement that names a sum, if a slope is missing that its terms could have."""
+    missing = found.edit.is_slope and found.edit.cause == "missing-factor"
+    if not missing or not found.site.kind.startswith("aug"):
+        return None
+    named = blamed.search.at_names(blamed.fault.repaired)
+    return named if named is not None and set(named.repaired) >= set(found.repaired) else None
 
 
 def _at_its_call(blamed: Blamed, found: Found) -> Found | None:
