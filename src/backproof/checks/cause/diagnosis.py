@@ -100,9 +100,7 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     )  # fmt: skip
 
 
-def renaming(
-    tape: Tape, operations: Sequence[Operation], call: Site | None = None
-) -> Site | None:
+def renaming(tape: Tape, operations: Sequence[Operation], call: Site | None = None) -> Site | None:
     """Return the statement that only gives another name to what a function returned, if one does.
 
     In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there,

@@ -123,6 +123,7 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
                     f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
                     f"(line {use.span.line}) is missing",
                     f"add the gradient that comes back through `{short(use.text)}`",
+                    site=renaming(blamed.tape, [blamed.operation]) or blamed.operation.where,
                 )  # fmt: skip
     return None
 
