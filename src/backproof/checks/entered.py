@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from backproof.checks.cause.slope_made import at_its_call
 from backproof.checks.found import Found
-from backproof.checks.search import NAMED, StepSearch
+from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation
 
@@ -33,9 +34,10 @@ def at_entrances(
             if SITES[site].file is where.file and SITES[site].statement == where.statement
         ]  # fmt: skip
         found = search.best(sites, wrong)
-        if found is None or found.edit.is_slope:
-            call = search.at_calls(wrong, operation)
-            found = call if call is not None and (found is None or call.price < NAMED) else found
+        if found is None:
+            found = search.at_calls(wrong, operation)
+        else:
+            found = at_its_call(search, found, wrong) or found
         if found is not None and set(found.repaired) >= set(wrong):
             best = found if best is None or found.price < best.price else best
     search.deadline = deadline + time.process_time() - begun

@@ -254,7 +254,12 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
 
 def _begun(tape: Tape, join: Operation) -> Site:
     """Return where the backward pass starts: ``delta = error``, if the error gets that name."""
-    return renamed_at(tape, join.out) or join.where
+    again = (
+        o for o in tape.operations
+        if o.function is join.function and sorted(o.inputs) == sorted(join.inputs)
+    )  # fmt: skip
+    named = (renamed_at(tape, o.out) for o in again)  # the cost may compute it for itself
+    return next((place for place in named if place is not None), join.where)
 
 
 def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:

@@ -6,10 +6,9 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.cause.slope_made import replaced
+from backproof.checks.cause.slope_made import at_its_call
 from backproof.checks.edits.edit import short
 from backproof.checks.found import Found
-from backproof.checks.search import NAMED
 from backproof.trace.site import SITES
 
 
@@ -92,7 +91,7 @@ def _searched(blamed: Blamed, sites: list[int]) -> Diagnosis | None:
 def _from(blamed: Blamed, found: Found | None) -> Diagnosis | None:
     if found is None or not set(found.repaired) >= set(blamed.fault.repaired):
         return None
-    better = _at_its_call(blamed, found) or _at_its_name(blamed, found)
+    better = at_its_call(blamed.search, found, blamed.fault.repaired) or _at_its_name(blamed, found)
     return from_edit(blamed.search, better or found)
 
 
@@ -103,14 +102,3 @@ def _at_its_name(blamed: Blamed, found: Found) -> Found | None:
         return None
     named = blamed.search.at_names(blamed.fault.repaired)
     return named if named is not None and set(named.repaired) >= set(found.repaired) else None
-
-
-def _at_its_call(blamed: Blamed, found: Found) -> Found | None:
-    """Return the exchange of an argument that makes a helper's derivative the right one."""
-    made = replaced(blamed.search, found)
-    if not made and found.edit.is_slope and found.edit.cause == "wrong-derivative":
-        made = [blamed.tape.operations[index] for index in found.edited]  # the helper's own line
-    other = blamed.search.at_calls(blamed.fault.repaired, made[0]) if made else None
-    if other is None or other.price >= NAMED:
-        return None
-    return other if set(other.repaired) >= set(found.repaired) else None
