@@ -152,8 +152,8 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
         yield Accusation(kept, wrong)
         return
     blame = Blame(evidence)
-    carrying = evidence.tape.reach(search.errors) | search.errors
-    entrances = blame.entrances(set(wrong), carrying) if search.errors else []
+    carrying = evidence.tape.reach(search.errors) | search.errors if search.errors else None
+    entrances = blame.entrances(set(wrong), carrying)
     here = at_entrances(search, entrances, wrong)
     if here is None or here.price > NATURAL:
         # One slip that explains all that is wrong is likelier than several.
@@ -195,18 +195,24 @@ def _explained(
                 yield Accusation(from_edit(search, found), fault.repaired)
                 continue
         if diagnosis.is_vague and len(faults) == 1:
-            diagnosis = _where_it_enters(diagnosis, fault, entrances)
+            diagnosis = _where_it_enters(evidence, diagnosis, fault, entrances)
         yield Accusation(diagnosis, fault.repaired, fault.operations)
 
 
 def _where_it_enters(
-    diagnosis: Diagnosis, fault: Fault, entrances: Sequence[Operation]
+    evidence: StepEvidence, diagnosis: Diagnosis, fault: Fault, entrances: Sequence[Operation]
 ) -> Diagnosis:
-    """Return the first statement that makes wrong of right, where it stands before a blamed one."""
+    """Return the first statement that makes wrong of right, where it stands before a blamed one.
+
+    A helper that several calls share is right for some of them.
+    """
     first = min(fault.operations, default=-1)
-    if not entrances or (fault.kind != "way" and first <= entrances[0].index):
+    if not entrances or first <= entrances[0].index:
         return diagnosis
-    site = entrances[0].where
+    tape, site = evidence.tape, entrances[0].where
+    calls = {tape.called_from(o) for o in tape.operations if o.site == site.index}
+    if len(calls) > 1:
+        return diagnosis
     reason = f"`{short(site.text)}` is not what the chain rule gives here"
     return replace(diagnosis, site=site, reason=reason)
 

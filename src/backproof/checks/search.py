@@ -20,6 +20,7 @@ from backproof.checks.edits.kinds import ROUNDS, edits_of
 from backproof.checks.edits.renamed import PRICE, missing_parts
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
+from backproof.checks.fewest import fewest, narrowest
 from backproof.checks.found import Executions, Found, are_slopes, function_name, is_same, kinds
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
@@ -45,8 +46,6 @@ MOST_RATES = 8
 ADDED = {"missing-term", "missing-factor"}
 #: CPU seconds that are left in any case for what is missing where a value gets another name.
 RENAMED = 0.5
-#: Calls of a helper that are tried one by one.
-MOST_CALLS = 6
 MOST_OPERATIONS = 600
 """Executions of one site above which it is not searched."""
 
@@ -240,11 +239,7 @@ class StepSearch:
             for operation in operations:
                 for _, site in self.tape.flows.get(operation.out, ()):
                     handed.setdefault(site, []).append(operation)
-        # What a caller names is one of those that a helper names.
-        inside = {
-            site: SITES[site].function == found[0].where.function for site, found in handed.items()
-        }
-        for site, found in sorted(handed.items(), key=lambda s: (len(s[1]), inside[s[0]])):
+        for site, found in sorted(handed.items(), key=narrowest):
             operations = sorted(found, key=lambda o: o.index)
             if len(operations) > MOST_OPERATIONS:
                 continue
@@ -295,31 +290,11 @@ class StepSearch:
             return ()  # it makes up for a slip further on
         repaired = tuple(i for i in wrong if again.is_right(i))
         if edit.is_slope and edit.cause == "missing-factor":
-            edited, run = self._fewest(edited, run, repaired)
+            alone = fewest(self.tape, self.run, self.fit, edited, self.used, repaired)
+            edited, run = alone or (edited, run)
         self.scale, self.edited = again.scale, edited
         self.place = self._changed_from(executions, edited, run)
         return repaired
-
-    def _fewest(
-        self, edited: dict[int, Operation], run: Run, repaired: tuple[int, ...]
-    ) -> tuple[dict[int, Operation], Run]:
-        """Return the edit for one call of a helper alone, if its other calls need none.
-
-        Where the slope is a mask, a caller that applies it already shows no difference.
-        """
-        chains = self.tape.chains()
-        calls: dict[int, dict[int, Operation]] = {}
-        for index, operation in edited.items():
-            call = self.tape.calls[chains[index][-1]][1] if chains[index] else -1
-            if operation.out in self.used:
-                calls.setdefault(call, {})[index] = operation
-        for part in calls.values() if 1 < len(calls) <= MOST_CALLS else ():
-            dirty = self.tape.reach(o.out for o in part.values())
-            alone = self.tape.replay(double=True, base=self.run, dirty=dirty, edited=part)
-            again = rematch(alone, self.fit)
-            if self.fit.keeps(again) and all(again.is_right(i) for i in repaired):
-                return part, alone
-        return edited, run
 
     def _shows_the_cost(self, fit: Fit) -> bool:
         """Whether gradients, of which none was right before, are now those of a cost."""

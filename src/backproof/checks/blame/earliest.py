@@ -65,7 +65,7 @@ class Blame:
         self.cotangents = Cotangents(evidence)
         self.solving = SOLVING
 
-    def entrances(self, wrong: set[int], carrying: set[int]) -> list[Operation]:
+    def entrances(self, wrong: set[int], carrying: set[int] | None) -> list[Operation]:
         """Return where error enters the backward pass; what depends on labels is `carrying`."""
         feeding = self._feeding(wrong)
         trust = Trust(self.cotangents, self.replays.start, feeding)

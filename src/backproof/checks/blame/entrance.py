@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from backproof.checks.blame.trust import Trust
+from backproof.checks.blame.trust import SUMMING, Trust, is_constant
 from backproof.checks.scales import SAME
 from backproof.source import Span
 from backproof.trace.tape import Operation, Tape
@@ -23,24 +23,31 @@ MOST_LOOKED = 60_000
 Statement = tuple[str, Span]
 
 
-def entrances(trust: Trust, carrying: set[int]) -> list[Operation]:
+def entrances(trust: Trust, carrying: set[int] | None) -> list[Operation]:
     """Return for each statement by which error enters the operation that gives its value.
 
     Parameters
     ----------
-    carrying : set of int
-        Nodes that depend on what the labels are compared with.
+    carrying : set of int, optional
+        Nodes that depend on what the labels are compared with. Without labels, in an engine or a
+        model of words, the backward pass may begin with any of its values.
     """
     tape = trust.tape
     backward = [
         o for o in tape.operations
-        if o.out in trust.feeding and o.out in carrying and o.out not in trust.forward
+        if o.out in trust.feeding and o.out not in trust.forward
+        and (carrying is None or o.out in carrying) and not is_constant(tape, o.out)
     ]  # fmt: skip
     if len(backward) > MOST_LOOKED:
         return []
     usual = Counter(float(f"{s:.6g}") for _, s in trust.right.values()).most_common(1)
     scale = usual[0][0] if usual else 0.0
-    sound = {o.out: _is_sound(trust, o, scale) for o in backward}
+    sound: dict[int, bool] = {}
+    for operation in backward:
+        summed = operation.function in SUMMING and operation.out not in trust.right
+        sound[operation.out] = _is_sound(trust, operation, scale) and (
+            not summed or all(sound.get(n, True) for n in operation.inputs)
+        )
     passing = _mended(tape, backward, sound)
     found: dict[Statement, Operation] = {}
     for operation in backward:
@@ -49,7 +56,7 @@ def entrances(trust: Trust, carrying: set[int]) -> list[Operation]:
         made_of = _read_by_statement(tape, operation, sound)
         if not made_of or not all(sound[n] or n in passing for n in made_of):
             continue
-        if not any(sound[n] for n in made_of):
+        if carrying is not None and not any(sound[n] for n in made_of):
             continue
         if _within_statement(tape, operation, sound):
             continue
@@ -62,10 +69,21 @@ def entrances(trust: Trust, carrying: set[int]) -> list[Operation]:
 def _is_sound(trust: Trust, operation: Operation, usual: float) -> bool:
     """Whether a value is in order, or has the scale that most have, which its operands had not."""
     if trust.in_order(operation):
-        return True
+        return operation.out in trust.right or _has_known_scale(trust, operation)
     known = trust.right.get(operation.out)
     fits = known is not None and bool(usual) and abs(known[1] / usual - 1) < SAME
     return fits and operation.out not in trust.doubted
+
+
+def _has_known_scale(trust: Trust, operation: Operation) -> bool:
+    """Whether what comes back through one use of a value has a scale that others have too.
+
+    ``s * u`` is a multiple of ``(1 - s) * u``.
+    """
+    if operation.function in SUMMING:
+        return True
+    part = trust.cotangents.recognised(trust.run, operation.out, part=True)
+    return part is None or any(abs(part[1] / s - 1) < SAME for s in trust.cotangents.scales)
 
 
 def _mended(tape: Tape, backward: list[Operation], sound: Mapping[int, bool]) -> set[int]:
