@@ -146,8 +146,6 @@ class StepSearch:
         """Whether the time for the search is over."""
         return time.process_time() > self.deadline
 
-    # ---- the search ----------------------------------------------------------------------------
-
     def best(self, sites: Iterable[int], wrong: Sequence[int]) -> Found | None:
         """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
         found: list[tuple[int, float, Found]] = []
@@ -241,15 +239,13 @@ class StepSearch:
                     handed.setdefault(site, []).append(operation)
         for site, found in sorted(handed.items(), key=narrowest):
             operations = sorted(found, key=lambda o: o.index)
-            if len(operations) > MOST_OPERATIONS:
-                continue
-            if all(self.scope.is_local(o.out) for o in operations):
+            local = all(self.scope.is_local(o.out) for o in operations)
+            if local or len(operations) > MOST_OPERATIONS:
                 continue
             edit = recognised_slope(operations[0], self.scope)
             repaired = self.repairs(Executions(site, tuple(operations)), edit, wrong)
             if repaired:
-                where = SITES[site]
-                text = short(where.text)
+                text = short(SITES[site].text)
                 edit = replace(
                     edit, reason=f"the derivative of the activation is missing from `{text}`",
                     help=f"multiply `{text}` by the derivative",
@@ -359,8 +355,6 @@ class StepSearch:
             for level, s, _ in match.scales
             if level < 0 or self.fit.beneath or not old.parameter.levels[level].deep
         )
-
-    # ---- calls ---------------------------------------------------------------------------------
 
     def at_calls(self, wrong: Sequence[int], around: Operation | None = None) -> Found | None:
         """Try other arguments for the calls of the user's own functions.
