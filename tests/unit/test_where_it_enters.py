@@ -263,7 +263,7 @@ rng = np.random.default_rng(6)
 N, H, T = 3, 5, 6
 P = {k: rng.normal(size=(H, N if k[0] == "W" else H)) * 0.5 for k in ("Wz", "Uz", "Wc", "Uc")}
 P["v"], P["bz"], P["bc"] = rng.normal(size=H) * 0.5, np.zeros(H), np.zeros(H)
-data = [(rng.normal(size=(T, N)), float(rng.normal())) for _ in range(12)]
+data = [(rng.normal(size=(T, N)), float(rng.normal())) for _ in range(11)]
 
 def run(xs):
     h, kept = np.zeros(H), []
@@ -294,7 +294,7 @@ def back(dh, kept):
         dh = before
     return g
 
-for epoch in range(20):
+for epoch in range(5):
     total, sums = 0.0, {k: np.zeros_like(v) for k, v in P.items()}
     for xs, y in data:
         h, kept = run(xs)
