@@ -161,6 +161,9 @@ class Descent:
         for value, scale in pairs:
             own = np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else None
             if own != shape and not (own == () and math.prod(shape) == 1):
+                summed = divides and own is not None and self._is_root(scale)
+                if summed and self._follows(value.node):  # over too many axes, and spread out
+                    best = (value.node, None, False)
                 continue
             if not self._follows(value.node):
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
 from backproof.checks.common_factor import common_factor
+from backproof.checks.edits.edit import short
+from backproof.checks.entered import NATURAL, at_entrances
 from backproof.checks.forward import forward_fault
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.kept_alone import kept_alone
@@ -28,6 +30,7 @@ from backproof.checks.signs import turned_sign
 from backproof.checks.state import not_reset, stale_reads
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
+from backproof.trace.tape import Operation
 
 #: Entries that wrong gradients must have for an edit to be no chance.
 LEAST_ENTRIES = 3
@@ -148,31 +151,38 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     if kept is not None:
         yield Accusation(kept, wrong)
         return
-    if len(wrong) > 1:
+    blame = Blame(evidence)
+    carrying = evidence.tape.reach(search.errors) | search.errors if search.errors else None
+    entrances = blame.entrances(set(wrong), carrying)
+    here = at_entrances(search, entrances, wrong)
+    if here is None or here.price > NATURAL:
         # One slip that explains all that is wrong is likelier than several.
-        found = search.likeliest(wrong) or search.at_names(wrong)
+        several = len(wrong) > 1
+        found = (search.likeliest(wrong) or search.at_names(wrong)) if several else None
         if found is not None and set(found.repaired) >= set(wrong):
-            operations = search.groups.get(found.site.index, ())
-            outs = tuple(operation.index for operation in operations)
-            yield Accusation(from_edit(search, found), wrong, outs)
-            return
+            here = found if here is None or found.price < here.price else here
+    if here is not None:
+        operations = search.groups.get(here.site.index, ())
+        outs = tuple(operation.index for operation in operations)
+        yield Accusation(from_edit(search, here), wrong, outs)
+        return
     fit = evidence.fit
     if fit.anchored and not fit.chosen and fit.hypothesis.own and abs(fit.scale - 1) > SAME:
         # A penalty that is too small, or all else too large: the cost itself has the scale of one.
         shared, fit.scale = fit.scale, 1.0
-        blame = Blame(evidence)
-        faults = blame.faults()
+        other = Blame(evidence)
+        faults = other.faults()
         if [fault.kind for fault in faults] == ["value"] and set(faults[0].repaired) >= set(wrong):
-            yield from _explained(evidence, blame, faults)
+            yield from _explained(evidence, other, faults)
             return
         fit.scale = shared
-    blame = Blame(evidence)
-    yield from _explained(evidence, blame, blame.faults())
+    yield from _explained(evidence, blame, blame.faults(), entrances)
 
 
 def _explained(
-    evidence: StepEvidence, blame: Blame, faults: Sequence[Fault]
-) -> Iterator[Accusation]:
+    evidence: StepEvidence, blame: Blame, faults: Sequence[Fault],
+    entrances: Sequence[Operation] = (),
+) -> Iterator[Accusation]:  # fmt: skip
     """Say why the expressions are wrong that are behind wrong gradients."""
     assert evidence.fit is not None
     search = StepSearch(evidence, evidence.fit, patience=SEARCH)
@@ -184,7 +194,27 @@ def _explained(
             if found is not None and set(found.repaired) >= set(fault.repaired):
                 yield Accusation(from_edit(search, found), fault.repaired)
                 continue
+        if diagnosis.is_vague and len(faults) == 1:
+            diagnosis = _where_it_enters(evidence, diagnosis, fault, entrances)
         yield Accusation(diagnosis, fault.repaired, fault.operations)
+
+
+def _where_it_enters(
+    evidence: StepEvidence, diagnosis: Diagnosis, fault: Fault, entrances: Sequence[Operation]
+) -> Diagnosis:
+    """Return the first statement that makes wrong of right, where it stands before a blamed one.
+
+    A helper that several calls share is right for some of them.
+    """
+    first = min(fault.operations, default=-1)
+    if not entrances or first <= entrances[0].index:
+        return diagnosis
+    tape, site = evidence.tape, entrances[0].where
+    calls = {tape.called_from(o) for o in tape.operations if o.site == site.index}
+    if len(calls) > 1:
+        return diagnosis
+    reason = f"`{short(site.text)}` is not what the chain rule gives here"
+    return replace(diagnosis, site=site, reason=reason)
 
 
 def _is_told(evidence: StepEvidence, members: Sequence[int]) -> bool:

@@ -6,6 +6,7 @@ these.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import product
 from typing import Any
 
@@ -93,8 +94,16 @@ def _sums(evidence: StepEvidence) -> dict[int, list[tuple[Operation, int, Any]]]
             if type(labels) is Ref and depends.get(labels.node):
                 continue
             a, y = tape.nodes[output.node].obj, _value(tape, labels)
+            if np.ndim(a) and _is_penalty(tape, output.node, bits):
+                continue
             alike = np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
             written = any(NUMBER.fullmatch(text) for text in operation.where.operands)
             if alike and not written and isinstance(y, np.ndarray | np.generic | float | int):
                 found.setdefault(operation.site, []).append((operation, output.node, labels))
     return dict(list(found.items())[:MOST_SUMS])
+
+
+def _is_penalty(tape: Tape, node: int, olds: Container[int]) -> bool:
+    """Whether an array is made of parameters and numbers alone: it is no output."""
+    leaves = (n for n in tape.ancestors([node]) if tape.producer(n) is None)
+    return all(n in olds or not np.ndim(tape.nodes[n].obj) for n in leaves)

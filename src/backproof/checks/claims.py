@@ -99,7 +99,9 @@ def called(tape: Tape, node: int) -> list[str]:
 def returned_as(tape: Tape, operation: Operation) -> str:
     """Return the name that a caller gives to what a helper returns: `f[t]` for `sigma(a)`."""
     where = operation.where
-    if not where.file.slice(where.statement).startswith("return"):
+    statement = where.file.slice(where.statement)
+    whole = statement.removeprefix("return").strip("() \n") == where.text.strip("() \n")
+    if not (statement.startswith("return") and whole):
         return ""
     call = tape.called_from(operation)
     name = call.targets[0] if call is not None and call.is_value and call.targets else ""

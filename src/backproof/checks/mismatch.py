@@ -13,6 +13,7 @@ import numpy as np
 
 from backproof.arithmetic import keeps
 from backproof.checks.accusation import accusations
+from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.evaluated import Evaluated, evaluated, kind_of
 from backproof.checks.gradient import StepEvidence
@@ -24,7 +25,7 @@ from backproof.checks.unpenalised import Unpenalised, lacking, unpenalised
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Operation, Tape
 
 #: Steps in which gradients must be those of a part of the cost.
 LEAST_PARTIAL = 2
@@ -220,7 +221,7 @@ def _is_near(match: Match) -> bool:
 
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     tape = evidence.tape
-    join = tape.operations[fit.hypothesis.joins[0].operation].where
+    join = _begun(tape, tape.operations[fit.hypothesis.joins[0].operation])
     made = tape.producer(own.hypothesis.node)
     related: tuple[Related, ...] = ()
     at_fault = _at_fault(evidence, fit, own)
@@ -251,6 +252,16 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     )  # fmt: skip
 
 
+def _begun(tape: Tape, join: Operation) -> Site:
+    """Return where the backward pass starts: ``delta = error``, if the error gets that name."""
+    again = (
+        o for o in tape.operations
+        if o.function is join.function and sorted(o.inputs) == sorted(join.inputs)
+    )  # fmt: skip
+    named = (renamed_at(tape, o.out) for o in again)  # the cost may compute it for itself
+    return next((place for place in named if place is not None), join.where)
+
+
 def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:
     """Return what is wrong where a program does not report another of the usual costs.
 
@@ -279,7 +290,7 @@ def _started(evidence: StepEvidence, fit: Fit) -> Finding:
     join = tape.operations[fit.hypothesis.joins[0].operation]
     where = join.where
     returned = where.file.slice(where.statement) == f"return {where.text}"
-    where = (tape.called_from(join) if returned else None) or where
+    where = (tape.called_from(join) if returned else None) or _begun(tape, join)
     return Finding(
         code="BP103", cause="cost-mismatch", severity="warning", title="", message="",
         file=where.file.path, span=where.span, expression=where.text,

@@ -20,6 +20,7 @@ from backproof.checks.edits.kinds import ROUNDS, edits_of
 from backproof.checks.edits.renamed import PRICE, missing_parts
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
+from backproof.checks.fewest import fewest, narrowest
 from backproof.checks.found import Executions, Found, are_slopes, function_name, is_same, kinds
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
@@ -145,8 +146,6 @@ class StepSearch:
         """Whether the time for the search is over."""
         return time.process_time() > self.deadline
 
-    # ---- the search ----------------------------------------------------------------------------
-
     def best(self, sites: Iterable[int], wrong: Sequence[int]) -> Found | None:
         """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
         found: list[tuple[int, float, Found]] = []
@@ -238,17 +237,15 @@ class StepSearch:
             for operation in operations:
                 for _, site in self.tape.flows.get(operation.out, ()):
                     handed.setdefault(site, []).append(operation)
-        for site, found in handed.items():
+        for site, found in sorted(handed.items(), key=narrowest):
             operations = sorted(found, key=lambda o: o.index)
-            if len(operations) > MOST_OPERATIONS:
-                continue
-            if all(self.scope.is_local(o.out) for o in operations):
+            local = all(self.scope.is_local(o.out) for o in operations)
+            if local or len(operations) > MOST_OPERATIONS:
                 continue
             edit = recognised_slope(operations[0], self.scope)
             repaired = self.repairs(Executions(site, tuple(operations)), edit, wrong)
             if repaired:
-                where = SITES[site]
-                text = short(where.text)
+                text = short(SITES[site].text)
                 edit = replace(
                     edit, reason=f"the derivative of the activation is missing from `{text}`",
                     help=f"multiply `{text}` by the derivative",
@@ -287,9 +284,13 @@ class StepSearch:
             self.fit, self.run, self.forward, edited.values(), signed=edit.cause == "wrong-sign"
         ):
             return ()  # it makes up for a slip further on
+        repaired = tuple(i for i in wrong if again.is_right(i))
+        if edit.is_slope and edit.cause == "missing-factor":
+            alone = fewest(self.tape, self.run, self.fit, edited, self.used, repaired)
+            edited, run = alone or (edited, run)
         self.scale, self.edited = again.scale, edited
         self.place = self._changed_from(executions, edited, run)
-        return tuple(i for i in wrong if again.is_right(i))
+        return repaired
 
     def _shows_the_cost(self, fit: Fit) -> bool:
         """Whether gradients, of which none was right before, are now those of a cost."""
@@ -354,8 +355,6 @@ class StepSearch:
             for level, s, _ in match.scales
             if level < 0 or self.fit.beneath or not old.parameter.levels[level].deep
         )
-
-    # ---- calls ---------------------------------------------------------------------------------
 
     def at_calls(self, wrong: Sequence[int], around: Operation | None = None) -> Found | None:
         """Try other arguments for the calls of the user's own functions.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import NEGATE, is_in
 from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
@@ -102,9 +103,20 @@ class Cotangents:
         assert self.fit.adjoint is not None
         found: dict[int, np.ndarray[Any, Any]] = {}
         for node, g in self.fit.adjoint.of.items():
-            if node in self.forward and not isinstance(g, list):
+            if node in self.forward and not isinstance(g, list) and not self._is_sign(node):
                 found[node] = g
         return found
+
+    def _is_sign(self, node: int) -> bool:
+        """Whether a value is only the negative of another within an expression: ``exp(-x)``.
+
+        Nobody means its cotangent, and what lacks a sign is not right for it.
+        """
+        made = self.tape.producer(node)
+        if made is None or not is_in(made.function, NEGATE):
+            return False
+        users = [self.tape.operations[i].where.statement for i in self.tape.users[node]]
+        return bool(users) and all(statement == made.where.statement for statement in users)
 
     def _parts(self) -> dict[int, list[tuple[int, Any]]]:
         assert self.fit.run is not None

@@ -13,6 +13,7 @@ import numpy as np
 from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.cotangents import Cotangents
+from backproof.checks.blame.entrance import entrances
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.gradients import at_gradient, level_nodes, sink
 from backproof.checks.blame.inputs import Inputs
@@ -59,9 +60,16 @@ class Blame:
         self.likely = likely
         """Lines on which a search at other values has found a fault: looked at first."""
         self.tape = evidence.tape
+        self.patience = patience
         self.replays = Replays(evidence, patience=patience)
         self.cotangents = Cotangents(evidence)
         self.solving = SOLVING
+
+    def entrances(self, wrong: set[int], carrying: set[int] | None) -> list[Operation]:
+        """Return where error enters the backward pass; what depends on labels is `carrying`."""
+        feeding = self._feeding(wrong)
+        trust = Trust(self.cotangents, self.replays.start, feeding)
+        return entrances(trust, carrying)
 
     def faults(self) -> list[Fault]:
         """Return the faults, earliest first; each repairs gradients that no earlier one does."""
@@ -69,6 +77,7 @@ class Blame:
         wrong = set(self.evidence.fit.wrong)
         found: list[Fault] = []
         begun = time.process_time()
+        self.replays.deadline = begun + self.patience
         while wrong and len(found) < 4 and time.process_time() - begun <= self.most:
             fault = self._first(wrong)
             if fault is None:

@@ -49,7 +49,8 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
             here = attempt in BY_VALUE and found.site is blamed.operation.where
             call = called_wrongly(blamed) if here else None
             return found if call is None else replace(found, site=call)
-    passed = passed_on(blamed.tape, [blamed.tape.operations[i] for i in fault.operations])
+    executions = [blamed.tape.operations[i] for i in fault.operations]
+    passed = passed_on(blamed.tape, executions, blamed.cotangents.forward)
     if passed is not None:
         text = passed.file.slice(passed.statement)
         reason = f"`{text}` passes on a value as it is, which is not what the chain rule gives here"

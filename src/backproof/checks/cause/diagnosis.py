@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.arithmetic import MULTIPLY, is_in
-from backproof.checks.cause.formed import formed_at
+from backproof.checks.cause.aliased import aliased
+from backproof.checks.cause.formed import formed_at, handed_in
 from backproof.checks.cause.handed_on import handed_on
 from backproof.checks.cause.partial import named_partial
 from backproof.checks.cause.passed import passed_in
@@ -65,13 +66,14 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
             "BP101", "missing-factor", formed, f"{what} is missing from `{short(formed.text)}`",
             "multiply by what the chain rule gives there",
         )  # fmt: skip
-    executions = search.groups.get(found.site.index, ())
+    executions = [search.tape.operations[index] for index in found.edited]
     added = cause in ADDED and (edit.expected or edit.is_slope)
-    renamed = renaming(search.tape, executions) if added else None
+    renamed = renaming(search.tape, executions, found.site) if added else None
     if renamed is None and added and edit.is_slope:
         renamed = handed_on(search.tape, edit.derived)
         place = None if renamed else used_at(search.tape, executions, edit.derived)
         place = place or used_after(search, executions, edit.derived)
+        place = place or (None if renamed else handed_in(search, executions))
         if place is not None:
             reason = re.sub("missing from `.*", lambda _: f"missing in `{place.text}`", edit.reason)
             return Diagnosis("BP101", cause, place, reason, edit.help)
@@ -90,6 +92,7 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
         cause = "wrong-derivative"
     site = passed_in(search.tape, found) if cause == "wrong-operand" else found.site
     site = slope_made(search, found) or named_partial(search, found) or site
+    site = aliased(search, found) or site
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, site, edit.reason,
         edit.help,
@@ -97,11 +100,11 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
     )  # fmt: skip
 
 
-def renaming(tape: Tape, operations: Sequence[Operation]) -> Site | None:
+def renaming(tape: Tape, operations: Sequence[Operation], call: Site | None = None) -> Site | None:
     """Return the statement that only gives another name to what a function returned, if one does.
 
     In ``dx1 = dbranch`` nothing is computed; what is missing from the value is missing there,
-    unless it is read before.
+    unless it is read before. Where one `call` of a helper is at fault, none of the helper's.
     """
     shared: set[int] | None = None
     for operation in operations:
@@ -109,12 +112,18 @@ def renaming(tape: Tape, operations: Sequence[Operation]) -> Site | None:
         sites = {
             site for event, site in tape.flows.get(operation.out, ())
             if (read is None or event < read)
+            and (call is None or not _is_within(SITES[site], operation.where, call))
             and (ALIAS if SITES[site].function == operation.where.function else RENAMING).match(
                 SITES[site].file.slice(SITES[site].statement)
             )
         }  # fmt: skip
         shared = sites if shared is None else shared & sites
     return SITES[min(shared)] if shared else None
+
+
+def _is_within(statement: Site, made: Site, call: Site) -> bool:
+    """Whether a statement is in the helper that made a value, not in the caller."""
+    return statement.function == made.function != call.function
 
 
 def _is_slope(search: StepSearch, site: int) -> bool:

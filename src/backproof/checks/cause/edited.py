@@ -6,10 +6,9 @@ from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
-from backproof.checks.cause.slope_made import replaced
+from backproof.checks.cause.slope_made import at_its_call
 from backproof.checks.edits.edit import short
 from backproof.checks.found import Found
-from backproof.checks.search import NAMED
 from backproof.trace.site import SITES
 
 
@@ -92,13 +91,14 @@ def _searched(blamed: Blamed, sites: list[int]) -> Diagnosis | None:
 def _from(blamed: Blamed, found: Found | None) -> Diagnosis | None:
     if found is None or not set(found.repaired) >= set(blamed.fault.repaired):
         return None
-    return from_edit(blamed.search, _at_its_call(blamed, found) or found)
+    better = at_its_call(blamed.search, found, blamed.fault.repaired) or _at_its_name(blamed, found)
+    return from_edit(blamed.search, better or found)
 
 
-def _at_its_call(blamed: Blamed, found: Found) -> Found | None:
-    """Return the exchange of an argument that makes a helper's derivative the right one."""
-    made = replaced(blamed.search, found)
-    other = blamed.search.at_calls(blamed.fault.repaired, made[0]) if made else None
-    if other is None or other.price >= NAMED:
+def _at_its_name(blamed: Blamed, found: Found) -> Found | None:
+    """Return the statement that names a sum, if a slope is missing that its terms could have."""
+    missing = found.edit.is_slope and found.edit.cause == "missing-factor"
+    if not missing or not found.site.kind.startswith("aug"):
         return None
-    return other if set(other.repaired) >= set(found.repaired) else None
+    named = blamed.search.at_names(blamed.fault.repaired)
+    return named if named is not None and set(named.repaired) >= set(found.repaired) else None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY, is_in
+from backproof.arithmetic import DIVIDE, MULTIPLY, is_in, keeps
 from backproof.checks.blame.trust import is_constant
 from backproof.checks.found import Found
+from backproof.checks.scope import without_ones
 from backproof.checks.search import StepSearch
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref
@@ -38,6 +41,33 @@ def formed_at(search: StepSearch, found: Found) -> Site | None:
             continue
         place, current = makers[0].where, makers
     return place
+
+
+def handed_in(search: StepSearch, operations: Sequence[Operation]) -> Site | None:
+    """Return the statement that made what operations only give another layout, if one did.
+
+    In ``np.atleast_2d(deltas[i])`` nothing is missing that the delta has not lacked before; no
+    right gradient may be made of it.
+    """
+    tape, run = search.tape, search.run
+    sound = tape.ancestors(n for i in search.fit.chosen for n in search.evidence.params[i].new)
+    sites: dict[int, Site] = {}
+    for operation in operations:
+        made = operation
+        while keeps(made) and made.inputs and type(made.args[0]) is Ref:
+            below = tape.producer(made.args[0].node)
+            if below is None or without_ones(run.env[below.out]) != without_ones(
+                run.env[operation.out]
+            ):
+                return None
+            made = below
+        if made.out in sound:
+            continue  # recognised there as well, as what needs no factor
+        sites[made.site] = made.where
+    if len(sites) != 1:
+        return None
+    (place,) = sites.values()
+    return None if place.statement == operations[0].where.statement else place
 
 
 def _scaled(search: StepSearch, operation: Operation) -> Operation | None:

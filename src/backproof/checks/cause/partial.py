@@ -39,10 +39,10 @@ def named_partial(search: StepSearch, found: Found) -> Site | None:
 
 def _place(search: StepSearch, operation: Operation, edited: Operation) -> Site | None:
     where = operation.where
-    dropped = [(text, arg) for text, arg in _operands(search, operation) if _drops(edited, arg)]
-    if len(dropped) != 1 or not dropped[0][0].isidentifier():
+    exchanged = exchanged_operand(search, operation, edited)
+    if exchanged is None:
         return None
-    name, arg = dropped[0]
+    name, arg = exchanged
     node = arg.node if type(arg) is Ref else None
     if node is not None and search.scope.carries_error(node):
         return None
@@ -61,6 +61,14 @@ def _place(search: StepSearch, operation: Operation, edited: Operation) -> Site 
             if other.out in search.forward or right:
                 return None
     return at_assignment(where, bound)
+
+
+def exchanged_operand(
+    search: StepSearch, operation: Operation, edited: Operation
+) -> tuple[str, Any] | None:
+    """Return the one named operand that an edit takes something else for, and its name."""
+    dropped = [(text, arg) for text, arg in _operands(search, operation) if _drops(edited, arg)]
+    return dropped[0] if len(dropped) == 1 and dropped[0][0].isidentifier() else None
 
 
 def _operands(search: StepSearch, operation: Operation) -> list[tuple[str, Any]]:

@@ -19,22 +19,23 @@ def passed_in(tape: Tape, found: Found) -> Site:
     """
     chains, site = tape.chains(), found.site
     operations = [tape.operations[index] for index in found.edited]
+    read = {site.index}
     while operations and found.edit.found:
-        names = _given(site)
-        if not names or re.search(rf"(?<!\w){re.escape(found.edit.found)}(?!\w)", site.text):
+        if not all(_only_given(SITES[index], found.edit.found) for index in read):
             break
-        depths = {_depth(tape, chains[o.index], site) for o in operations}
+        depths = {_depth(tape, chains[o.index], read) for o in operations}
         depth = depths.pop()
         if depths or depth < 0:
             break
         if _reads_it_rightly(tape, found, depth):
             break
-        calls = {chains[o.index][depth] for o in operations}
-        sites = {tape.calls[c][1] for c in calls}
-        above = SITES[next(iter(sites))]
-        if len(sites) > 1 or above.function == site.function:
+        read = {tape.calls[chains[o.index][depth]][1] for o in operations}
+        above = SITES[min(read)]
+        functions = {SITES[index].function for index in read}
+        if len(functions) > 1 or above.function == site.function:
             break
-        site = above
+        if len(read) == 1:
+            site = above
     return site
 
 
@@ -52,10 +53,16 @@ def _reads_it_rightly(tape: Tape, found: Found, depth: int) -> bool:
     return False
 
 
-def _depth(tape: Tape, chain: tuple[int, ...], site: Site) -> int:
-    """Return the place in a chain of the call that entered the function of a site, or -1."""
-    sites = [tape.calls[c][1] for c in chain]
-    return sites.index(site.index) - 1 if site.index in sites else len(sites) - 1
+def _depth(tape: Tape, chain: tuple[int, ...], read: set[int]) -> int:
+    """Return the place in a chain of the call that entered the function of some sites, or -1."""
+    places = [place for place, c in enumerate(chain) if tape.calls[c][1] in read]
+    return places[0] - 1 if places else len(chain) - 1
+
+
+def _only_given(site: Site, used: str) -> bool:
+    """Whether an expression reads nothing but parameters, and not by the name of a value."""
+    named = re.search(rf"(?<!\w){re.escape(used)}(?!\w)", site.text)
+    return bool(_given(site)) and not named
 
 
 def _given(site: Site) -> set[str]:

@@ -16,12 +16,15 @@ from backproof.trace.tape import Operation, Tape
 RENAMING = re.compile(r"[\w.]+(\[[\w'\"]+\])?\s*=\s*[\w.]+(\[[\w'\"]+\])?$")
 
 
-def passed_on(tape: Tape, operations: Sequence[Operation]) -> Site | None:
-    """Return the one statement that passes on what all executions of a blamed site read."""
+def passed_on(tape: Tape, operations: Sequence[Operation], forward: set[int]) -> Site | None:
+    """Return the one statement that passes on what all executions of a blamed site read.
+
+    It is no value of the forward pass.
+    """
     sites = {operation.site for operation in operations}
     found: set[int] = set()
     for operation in operations:
-        for node in operation.inputs:
+        for node in set(operation.inputs) - forward:
             elsewhere = any(tape.operations[i].site not in sites for i in tape.users[node])
             if elsewhere and tape.producer(node) is not None:
                 found |= _renamed(tape, node, operation)

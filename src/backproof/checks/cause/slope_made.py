@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backproof.checks.edits.slopes import factors
 from backproof.checks.found import Found, is_same
-from backproof.checks.search import StepSearch
+from backproof.checks.search import NAMED, StepSearch
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref
 
@@ -27,6 +29,17 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     if any(o.out in search.forward | sound or _is_right(search, o) for o in others):
         return None
     return where
+
+
+def at_its_call(search: StepSearch, found: Found, wrong: Sequence[int]) -> Found | None:
+    """Return the exchange of an argument that makes a helper's derivative the right one."""
+    made = replaced(search, found)
+    if not made and found.edit.is_slope and found.edit.cause == "wrong-derivative":
+        made = [search.tape.operations[index] for index in found.edited]  # the helper's own line
+    other = search.at_calls(wrong, made[0]) if made else None
+    if other is None or other.price >= NAMED:
+        return None
+    return other if set(other.repaired) >= set(found.repaired) else None
 
 
 def replaced(search: StepSearch, found: Found) -> list[Operation]:

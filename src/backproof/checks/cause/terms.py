@@ -123,8 +123,17 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
                     f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
                     f"(line {use.span.line}) is missing",
                     f"add the gradient that comes back through `{short(use.text)}`",
+                    site=_renamed_below(blamed) or blamed.operation.where,
                 )  # fmt: skip
     return None
+
+
+def _renamed_below(blamed: Blamed) -> Site | None:
+    """Return the statement further down that gives the value another name: ``dx = first``."""
+    made, alias = blamed.operation.where, renaming(blamed.tape, [blamed.operation])
+    if alias is None or alias.function != made.function:
+        return None
+    return alias if alias.span.start > made.span.start else None  # else that of another round
 
 
 def _candidates(blamed: Blamed, shape: tuple[int, ...]) -> Iterator[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.claims import is_name
+from backproof.checks.claims import called, is_name
 from backproof.checks.edits.edit import Edit
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref, map_refs
@@ -39,6 +39,9 @@ def other_arguments(
     )  # fmt: skip
     if len(entering) > MOST_ENTERING:
         return
+    given_as = {text.partition("=")[2] or text for text in given}
+    # A tuple of caches has a name of its own: what is in it is none of the arguments.
+    plain = all(is_name(text) or text[:1] in "'\"" or _is_number(text) for text in given_as)
     number_of = {o.index: k for k, call in enumerate(calls) for o in call}
     for distance in (1, -1):
         yield Edit(
@@ -57,6 +60,7 @@ def other_arguments(
                 right = f"{right} of another layer or step"
             # What the function is given anyway, it might have used itself.
             likely = right not in given and (scope.is_named(other) or is_name(right))
+            likely = likely and (not plain or bool(given_as & {*called(scope.tape, own), used}))
             price = CALL if likely else 3.0
             for sense in scope.senses(other):
                 yield Edit(
@@ -64,6 +68,10 @@ def other_arguments(
                     f"pass `{right}` in place of `{used}`",
                     _Argument(scope, calls, number_of, own, other, sense), price, used, right,
                 )  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "").isdecimal()
 
 
 class _Argument:

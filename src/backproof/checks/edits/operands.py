@@ -9,6 +9,7 @@ from typing import Any
 
 from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.claims import operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
 from backproof.checks.edits.operators import COMPARISONS, POWERS
 from backproof.checks.scope import Scope
@@ -61,7 +62,7 @@ def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
     parts = key if type(key) is tuple else (key,)
     for axis, part in enumerate(parts):
         kind = type(part)
-        for other, reason, help in _moved(part, type(key) is tuple):
+        for other, reason, help in _moved(part, type(key) is tuple or _is_entry(operation, scope)):
 
             def change(
                 execution: Operation, _: int, axis: int = axis, kind: Any = kind, other: Any = other
@@ -75,6 +76,12 @@ def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
                 return replace(execution, args=(execution.args[0], moved))
 
             yield Edit("wrong-operand", f"`{text}` {reason}", help, change, 2.0)
+
+
+def _is_entry(operation: Operation, scope: Scope) -> bool:
+    """Whether a single number is read from a vector or a row, by an index that is computed."""
+    texts = operand_texts(operation)
+    return not scope.ndim(operation.out) and len(texts) == 2 and not texts[1].isdecimal()
 
 
 def _moved(part: Any, several: bool) -> Iterator[tuple[Any, str, str]]:

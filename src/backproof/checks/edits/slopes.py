@@ -37,7 +37,7 @@ def other_slopes(operation: Operation, scope: Scope) -> Iterator[Edit]:
             yield from _in_place_of(scope, operation, others, None)
         return
     leaves = factors(operation, scope)
-    if not operation.where.is_value and len(leaves) == 1:
+    if not (operation.where.is_value or _is_appended(operation)) and len(leaves) == 1:
         return
     local = [i for i, leaf in enumerate(leaves) if type(leaf) is Ref and scope.is_local(leaf.node)]
     yield recognised_slope(operation, scope)
@@ -52,6 +52,12 @@ def _is_whole(operation: Operation) -> bool:
     before, _, after = where.file.slice(where.statement).partition(where.text)
     stores = where.kind == "target"  # ``dx[x <= 0] = 0``
     return where.is_value or stores or f"{before}{after}".strip("() ") == "return"
+
+
+def _is_appended(operation: Operation) -> bool:
+    """Whether an expression is what a statement appends to a list."""
+    where = operation.where
+    return where.file.slice(where.statement).endswith(f".append({where.text})")
 
 
 def recognised_slope(operation: Operation, scope: Scope) -> Edit:
