@@ -24,7 +24,7 @@ from backproof.finding import Finding, Related
 from backproof.source import tree_of
 from backproof.trace.primitives import Method
 from backproof.trace.tape import Operation, Tape
-from backproof.updates import Update
+from backproof.updates import Update, is_shared
 
 SUMS: frozenset[Any] = frozenset({np.sum, Method("sum")})
 CONTRACTIONS: frozenset[Any] = frozenset({np.einsum, np.tensordot})
@@ -152,7 +152,10 @@ def _going_on(evidence: StepEvidence, update: Update) -> Any:
     tape, run = evidence.tape, evidence.run
     ((index, delta),) = update.merges
     kept = carries_of(tape).carry.get(delta, {})
-    values = [share * np.asarray(run.env[leaf], float) for leaf, share in kept.items() if share < 1]
+    values = [
+        share * np.asarray(run.env[leaf], float) for leaf, share in kept.items()
+        if 0 < share < 1 and not is_shared(tape.nodes[leaf].obj)
+    ]  # fmt: skip
     return sum(values) * (-1.0 if is_in(tape.operations[index].function, SUBTRACT) else 1.0)
 
 
