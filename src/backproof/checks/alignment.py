@@ -92,7 +92,9 @@ def arrays(record: Record) -> Finding | None:
     best: tuple[Dependence, Move, Move | None] | None = None
     wholes = _wholes(record.first, record.moves.cuts)
     candidates = list(_undone(X, Y, record.moves.found))
-    if wholes is not None:
+    if wholes is not None and _differ(wholes):
+        candidates += _apart(*wholes, wholes, record.moves.masked)
+    elif wholes is not None:
         candidates += _apart(X, Y, wholes, record.moves.seen)
         whole = all(part is not None for part in wholes)
         candidates += _undone(*wholes, record.moves.found) if whole else ()
@@ -216,8 +218,6 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
 
 def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
     """Return the arrays of which inputs and labels are parts (``X[:n]``), None where they are none.
-
-    They are of one length where both are there.
     """
     samples, found = seen.samples, []
     sources = (_source(seen, "inputs"), _source(seen, "labels"))
@@ -231,9 +231,13 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
             continue
         found.append(next((w for w, n in _cut_rows(cuts) if is_scaled(w[:n], whole)), None))
     X, Y = found
-    if X is not None and Y is not None and len(X) != len(Y):
-        return None
     return None if X is None and Y is None else (X, Y)
+
+
+def _differ(wholes: tuple[Any, Any]) -> bool:
+    """Whether inputs and labels are the first rows of arrays of different lengths."""
+    X, Y = wholes
+    return X is not None and Y is not None and len(X) != len(Y)
 
 
 def _cut_rows(cuts: Sequence[Cut]) -> Iterator[tuple[Any, int]]:
@@ -247,12 +251,14 @@ def _apart(
 ) -> Iterator[tuple[Any, Any, Move, None]]:
     """Yield the pairs of a split that chose rows of one array, and the first ones of the other."""
     for move in moves:
-        if move.before is None or move.order is None or move.length != len(X):
+        if move.before is None or move.order is None:
             continue
         chosen = move.before.reshape(len(move.before), -1)
         rows = chosen[move.order]
         for given, other, is_inputs in ((X, wholes[1], True), (Y, wholes[0], False)):
-            if other is None or len(other) != len(chosen) or not is_scaled(rows, given):
+            if other is None or len(other) != len(chosen) or move.length != len(given):
+                continue
+            if not is_scaled(rows, given):
                 continue
             yield (X, other[move.order], move, None) if is_inputs else (
                 other[move.order], Y, move, None

@@ -23,7 +23,7 @@ from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 #: Operations of a step, and places where output and labels meet, that are looked through.
-MOST_OPERATIONS, MOST_JOINS = 4_000, 64
+MOST_OPERATIONS, MOST_JOINS, MOST_REACH = 12_000, 512, 24
 #: Additions between a product and the sum that it ends in.
 MOST_SUMMANDS = 400
 #: Where an activation has come to its ends.
@@ -153,7 +153,7 @@ def _reach(
     """Return the ends of what the activation of the outputs can give, if it has two."""
     ends: set[tuple[float, float]] = set()
     moving = tape.reach(olds)
-    for output in outputs:
+    for output in outputs[:MOST_REACH]:
         z = _argument(tape, moving, output)
         if z is None:
             return None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Share of the way to overflow, and an argument that no sound score has: exp(140) is 1e61.
 NEAR = 0.5
 ABSURD = 140.0
+#: … and that still is none where a judged step has passed the former.
+STILL = 70.0
 LOGARITHMS = {"log", "log2", "log10"}
 SUMS = {"add", "sum", "iadd", "pow", "power", "square"}
 MOST_OPERATIONS = 4_000
@@ -86,8 +88,8 @@ class Looming:
                 )  # fmt: skip
 
 
-def _near(top: float, limit: float) -> bool:
-    return np.isfinite(top) and limit > top > min(NEAR * limit, ABSURD)
+def _near(top: float, limit: float, absurd: float = ABSURD) -> bool:
+    return np.isfinite(top) and limit > top > min(NEAR * limit, absurd)
 
 
 def _fails(
@@ -132,8 +134,9 @@ def check(record: Record) -> Iterator[Finding]:
         return
     for failure in record.looming.failures.values():
         step, top = record.looming.latest[failure.exponential]
-        if not _near(top, failure.limit):
+        if not _near(top, failure.limit, STILL):
             continue
+        top = max(top, failure.top)
         site: Site = SITES[failure.site]
         text = " ".join(site.text.split())
         t = failure.argument

@@ -65,6 +65,8 @@ class Observation:
     cost: float | None = None
     cost_after: float | None = None
     title: str = ""
+    computed: bool = False
+    """Whether the program computes the cost, and it is not one that its output error tells."""
     rate: Rate | None = None
     stability: Eigenvalue | None = None
     momentum: float = 0.0
@@ -149,7 +151,7 @@ def observe(
         return seen
     if any(d > 0 for d in fit.directions.values()):
         return seen  # what goes up its cost is judged elsewhere
-    seen.title = fit.hypothesis.title
+    seen.title, seen.computed = fit.hypothesis.title, not fit.hypothesis.registered
     seen.rate = find_rate(tape, params)
     seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
     hypothesis = fit.hypothesis
