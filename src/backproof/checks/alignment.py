@@ -217,8 +217,7 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
 
 
 def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
-    """Return the arrays of which inputs and labels are parts (``X[:n]``), None where they are none.
-    """
+    """Return the arrays of which inputs and labels are parts, ``X[:n]``; None where neither is."""
     samples, found = seen.samples, []
     sources = (_source(seen, "inputs"), _source(seen, "labels"))
     lengths = [len(s) for s in sources if s is not None]

@@ -36,9 +36,10 @@ STEPS, SAMPLES = 100, 60
 #: Starts beside where the program stands; none may come below this share of its cost.
 STARTS = 3
 LEAST = 0.75
-#: Steps of a descent, and what all of them may take beside the trials before.
+#: Steps of a descent, and what all of them may take beside the trials before: so much, or a share
+#: of the program's own work.
 ENOUGH = 80
-WORK = 0.6
+WORK, SHARE = 0.6, 0.4
 #: Smaller steps that leave this share of the cost are no remedy.
 CURED = 0.75
 
@@ -57,7 +58,7 @@ def check(record: Record) -> Iterator[Finding]:
         return
     first, last = record.first, record.last
     inputs, labels = last.samples.inputs, last.samples.labels
-    if inputs is None or labels is None or last.samples.output is None or not last.layers:
+    if inputs is None or labels is None or last.samples.output is None:
         return
     step = last.fresh()
     if step is None or step.cost is None or last.map is None or len(inputs) < SAMPLES:
@@ -106,9 +107,10 @@ def _minima(
     scale = max(0.5, float(np.std(np.concatenate([np.ravel(v) for v in first.values]))))
     starts = [theta, *(scale * generator.standard_normal(theta.shape) for _ in range(STARTS))]
     least = np.inf
-    record.meter.allowed += WORK
+    work = max(WORK, SHARE * record.steps * step.effort)
+    record.meter.allowed += work
     for start in starts:
-        found = descend(Moved(step, start), WORK / len(starts), enough=ENOUGH)
+        found = descend(Moved(step, start), work / len(starts), enough=ENOUGH)
         if found is None or found[1] < LEAST * own:
             return None
         least = min(least, found[1])
@@ -139,9 +141,13 @@ def _finding(
 
 def described(record: Record, seen: Observation) -> tuple[str, str, Place]:
     """Return what a model is, what to do, and where it is made."""
-    layer, units = seen.layers[0]
     hidden = [(la, u) for la, u in seen.layers if la.hidden]
     home = record.first if record.first.names == seen.names else seen
+    sizes = [np.size(v) for v in seen.values]
+    if not seen.layers:
+        place = record.birthplace(home, int(np.argmax(sizes)))
+        return f"{sum(sizes)} numbers", "give it a hidden layer, or more units", place
+    layer, units = seen.layers[0]
     place = record.birthplace(home, layer.weight)
     if hidden and all(is_straight(u) for _, u in hidden):
         return (

@@ -102,6 +102,14 @@ def distinct(seen: Sequence[Observation]) -> list[Observation]:
     return list(found.values())
 
 
+def in_turn(seen: Sequence[Observation], count: int) -> bool:
+    """Whether so many samples are all there are: step after step, they come round again."""
+    turns: dict[int, bytes] = {}
+    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
+    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
+    return again and len(turns) == len(set(turns.values())) == count < len(seen)
+
+
 def _least(
     maps: Sequence[StepMap], last: StepMap | None, record: Record
 ) -> tuple[float, float, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from backproof.checks.pooled import (
 from backproof.checks.stepping import LONGEST, Trial, attempt, payable, ratio, turns
 from backproof.checks.tiny_set import FEWEST as FEWEST_SAMPLES
 from backproof.checks.tiny_set import MOST as MOST_SAMPLES
-from backproof.checks.tiny_set import distinct
+from backproof.checks.tiny_set import distinct, in_turn
 from backproof.costs import STRAIGHT
 from backproof.finding import Finding
 
@@ -174,7 +174,7 @@ def on_a_handful(record: Record) -> Finding | None:
     """Find the same where the data is a handful of samples, seen one by one: XOR, a truth table."""
     seen = alike(record)
     handful = distinct(seen)
-    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not _in_turn(seen, len(handful)):
+    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not in_turn(seen, len(handful)):
         return None
     first, rate = seen[0], seen[0].rate
     if rate is None or first.map is None or any(not o.stateless for o in seen):
@@ -199,14 +199,6 @@ def on_a_handful(record: Record) -> Finding | None:
                 "tried on the recorded steps, one sample after the other",
             )  # fmt: skip
     return None
-
-
-def _in_turn(seen: Sequence[Observation], count: int) -> bool:
-    """Whether so many samples are all there are: step after step, they come round again."""
-    turns: dict[int, bytes] = {}
-    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
-    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
-    return again and len(turns) == len(set(turns.values())) == count < len(seen)
 
 
 def _finding(

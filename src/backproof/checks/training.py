@@ -16,6 +16,7 @@ from backproof.checks import (
     coarse,
     decayed,
     diverged,
+    ended_early,
     fed,
     fitting,
     flattened,
@@ -147,6 +148,7 @@ CHECKS: tuple[Check, ...] = (
     laid_out.check, unseen.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
+    ended_early.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
     fed.check,
 )  # fmt: skip
