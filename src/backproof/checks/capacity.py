@@ -106,15 +106,17 @@ def _minima(
     generator = np.random.default_rng(0)
     scale = max(0.5, float(np.std(np.concatenate([np.ravel(v) for v in first.values]))))
     starts = [theta, *(scale * generator.standard_normal(theta.shape) for _ in range(STARTS))]
-    least = np.inf
+    least, ended = np.inf, 0
     work = max(WORK, SHARE * record.steps * step.effort)
     record.meter.allowed += work
     for start in starts:
         found = descend(Moved(step, start), work / len(starts), enough=ENOUGH)
-        if found is None or found[1] < LEAST * own:
+        if found is None:
+            continue  # no gradient to go down by, or not enough work
+        if found[1] < LEAST * own:
             return None
-        least = min(least, found[1])
-    return own, least, len(starts)
+        least, ended = min(least, found[1]), ended + 1
+    return (own, least, ended) if ended >= STARTS else None
 
 
 def _finding(

@@ -53,7 +53,9 @@ def check(record: Record) -> Iterator[Finding]:
     late = seen[-len(chosen) :]
     if not before > 0 or not 0 <= gained <= STOPPED * before:
         return
-    if unexplained(*late, variance=variance) < OPEN:
+    if (not around or len(distinct(late)) == len(handful)) and (
+        unexplained(*late, variance=variance) < OPEN
+    ):
         return
     found = _trial(record, maps, last.map, now)
     if found is not None:

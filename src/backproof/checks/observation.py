@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -124,9 +124,10 @@ def observe(
     trial : bool
         Keep the step as a function for later trials.
     """
-    tape, params = evidence.tape, evidence.params
-    if not params:
+    if not evidence.params:
         return None
+    evidence = _in_order(evidence)
+    tape, params = evidence.tape, evidence.params
     run = tape.replay(double=True)
     meter.spent += MEASURED * effort_of(tape.operations, run.env)
     values = [vector(run.env[n] for n in p.old) for p in params]
@@ -207,6 +208,32 @@ def observe(
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _in_order(evidence: StepEvidence) -> StepEvidence:
+    """Return a step with its parameters, and the numbers of lists, in the order of their updates.
+
+    They are found in another order from step to step, where they are lists of numbers.
+    """
+    tape, fit = evidence.tape, evidence.fit
+
+    def key(index: int) -> tuple[str, int, int, str]:
+        parameter = evidence.params[index]
+        where = tape.operations[parameter.updates[-1].merges[-1][0]].where
+        return where.file.path, where.span.line, where.span.column, parameter.name
+
+    order = sorted(range(len(evidence.params)), key=key)
+    if fit is not None:
+        chosen = {new: fit.chosen[old] for new, old in enumerate(order) if old in fit.chosen}
+        fit = replace(fit, chosen=chosen, matches=[fit.matches[i] for i in order])
+    params = [_numbers_in_order(evidence.params[i]) for i in order]
+    return replace(evidence, params=params, fit=fit)
+
+
+def _numbers_in_order(parameter: Parameter) -> Parameter:
+    if len(parameter.updates) < 2 or parameter.updates[0].pack >= 0:
+        return parameter
+    return replace(parameter, updates=tuple(sorted(parameter.updates, key=lambda u: u.merges[-1])))
 
 
 def _add_listed(samples: Samples, few: Listed | None) -> None:

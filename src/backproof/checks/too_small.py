@@ -184,7 +184,10 @@ def on_a_handful(record: Record) -> Finding | None:
     labels = np.concatenate([o.samples.labels for o in handful])
     if known is None or known[0] <= 0 or known[0] - known[1] > SLOW * known[0]:
         return None
-    if unexplained(*late, variance=float(np.var(labels))) < UNTOLD or record.steps < LEAST:
+    if record.steps < LEAST:
+        return None
+    whole = len(distinct(late)) == len(handful)
+    if whole and unexplained(*late, variance=float(np.var(labels))) < UNTOLD:
         return None
     record.meter.allowed += WORK
     maps = [o.map for o in handful if o.map is not None]

@@ -19,6 +19,7 @@ from backproof.checks import (
     ended_early,
     fed,
     fitting,
+    flat_start,
     flattened,
     forgotten,
     initialisation,
@@ -108,11 +109,13 @@ class Record:
 
         Lists of numbers, and arrays whose making was not seen, are known by what they are called.
         """
-        site = self.births.of(seen.objects[parameter])
-        if site is not None:
-            return statement_of(site)
         updated = seen.update_sites[parameter]
         name = seen.names[parameter]
+        for o in (seen, *self.seen):
+            if name in o.names:
+                site = self.births.of(o.objects[o.names.index(name)])
+                if site is not None:
+                    return statement_of(site)
         made = first_assignment(name, updated.file) or drawn_from(name, updated.file)
         return made if made is not None else statement_of(updated)
 
@@ -148,7 +151,7 @@ CHECKS: tuple[Check, ...] = (
     laid_out.check, unseen.check,
     through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
-    ended_early.check,
+    flat_start.check, ended_early.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
     fed.check,
 )  # fmt: skip
