@@ -17,6 +17,7 @@ from backproof.checks.moves import LEAST_ROWS, Cut, Move
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
+from backproof.trace.primitives import owner_of
 from backproof.trace.site import SITES
 
 if TYPE_CHECKING:
@@ -50,13 +51,18 @@ def batches(record: Record) -> Finding | None:
     X, Y = _source(last, "inputs"), _source(last, "labels")
     if X is None or Y is None or len(X) != len(Y) or np.mean(left != right) < 0.5:
         return None
-    if len(left) < LEAST_ROWS or np.ptp(left - right) == 0:
+    shifted = np.ptp(left - right) == 0  # of one series, or both of whole arrays
+    if len(left) < LEAST_ROWS or (shifted and not _are_pairs(last)):
         return None
     if left.max() >= len(X) or right.max() >= len(Y):
         return None  # numbers of rows of another array, of which this one is a part
-    given = dependence(X[left], Y[right])
+    # The same pairs again are no others that agree with them.
+    met = np.unique(np.column_stack([left, right]), axis=0)
+    given = dependence(X[met[:, 0]], Y[met[:, 1]])
     right_pairs = dependence(X, Y)
     if right_pairs is None or not right_pairs.sure or (given is not None and given.sure):
+        return None
+    if shifted and (given is None or not given.none):
         return None
     place, other = last.labels_taken, last.inputs_taken
     if place is None:
@@ -67,6 +73,14 @@ def batches(record: Record) -> Finding | None:
         f"the inputs meets label {int(right[left != right][0])}",
         [(statement_of(other), "definition")] if other is not None else [],
     )  # fmt: skip
+
+
+def _are_pairs(seen: Observation) -> bool:
+    """Whether inputs and labels are of two arrays, neither a part of a longer one."""
+    X, Y = seen.samples.inputs_source, seen.samples.labels_source
+    return all(
+        isinstance(v, np.ndarray) and owner_of(v).shape[:1] == v.shape[:1] for v in (X, Y)
+    ) and (owner_of(X) is not owner_of(Y))
 
 
 def _source(seen: Observation, what: str) -> Any:

@@ -20,6 +20,7 @@ from backproof.checks.fitting import descend, explained, is_straight
 from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.checks.pooled import unexplained
 from backproof.checks.stepping import turns
 from backproof.checks.units import STILL, flat_share, silent
 from backproof.finding import Finding
@@ -68,7 +69,7 @@ def check(record: Record) -> Iterator[Finding]:
     if len(labels) != len(inputs) or any(_is_lost(units) for _, units in last.layers):
         return
     nearest = explained_by_nearest(inputs, labels)
-    own = explained(last)
+    own = min(explained(last), 1 - unexplained(last)) if last.samples.alike else explained(last)
     if nearest < PREDICTABLE or own > POOR * nearest:
         return
     found = _minima(step, last.map.theta, first, record)
@@ -148,7 +149,8 @@ def described(record: Record, seen: Observation) -> tuple[str, str, Place]:
     sizes = [np.size(v) for v in seen.values]
     if not seen.layers:
         place = record.birthplace(home, int(np.argmax(sizes)))
-        return f"{sum(sizes)} numbers", "give it a hidden layer, or more units", place
+        model = f"{sum(sizes)} number{'s' if sum(sizes) > 1 else ''}"
+        return model, "give it a bias, a hidden layer, or more units", place
     layer, units = seen.layers[0]
     place = record.birthplace(home, layer.weight)
     if hidden and all(is_straight(u) for _, u in hidden):

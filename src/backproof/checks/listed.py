@@ -131,7 +131,12 @@ def _labels(
     met: dict[int, float] = {}
     joined: Operation | None = None
     for join in output_joins(tape, params, limit=MOST_JOINS):
-        if join.written or not is_in(tape.operations[join.operation].function, SUBTRACT):
+        where = tape.operations[join.operation].where
+        if (
+            join.written
+            or where.kind.startswith("aug")
+            or not is_in(tape.operations[join.operation].function, SUBTRACT)
+        ):
             continue
         label = join.given if join.labels is None else run.env[join.labels]
         if np.ndim(label) == 0 and np.ndim(run.env[join.output]) == 0:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
@@ -41,6 +41,8 @@ from backproof.trace.tape import Ref, Run, Tape
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: How a running total grows: ``loss += …``, ``loss -= log(p)``.
+IN_PLACE = {operator.iadd, operator.isub}
 #: What measuring a step takes, in evaluations of it, without its curvature.
 MEASURED = 10
 
@@ -356,7 +358,8 @@ def _carried(tape: Tape, run: Run, node: int, olds: set[int]) -> float:
     moving = tape.reach(olds)
     for _ in range(MOST_OPERATIONS):
         made = tape.producer(node)
-        if made is None or not (is_in(made.function, ADD) or made.function is operator.iadd):
+        sums = made is not None and is_in(made.function, ADD | SUBTRACT | IN_PLACE)
+        if made is None or not sums:
             break
         first = made.args[0]
         if type(first) is not Ref or np.size(tape.nodes[first.node].obj) != 1:

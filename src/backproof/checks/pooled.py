@@ -94,6 +94,8 @@ def unexplained(*seen: Observation, variance: float | None = None) -> float:
     pairs = [pair for o in seen if (pair := _compared(o)) is not None]
     if not pairs:
         return 0.0
+    widths = [y.shape[1:] for y, _ in pairs]
+    pairs = [p for p, width in zip(pairs, widths, strict=True) if width == pairs[0][0].shape[1:]]
     labels = np.concatenate([y for y, _ in pairs])
     outputs = np.concatenate([a for _, a in pairs])
     if variance is None:
