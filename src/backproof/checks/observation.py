@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.listed import Listed, listed
+from backproof.checks.ordered import in_order
 from backproof.checks.pace import Rate, find_rate
+from backproof.checks.rectified import rectified_numbers
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.checks.standing import find_units, without_gradient
 from backproof.checks.swamped import Swamped, find_swamped
@@ -94,6 +96,8 @@ class Observation:
     swamped: Swamped | None = None
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
+    rectified: tuple[int, int] = (0, 0)
+    """How many times ``max(0, z)`` of single numbers was taken, and how many times it gave 0."""
     unseen: Unseen | None = None
     """Samples that the step cannot tell apart."""
     called: Site | None = None
@@ -128,7 +132,7 @@ def observe(
     """
     if not evidence.params:
         return None
-    evidence = _in_order(evidence)
+    evidence = in_order(evidence)
     tape, params = evidence.tape, evidence.params
     run = tape.replay(double=True)
     meter.spent += MEASURED * effort_of(tape.operations, run.env)
@@ -173,6 +177,7 @@ def observe(
     if seen.samples.labels is None:
         seen.everywhere = everywhere(tape, run, join, hypothesis.node)
     seen.unseen = find_unseen(tape, run, params, join)
+    seen.rectified = rectified_numbers(tape)
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
@@ -210,32 +215,6 @@ def observe(
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
-
-
-def _in_order(evidence: StepEvidence) -> StepEvidence:
-    """Return a step with its parameters, and the numbers of lists, in the order of their updates.
-
-    They are found in another order from step to step, where they are lists of numbers.
-    """
-    tape, fit = evidence.tape, evidence.fit
-
-    def key(index: int) -> tuple[str, int, int, str]:
-        parameter = evidence.params[index]
-        where = tape.operations[parameter.updates[-1].merges[-1][0]].where
-        return where.file.path, where.span.line, where.span.column, parameter.name
-
-    order = sorted(range(len(evidence.params)), key=key)
-    if fit is not None:
-        chosen = {new: fit.chosen[old] for new, old in enumerate(order) if old in fit.chosen}
-        fit = replace(fit, chosen=chosen, matches=[fit.matches[i] for i in order])
-    params = [_numbers_in_order(evidence.params[i]) for i in order]
-    return replace(evidence, params=params, fit=fit)
-
-
-def _numbers_in_order(parameter: Parameter) -> Parameter:
-    if len(parameter.updates) < 2 or parameter.updates[0].pack >= 0:
-        return parameter
-    return replace(parameter, updates=tuple(sorted(parameter.updates, key=lambda u: u.merges[-1])))
 
 
 def _add_listed(samples: Samples, few: Listed | None) -> None:
@@ -315,6 +294,9 @@ def _state(tape: Tape, run: Run, params: Sequence[Parameter]) -> tuple[float, di
                 continue
             if any(source in carries.carry.get(n, {}) for n in olds):
                 continue
+            made = tape.producer(node)
+            if factor == 1 and made is not None and is_in(made.function, SUBTRACT):
+                continue  # labels of that shape, less the output
             state[source] = np.zeros_like(run.env[source])
             if node in direct and factor < 1:
                 momentum = max(momentum, factor)

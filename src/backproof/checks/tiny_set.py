@@ -40,6 +40,7 @@ class Together:
         self.steps = steps
         self.theta = theta
         self.meter = steps[0].meter
+        self.effort = sum(step.effort for step in steps)
 
     def change(self, theta: Any) -> Any:
         """Return the mean change."""

@@ -43,6 +43,8 @@ SMALL, SLOW, HALVED = 0.05, 0.3, 0.5
 PROGRESS = 0.2
 #: One of so many steps that gains less than this share is compared as well: it was left off early.
 FEWEST, STOPPED = 30, 0.1
+#: Samples of all judged steps together, where each sees others.
+MANY = 100
 #: Longer steps that are tried on a handful of samples, one by one, the share of the labels'
 #: variance that they must leave now, and the work that this may take beside.
 FACTORS, UNTOLD, WORK = (10.0, 50.0, 200.0), 0.6, 1.0
@@ -134,9 +136,17 @@ def too_small(record: Record) -> Finding | None:
     if expected > PROGRESS * abs(first.cost) or not tiny:
         # A run that does come down must be halved by no more steps than it takes itself.
         least = FEWEST if expected <= STOPPED * abs(first.cost) else LEAST
-        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < least:
+        costs = (first.cost, first.cost - expected)
+        if not few and len(maps) > 1 and len(first.samples.inputs) * len(maps) >= MANY:
+            pooled = progress(record)  # on the same batches
+            costs = pooled if pooled is not None else (0.0, 0.0)
+            expected = (costs[0] - costs[1]) * max(1.0, record.steps / max(1, last.step))
+            least = LEAST if expected > STOPPED * costs[0] else FEWEST
+        elif few or len(maps) != 1:
             return None
-        limit = HALVED * (first.cost - expected)
+        if not costs[0] > 0 or expected > SLOW * costs[0] or record.steps < least:
+            return None
+        limit = HALVED * (costs[0] - expected)
         steps = min(payable(record, maps, 2), LONGEST)
     else:
         limit = np.inf

@@ -27,6 +27,7 @@ from backproof.checks import (
     laid_out,
     looming,
     rare_class,
+    rectified,
     rounding,
     scaling,
     swamped,
@@ -149,7 +150,8 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
     laid_out.check, unseen.check,
-    through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
+    through_time.check, swamped.check, scaling.check, units.check,
+    rectified.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     flat_start.check, ended_early.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
