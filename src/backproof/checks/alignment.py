@@ -163,6 +163,27 @@ def lists(record: Record) -> Finding | None:
                     "together", [(statement_of(SITES[first[0]]), "definition")],
                     "shuffle pairs: `pairs = list(zip(inputs, labels))`",
                 )  # fmt: skip
+    return None if record.learns(0.5) else _one_list(record, moved)
+
+
+def _one_list(record: Record, moved: Sequence[tuple[int, Any, Any]]) -> Finding | None:
+    """Find one list that was shuffled or sorted, and a step that meets all of it with the other."""
+    pair = pair_of(record.first)
+    given = dependence(*pair) if pair is not None and moved else None
+    if pair is None or given is None or not given.none:
+        return None
+    for site, before, after in moved:
+        for position in (0, 1):
+            if not is_scaled(after, pair[position]):
+                continue
+            again = (before, pair[1]) if position == 0 else (pair[0], before)
+            right = dependence(*again)
+            if right is not None and right.sure:
+                return misaligned(
+                    statement_of(SITES[site]), right, given,
+                    "one list is put in another order here, without the one that belongs to it",
+                    (), "shuffle pairs: `pairs = list(zip(inputs, labels))`",
+                )  # fmt: skip
     return None
 
 

@@ -16,7 +16,7 @@ from backproof.calculus.slices import StepMap, Vector
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import affordable, unexplained
+from backproof.checks.pooled import affordable, alike, cost_at, repeat, unexplained
 from backproof.checks.stepping import Trial, turns
 from backproof.finding import Finding
 
@@ -33,11 +33,17 @@ SMALL, USUAL = 0.3, (1.0, 3.0)
 #: that the same steps from the program's own weights must stay above, and the work that they take.
 FACTORS, HALVED, STAYS, WORK = (1.0, 10.0, 50.0), 0.5, 0.9, 2.0
 FEWEST = 50
+#: Deviation of the numbers that are tried for zeros, and the share of the cost they must get below.
+START, MOVES = 0.3, 0.8
 
 
 def check(record: Record) -> Iterator[Finding]:
-    """Judge a cost that stays from first weights that are small in all layers."""
+    """Judge a cost that stays from first weights that are zero, or small in all layers."""
     if record.found or record.nonfinite is not None or record.steps < STEPS:
+        return
+    zero = all_zero(record)
+    if zero is not None:
+        yield zero
         return
     first, last = record.first, record.last
     if record.learns(STIRRED) or unexplained(last) < CONSTANT or not _is_small(first):
@@ -60,6 +66,35 @@ def check(record: Record) -> Iterator[Finding]:
             if cost < limit and own > STAYS * last.cost:
                 yield _too_small(record, first, last, Trial(factor, steps, cost, 0), gain)
                 return
+
+
+def all_zero(record: Record) -> Finding | None:
+    """Find parameters that start as zero, each the factor of another's gradient: none moves."""
+    seen = alike(record)
+    maps = [o.map for o in seen if o.map is not None]
+    stands = all(not np.any(v) for o in seen for v in (*o.values, *o.changes))
+    if len(maps) < 4 or not stands or len(seen[0].values) < 2:
+        return None
+    steps = affordable(maps, 0.5 * record.meter.left, record.steps)
+    start = START * np.random.default_rng(0).standard_normal(maps[0].theta.shape)
+    theta = repeat(maps, [1.0] * len(maps), start, steps)
+    with np.errstate(all="ignore"):
+        before, cost = cost_at(maps, maps[0].theta), cost_at(maps, theta)
+    if steps < FEWEST or not cost < MOVES * before:
+        return None
+    first, names = seen[0], ", ".join(f"`{name}`" for name in seen[0].names[:4])
+    return advise(
+        "BP303", "symmetric-init", record.birthplace(first, 0),
+        f"{names} start at zero and stay there: the gradient of each is a product with the others",
+        "draw the weights at random",
+        {"parameters": list(first.names), "steps": [o.step for o in seen],
+         "trial": {"steps": steps, "cost": cost, "cost_first": before}},
+        severity="error", confidence="proven",
+        notes=[
+            f"no judged step changes them; from small random numbers {steps} of these steps bring "
+            f"the cost from {short(before)} to {short(cost)}"
+        ],
+    )  # fmt: skip
 
 
 def _is_small(first: Observation) -> bool:

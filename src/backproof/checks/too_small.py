@@ -44,7 +44,7 @@ PROGRESS = 0.2
 #: One of so many steps that gains less than this share is compared as well: it was left off early.
 FEWEST, STOPPED = 30, 0.1
 #: Samples of all judged steps together, where each sees others.
-MANY = 100
+MANY = 200
 #: Longer steps that are tried on a handful of samples, one by one, the share of the labels'
 #: variance that they must leave now, and the work that this may take beside.
 FACTORS, UNTOLD, WORK = (10.0, 50.0, 200.0), 0.6, 1.0
