@@ -23,6 +23,8 @@ from backproof.trace.site import SITES
 if TYPE_CHECKING:
     from backproof.checks.training import Record
 
+#: Share of what the inputs tell of the labels that may be left where rows have slipped.
+SLIPPED = 0.4
 ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
 
 
@@ -100,21 +102,24 @@ def arrays(record: Record) -> Finding | None:
     if not known:
         return None
     given = [dependence(*p) for p in known]
-    if any(g is None or not g.none for g in given):
-        return None
     X, Y = known[0]
     best: tuple[Dependence, Move, Move | None] | None = None
     wholes = _wholes(record.first, record.moves.cuts)
-    candidates = list(_undone(X, Y, record.moves.found))
-    if wholes is not None and _differ(wholes):
-        candidates += _apart(*wholes, wholes, record.moves.masked)
+    longer = None if wholes is None else _longer(wholes, record.moves.cuts)
+    now = max(1.0 if g is None else g.explained for g in given)
+    if longer is None and any(g is None or not g.none for g in given):
+        return None
+    candidates = [] if longer is not None else list(_undone(X, Y, record.moves.found))
+    if longer is not None:
+        candidates += _apart(*longer, longer, record.moves.masked)
     elif wholes is not None:
         candidates += _apart(X, Y, wholes, record.moves.seen)
         whole = all(part is not None for part in wholes)
         candidates += _undone(*wholes, record.moves.found) if whole else ()
     for x, y, move, other in candidates:
         found = dependence(x, y)
-        if found is None or not found.sure:
+        # Before the first row that is left out, chosen rows and first rows are still the same.
+        if found is None or not found.sure or now > SLIPPED * found.explained:
             continue
         if best is None or (found.explained > best[0].explained + 0.05):
             best = found, move, other
@@ -263,15 +268,30 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
         if longer or (part and np.array_equal(rows, np.arange(len(rows)))):
             found.append(whole)
             continue
+        whole = _indices(whole)
         found.append(next((w for w, n in _cut_rows(cuts) if is_scaled(w[:n], whole)), None))
     X, Y = found
     return None if X is None and Y is None else (X, Y)
 
 
-def _differ(wholes: tuple[Any, Any]) -> bool:
-    """Whether inputs and labels are the first rows of arrays of different lengths."""
+def _indices(rows: Any) -> Any:
+    """Return the classes of one-hot rows as a column, other rows as they are."""
+    hot = rows is not None and rows.ndim == 2 and rows.shape[1] > 1
+    hot = hot and bool(np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(axis=1) == 1))
+    return np.argmax(rows, axis=1).reshape(-1, 1).astype(float) if hot else rows
+
+
+def _longer(wholes: tuple[Any, Any], cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
+    """Return arrays of different lengths that inputs and labels are first rows of, cut by cut."""
     X, Y = wholes
-    return X is not None and Y is not None and len(X) != len(Y)
+    for _ in range(len(cuts) if X is not None and Y is not None else 0):
+        if len(X) != len(Y):
+            return X, Y
+        of = [w for w, n in _cut_rows(cuts) if len(w) > len(Y) == n and is_scaled(w[:n], Y)]
+        if not of:
+            break
+        Y = of[0]
+    return None
 
 
 def _cut_rows(cuts: Sequence[Cut]) -> Iterator[tuple[Any, int]]:

@@ -40,10 +40,10 @@ BATCH = 8
 #: Starts beside where the program stands; none may come below this share of its cost.
 STARTS = 3
 LEAST = 0.75
-#: Steps of a descent, and what all of them may take beside the trials before: so much, or a share
-#: of the program's own work.
-ENOUGH = 80
-WORK, SHARE = 0.6, 0.4
+#: Steps of a descent, as many for each parameter of a small model, and what all of them may take
+#: beside the trials before: so much, or a share of the program's own work.
+ENOUGH, EACH = 80, 10
+WORK, SHARE = 0.8, 0.4
 #: Smaller steps that leave this share of the cost are no remedy.
 CURED = 0.75
 
@@ -134,7 +134,8 @@ def _minima(
     work = max(WORK, SHARE * record.steps * step.effort)
     record.meter.allowed += work
     for start in starts:
-        found = descend(Moved(step, start), work / len(starts), enough=ENOUGH)
+        enough = min(ENOUGH, EACH * theta.size)
+        found = descend(Moved(step, start), work / len(starts), enough=enough)
         if found is None:
             continue  # no gradient to go down by, or not enough work
         if found[1] < LEAST * own:

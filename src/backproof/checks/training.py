@@ -67,7 +67,7 @@ SHARE = 0.1
 OBSERVING, CURVED = 0.4, 0.2
 #: How much later a step must be than the one before where observing is dear: where it takes more
 #: than this share of what is left for it.
-APART, DEAR = 4, 0.2
+APART, DEAR = 4, 0.5
 
 
 @dataclass(slots=True)
