@@ -41,7 +41,7 @@ for n in range(80):
 class Neuron:
     def __init__(self):
         self.w = [random.uniform(-0.5, 0.5) for _ in range(2)]
-        self.b = 0.0
+        self.b = random.uniform(-0.5, 0.5)
     def out(self, x):
         return 1 / (1 + math.exp(-(sum(w * v for w, v in zip(self.w, x)) + self.b)))
 net, rate = Neuron(), 1.0
