@@ -14,6 +14,10 @@ STEPS = (
 ENTERED_AGAIN = (1, 2, 3, 4)
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
 JUDGING_BUDGET = 2.5
+#: … and after which the steps that follow at once are left out, for later ones; what those have
+#: beside: where a run has come to says more about its training than where it begins.
+DEAR, SOON = 0.8, (2, 3)
+LATE, BESIDE = 99, 1.0
 #: CPU seconds after which only one of the two steps is judged that show the loop.
 LARGE_STEP = 5.0
 #: CPU seconds that are left for it in any case when the loop is entered again.
@@ -34,7 +38,9 @@ class Agenda:
 
     def is_due(self, step: int) -> bool:
         """Whether a step is to be judged."""
-        return step in self._steps and self.clock.judging < self._budget
+        if step not in self._steps or (step in SOON and self.clock.judging > DEAR):
+            return False
+        return self.clock.judging < self._budget + (BESIDE if step >= LATE else 0.0)
 
     def put_off(self, step: int) -> None:
         """A step said nothing, since it added nothing to any parameter: judge the next one."""

@@ -197,7 +197,7 @@ v = [[random.uniform(-1, 1) for i in range(2)] for j in range(3)]
 c = [0.2] * 3
 u = [random.uniform(-1, 1) for j in range(3)]
 s = lambda a: 1 / (1 + math.exp(-a))
-for n in range(200):
+for n in range(2000):
     for x, y in table:
         h = [s(v[j][0] * x[0] + v[j][1] * x[1] + c[j]) for j in range(3)]
         o = s(sum(u[j] * h[j] for j in range(3)))

@@ -110,6 +110,10 @@ class StepMap:
         """The cost as a function of the parameters, if it is known."""
         return None if self._cost is None else self._counted
 
+    def take_cost(self, other: StepMap) -> None:
+        """Take the cost of another step of the same parameters on the same data."""
+        self._cost = other._cost
+
     def _counted(self, theta: Vector) -> float:
         self.meter.spent += self.effort
         assert self._cost is not None

@@ -17,11 +17,14 @@ from backproof.checks.moves import LEAST_ROWS, Cut, Move
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
 from backproof.finding import Finding
+from backproof.trace.primitives import owner_of
 from backproof.trace.site import SITES
 
 if TYPE_CHECKING:
     from backproof.checks.training import Record
 
+#: Share of what the inputs tell of the labels that may be left where rows have slipped.
+SLIPPED = 0.4
 ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
 
 
@@ -50,13 +53,18 @@ def batches(record: Record) -> Finding | None:
     X, Y = _source(last, "inputs"), _source(last, "labels")
     if X is None or Y is None or len(X) != len(Y) or np.mean(left != right) < 0.5:
         return None
-    if len(left) < LEAST_ROWS or np.ptp(left - right) == 0:
+    shifted = np.ptp(left - right) == 0  # of one series, or both of whole arrays
+    if len(left) < LEAST_ROWS or (shifted and not _are_pairs(last)):
         return None
     if left.max() >= len(X) or right.max() >= len(Y):
         return None  # numbers of rows of another array, of which this one is a part
-    given = dependence(X[left], Y[right])
+    # The same pairs again are no others that agree with them.
+    met = np.unique(np.column_stack([left, right]), axis=0)
+    given = dependence(X[met[:, 0]], Y[met[:, 1]])
     right_pairs = dependence(X, Y)
     if right_pairs is None or not right_pairs.sure or (given is not None and given.sure):
+        return None
+    if shifted and (given is None or not given.none):
         return None
     place, other = last.labels_taken, last.inputs_taken
     if place is None:
@@ -67,6 +75,14 @@ def batches(record: Record) -> Finding | None:
         f"the inputs meets label {int(right[left != right][0])}",
         [(statement_of(other), "definition")] if other is not None else [],
     )  # fmt: skip
+
+
+def _are_pairs(seen: Observation) -> bool:
+    """Whether inputs and labels are of two arrays, neither a part of a longer one."""
+    X, Y = seen.samples.inputs_source, seen.samples.labels_source
+    return all(
+        isinstance(v, np.ndarray) and owner_of(v).shape[:1] == v.shape[:1] for v in (X, Y)
+    ) and (owner_of(X) is not owner_of(Y))
 
 
 def _source(seen: Observation, what: str) -> Any:
@@ -86,19 +102,24 @@ def arrays(record: Record) -> Finding | None:
     if not known:
         return None
     given = [dependence(*p) for p in known]
-    if any(g is None or not g.none for g in given):
-        return None
     X, Y = known[0]
     best: tuple[Dependence, Move, Move | None] | None = None
     wholes = _wholes(record.first, record.moves.cuts)
-    candidates = list(_undone(X, Y, record.moves.found))
-    if wholes is not None:
+    longer = None if wholes is None else _longer(wholes, record.moves.cuts)
+    now = max(1.0 if g is None else g.explained for g in given)
+    if longer is None and any(g is None or not g.none for g in given):
+        return None
+    candidates = [] if longer is not None else list(_undone(X, Y, record.moves.found))
+    if longer is not None:
+        candidates += _apart(*longer, longer, record.moves.masked)
+    elif wholes is not None:
         candidates += _apart(X, Y, wholes, record.moves.seen)
         whole = all(part is not None for part in wholes)
         candidates += _undone(*wholes, record.moves.found) if whole else ()
     for x, y, move, other in candidates:
         found = dependence(x, y)
-        if found is None or not found.sure:
+        # Before the first row that is left out, chosen rows and first rows are still the same.
+        if found is None or not found.sure or now > SLIPPED * found.explained:
             continue
         if best is None or (found.explained > best[0].explained + 0.05):
             best = found, move, other
@@ -146,6 +167,27 @@ def lists(record: Record) -> Finding | None:
                     "inputs and labels are shuffled differently: their rows no longer belong "
                     "together", [(statement_of(SITES[first[0]]), "definition")],
                     "shuffle pairs: `pairs = list(zip(inputs, labels))`",
+                )  # fmt: skip
+    return None if record.learns(0.5) else _one_list(record, moved)
+
+
+def _one_list(record: Record, moved: Sequence[tuple[int, Any, Any]]) -> Finding | None:
+    """Find one list that was shuffled or sorted, and a step that meets all of it with the other."""
+    pair = pair_of(record.first)
+    given = dependence(*pair) if pair is not None and moved else None
+    if pair is None or given is None or not given.none:
+        return None
+    for site, before, after in moved:
+        for position in (0, 1):
+            if not is_scaled(after, pair[position]):
+                continue
+            again = (before, pair[1]) if position == 0 else (pair[0], before)
+            right = dependence(*again)
+            if right is not None and right.sure:
+                return misaligned(
+                    statement_of(SITES[site]), right, given,
+                    "one list is put in another order here, without the one that belongs to it",
+                    (), "shuffle pairs: `pairs = list(zip(inputs, labels))`",
                 )  # fmt: skip
     return None
 
@@ -215,10 +257,7 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
 
 
 def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
-    """Return the arrays of which inputs and labels are parts (``X[:n]``), None where they are none.
-
-    They are of one length where both are there.
-    """
+    """Return the arrays of which inputs and labels are parts, ``X[:n]``; None where neither is."""
     samples, found = seen.samples, []
     sources = (_source(seen, "inputs"), _source(seen, "labels"))
     lengths = [len(s) for s in sources if s is not None]
@@ -229,11 +268,30 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
         if longer or (part and np.array_equal(rows, np.arange(len(rows)))):
             found.append(whole)
             continue
+        whole = _indices(whole)
         found.append(next((w for w, n in _cut_rows(cuts) if is_scaled(w[:n], whole)), None))
     X, Y = found
-    if X is not None and Y is not None and len(X) != len(Y):
-        return None
     return None if X is None and Y is None else (X, Y)
+
+
+def _indices(rows: Any) -> Any:
+    """Return the classes of one-hot rows as a column, other rows as they are."""
+    hot = rows is not None and rows.ndim == 2 and rows.shape[1] > 1
+    hot = hot and bool(np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(axis=1) == 1))
+    return np.argmax(rows, axis=1).reshape(-1, 1).astype(float) if hot else rows
+
+
+def _longer(wholes: tuple[Any, Any], cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
+    """Return arrays of different lengths that inputs and labels are first rows of, cut by cut."""
+    X, Y = wholes
+    for _ in range(len(cuts) if X is not None and Y is not None else 0):
+        if len(X) != len(Y):
+            return X, Y
+        of = [w for w, n in _cut_rows(cuts) if len(w) > len(Y) == n and is_scaled(w[:n], Y)]
+        if not of:
+            break
+        Y = of[0]
+    return None
 
 
 def _cut_rows(cuts: Sequence[Cut]) -> Iterator[tuple[Any, int]]:
@@ -247,12 +305,14 @@ def _apart(
 ) -> Iterator[tuple[Any, Any, Move, None]]:
     """Yield the pairs of a split that chose rows of one array, and the first ones of the other."""
     for move in moves:
-        if move.before is None or move.order is None or move.length != len(X):
+        if move.before is None or move.order is None:
             continue
         chosen = move.before.reshape(len(move.before), -1)
         rows = chosen[move.order]
         for given, other, is_inputs in ((X, wholes[1], True), (Y, wholes[0], False)):
-            if other is None or len(other) != len(chosen) or not is_scaled(rows, given):
+            if other is None or len(other) != len(chosen) or move.length != len(given):
+                continue
+            if not is_scaled(rows, given):
                 continue
             yield (X, other[move.order], move, None) if is_inputs else (
                 other[move.order], Y, move, None

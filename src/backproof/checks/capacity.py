@@ -7,7 +7,7 @@ with what the nearest other samples leave, which need no training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from backproof.checks.fitting import descend, explained, is_straight
 from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.checks.pooled import FEW, alike, unexplained
 from backproof.checks.stepping import turns
+from backproof.checks.tiny_set import Together
 from backproof.checks.units import STILL, flat_share, silent
 from backproof.finding import Finding
 
@@ -33,12 +35,15 @@ PREDICTABLE = 0.75
 POOR = 0.5
 #: Steps that the program must have taken, and samples that it must see.
 STEPS, SAMPLES = 100, 60
+#: Samples of a step where steps see different ones.
+BATCH = 8
 #: Starts beside where the program stands; none may come below this share of its cost.
 STARTS = 3
 LEAST = 0.75
-#: Steps of a descent, and what all of them may take beside the trials before.
-ENOUGH = 80
-WORK = 0.6
+#: Steps of a descent, as many for each parameter of a small model, and what all of them may take
+#: beside the trials before: so much, or a share of the program's own work.
+ENOUGH, EACH = 80, 10
+WORK, SHARE = 0.8, 0.4
 #: Smaller steps that leave this share of the cost are no remedy.
 CURED = 0.75
 
@@ -46,7 +51,7 @@ CURED = 0.75
 class Moved:
     """A recorded step, begun elsewhere."""
 
-    def __init__(self, step: StepMap, theta: Any) -> None:
+    def __init__(self, step: StepMap | Together, theta: Any) -> None:
         self.change, self.cost, self.meter = step.change, step.cost, step.meter
         self.theta = theta
 
@@ -56,18 +61,24 @@ def check(record: Record) -> Iterator[Finding]:
     if record.nonfinite is not None or record.steps < STEPS or not _is_open(record):
         return
     first, last = record.first, record.last
-    inputs, labels = last.samples.inputs, last.samples.labels
-    if inputs is None or labels is None or last.samples.output is None or not last.layers:
+    seen = [last] if len(turns(record, last)) == 1 else _batches(record)
+    if not seen or any(o.samples.output is None for o in seen):
         return
-    step = last.fresh()
-    if step is None or step.cost is None or last.map is None or len(inputs) < SAMPLES:
+    inputs, labels = (_joined(seen, what) for what in ("inputs", "labels"))
+    steps = [m for o in seen if (m := o.fresh()) is not None and m.cost is not None]
+    if inputs is None or labels is None or last.map is None or len(steps) < len(seen):
         return
-    if step.theta.shape != last.map.theta.shape or len(turns(record, last)) > 1:
+    step: StepMap | Together = steps[0]
+    if len(steps) > 1:
+        step = Together(steps, last.map.theta)
+    if steps[0].theta.shape != last.map.theta.shape or len(inputs) < SAMPLES:
         return
     if len(labels) != len(inputs) or any(_is_lost(units) for _, units in last.layers):
         return
     nearest = explained_by_nearest(inputs, labels)
-    own = explained(last)
+    own = max(explained(o) for o in seen[-FEW:])
+    if last.samples.alike:
+        own = min(own, 1 - unexplained(*seen[-FEW:]))
     if nearest < PREDICTABLE or own > POOR * nearest:
         return
     found = _minima(step, last.map.theta, first, record)
@@ -75,6 +86,20 @@ def check(record: Record) -> Iterator[Finding]:
         return
     record.found[:] = [replace(f, severity="note") for f in record.found]
     yield _finding(record, last, nearest, own, found)
+
+
+def _batches(record: Record) -> list[Observation]:
+    """Return the judged steps where each sees a batch worth the name."""
+    seen = alike(record)
+    rows = [o.samples.inputs_rows for o in seen]
+    known = all(r is not None and len(r) >= BATCH for r in rows) and len(seen) >= FEW
+    return seen if known and all(o.stateless for o in seen) else []
+
+
+def _joined(seen: Sequence[Observation], what: str) -> Any:
+    """Return the inputs or labels of some steps together, None where one has none."""
+    parts = [getattr(o.samples, what) for o in seen]
+    return None if any(p is None for p in parts) else np.concatenate(parts)
 
 
 def _is_lost(units: Units) -> bool:
@@ -97,7 +122,7 @@ def _is_open(record: Record) -> bool:
 
 
 def _minima(
-    step: StepMap, theta: Any, first: Observation, record: Record
+    step: StepMap | Together, theta: Any, first: Observation, record: Record
 ) -> tuple[float, float, int] | None:
     """Return (the program's cost, the least that is reached, starts); None where one gets lower."""
     assert step.cost is not None
@@ -105,14 +130,18 @@ def _minima(
     generator = np.random.default_rng(0)
     scale = max(0.5, float(np.std(np.concatenate([np.ravel(v) for v in first.values]))))
     starts = [theta, *(scale * generator.standard_normal(theta.shape) for _ in range(STARTS))]
-    least = np.inf
-    record.meter.allowed += WORK
+    least, ended = np.inf, 0
+    work = max(WORK, SHARE * record.steps * step.effort)
+    record.meter.allowed += work
     for start in starts:
-        found = descend(Moved(step, start), WORK / len(starts), enough=ENOUGH)
-        if found is None or found[1] < LEAST * own:
+        enough = min(ENOUGH, EACH * theta.size)
+        found = descend(Moved(step, start), work / len(starts), enough=enough)
+        if found is None:
+            continue  # no gradient to go down by, or not enough work
+        if found[1] < LEAST * own:
             return None
-        least = min(least, found[1])
-    return own, least, len(starts)
+        least, ended = min(least, found[1]), ended + 1
+    return (own, least, ended) if ended >= STARTS else None
 
 
 def _finding(
@@ -139,9 +168,14 @@ def _finding(
 
 def described(record: Record, seen: Observation) -> tuple[str, str, Place]:
     """Return what a model is, what to do, and where it is made."""
-    layer, units = seen.layers[0]
     hidden = [(la, u) for la, u in seen.layers if la.hidden]
     home = record.first if record.first.names == seen.names else seen
+    sizes = [np.size(v) for v in seen.values]
+    if not seen.layers:
+        place = record.birthplace(home, int(np.argmax(sizes)))
+        model = f"{sum(sizes)} number{'s' if sum(sizes) > 1 else ''}"
+        return model, "give it a bias, a hidden layer, or more units", place
+    layer, units = seen.layers[0]
     place = record.birthplace(home, layer.weight)
     if hidden and all(is_straight(u) for _, u in hidden):
         return (

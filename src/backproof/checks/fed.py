@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: Deviations of the training's features from their mean that half of the features lie away, or are
 #: wide: a plot's grid has about 3, what was not standardised 10 to 1,000.
 FAR = 10.0
+#: … or one does, and all others at least so many: an extrapolation goes far in one direction.
+ALL = 1.5
 #: Products that are kept, and operations of a recording that is looked through.
 MOST, MOST_EACH, MOST_OPERATIONS = 60, 12, 20_000
 LEAST_FEATURES = 2
@@ -114,7 +116,7 @@ def check(record: Record) -> Iterator[Finding]:
             return 0.0
         away = np.abs(meal.mean - mean)[some] / deviation[some]
         wide = meal.deviation[some] / deviation[some]
-        return float(np.median(np.maximum(away, wide)))
+        return float(np.max(away) if np.min(away) > ALL else np.median(np.maximum(away, wide)))
 
     if any(distance_of(meal) > FAR for meal in record.fed.trained_on):
         return  # trained again, on other data
@@ -131,8 +133,8 @@ def _finding(
     related = [(statement_of(site), "definition", "the training data")] if site is not None else []
     return advise(
         "BP401", "unscaled-inputs", place_of(meal.site),
-        f"the data that is evaluated here is not scaled as the training data: half of its features "
-        f"lie {short(distance)} deviations away, or more",
+        "the data that is evaluated here is not scaled as the training data: its features lie "
+        f"{short(distance)} deviations away",
         "treat it as the training data is: the same means and deviations, or the same divisor",
         {"samples": meal.count, "distance": distance, "mean": mean.tolist()[:20],
          "deviation": deviation.tolist()[:20], "evaluated_mean": other.tolist()[:20]},

@@ -19,6 +19,7 @@ from backproof.checks.labels import labels_place, output_range
 from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.checks.same_inputs import same_inputs
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def check(record: Record) -> Iterator[Finding]:
     """Judge a program that has not learnt although nothing else stands in its way."""
     found = unreachable_class(record)
     if found is None and not record.found and record.nonfinite is None:
-        found = sorted_batches(record) or constant_inputs(record)
+        found = sorted_batches(record) or same_inputs(record)
         if found is None and record.steps >= LEAST_STEPS:
             found = cannot_overfit(record) or one_class(record)
     if found is not None:
@@ -150,27 +151,6 @@ def sorted_batches(record: Record) -> Finding | None:
          "predicted": [p for _, _, p in found]},
         notes=[f"class of the batch at {listed}"], confidence="proven",
         related=[(statement_of(taken), "call-site")] if taken is not None else (),
-    )  # fmt: skip
-
-
-def constant_inputs(record: Record) -> Finding | None:
-    """Find inputs that are the same for every sample."""
-    seen = next((o for o in record.seen if o.samples.inputs is not None), record.first)
-    x, y = seen.samples.inputs, seen.samples.labels
-    if x is None or y is None or len(x) < 8 or len(y) != len(x) or np.all(y == y[:1]):
-        return None
-    size = float(np.abs(x).max(initial=0.0))
-    if float(np.max(np.ptp(x, axis=0), initial=0.0)) > 1e-9 * max(size, 1e-300):
-        return None
-    site = record.births.of(seen.samples.inputs_source)
-    if site is None or any(not np.array_equal(o.samples.inputs[:1], x[:1]) for o in record.seen
-                           if o.samples.inputs is not None):  # fmt: skip
-        return None
-    return advise(
-        "BP405", "one-class-prediction", statement_of(site),
-        f"all {len(x)} samples have the same inputs: the output cannot tell them apart",
-        "look at how the inputs are made", {"samples": len(x), "largest": size},
-        confidence="proven",
     )  # fmt: skip
 
 

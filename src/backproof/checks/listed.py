@@ -23,7 +23,7 @@ from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 #: Operations of a step, and places where output and labels meet, that are looked through.
-MOST_OPERATIONS, MOST_JOINS = 4_000, 64
+MOST_OPERATIONS, MOST_JOINS, MOST_REACH = 12_000, 512, 24
 #: Additions between a product and the sum that it ends in.
 MOST_SUMMANDS = 400
 #: Where an activation has come to its ends.
@@ -131,7 +131,12 @@ def _labels(
     met: dict[int, float] = {}
     joined: Operation | None = None
     for join in output_joins(tape, params, limit=MOST_JOINS):
-        if join.written or not is_in(tape.operations[join.operation].function, SUBTRACT):
+        where = tape.operations[join.operation].where
+        if (
+            join.written
+            or where.kind.startswith("aug")
+            or not is_in(tape.operations[join.operation].function, SUBTRACT)
+        ):
             continue
         label = join.given if join.labels is None else run.env[join.labels]
         if np.ndim(label) == 0 and np.ndim(run.env[join.output]) == 0:
@@ -153,7 +158,7 @@ def _reach(
     """Return the ends of what the activation of the outputs can give, if it has two."""
     ends: set[tuple[float, float]] = set()
     moving = tape.reach(olds)
-    for output in outputs:
+    for output in outputs[:MOST_REACH]:
         z = _argument(tape, moving, output)
         if z is None:
             return None

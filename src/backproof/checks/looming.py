@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 #: Share of the way to overflow, and an argument that no sound score has: exp(140) is 1e61.
 NEAR = 0.5
 ABSURD = 140.0
+#: … and that still is none where a judged step has passed the former.
+STILL = 70.0
 LOGARITHMS = {"log", "log2", "log10"}
-SUMS = {"add", "sum", "iadd", "pow", "power", "square"}
+SUMS = {"add", "sub", "subtract", "sum", "iadd", "pow", "power", "square"}
 MOST_OPERATIONS = 4_000
 
 
@@ -86,15 +88,19 @@ class Looming:
                 )  # fmt: skip
 
 
-def _near(top: float, limit: float) -> bool:
-    return np.isfinite(top) and limit > top > min(NEAR * limit, ABSURD)
+def _near(top: float, limit: float, absurd: float = ABSURD) -> bool:
+    return np.isfinite(top) and limit > top > min(NEAR * limit, absurd)
 
 
 def _fails(
     tape: Tape, exponential: Operation, node: int, beyond: Any
 ) -> tuple[Operation, float, bool] | None:
     """Return the first quotient or logarithm that fails with the argument beyond overflow."""
-    family, over_sum = {exponential.out}, False
+    family = {
+        o.out for o in tape.operations[exponential.index :]
+        if is_in(o.function, EXPONENTIALS) and o.inputs == (node,)
+    }  # fmt: skip
+    over_sum = False
     for operation in tape.operations[exponential.index + 1 :]:
         inputs = set(operation.inputs)
         if not inputs & family:
@@ -103,7 +109,7 @@ def _fails(
         if name in SUMS or is_in(operation.function, ADD) or is_in(operation.function, MULTIPLY):
             over_sum = over_sum or name == "sum"
             others = [n for n in inputs - family if np.size(tape.nodes[n].obj) > 1]
-            if not others:
+            if all(_is_exponential(tape, n) for n in others):
                 family.add(operation.out)
             continue
         quotient = is_in(operation.function, DIVIDE) and inputs <= family and len(inputs) == 2
@@ -126,14 +132,21 @@ def _fails(
     return None
 
 
+def _is_exponential(tape: Tape, node: int) -> bool:
+    """Whether a value is an exponential: ``exp(-t)`` beside ``exp(t)``."""
+    made = tape.producer(node)
+    return made is not None and is_in(made.function, EXPONENTIALS)
+
+
 def check(record: Record) -> Iterator[Finding]:
     """Judge formulas that are near their overflow."""
     if record.nonfinite is not None or any(f.code == "BP202" for f in record.found):
         return
     for failure in record.looming.failures.values():
         step, top = record.looming.latest[failure.exponential]
-        if not _near(top, failure.limit):
+        if not _near(top, failure.limit, STILL):
             continue
+        top = max(top, failure.top)
         site: Site = SITES[failure.site]
         text = " ".join(site.text.split())
         t = failure.argument

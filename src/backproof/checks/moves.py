@@ -119,11 +119,12 @@ class Moves:
 
     def cut(self, site: int, array: Any, key: slice) -> None:
         """The first rows of an array were taken."""
-        begins = key.start in (None, 0) and key.step in (None, 1) and type(key.stop) is int
+        counted = isinstance(key.stop, int | np.integer)
+        begins = key.start in (None, 0) and key.step in (None, 1) and counted
         if not begins or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             return
         if array.ndim <= 2 and LEAST_ROWS <= key.stop < len(array) and len(self.cuts) < MOST_MOVES:
-            self.cuts.append(Cut(site, array, key.stop))
+            self.cuts.append(Cut(site, array, int(key.stop)))
 
     def taken(self, site: int, array: Any, key: Any) -> None:
         """Rows of an array, or its columns, were chosen by an array of numbers."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
@@ -26,7 +26,9 @@ from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.listed import Listed, listed
+from backproof.checks.ordered import in_order
 from backproof.checks.pace import Rate, find_rate
+from backproof.checks.rectified import rectified_numbers
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.checks.standing import find_units, without_gradient
 from backproof.checks.swamped import Swamped, find_swamped
@@ -41,6 +43,8 @@ from backproof.trace.tape import Ref, Run, Tape
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
+#: How a running total grows: ``loss += …``, ``loss -= log(p)``.
+IN_PLACE = {operator.iadd, operator.isub}
 #: What measuring a step takes, in evaluations of it, without its curvature.
 MEASURED = 10
 
@@ -65,6 +69,8 @@ class Observation:
     cost: float | None = None
     cost_after: float | None = None
     title: str = ""
+    computed: bool = False
+    """Whether the program computes the cost, and it is not one that its output error tells."""
     rate: Rate | None = None
     stability: Eigenvalue | None = None
     momentum: float = 0.0
@@ -90,6 +96,8 @@ class Observation:
     swamped: Swamped | None = None
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
+    rectified: tuple[int, int] = (0, 0)
+    """How many times ``max(0, z)`` of single numbers was taken, and how many times it gave 0."""
     unseen: Unseen | None = None
     """Samples that the step cannot tell apart."""
     called: Site | None = None
@@ -122,9 +130,10 @@ def observe(
     trial : bool
         Keep the step as a function for later trials.
     """
-    tape, params = evidence.tape, evidence.params
-    if not params:
+    if not evidence.params:
         return None
+    evidence = in_order(evidence)
+    tape, params = evidence.tape, evidence.params
     run = tape.replay(double=True)
     meter.spent += MEASURED * effort_of(tape.operations, run.env)
     values = [vector(run.env[n] for n in p.old) for p in params]
@@ -149,7 +158,7 @@ def observe(
         return seen
     if any(d > 0 for d in fit.directions.values()):
         return seen  # what goes up its cost is judged elsewhere
-    seen.title = fit.hypothesis.title
+    seen.title, seen.computed = fit.hypothesis.title, not fit.hypothesis.registered
     seen.rate = find_rate(tape, params)
     seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
     hypothesis = fit.hypothesis
@@ -168,6 +177,7 @@ def observe(
     if seen.samples.labels is None:
         seen.everywhere = everywhere(tape, run, join, hypothesis.node)
     seen.unseen = find_unseen(tape, run, params, join)
+    seen.rectified = rectified_numbers(tape)
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
@@ -284,6 +294,9 @@ def _state(tape: Tape, run: Run, params: Sequence[Parameter]) -> tuple[float, di
                 continue
             if any(source in carries.carry.get(n, {}) for n in olds):
                 continue
+            made = tape.producer(node)
+            if factor == 1 and made is not None and is_in(made.function, SUBTRACT):
+                continue  # labels of that shape, less the output
             state[source] = np.zeros_like(run.env[source])
             if node in direct and factor < 1:
                 momentum = max(momentum, factor)
@@ -327,7 +340,8 @@ def _carried(tape: Tape, run: Run, node: int, olds: set[int]) -> float:
     moving = tape.reach(olds)
     for _ in range(MOST_OPERATIONS):
         made = tape.producer(node)
-        if made is None or not (is_in(made.function, ADD) or made.function is operator.iadd):
+        sums = made is not None and is_in(made.function, ADD | SUBTRACT | IN_PLACE)
+        if made is None or not sums:
             break
         first = made.args[0]
         if type(first) is not Ref or np.size(tape.nodes[first.node].obj) != 1:

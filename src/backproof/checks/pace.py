@@ -62,7 +62,7 @@ def find_rate(tape: Tape, params: Sequence[Parameter]) -> Rate | None:
 
 
 def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate | None:
-    """Return the first factor of a product that is called as a step size is: ``lr * X.T @ r``."""
+    """Return the first factor of a product that is called so, or is a number: ``lr * X.T @ r``."""
     for parameter in params:
         for level in parameter.levels:
             made = tape.producer(level.nodes[0])
@@ -80,7 +80,16 @@ def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate 
                 known = type(first) is not Ref or first.node not in moving
                 if known and np.size(obj) == 1 and not isinstance(obj, (bool, np.bool_)):
                     value = float(np.ravel(obj)[0])
-                    if texts and looks_like_rate(texts[0]) and value and np.isfinite(value):
+                    named = bool(texts) and (looks_like_rate(texts[0]) or _is_fraction(texts[0]))
+                    if named and value and np.isfinite(value):
                         return Rate(abs(value), texts[0], made.where)
                 made = tape.producer(first.node) if type(first) is Ref else None
     return None
+
+
+def _is_fraction(text: str) -> bool:
+    """Whether a factor is a number that is no count: the 0.01 of ``0.01 * d * x[j]``."""
+    try:
+        return not text.strip().isdigit() and 0 < float(text) < 1
+    except ValueError:
+        return False

@@ -132,6 +132,8 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
         called = {getattr(t, "attr", getattr(t, "id", "")) for t in targets}
         empty = isinstance(node.value, ast.List) and not node.value.elts
         empty = empty or isinstance(node.value, ast.Subscript)  # a part of what was made before
+        read = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(node.value)}
+        empty = empty or wanted in read  # an update: `net.w = [w - g for w, g in zip(net.w, dw)]`
         if wanted in called and not empty and node.lineno == node.end_lineno:
             return Place(file, file.span_of(node))
     return None

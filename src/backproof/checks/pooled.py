@@ -29,10 +29,25 @@ def alike(record: Record) -> list[Observation]:
     Most have them all: a bias that starts as a constant is none in the first step.
     """
     usable = [o for o in record.comparable() if o.map is not None and o.map.cost is not None]
-    kinds = [(o.names, [np.shape(v) for v in o.values]) for o in usable]
+    kinds = [_kind(o) for o in usable]
     usual = max(kinds, key=kinds.count, default=None)
     found = [o for o, kind in zip(usable, kinds, strict=True) if kind == usual]
     return found if _in_one_order(found) else []
+
+
+def _kind(seen: Observation) -> list[tuple[object, ...]]:
+    """Return what tells the parameters of a step: where they are updated, their shapes.
+
+    Lists of numbers may be called ``w`` and ``w[i]``. Names count where one statement updates
+    several of one shape.
+    """
+    known = [
+        (site, np.shape(v)) for site, v in zip(seen.update_sites, seen.values, strict=True)
+    ]  # fmt: skip
+    return [
+        (*place, name if known.count(place) > 1 else "")
+        for place, name in zip(known, seen.names, strict=True)
+    ]
 
 
 def _in_one_order(seen: Sequence[Observation]) -> bool:
@@ -76,18 +91,30 @@ def unexplained(*seen: Observation, variance: float | None = None) -> float:
     Steps are taken together, and theirs is the variance unless another is given. One is what a
     constant leaves; 0 where labels and outputs cannot be compared.
     """
-    pairs = [
-        (o.samples.labels, o.samples.output) for o in seen
-        if o.samples.labels is not None and o.samples.output is not None
-        and not o.samples.classes and o.samples.labels.shape == o.samples.output.shape
-    ]  # fmt: skip
+    pairs = [pair for o in seen if (pair := _compared(o)) is not None]
     if not pairs:
         return 0.0
+    widths = [y.shape[1:] for y, _ in pairs]
+    pairs = [p for p, width in zip(pairs, widths, strict=True) if width == pairs[0][0].shape[1:]]
     labels = np.concatenate([y for y, _ in pairs])
     outputs = np.concatenate([a for _, a in pairs])
     if variance is None:
         variance = float(np.mean(np.var(labels, axis=0)))
     return float(np.mean((labels - outputs) ** 2)) / variance if variance > 0 else 0.0
+
+
+def _compared(seen: Observation) -> tuple[Any, Any] | None:
+    """Return labels and outputs of one shape: of class indices the rows that probabilities meet."""
+    labels, output = seen.samples.labels, seen.samples.output
+    if labels is None or output is None:
+        return None
+    if seen.samples.classes:
+        shares = output.ndim == 2 and np.all(output >= 0) and np.allclose(output.sum(axis=1), 1)
+        indices = np.ravel(labels).astype(int)
+        if not shares or len(indices) != len(output) or indices.max() >= output.shape[1]:
+            return None
+        return np.eye(output.shape[1])[indices], output
+    return (labels, output) if labels.shape == output.shape else None
 
 
 def progress(record: Record) -> tuple[float, float] | None:

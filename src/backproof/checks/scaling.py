@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 #: factors are far above what trains well in practice: pixels / 255, one-hot columns, raw z-scores.
 LARGE = 10.0
 UNEQUAL = 50.0
+#: Where features of this size saturate a layer, its weights are too large.
+SMALL = 2.0
 #: The trial must end below this share of the program's own cost after as many steps.
 BETTER = 0.6
 #: A program whose cost fell by this share learns, scaled or not.
@@ -126,7 +128,8 @@ def check(record: Record) -> Iterator[Finding]:
     if slow and not still and (few or not _poor(record)):
         return
     trial = _turns(record, inputs) if few else _trial(record, first, slow=slow)
-    if trial is None and not (still or (saturated and not record.learns(0.1))):
+    unlearnt = still or (saturated and not record.learns(0.1))
+    if trial is None and (not unlearnt or float(np.max(scale.sizes)) < SMALL):
         return
     place = _place(record, first)
     if place is not None:

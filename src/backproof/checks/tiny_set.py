@@ -40,6 +40,7 @@ class Together:
         self.steps = steps
         self.theta = theta
         self.meter = steps[0].meter
+        self.effort = sum(step.effort for step in steps)
 
     def change(self, theta: Any) -> Any:
         """Return the mean change."""
@@ -100,6 +101,14 @@ def distinct(seen: Sequence[Observation]) -> list[Observation]:
         if o.samples.inputs is not None and o.samples.labels is not None:
             found.setdefault(np.asarray(o.samples.inputs).tobytes(), o)
     return list(found.values())
+
+
+def in_turn(seen: Sequence[Observation], count: int) -> bool:
+    """Whether so many samples are all there are: step after step, they come round again."""
+    turns: dict[int, bytes] = {}
+    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
+    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
+    return again and len(turns) == len(set(turns.values())) == count < len(seen)
 
 
 def _least(

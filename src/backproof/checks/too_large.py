@@ -10,7 +10,7 @@ import numpy as np
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import statement_of
-from backproof.checks.pooled import affordable, unexplained
+from backproof.checks.pooled import affordable, alike, cost_at, in_time, unexplained
 from backproof.checks.stepping import Trial, attempt, payable, ratio, turns
 from backproof.finding import Finding
 
@@ -32,6 +32,8 @@ LEARNT = 0.9
 #: … unless it bounces still, leaves this share of the labels' variance, and smaller steps from the
 #: first parameters, no more of them, end below this share of its end.
 LEFT, HELD_UP = 0.03, 0.5
+#: It has lost what it had gained where its cost is so many times the least, and open by this share.
+AGAIN, OPEN = 10.0, 0.3
 SMALLER, LONGEST, WORK = (0.5, 0.3, 0.1), 400, 0.6
 
 
@@ -73,7 +75,7 @@ def too_large(record: Record) -> Finding | None:
         own, better = trials
         gain = own.cost - better.cost
         proven = gain > BETTER * abs(own.cost) if np.isfinite(own.cost) else True
-    if not proven and not harmed and (len(over) < 3 or _falls(costs)):
+    if not proven and not harmed and (len(over) < 3 or (_falls(costs) and not _is_lost(record))):
         return None
     return _finding_large(calm, worst, trials, proven=proven, diverges=diverges)
 
@@ -91,6 +93,16 @@ def _finite(value: float | None) -> bool:
 def _falls(costs: list[float]) -> bool:
     """Whether the cost comes down over the judged steps, bouncing or not."""
     return min(costs[1:], default=0.0) < 0.9 * costs[0] and costs[-1] < 0.9 * costs[0]
+
+
+def _is_lost(record: Record) -> bool:
+    """Whether most of what had been gained is lost again, on the data of all judged steps."""
+    maps = [o.map for o in alike(record) if o.map is not None]
+    if len(maps) < 4 or not in_time(record, maps, len(maps) ** 2):
+        return False
+    with np.errstate(all="ignore"):
+        costs = [cost_at(maps, step.theta) for step in maps]
+    return costs[-1] > max(AGAIN * min(costs), OPEN * costs[0])
 
 
 def _trials(record: Record, over: list[Observation]) -> tuple[Trial, Trial] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from backproof.checks.pooled import (
 from backproof.checks.stepping import LONGEST, Trial, attempt, payable, ratio, turns
 from backproof.checks.tiny_set import FEWEST as FEWEST_SAMPLES
 from backproof.checks.tiny_set import MOST as MOST_SAMPLES
-from backproof.checks.tiny_set import distinct
+from backproof.checks.tiny_set import distinct, in_turn
 from backproof.costs import STRAIGHT
 from backproof.finding import Finding
 
@@ -43,6 +43,8 @@ SMALL, SLOW, HALVED = 0.05, 0.3, 0.5
 PROGRESS = 0.2
 #: One of so many steps that gains less than this share is compared as well: it was left off early.
 FEWEST, STOPPED = 30, 0.1
+#: Samples of all judged steps together, where each sees others.
+MANY = 200
 #: Longer steps that are tried on a handful of samples, one by one, the share of the labels'
 #: variance that they must leave now, and the work that this may take beside.
 FACTORS, UNTOLD, WORK = (10.0, 50.0, 200.0), 0.6, 1.0
@@ -134,9 +136,17 @@ def too_small(record: Record) -> Finding | None:
     if expected > PROGRESS * abs(first.cost) or not tiny:
         # A run that does come down must be halved by no more steps than it takes itself.
         least = FEWEST if expected <= STOPPED * abs(first.cost) else LEAST
-        if few or len(maps) != 1 or expected > SLOW * abs(first.cost) or record.steps < least:
+        costs = (first.cost, first.cost - expected)
+        if not few and len(maps) > 1 and len(first.samples.inputs) * len(maps) >= MANY:
+            pooled = progress(record)  # on the same batches
+            costs = pooled if pooled is not None else (0.0, 0.0)
+            expected = (costs[0] - costs[1]) * max(1.0, record.steps / max(1, last.step))
+            least = LEAST if expected > STOPPED * costs[0] else FEWEST
+        elif few or len(maps) != 1:
             return None
-        limit = HALVED * (first.cost - expected)
+        if not costs[0] > 0 or expected > SLOW * costs[0] or record.steps < least:
+            return None
+        limit = HALVED * (costs[0] - expected)
         steps = min(payable(record, maps, 2), LONGEST)
     else:
         limit = np.inf
@@ -174,7 +184,7 @@ def on_a_handful(record: Record) -> Finding | None:
     """Find the same where the data is a handful of samples, seen one by one: XOR, a truth table."""
     seen = alike(record)
     handful = distinct(seen)
-    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not _in_turn(seen, len(handful)):
+    if not FEWEST_SAMPLES <= len(handful) <= MOST_SAMPLES or not in_turn(seen, len(handful)):
         return None
     first, rate = seen[0], seen[0].rate
     if rate is None or first.map is None or any(not o.stateless for o in seen):
@@ -184,7 +194,10 @@ def on_a_handful(record: Record) -> Finding | None:
     labels = np.concatenate([o.samples.labels for o in handful])
     if known is None or known[0] <= 0 or known[0] - known[1] > SLOW * known[0]:
         return None
-    if unexplained(*late, variance=float(np.var(labels))) < UNTOLD or record.steps < LEAST:
+    if record.steps < LEAST:
+        return None
+    whole = len(distinct(late)) == len(handful)
+    if whole and unexplained(*late, variance=float(np.var(labels))) < UNTOLD:
         return None
     record.meter.allowed += WORK
     maps = [o.map for o in handful if o.map is not None]
@@ -199,14 +212,6 @@ def on_a_handful(record: Record) -> Finding | None:
                 "tried on the recorded steps, one sample after the other",
             )  # fmt: skip
     return None
-
-
-def _in_turn(seen: Sequence[Observation], count: int) -> bool:
-    """Whether so many samples are all there are: step after step, they come round again."""
-    turns: dict[int, bytes] = {}
-    inputs = [(o.step % count, np.asarray(o.samples.inputs).tobytes()) for o in seen]
-    again = all(turns.setdefault(turn, sample) == sample for turn, sample in inputs)
-    return again and len(turns) == len(set(turns.values())) == count < len(seen)
 
 
 def _finding(

@@ -16,8 +16,10 @@ from backproof.checks import (
     coarse,
     decayed,
     diverged,
+    ended_early,
     fed,
     fitting,
+    flat_start,
     flattened,
     forgotten,
     initialisation,
@@ -25,6 +27,7 @@ from backproof.checks import (
     laid_out,
     looming,
     rare_class,
+    rectified,
     rounding,
     scaling,
     swamped,
@@ -46,7 +49,8 @@ from backproof.checks.indexed import explain_index
 from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
 from backproof.checks.moves import Moves
-from backproof.checks.observation import Observation, observe
+from backproof.checks.observation import MEASURED, Observation, observe
+from backproof.checks.one_cost import with_one_cost
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.checks.pooled import FEW, progress
 from backproof.finding import Finding
@@ -61,8 +65,9 @@ SHARE = 0.1
 #: What observing may take of it, and what is spent when the curvature is measured no more: a large
 #: program has its last steps seen as well, and something left for trials.
 OBSERVING, CURVED = 0.4, 0.2
-#: How much later a step must be than the one before where observing is dear.
-APART = 4
+#: How much later a step must be than the one before where observing is dear: where it takes more
+#: than this share of what is left for it.
+APART, DEAR = 4, 0.5
 
 
 @dataclass(slots=True)
@@ -105,11 +110,13 @@ class Record:
 
         Lists of numbers, and arrays whose making was not seen, are known by what they are called.
         """
-        site = self.births.of(seen.objects[parameter])
-        if site is not None:
-            return statement_of(site)
         updated = seen.update_sites[parameter]
         name = seen.names[parameter]
+        for o in (seen, *self.seen):
+            if name in o.names:
+                site = self.births.of(o.objects[o.names.index(name)])
+                if site is not None:
+                    return statement_of(site)
         made = first_assignment(name, updated.file) or drawn_from(name, updated.file)
         return made if made is not None else statement_of(updated)
 
@@ -143,8 +150,10 @@ Check = Callable[[Record], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
     laid_out.check, unseen.check,
-    through_time.check, swamped.check, scaling.check, units.check, rounding.check, too_large.check,
+    through_time.check, swamped.check, scaling.check, units.check,
+    rectified.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
+    flat_start.check, ended_early.check,
     fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
     fed.check,
 )  # fmt: skip
@@ -208,7 +217,7 @@ class TrainingHistory:
         meter = self.record.meter
         curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
-        due = curved or evidence.step >= APART * latest
+        due = curved or evidence.step >= APART * latest or self._is_cheap()
         if due and meter.spent < OBSERVING * BUDGET:
             try:
                 seen = observe(evidence, meter, curvature=curved, trial=True)
@@ -216,6 +225,12 @@ class TrainingHistory:
                     self.record.seen.append(seen)
             except Exception as error:
                 self._failed(error)
+
+    def _is_cheap(self) -> bool:
+        """Whether observing one more step leaves enough for those to come."""
+        efforts = [o.map.effort for o in self.record.seen if o.map is not None]
+        left = OBSERVING * BUDGET - self.record.meter.spent
+        return bool(efforts) and MEASURED * max(efforts) < DEAR * left
 
     def observe_standing(self, evidence: StepEvidence) -> bool:
         """Measure a step that changes nothing; False, since it says nothing of its gradients."""
@@ -274,10 +289,7 @@ class TrainingHistory:
             return []
         record.every = sorted(record.seen, key=lambda o: o.step)
         record.seen = of_one_training(record.every)
-        usual = record.comparable()
-        for o in record.seen:
-            if o not in usual:
-                o.cost = o.cost_after = None
+        with_one_cost(record.seen, record.comparable())
         with_rates(record.seen)
         record.steps, record.nonfinite = steps, nonfinite
         work = max((o.map.effort for o in record.seen if o.map is not None), default=0.0)

@@ -11,7 +11,7 @@ from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place
-from backproof.checks.pooled import FEW
+from backproof.checks.pooled import FEW, unexplained
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ FLAT = 0.01
 #: when most of its units sit at the asymptotes; a fresh layer has hardly any there.
 SATURATED = 0.7
 STILL = 0.5
+#: A run that has come down by so much, and leaves so little of the labels, has no need of them.
+LEARNT, TOLD = 0.9, 0.1
 #: Share of a layer's units without any slope. Nets train with 10–40 % dead units (Lu et al. 2019,
 #: "Dying ReLU and Initialization"); most of them dead is a fault.
 DEAD = 0.6
@@ -59,6 +61,8 @@ def saturated(record: Record) -> Iterator[Finding]:
         # A first step may throw them there: what starts so is so before it.
         if not later or share < SATURATED or flat_share(units) < STILL:
             continue
+        if record.learns(LEARNT) and 0 < unexplained(last) < TOLD:
+            continue  # what random units give is enough here
         if few and _share(record.seen[-FEW:], first.names[layer.weight]) < STILL:
             continue
         if not few and min(flat_share(u) for u in later) < STILL:

@@ -175,6 +175,8 @@ def call_hooks(
                 elif hasattr(first, "__next__"):
                     args = (list(first), *args[1:])
             out = f(*args, **kwargs)
+            if f is sorted and type(args[0]) is list:
+                kinds.keep(site, args[0][:], out)
             rectified = _rectified(args) if len(args) == 2 and f in EXTREMES else None
             if rectified is not None and not kwargs:
                 # It gives one of its arguments, or the 0 of all units that are off.

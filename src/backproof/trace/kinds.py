@@ -60,8 +60,8 @@ _TRACKED = tuple(TRACKED)
 #: What a method may belong to that makes it another function than its namesakes.
 _OWNERS = (types.ModuleType, type, np.ufunc, *DRAWS)
 
-#: Lists that are remembered when they are shuffled, and how long they may be.
-MOST_SHUFFLED, LONGEST_LIST = 8, 5_000
+#: Lists that are remembered when they are shuffled or sorted, and how short and long they may be.
+MOST_SHUFFLED, LEAST_LIST, LONGEST_LIST = 8, 24, 5_000
 
 
 class Kinds:
@@ -75,8 +75,12 @@ class Kinds:
         """Where lists were shuffled, what they held before, and after."""
 
     def keep(self, site: int, before: list[Any], after: list[Any]) -> None:
-        """Remember a list that was shuffled: its elements are not copied."""
-        if len(self.shuffled) < MOST_SHUFFLED and len(before) <= LONGEST_LIST:
+        """Remember a list that was shuffled or sorted: its elements are not copied."""
+        if (
+            len(before) >= LEAST_LIST
+            and len(self.shuffled) < MOST_SHUFFLED
+            and len(before) <= LONGEST_LIST
+        ):
             self.shuffled.append((site, before, after[:]))
 
     def of(self, f: Any) -> str:
