@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -291,3 +292,14 @@ def test_a_view_of_other_bytes_is_refused() -> None:
     spec = primitives.view_spec(x, x.view(np.int64))
     with pytest.raises(NoRule):
         pullback(primitives.strided_view, (x, *spec), {}, x, x, [(0,)])
+
+
+def test_a_view_is_patched_in_memory_that_holds_objects():
+    owner = np.empty((40, 30), object)
+    owner[...] = [[Decimal(i * j) for j in range(30)] for i in range(40)]
+    view = owner.T[3]
+    spec = primitives.view_spec(owner, view)
+    for _ in range(50):
+        patched = primitives.patch_view(owner, *spec, Decimal(7))
+    assert patched[:, 3].tolist() == [Decimal(7)] * 40
+    assert patched[:, 4].tolist() == owner[:, 4].tolist()

@@ -151,7 +151,11 @@ def relayout(owner: Array, strides: tuple[int, ...] | None = None) -> Array:
         span = (length - 1) * stride if length else 0
         extent += abs(span)
         first -= min(span, 0)
-    out: Array = np.ndarray(owner.shape, owner.dtype, np.empty(extent, np.uint8), first, strides)
+    # Where objects are held, the memory must hold some before others take their place.
+    memory: Array = np.empty(extent, np.uint8)
+    if owner.dtype.hasobject:
+        memory = np.empty(extent // owner.itemsize, owner.dtype)
+    out: Array = np.ndarray(owner.shape, owner.dtype, memory, first, strides)
     out[...] = owner
     return out
 
