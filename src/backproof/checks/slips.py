@@ -59,7 +59,7 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
     parameter = evidence.params[index]
     if len(parameter.updates) != 1:
         return
-    level = fit.chosen[index][0]
+    level = max(n for n, _, _ in (fit.chosen[index], *fit.matches[index].scales))
     values = (author_value(evidence.run, parameter, n) for n in range(level, -1, -1))
     own = [v for v in values if v is not None and v.size >= ENTRIES and np.any(v)]
     shape = np.shape(tape.nodes[parameter.old[0]].obj)
