@@ -134,3 +134,26 @@ def test_what_an_optimiser_keeps_must_reach_the_next_step(tmp_path, old, new, li
     text = KEPT.replace(old, new)
     told = [n for n, code in enumerate(text.splitlines(), 1) if code.strip() == line]
     assert judged(tmp_path, text) == ("verified", [("BP102", *told)])
+
+
+RATED = """
+import numpy as np
+rng = np.random.default_rng(2)
+rated = [(u, i, 3 + rng.normal()) for u in range(8) for i in range(6)]
+b, P, Q = np.zeros(8), 0.3 * rng.normal(size=(8, 2)), 0.3 * rng.normal(size=(6, 2))
+for epoch in range(12):
+    for u, i, r in rated:
+        e = r - 3 - b[u] - P[u] @ Q[i]
+        p = P[u].copy()
+        b[u] += 0.1 * (e - 0.02 * b[u])
+        P[u] += 0.1 * (e * Q[i] - 0.02 * P[u])
+        Q[i] += 0.1 * (e * p - 0.02 * Q[i])
+    print(epoch, np.mean([(r - 3 - b[u] - P[u] @ Q[i]) ** 2 for u, i, r in rated]))
+"""
+
+
+@pytest.mark.parametrize(("name", "line"), [("b[u]", 10), ("Q[i]", 12)])
+def test_entries_that_become_their_step(tmp_path, name, line):
+    assert judged(tmp_path, RATED) == ("verified", [])
+    lost = RATED.replace(f"{name} +=", f"{name} =")
+    assert judged(tmp_path, lost) == ("verified", [("BP104", line)])

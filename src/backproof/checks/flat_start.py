@@ -50,7 +50,7 @@ def check(record: Record) -> Iterator[Finding]:
         return
     if first.map is None or first.map.cost is None or last.cost is None or not first.stateless:
         return
-    if first.rate is None or len(turns(record, first)) != 1:
+    if first.rate is None or len(turns(record, first)) != 1 or 2 * last.step < record.steps:
         return
     record.meter.allowed += WORK
     runs = len(FACTORS) * (1 + len(USUAL))
@@ -58,7 +58,7 @@ def check(record: Record) -> Iterator[Finding]:
     limit = HALVED * last.cost
     for factor in FACTORS if steps >= FEWEST else ():
         own = _end(first.map, first.map.theta, factor, steps)
-        if own < limit:
+        if own < limit and factor > 1.0:
             yield _too_short(record, first, last, Trial(factor, steps, own, 0))
             return
         for gain in USUAL:

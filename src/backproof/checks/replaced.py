@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
 from backproof.checks.places import final_names
 from backproof.checks.untrained import Untrained
+from backproof.trace import primitives
+from backproof.trace.operations import map_refs
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 def replaced(step: Step) -> Iterator[Untrained]:
     """Yield the values of a step that become what the others are moved by."""
     yield from _by_another_name(step)
+    yield from _rows(step)
     tape, names = step.tape, step.names
     gone = [n for n in step.truths if names.path(tape.nodes[n].obj) is None]
     if not gone:
@@ -82,6 +85,43 @@ def _by_another_name(step: Step) -> Iterator[Untrained]:
                     target = site.targets[0]
                     found = step.untrained_value(target, "replaced", site, obj, truth)
                     yield replace(found, meant=f"{target} += {site.text}")
+
+
+def _rows(step: Step) -> Iterator[Untrained]:
+    """Yield the entries of an array that become their step: ``Q[i] = η * (e * p - λ * Q[i])``."""
+    tape, env = step.tape, step.run.env
+    ways = {(rate, 0.0) for rate in step.rates()}
+    for match in step.fit.matches:
+        ways |= {(rate, decay) for level, rate, decay in match.penalties if level == -1}
+    for operation in tape.operations:
+        if operation.function is not primitives.set_item:
+            continue
+        whole, key, value = operation.args
+        made = tape.producer(value.node) if type(value) is Ref else None
+        if type(whole) is not Ref or made is None or not made.where.is_value:
+            continue
+        truth, old, moving = step.truths.get(whole.node), env[whole.node], env[made.out]
+        if truth is None or old is None or not is_differentiable(moving):
+            continue
+        places = _places(np.shape(old), map_refs(key, lambda ref: env[ref.node]))
+        if places is None or np.size(moving) != places.size or np.delete(truth, places).any():
+            continue
+        old, change = np.asarray(old, float).reshape(-1)[places], np.asarray(moving, float)
+        for rate, decay in ways:
+            wanted = rate * (truth[places] + decay * old)
+            if np.any(wanted) and np.allclose(change.reshape(-1), wanted, rtol=1e-7, atol=0.0):
+                target, obj = made.where.targets[0], tape.nodes[whole.node].obj
+                found = step.untrained_value(target, "replaced", made.where, obj, truth)
+                yield replace(found, meant=moved(made.where, 1.0))
+                break
+
+
+def _places(shape: tuple[int, ...], key: Any) -> Any:
+    """Return the flat places of what an index shows of an array, None where there is no such."""
+    try:
+        return np.arange(int(np.prod(shape))).reshape(shape)[key].reshape(-1)
+    except (IndexError, TypeError, ValueError):
+        return None
 
 
 def _names(where: Site) -> list[str]:
