@@ -18,7 +18,6 @@ from backproof.carries import carries_of
 from backproof.entries import STORES
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref, Tape
-from backproof.updates import is_shared
 
 
 def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
@@ -56,12 +55,13 @@ def _looking_ahead(tape: Tape, params: Sequence[Parameter]) -> list[int]:
     if not steps:
         return []
     carries, olds = carries_of(tape), {n for p in params for n in p.old}
-    shapes = {np.shape(tape.nodes[u.old].obj) for u in steps}
+    # A number may be a weight, of which the forward pass takes an input's share.
+    shapes = {np.shape(tape.nodes[u.old].obj) for u in steps} - {()}
     within = tape.ancestors(delta for u in steps for _, delta in u.merges) & carries.merged
     return [
         leaf for node in sorted(within) for leaf, share in carries.carry.get(node, {}).items()
         if 0 < share < 1 and leaf not in olds and tape.nodes[leaf].operation is None
-        and np.shape(obj := tape.nodes[leaf].obj) in shapes and np.any(obj) and not is_shared(obj)
+        and np.shape(obj := tape.nodes[leaf].obj) in shapes and np.any(obj)
     ]  # fmt: skip
 
 
