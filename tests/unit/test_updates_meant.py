@@ -143,7 +143,8 @@ rated = [(u, i, 3 + rng.normal()) for u in range(8) for i in range(6)]
 b, P, Q = np.zeros(8), 0.3 * rng.normal(size=(8, 2)), 0.3 * rng.normal(size=(6, 2))
 for epoch in range(12):
     for u, i, r in rated:
-        e = r - 3 - b[u] - P[u] @ Q[i]
+        guess = 3 + b[u] + P[u] @ Q[i]
+        e = r - guess
         p = P[u].copy()
         b[u] += 0.1 * (e - 0.02 * b[u])
         P[u] += 0.1 * (e * Q[i] - 0.02 * P[u])
@@ -152,7 +153,7 @@ for epoch in range(12):
 """
 
 
-@pytest.mark.parametrize(("name", "line"), [("b[u]", 10), ("Q[i]", 12)])
+@pytest.mark.parametrize(("name", "line"), [("b[u]", 11), ("Q[i]", 13)])
 def test_entries_that_become_their_step(tmp_path, name, line):
     assert judged(tmp_path, RATED) == ("verified", [])
     lost = RATED.replace(f"{name} +=", f"{name} =")
