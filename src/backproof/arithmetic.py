@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from backproof.trace.primitives import Attribute, Method, decided, set_item, strided_view
-from backproof.trace.tape import Operation
+from backproof.trace.tape import Operation, Tape
 
 ADD = {operator.add, np.add}
 SUBTRACT = {operator.sub, np.subtract}
 MULTIPLY = {operator.mul, np.multiply}
 DIVIDE = {operator.truediv, np.divide, np.true_divide}
 NEGATE = {operator.neg, np.negative}
+POWERS = {operator.pow, np.power}
 EXPONENTIALS = {np.exp, math.exp}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
@@ -60,3 +61,14 @@ def is_in(function: Any, functions: Any) -> bool:
         return function in functions
     except TypeError:
         return False
+
+
+def is_squared(tape: Tape, node: int) -> bool:
+    """Whether something is made of a value's square."""
+    users = [tape.operations[index] for index in tape.users[node]]
+    return any(
+        (is_in(o.function, POWERS) and len(o.args) == 2 and o.args[1] == 2)
+        or o.function is np.square
+        or (is_in(o.function, MULTIPLY) and o.inputs == (node, node))
+        for o in users
+    )

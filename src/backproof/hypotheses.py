@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, is_squared, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.controls import decides
@@ -107,6 +107,9 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
     margins, moved = compared(tape), Moved(tape)
+    differences = [o for o in tape.operations if is_in(o.function, SUBTRACT)]
+    residuals = {o.inputs for o in differences if is_squared(tape, o.out)}
+    met = {node for inputs in residuals for node in inputs}
     found: list[tuple[int, float, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     for operation in reversed(tape.operations):
@@ -125,6 +128,8 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
             continue  # an optimiser's memory: the updates read what it was
         if is_in(operation.function, ROUNDING) or _is_copied(operation):
             continue
+        if out in met or (is_in(operation.function, SUBTRACT) and operation.inputs in residuals):
+            continue  # outputs, and their differences from labels, whose squares are summed
         users = {tape.operations[index].site for index in tape.users[out]}
         if not fed.isdisjoint({operation.site, *users}):
             continue
@@ -288,6 +293,8 @@ def is_terminal(tape: Tape, node: int, depends: Mapping[int, int]) -> bool:
                 # A total, or the progress since the step before, has only old parts.
                 others = [n for n in others if tape.nodes[n].operation is not None]
                 if not others:
+                    if is_in(user.function, SUBTRACT) and is_squared(tape, user.out):
+                        return False  # from a label
                     continue
                 hands_on = _are_numbers(tape, others, node, depends)
             else:

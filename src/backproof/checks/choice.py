@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
-from backproof.checks.edits.operators import POWERS
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, POWERS, SUBTRACT, is_in, keeps
 from backproof.checks.match import (
     Fit,
     Match,

@@ -9,9 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, MULTIPLY, NEGATE, SUBTRACT, is_in, keeps
+from backproof.arithmetic import (
+    ADD,
+    DIVIDE,
+    EXPONENTIALS,
+    MULTIPLY,
+    NEGATE,
+    POWERS,
+    SUBTRACT,
+    is_in,
+    keeps,
+)
 from backproof.checks.claims import is_name
-from backproof.checks.edits.operators import POWERS
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.words import COSTS, FALLS, GROWS
 from backproof.costs import total

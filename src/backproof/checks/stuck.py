@@ -16,6 +16,7 @@ from backproof.carries import carries_of
 from backproof.checks.places import Place, place_of, statement_of
 from backproof.checks.untrained import Untrained
 from backproof.trace.site import SITES
+from backproof.updates import is_shared
 
 if TYPE_CHECKING:
     from backproof.checks.neglect import Step
@@ -25,6 +26,8 @@ def stuck(step: Step) -> Iterator[Untrained]:
     """Yield the numbers whose update subtracts a zero that no value of the step has gone into."""
     tape = step.tape
     moving = tape.reach(n for p in step.evidence.params for n in p.old)
+    right = [step.evidence.params[i] for i in step.fit.chosen]
+    sites = {site for p in right for u in p.updates for site in u.sites(tape)}
     zeros: dict[int, list[int]] = {}
     """Update statement -> the values that it leaves as they are."""
     arriving: dict[int, list[int]] = {}
@@ -32,8 +35,9 @@ def stuck(step: Step) -> Iterator[Untrained]:
         for source, pairs in merges.items():
             for index, delta in pairs:
                 site = tape.operations[index].site
-                if site not in step.sites or np.ndim(tape.nodes[source].obj):
-                    continue
+                obj = tape.nodes[source].obj
+                if site not in sites or np.ndim(obj) or is_shared(obj):
+                    continue  # 0.0 may be the start of a sum
                 if delta in moving:
                     arriving.setdefault(site, []).append(delta)
                 elif source in step.truths and step.run.env[delta] == 0:

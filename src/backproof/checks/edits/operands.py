@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.arithmetic import ADD, POWERS, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
-from backproof.checks.edits.operators import COMPARISONS, POWERS
+from backproof.checks.edits.operators import COMPARISONS
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, POWERS, SUBTRACT, is_in
 from backproof.checks.edits.edit import LARGE, Edit, around, computing, short
 from backproof.checks.scope import Scope
 from backproof.trace.primitives import Method, set_item
@@ -21,7 +21,6 @@ COMPARISONS: dict[Any, tuple[Callable[..., Any], ...]] = {
     np.greater: (np.less, np.greater_equal), np.less: (np.greater, np.less_equal),
 }  # fmt: skip
 UNARY = (np.exp, np.log, np.sqrt, np.square, np.abs, np.sin, np.cos, np.tanh, np.sign)
-POWERS = {operator.pow, np.power}
 
 
 def other_sign(operation: Operation) -> Edit:
