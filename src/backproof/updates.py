@@ -201,8 +201,16 @@ def find_updates(
         for source in carries.carry[update.new]
         if source != update.old and source not in shared and carries.carry[update.new][source] > 0
     }
-    found = [u for u in found if u.old not in feeding]
+    found = [u for u in found if u.old not in feeding and not _is_gradient(tape, u)]
     return taken_apart(tape, carries, _without_averages(tape, found, depends, bits))
+
+
+def _is_gradient(tape: Tape, update: Update) -> bool:
+    """Whether what an old value leads to is taken from it: ``g = w; g = g - y * x; w = w - g``."""
+    users = (tape.operations[index] for index in tape.users[update.old])
+    differences = [o for o in users if is_in(o.function, SUBTRACT) and len(o.inputs) == 2]
+    taken = [o.inputs[1] for o in differences if o.inputs[0] == update.old]
+    return update.new in tape.ancestors(taken) if taken else False
 
 
 def _within_packs(carries: Carries, bits: dict[int, int]) -> dict[int, int]:
