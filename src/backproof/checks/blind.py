@@ -132,18 +132,20 @@ class Blind:
         return error > limit or (truth.size == 1 and not holds(scale, list(self._scales())))
 
     def _numbers(self, update: Update) -> set[float]:
-        """Return the floats that the statement of an update multiplies by, or adds."""
+        """Return the floats that an update, and what makes its step, multiply by or add."""
         tape = self.tape
         found: set[float] = set()
         for index, delta in update.merges:
-            statement = tape.operations[index].where.statement
+            step = tape.producer(delta)
+            makers = (tape.operations[index], *(() if step is None else (step,)))
+            statements = {maker.where.statement for maker in makers}
             stack = [delta]
             while stack:
                 node = stack.pop()
                 made, obj = tape.producer(node), tape.nodes[node].obj
                 if made is None and np.size(obj) == 1 and is_differentiable(obj):
                     found.add(float(np.sum(obj)))
-                if made is not None and made.where.statement == statement:
+                if made is not None and made.where.statement in statements:
                     stack += made.inputs
                     found |= {a for a in made.args if type(a) is float}
         return found - {0.0, 1.0, -1.0}
