@@ -38,8 +38,9 @@ def entrances(trust: Trust, carrying: set[int] | None) -> list[Operation]:
         if o.out in trust.feeding and o.out not in trust.forward
         and (carrying is None or o.out in carrying) and not is_constant(tape, o.out)
     ]  # fmt: skip
-    if len(backward) > MOST_LOOKED:
-        return []
+    known = any(o.out in trust.right for o in backward)
+    if len(backward) > MOST_LOOKED or not known:
+        return []  # where nothing is recognised, it is that of another forward pass
     usual = Counter(float(f"{s:.6g}") for _, s in trust.right.values()).most_common(1)
     scale = usual[0][0] if usual else 0.0
     sound: dict[int, bool] = {}
