@@ -385,8 +385,8 @@ def bare_output(tape: Tape, params: Sequence[Parameter]) -> Hypothesis | None:
             continue
         if np.size(tape.nodes[out].obj) != 1 or not is_differentiable(tape.nodes[out].obj):
             return None
-        if is_only_compared(tape, out, feeding):
-            return None
+        if is_only_compared(tape, out, feeding) or operation.function is operator.getitem:
+            return None  # of an entry alone any step is a multiple of the gradient
         return Hypothesis(
             f"a cost of {_title(operation)}", out, (Join(out, None, 0.0, operation.index),),
             line=operation.where.span.line, any_cost=True,
