@@ -10,13 +10,13 @@ pytestmark = [pytest.mark.quality, pytest.mark.timeout(900)]
 
 MUTANTS = harness.stratified_sample(
     harness.load_mutants(),
-    10,
+    7,
     stratum=lambda mutant: mutant.causes[0],
     key=lambda mutant: mutant.key,
 )
 TROUBLE = harness.stratified_sample(
     harness.load_trouble(),
-    16,
+    12,
     stratum=lambda trouble: trouble.codes[0],
     key=lambda trouble: trouble.key,
 )

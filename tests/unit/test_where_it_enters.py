@@ -312,15 +312,10 @@ for epoch in range(5):
 """
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("dz = dh * (c - h)", "dz = dh * (h - c)"),
-        ("dac = dc * (1 - c ** 2)", "dac = dc * (1 - np.tanh(c) ** 2)"),
-    ],
-)
-def test_a_fault_early_in_a_long_chain(tmp_path, old, new):
-    found, line = blamed(tmp_path, GRU, old, new)
+def test_a_fault_early_in_a_long_chain(tmp_path):
+    found, line = blamed(
+        tmp_path, GRU, "dac = dc * (1 - c ** 2)", "dac = dc * (1 - np.tanh(c) ** 2)"
+    )
     assert found == [line]
 
 
