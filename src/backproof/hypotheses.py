@@ -6,7 +6,7 @@ import math
 import operator
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -106,7 +106,7 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
     state = optimiser_state(tape, feeding, params)
     fed = {o.site for o in tape.operations if o.out in feeding and o.where.kind.startswith("aug")}
     """Statements that accumulate gradients: that of a constant feeds nothing, and is no cost."""
-    margins, moved = compared(tape), Moved(tape)
+    margins, moved = compared(tape), Moved(tape, set(bits))
     differences = [o for o in tape.operations if is_in(o.function, SUBTRACT)]
     residuals = {o.inputs for o in differences if is_squared(tape, o.out)}
     met = {node for inputs in residuals for node in inputs}
@@ -230,11 +230,12 @@ def _is_copied(operation: Operation) -> bool:
 class Moved:
     """Which scalars are old values moved by what depends on them: no totals, but parameters.
 
-    What an entry of an array enters is not moved: `start[y[0]] + ...` is the score of a path.
+    What an entry of an array enters is not moved: `start[y[0]] + ...` is the score of a path. Nor
+    are the known `parameters`, whose new values are others: `0.5 * e * e + log_scale` is a cost.
     """
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, parameters: Collection[int]) -> None:
+        self.tape, self.parameters = tape, parameters
         self._bits: dict[int, int] = {}
         self._depends: dict[int, int] = {}
 
@@ -253,7 +254,7 @@ class Moved:
 
     def _is_number(self, node: int) -> bool:
         obj = self.tape.nodes[node].obj
-        return np.size(obj) == 1 and not is_shared(obj)
+        return np.size(obj) == 1 and not is_shared(obj) and node not in self.parameters
 
 
 def is_progress(tape: Tape, node: int, params: Sequence[Parameter]) -> bool:

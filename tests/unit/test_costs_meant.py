@@ -358,3 +358,43 @@ def test_outputs_that_are_saturated_accuse_nothing(tmp_path, printed):
 def test_zero_weights_of_large_inputs_are_moved_so_far_that_nothing_saturates(tmp_path):
     told = report(tmp_path, UNSCALED.format(steps=40, printed=1))
     assert told["gradient"]["status"] == "verified"
+
+
+#: A spread that is trained as well, as its logarithm: the cost adds the very parameter.
+SPREAD = """
+import numpy as np
+rng = np.random.default_rng(4)
+x = rng.normal(size=(80, 2))
+y = x @ np.array([1.5, -0.5]) + 0.3 * rng.normal(size=80)
+w, b, log_s = rng.normal(size=2), 0.3, -0.2
+for step in range(60):
+    r = y - x @ w - b
+    loss = 0.5 * np.mean(r ** 2) * np.exp(-2 * log_s) + log_s
+    w += 0.1 * x.T @ r / 80 * np.exp(-2 * log_s)
+    b += 0.1 * r.mean() * np.exp(-2 * log_s)
+    log_s -= 0.1 * (1 - np.mean(r ** 2) * np.exp(-2 * log_s))
+    print(step, loss)
+"""
+SPREAD_OF_NUMBERS = """
+import math, random
+random.seed(3)
+rows = [(random.uniform(-1, 1), random.gauss(0, 0.3)) for _ in range(30)]
+w, b, v, c = 0.4, 0.1, 0.2, -0.3
+for sweep in range(12):
+    nll = 0.0
+    for x, noise in rows:
+        ls = v * x + c
+        e = (2 * x + noise - w * x - b) * math.exp(-ls)
+        nll += 0.5 * e * e + ls
+        d, s = -e * math.exp(-ls), 1 - e * e
+        w -= 0.05 * d * x
+        b -= 0.05 * d
+        v -= 0.05 * s * x
+        c -= 0.05 * s
+    print(sweep, nll)
+"""
+
+
+@pytest.mark.parametrize("text", [SPREAD, SPREAD_OF_NUMBERS])
+def test_a_cost_may_add_a_parameter(tmp_path, text):
+    assert judged(tmp_path, text) == ("verified", [])
