@@ -345,3 +345,35 @@ def test_another_cost_begins_where_the_error_becomes_the_delta(tmp_path):
     wrong = COSTS.replace("v += 0.1", "pass; v += 0.1")
     found, line = blamed(tmp_path, wrong, "delta = error * out * (1 - out)", "delta = error")
     assert found[:1] == [line]
+
+
+CUTS = """
+import numpy as np
+rng = np.random.default_rng(8)
+x = rng.normal(size=(90, 3))
+y = np.digitize(x @ np.array([1.0, -0.7, 0.4]), [-1.0, 0.0, 1.1])
+rows, w, raw = np.arange(90), rng.normal(size=3), np.array([-1.0, 0.0, 0.0])
+for step in range(60):
+    s = x @ w
+    c = np.concatenate([raw[:1], raw[0] + np.cumsum(np.exp(raw[1:]))])
+    f = 1 / (1 + np.exp(s[:, None] - c))
+    wide = np.hstack([np.zeros((90, 1)), f, np.ones((90, 1))])
+    p = wide[rows, y + 1] - wide[rows, y]
+    print(-np.mean(np.log(p)))
+    dwide = np.zeros_like(wide)
+    dwide[rows, y + 1] -= 1 / (90 * p)
+    dwide[rows, y] += 1 / (90 * p)
+    inner = dwide[:, 1:-1] * f * (1 - f)
+    dc = inner.sum(axis=0)
+    draw = np.empty(3)
+    draw[0] = dc.sum()
+    draw[1] = np.exp(raw[1]) * dc[1:].sum()
+    draw[2] = np.exp(raw[2]) * dc[2]
+    w -= 0.2 * x.T @ -inner.sum(axis=1)
+    raw -= 0.2 * draw
+"""
+
+
+def test_an_entry_is_told_where_it_is_made_not_where_the_array_begins(tmp_path):
+    found, line = blamed(tmp_path, CUTS, "dc[1:].sum()", "dc[1]")
+    assert found == [line]

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from backproof.arithmetic import is_in
 from backproof.checks.blame.trust import SUMMING, Trust, is_constant
 from backproof.checks.scales import SAME
+from backproof.entries import STORES
 from backproof.source import Span
 from backproof.trace.tape import Operation, Tape
 
@@ -52,8 +54,8 @@ def entrances(trust: Trust, carrying: set[int] | None) -> list[Operation]:
     passing = _mended(tape, backward, sound)
     found: dict[Statement, Operation] = {}
     for operation in backward:
-        if sound[operation.out] or operation.out in passing:
-            continue
+        if sound[operation.out] or operation.out in passing or is_in(operation.function, STORES):
+            continue  # an array that is filled entry by entry is none of the chain rule's before
         made_of = _read_by_statement(tape, operation, sound)
         if not made_of or not all(sound[n] or n in passing for n in made_of):
             continue
