@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.trace.primitives import Attribute, Method, decided, set_item, strided_view
-from backproof.trace.tape import Operation, Tape
+from backproof.trace.tape import Operation, Ref, Tape
 
 ADD = {operator.add, np.add}
 SUBTRACT = {operator.sub, np.subtract}
@@ -17,6 +17,7 @@ MULTIPLY = {operator.mul, np.multiply}
 DIVIDE = {operator.truediv, np.divide, np.true_divide}
 NEGATE = {operator.neg, np.negative}
 POWERS = {operator.pow, np.power}
+PRODUCTS = MULTIPLY | {operator.matmul, np.matmul, np.dot, Method("dot")}
 EXPONENTIALS = {np.exp, math.exp}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
@@ -63,12 +64,15 @@ def is_in(function: Any, functions: Any) -> bool:
         return False
 
 
+def is_square(operation: Operation) -> bool:
+    """Whether an operation squares: by a power, or a product of one value with itself."""
+    function, args = operation.function, operation.args
+    power = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
+    product = is_in(function, PRODUCTS) and len(args) == 2 and len(set(operation.inputs)) == 1
+    refs = all(type(a) is Ref for a in args)
+    return (power and bool(args[1] == 2)) or (product and refs) or function is np.square
+
+
 def is_squared(tape: Tape, node: int) -> bool:
     """Whether something is made of a value's square."""
-    users = [tape.operations[index] for index in tape.users[node]]
-    return any(
-        (is_in(o.function, POWERS) and len(o.args) == 2 and o.args[1] == 2)
-        or o.function is np.square
-        or (is_in(o.function, MULTIPLY) and o.inputs == (node, node))
-        for o in users
-    )
+    return any(is_square(tape.operations[index]) for index in tape.users[node])

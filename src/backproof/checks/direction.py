@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.arithmetic import ADD, SUBTRACT, is_in, is_square
 from backproof.checks.accusation import Accusation
 from backproof.checks.advice import advise
 from backproof.checks.claims import operand_texts
@@ -20,7 +20,7 @@ from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, statement_of
 from backproof.checks.scales import is_plausible
-from backproof.checks.sense import is_square, meant
+from backproof.checks.sense import meant
 from backproof.checks.signs import turned_sign
 from backproof.costs import PERCEPTRON
 from backproof.finding import Finding

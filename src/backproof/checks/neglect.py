@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.arithmetic import ADD, PRODUCTS, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
 from backproof.checks.cut_short import cut_short
@@ -21,7 +21,6 @@ from backproof.checks.match import VACUOUS, Match, author_value, fill
 from backproof.checks.places import Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
-from backproof.checks.sense import PRODUCTS
 from backproof.checks.shifts import joins_trained, shifted
 from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
 from backproof.checks.stuck import stuck

@@ -67,8 +67,7 @@ class StepSearch:
     def __init__(
         self, evidence: StepEvidence, fit: Fit, *, patience: float, partial: bool = False
     ) -> None:
-        self.evidence = evidence
-        self.partial = partial
+        self.evidence, self.partial = evidence, partial
         self.fit = fit
         self.tape = evidence.tape
         self.run: Run = evidence.run
@@ -296,7 +295,7 @@ class StepSearch:
         """Whether gradients, of which none was right before, are now those of a cost."""
         # A rate may be in it: `w - 0.02 * h.T @ e` has no gradient of its own.
         natural = is_natural(fit.scale) or any(is_natural(fit.scale / r) for r in self._rates)
-        if not natural or not self._descends(fit):
+        if not natural or any(direction > 0 for direction in fit.directions.values()):
             return False
         if self.partial:
             return sum(fit.matches[i].size for i in fit.chosen) >= LEAST_SHOWN
@@ -317,6 +316,12 @@ class StepSearch:
         return exclusive_call(self.tape, changed, self.used) if changed else None
 
     @cached_property
+    def sound(self) -> set[int]:
+        """What the new values of parameters with right gradients are made of."""
+        params = self.evidence.params
+        return self.tape.ancestors(n for i in self.fit.chosen for n in params[i].new)
+
+    @cached_property
     def used(self) -> set[int]:
         """What the cost and the new parameters are made of."""
         ends = [self.fit.hypothesis.node, *(n for p in self.evidence.params for n in p.new)]
@@ -329,10 +334,6 @@ class StepSearch:
             edit = replace(edit, reason=edit.reason.replace(own, called))
             where = self.place
         return Found(edit, where, repaired, self.scale, price, self.edited)
-
-    def _descends(self, fit: Fit) -> bool:
-        """Whether the updates go down the cost."""
-        return all(direction <= 0 for direction in fit.directions.values())
 
     def _reach(self, executions: Executions) -> set[int]:
         first = executions.operations[0]

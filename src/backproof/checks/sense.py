@@ -15,9 +15,10 @@ from backproof.arithmetic import (
     EXPONENTIALS,
     MULTIPLY,
     NEGATE,
-    POWERS,
+    PRODUCTS,
     SUBTRACT,
     is_in,
+    is_square,
     keeps,
 )
 from backproof.checks.claims import is_name
@@ -32,7 +33,6 @@ from backproof.trace.tape import Operation, Ref, Tape
 #: What makes one number of many, and what scales it.
 AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
 SCALING = MULTIPLY | DIVIDE
-PRODUCTS: frozenset[Any] = frozenset({operator.matmul, np.matmul, np.dot, Method("dot")}) | MULTIPLY
 #: Functions whose negative is a cost, and operations between them and it.
 LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
@@ -97,31 +97,19 @@ def _in_total(tape: Tape, node: int) -> float:
     return senses.pop() if len(senses) == 1 else 0.0
 
 
-def is_square(operation: Operation) -> bool:
-    """Whether an operation squares: by a power, or a product of one value with itself."""
-    function, args = operation.function, operation.args
-    power = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
-    product = is_in(function, PRODUCTS) and len(args) == 2 and len(set(operation.inputs)) == 1
-    refs = all(type(a) is Ref for a in args)
-    return (power and bool(args[1] == 2)) or (product and refs) or function is np.square
-
-
 def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
     """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
     for _ in range(6):
         made = tape.producer(node)
         if made is None or not made.inputs:
             return False
-        function, args = made.function, made.args
-        square = is_in(function, POWERS) and len(args) == 2 and type(args[1]) in (int, float)
-        product = is_in(function, PRODUCTS) and len(set(made.inputs)) == 1
-        if (square and args[1] == 2) or product or function is np.square:
+        if is_square(made):
             base = tape.producer(made.inputs[0])
             if base is None or not is_in(base.function, SUBTRACT) or len(base.args) != 2:
                 return False
             moving = [n for n in base.inputs if not olds.isdisjoint(tape.ancestors([n]))]
             return len(moving) == 1  # else a variance, which may be meant to grow
-        if not (keeps(made) or is_in(function, AVERAGING) or is_in(function, SCALING | ADD)):
+        if not (keeps(made) or is_in(made.function, AVERAGING | SCALING | ADD)):
             return False
         # Of a sum, the penalty comes last; totals begin with nothing.
         onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]

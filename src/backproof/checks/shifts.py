@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in, keeps
+from backproof.arithmetic import ADD, PRODUCTS, is_in, keeps
 from backproof.checks.leaves import whole_of
-from backproof.checks.sense import PRODUCTS
 from backproof.checks.siblings import Kept
 from backproof.joins import VIEWS
 from backproof.trace.tape import Operation

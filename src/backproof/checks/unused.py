@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import SUBTRACT, is_in
+from backproof.arithmetic import PRODUCTS, SUBTRACT, is_in
 from backproof.calculus.rule import unbroadcast
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import Place, number, place_of, statement_of
 from backproof.checks.scales import SAME
-from backproof.checks.sense import PRODUCTS
 from backproof.finding import Finding, Related
 from backproof.source import tree_of
 from backproof.trace.primitives import Method

@@ -42,8 +42,7 @@ def _named_at(search: StepSearch, operation: Operation, name: str, node: int) ->
     if not named:
         return None
     event, place = max(named)
-    sound = tape.ancestors(n for i in search.fit.chosen for n in search.evidence.params[i].new)
     for user in (tape.operations[i] for i in tape.users[node]):
-        if user.event > event and user.out in sound and name in operand_texts(user):
+        if user.event > event and user.out in search.sound and name in operand_texts(user):
             return None
     return place

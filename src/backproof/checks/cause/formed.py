@@ -26,13 +26,12 @@ def formed_at(search: StepSearch, found: Found) -> Site | None:
     """
     if found.edit.cause != "missing-factor" and not _takes_the_rate(search, found):
         return None
-    tape, params = search.tape, search.evidence.params
-    sound = tape.ancestors(n for i in search.fit.chosen for n in params[i].new)
+    tape = search.tape
     place = None
     current = [tape.operations[index] for index in found.edited]
     for _ in range(MOST_STATEMENTS):
         made = [_scaled(search, operation) for operation in current]
-        makers = [m for m in made if m is not None and m.out not in search.forward | sound]
+        makers = [m for m in made if m is not None and m.out not in search.forward | search.sound]
         sites = {m.where.statement for m in makers}
         if not makers or len(makers) < len(current) or len(sites) != 1:
             break
@@ -50,7 +49,6 @@ def handed_in(search: StepSearch, operations: Sequence[Operation]) -> Site | Non
     right gradient may be made of it.
     """
     tape, run = search.tape, search.run
-    sound = tape.ancestors(n for i in search.fit.chosen for n in search.evidence.params[i].new)
     sites: dict[int, Site] = {}
     for operation in operations:
         made = operation
@@ -61,7 +59,7 @@ def handed_in(search: StepSearch, operations: Sequence[Operation]) -> Site | Non
             ):
                 return None
             made = below
-        if made.out in sound:
+        if made.out in search.sound:
             continue  # recognised there as well, as what needs no factor
         sites[made.site] = made.where
     if len(sites) != 1:

@@ -52,12 +52,9 @@ def _place(search: StepSearch, operation: Operation, edited: Operation) -> Site 
     another = node is None or node in search.forward or search.tape.producer(node) is None
     if another and not DERIVATIVE.search(name):
         return None
-    sound = search.tape.ancestors(
-        n for i in search.fit.chosen for n in search.evidence.params[i].new
-    )
     for other in search.tape.operations:
         if other.where.function == where.function and name in operand_texts(other):
-            right = other.site != operation.site and other.out in sound
+            right = other.site != operation.site and other.out in search.sound
             if other.out in search.forward or right:
                 return None
     return at_assignment(where, bound)

@@ -25,8 +25,7 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     if where.function in users or where.function == "<module>":
         return None
     others = [o for o in tape.operations if o.site == made[0].site]
-    sound = tape.ancestors(n for i in search.fit.chosen for n in search.evidence.params[i].new)
-    if any(o.out in search.forward | sound or _is_right(search, o) for o in others):
+    if any(o.out in search.forward | search.sound or _is_right(search, o) for o in others):
         return None
     return where
 
