@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.calculus import rules_factors, rules_signal
+from backproof.calculus import rules_scipy_linalg, rules_signal
 from backproof.calculus.rule import Call, NoRule, Rule, axes_of, chain, double, kept, named
 from backproof.calculus.rules_elementwise import slope_rule
 from backproof.calculus.rules_pairs import Pull2, pair_rule
@@ -184,7 +184,7 @@ LAZY: dict[str, dict[str, Rule]] = {
         "correlate": rules_signal.signal_rule(True),
         "correlate2d": rules_signal.signal_rule(True, later=True),
     },
-    "scipy.linalg": rules_factors.RULES,
+    "scipy.linalg": rules_scipy_linalg.RULES,
 }
 
 
