@@ -15,6 +15,9 @@ from backproof.nn.mathematics import ACTIVATIONS
 from backproof.nn.optimizers import OPTIMIZERS
 from tests.nn.proving import prove
 
+# One worker runs the file, so that the trainings below are traced once.
+pytestmark = pytest.mark.xdist_group("proved")
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "optimizer='gd', learning_rate=0.1, max_iter=12"
 
