@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from backproof.trace.primitives import Attribute, Method, decided, set_item, strided_view
+from backproof.trace.primitives import (
+    Attribute,
+    Method,
+    decided,
+    overwrite,
+    patch_view,
+    set_item,
+    strided_view,
+)
 from backproof.trace.tape import Operation, Ref, Tape
 
 ADD = {operator.add, np.add}
@@ -28,6 +36,15 @@ SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "tra
                 "item", "view"}  # fmt: skip
 
 
+#: Functions that put the entries of several arrays together, each entry unchanged.
+JOINING: frozenset[Any] = frozenset({
+    np.concatenate, np.hstack, np.vstack, np.append, np.stack, np.column_stack, np.array,
+    set_item, patch_view, overwrite,
+})  # fmt: skip
+SPLITTING: frozenset[Any] = frozenset({
+    operator.getitem, strided_view, np.split, np.array_split, np.hsplit, np.vsplit, np.take,
+    np.delete, np.swapaxes, np.moveaxis, np.rollaxis, np.matrix,
+})  # fmt: skip
 #: ``max(0, z)``, recorded as ``max(z, 0)``.
 EXTREMES = {max, min}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, MULTIPLY, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, is_in, keeps
 from backproof.costs import COSTS, PERCEPTRON, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
 from backproof.joins import Join, margins, output_joins
@@ -17,11 +17,10 @@ from backproof.thresholds import score_of
 from backproof.trace.appended import append, site_like
 from backproof.trace.site import SITES
 from backproof.trace.tape import Ref, Tape
+from backproof.weighing import Weighing
 
 #: Places in the source where output meets labels.
 MOST_JOINS = 4
-#: Operations between an error and its weights: division by the size of the batch, a store.
-MOST_SCALINGS = 4
 
 
 def registry(
@@ -42,7 +41,7 @@ def registry(
         groups.setdefault(tape.operations[join.operation].site, []).append(join)
     found: list[Hypothesis] = []
     later: list[Hypothesis] = []
-    olds = tape.reach(n for p in params for n in p.old) if weighted else set()
+    weighing = Weighing(tape, params) if weighted else None
     limits = margins(tape)
     places = list(groups.items())[:MOST_JOINS]
     sure = [(s, js) for s, js in places if js[0].labels is not None or np.ndim(js[0].given)]
@@ -59,7 +58,7 @@ def registry(
         if any(score is not None for score in scores):
             found.extend(_perceptron(tape, site, joins, scores, values))
             continue
-        weights = _weights(tape, joins, values, olds) if weighted else None
+        weights = weighing.of(joins, values) if weighing is not None else None
         shares = all(_is_sigmoid(tape, j.output) for j in joins)
         limit = limits.get(tape.operations[joins[0].operation].out)
         for cost in COSTS:
@@ -111,46 +110,3 @@ def _is_sigmoid(tape: Tape, node: int) -> bool:
         (part := tape.producer(n)) is not None and is_in(part.function, EXPONENTIALS)
         for n in below.inputs
     )
-
-
-def _weights(
-    tape: Tape, joins: Sequence[Join], values: Sequence[Any], varying: set[int]
-) -> tuple[Any, ...] | None:
-    """Return the arrays that the errors of all joins are multiplied by, if there are such."""
-    found = []
-    for join, (output, labels) in zip(joins, pairs(values), strict=True):
-        weight = _weight(tape, join, varying)
-        if weight is None or not _spreads(np.shape(weight), np.shape(output)):
-            return None
-        if np.array_equal(weight, labels):
-            return None  # that is no weight, but a slip
-        found.append(weight)
-    return tuple(found)
-
-
-def _spreads(shape: tuple[int, ...], like: tuple[int, ...]) -> bool:
-    """Whether an array broadcasts to another's shape."""
-    return len(shape) <= len(like) and all(
-        n in (1, m) for n, m in zip(shape[::-1], like[::-1], strict=False)
-    )
-
-
-def _weight(tape: Tape, join: Join, varying: set[int]) -> Any:
-    node = tape.operations[join.operation].out
-    for _ in range(MOST_SCALINGS):
-        users = [tape.operations[i] for i in tape.users[node]]
-        stores = [u for u in users if u.mutates and node in u.inputs]
-        users = stores or [u for u in users if is_in(u.function, MULTIPLY | DIVIDE)]
-        if len(users) != 1:
-            return None
-        (user,) = users
-        others = [n for n in user.inputs if n != node]
-        if not user.mutates and any(n in varying for n in others):
-            return None
-        arrays = [n for n in others if np.size(tape.value(n)) > 1]
-        if is_in(user.function, MULTIPLY) and len(arrays) == 1:
-            return np.asarray(tape.value(arrays[0]), dtype=float)
-        if arrays and not user.mutates:
-            return None
-        node = user.out
-    return None

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.differences import directional
 from backproof.checks.carried import states
 from backproof.checks.claims import is_name
+from backproof.checks.constants import constants
 from backproof.checks.costs import Trials
 from backproof.checks.match import Fit, author_value
 from backproof.checks.quotients import refined
@@ -23,12 +23,9 @@ from backproof.grouping import parameters
 from backproof.hypotheses import Hypothesis, program_costs
 from backproof.registry import registry
 from backproof.roles import Parameter, vector
-from backproof.trace.primitives import Method
 from backproof.trace.tape import Run, Tape
 from backproof.updates import Update, is_of_several, is_shared
 
-#: What copies an array.
-COPIES: frozenset[Any] = frozenset({Method("copy"), np.copy, np.array})
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
 #: A parameter whose spread is below this counts as constant: its amplitudes are absolute.
@@ -232,16 +229,15 @@ def judge_step(
         known = [] if hypotheses else [h for h in known if h.title == cost_name]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
-    frozen = copies(tape, params) if not trials.settled else frozenset()
-    if frozen:
+    for frozen in constants(tape, params, hypotheses) if not trials.settled else ():
         stopped = Trials(tape, run, params, held | frozen, preferred, exact)
         stopped.choose(hypotheses, known)
         right = 0 if trials.best is None else len(trials.best.chosen)
         if stopped.best is not None and len(stopped.best.chosen) > right:
             trials, held = stopped, held | frozen
-        else:
-            for hypothesis in (*hypotheses, *known):
-                hypothesis.held = held
+            break
+        for hypothesis in (*hypotheses, *known):
+            hypothesis.held = held
     best = trials.best
     later = any(h.after and h.own for h in hypotheses)
     if evidence.jitter and later and (best is None or (best.wrong and best.hypothesis.after)):
@@ -260,19 +256,6 @@ def judge_step(
     evidence.run, evidence.fit, evidence.reason = trials.judged, trials.best, trials.reason
     evidence.others = [f for f in trials.fits if f is not trials.best]
     return evidence
-
-
-def copies(tape: Tape, params: Sequence[Parameter]) -> frozenset[int]:
-    """Return the copies of parameters, which may be constants: the weights of a target network.
-
-    Such a network has a copy of each; `out = np.copy(self.biases)` begins a sum.
-    """
-    olds = {n for p in params for n in p.old}
-    of = {
-        o.out: o.inputs[0] for o in tape.operations
-        if is_in(o.function, COPIES) and o.inputs and o.inputs[0] in olds
-    }  # fmt: skip
-    return frozenset(of) if olds == set(of.values()) else frozenset()
 
 
 def without_slopes(

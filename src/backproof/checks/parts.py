@@ -5,30 +5,19 @@ What the user wants to know is whether ``Theta1_grad`` or ``Theta2_grad`` is wro
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import keeps
+from backproof.arithmetic import JOINING, SPLITTING, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.claims import Claim, ClaimNames, as_updates, called
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.trace import primitives
 from backproof.trace.appended import append, site_like
-from backproof.trace.primitives import strided_view
 from backproof.trace.tape import Operation, Ref, Tape, map_refs
 
-#: Functions that put the entries of several arrays together, each entry unchanged.
-JOINING = {
-    np.concatenate, np.hstack, np.vstack, np.append, np.stack, np.column_stack, np.array,
-    primitives.set_item, primitives.patch_view, primitives.overwrite,
-}  # fmt: skip
-SPLITTING = {
-    operator.getitem, strided_view, np.split, np.array_split, np.hsplit, np.vsplit, np.take,
-    np.delete, np.swapaxes, np.moveaxis, np.rollaxis, np.matrix,
-}  # fmt: skip
 CHANGING = {np.clip, np.nan_to_num}
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
+from backproof.arithmetic import ADD, DIVIDE, JOINING, MULTIPLY, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import compare
-from backproof.checks.parts import JOINING, is_structural
+from backproof.checks.parts import is_structural
 from backproof.source import Span
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs

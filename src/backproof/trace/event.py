@@ -135,10 +135,6 @@ def freeze(value: Any) -> Any:
 
 
 def keep_key(key: Any) -> Any:
-    """Copy an index whose arrays or lists may change later."""
+    """Copy an index whose arrays or lists may change later; a number in it is no value."""
     kind = type(key)
-    if kind in ARRAYS:
-        return key
-    if kind is list:
-        return list(key)
-    return key
+    return _plain(key) if kind is list or kind is tuple or kind is Chosen else key
