@@ -160,7 +160,7 @@ class Descent:
         best: tuple[int, float | None, bool] | None = None
         for value, scale in pairs:
             own = np.shape(self.tape.nodes[value.node].obj) if type(value) is Ref else None
-            if own != shape and not (own == () and math.prod(shape) == 1):
+            if own is None or math.prod(own) != math.prod(shape):  # (n,) of (1, n) is the same
                 summed = divides and own is not None and self._is_root(scale)
                 if summed and self._follows(value.node):  # over too many axes, and spread out
                     best = (value.node, None, False)
@@ -178,7 +178,7 @@ class Descent:
                     self.against.add(value.node)
                 best = (value.node, None, False)
             elif (divides and self._is_root(scale)) or (
-                type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != shape
+                type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != own
             ):
                 best = (value.node, None, False)
         return best

@@ -85,13 +85,16 @@ class Hypothesis:
         return {self.node: 1.0 if one else np.ones(np.shape(value))}
 
 
-def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> list[Hypothesis]:
+def program_costs(
+    tape: Tape, params: Sequence[Parameter], limit: int = 12, names: Any = None
+) -> list[Hypothesis]:  # fmt: skip
     """Return the scalars of the step that depend on parameters and do not feed the updates.
 
     But for those that are called a cost: the gradient of a root or a quotient is made of its value.
 
     An expression that is evaluated several times in the step, once for each sample, stands for the
-    sum of its values as well.
+    sum of its values as well. Where there are more than the `limit`, those come first that the
+    program calls a cost by `names`: an engine's ``loss.data``.
     """
     new = {n for p in params for n in p.new}
     bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
@@ -158,7 +161,11 @@ def program_costs(tape: Tape, params: Sequence[Parameter], limit: int = 12) -> l
         rank = operation.inputs[0] - 0.5 if is_complement(operation) else float(out)
         found.append((bin(mask).count("1"), rank, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
-    found.sort(key=lambda item: (not item[3].own, -item[0], -item[1]))
+    called = set()
+    if names is not None and len(found) > limit:
+        paths = {h.node: names.path(tape.nodes[h.node].obj) or "" for *_, h in found}
+        called = {n for n, path in paths.items() if any(map(CALLED.fullmatch, path.split(".")))}
+    found.sort(key=lambda f: (not f[3].own, f[3].node not in called, -f[0], -f[1]))
     chosen: list[Hypothesis] = []
     sums: list[Hypothesis] = []
     seen: Counter[int] = Counter()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from backproof.homes import Homes
 from backproof.trace.tape import Tape
 from backproof.updates import Update
+
+#: Which entry of a list.
+ENTRY = re.compile(r"\[\d+\]$")
 
 
 class Late:
@@ -14,7 +18,7 @@ class Late:
 
     The training loop is recognised by two iterations in a row. A further value counts as a
     parameter when it changes in place, or when the same statements have put a new value at the
-    same place in two recorded steps.
+    same place, or in the same list, in two recorded steps.
     """
 
     def __init__(self, homes: Homes) -> None:
@@ -32,6 +36,7 @@ class Late:
             path = paths.get(id(new))
             if path is None:
                 continue
+            path = ENTRY.sub("[]", path)
             places = self._seen.setdefault(at, set())
             if new is tape.nodes[update.old].obj or path in places:
                 found |= at

@@ -154,8 +154,9 @@ def find_updates(
             if keeps(operation) and not operation.mutates:
                 copies.setdefault(source, []).append(operation.out)
             elif (later and latest.get(source) in later and operation.out not in later) or (
-                sites and source in latest and _merges_elsewhere(carries, operation, sites)
-            ):
+                sites and source in latest and not operation.mutates
+                and _merges_elsewhere(carries, operation, sites)
+            ):  # fmt: skip
                 continue
             else:
                 latest[source] = operation.out

@@ -447,3 +447,59 @@ print(n.w)
 def test_labels_may_come_from_a_list_in_each_step(tmp_path):
     assert judged(tmp_path, LISTED) == ("verified", [])
     assert judged(tmp_path, LISTED.replace("1 - out **", "1 - h **")) == ("wrong", [("BP101", 11)])
+
+
+GATES = """
+import numpy as np
+rng = np.random.default_rng(5)
+x = rng.normal(size=(20, 3))
+y = np.tanh(x[:, :2])
+Wa, Wb, V = (rng.normal(size=s) * 0.5 for s in ((3, 4), (3, 4), (4, 2)))
+ba, bb, c = np.zeros(4), np.zeros(4), np.zeros(2)
+for step in range(12):
+    a, b = np.tanh(x @ Wa + ba), 1 / (1 + np.exp(-(x @ Wb + bb)))
+    out = (a * b) @ V + c
+    loss = np.mean((out - y) ** 2)
+    d = 2 * (out - y) / y.size
+    dV, dc = (a * b).T @ d, d.sum(0)
+    da, db = d @ V.T * b * (1 - a ** 2), d @ V.T * a * b * (1 - b)
+    grads = [x.T @ da, x.T @ db, dV, da.sum(0), db.sum(0), dc]
+    for value, grad in zip([Wa, Wb, V, ba, bb, c], grads):
+        value -= 0.2 * grad
+    print(loss)
+"""
+
+
+def test_a_step_by_another_parameter_is_none_by_a_gradient(tmp_path):
+    assert judged(tmp_path, GATES) == ("verified", [])
+    slip = GATES.replace("da.sum(0), db.sum(0)", "bb, db.sum(0)")
+    assert judged(tmp_path, slip) == ("wrong", [("BP101", 17)])
+
+
+SMOOTH = """
+import numpy as np
+rng = np.random.default_rng(2)
+x, y = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
+W, b = rng.normal(size=(4, 3)) * 0.3, np.zeros(3)
+
+def smoothed_xent(logits, y, eps=0.1):
+    n, k = logits.shape
+    logp = logits - logits.max(1, keepdims=True)
+    logp = logp - np.log(np.exp(logp).sum(1, keepdims=True))
+    target = np.full((n, k), eps / k)
+    target[np.arange(n), y] += 1 - eps
+    hot = np.eye(k)[y]
+    return -(target * logp).sum() / n, (np.exp(logp) - target) / n
+
+for step in range(12):
+    loss, d = smoothed_xent(x @ W + b, y)
+    W -= 0.3 * x.T @ d
+    b -= 0.3 * d.sum(0)
+    print(loss)
+"""
+
+
+def test_smoothed_labels_belong_to_the_gradient_as_well(tmp_path):
+    assert judged(tmp_path, SMOOTH) == ("verified", [])
+    slip = SMOOTH.replace("(np.exp(logp) - target)", "(np.exp(logp) - hot)")
+    assert judged(tmp_path, slip) == ("verified", [("BP103", 17)])

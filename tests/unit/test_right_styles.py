@@ -543,3 +543,80 @@ def test_the_step_size_of_few_weights_may_decay(tmp_path, text):
 def test_a_decaying_step_size_hides_no_fault(tmp_path):
     assert judged(tmp_path, DECAYING.replace("np.mean(p - y)", "np.sum(p - y)"))[0] == "wrong"
     assert judged(tmp_path, DECAYING.replace("X.T @ (p - y)", "X.T @ (p + y)"))[0] != "verified"
+
+
+ADAGRAD = """
+import numpy as np
+rng = np.random.default_rng(0)
+x = rng.normal(size=(30, 3))
+y = np.tanh(x @ rng.normal(size=(3, 1)))
+W, b, V = rng.normal(size=(3, 4)) * 0.5, np.full((1, 4), 0.1), rng.normal(size=(4, 1)) * 0.5
+hW, hb, hV = np.zeros_like(W) + 1e-8, np.zeros_like(b) + 1e-8, np.zeros_like(V) + 1e-8
+for step in range(12):
+    h = np.tanh(x @ W + b)
+    loss = np.mean((h @ V - y) ** 2)
+    d = 2 * (h @ V - y) / len(x)
+    dV = h.T @ d
+    dh = d @ V.T * (1 - h ** 2)
+    dW, db = x.T @ dh, np.sum(dh, axis=0)
+    hW += dW * dW
+    W -= 0.1 / np.sqrt(hW) * dW
+    hb += db * db
+    b -= 0.1 / np.sqrt(hb) * db
+    hV += dV * dV
+    V -= 0.1 / np.sqrt(hV) * dV
+    print(loss)
+"""
+
+
+def test_a_bias_of_one_row_has_a_gradient_without_rows(tmp_path):
+    assert judged(tmp_path, ADAGRAD) == ("verified", [])
+
+
+TRIPLES = """
+import copy, random
+import numpy as np
+random.seed(3)
+rng = np.random.RandomState(3)
+entities = {f"e{i}": rng.randn(6) * 0.3 for i in range(12)}
+relations = {"next": rng.randn(6) * 0.3, "skip": rng.randn(6) * 0.3}
+triples = [(f"e{i}", name, f"e{(i + k) % 12}") for name, k in (("next", 1), ("skip", 3))
+           for i in range(12)]
+
+class Model:
+    def __init__(self):
+        self.entities, self.relations, self.loss = entities, relations, 0.0
+
+    def train(self, batch):
+        ents, rels = copy.deepcopy(self.entities), copy.deepcopy(self.relations)
+        for (h, r, t), (h2, _, t2) in batch:
+            good = np.sum(np.square(ents[h] + rels[r] - ents[t]))
+            bad = np.sum(np.square(ents[h2] + rels[r] - ents[t2]))
+            loss = 1.0 + good - bad
+            if loss > 0:
+                self.loss += loss
+                dgood = 2 * (ents[h] + rels[r] - ents[t])
+                dbad = 2 * (ents[h2] + rels[r] - ents[t2])
+                ents[h] -= 0.02 * dgood
+                rels[r] -= 0.02 * dgood
+                ents[t] += 0.02 * dgood
+                rels[r] += 0.02 * dbad
+                ents[h2] += 0.02 * dbad
+                ents[t2] -= 0.02 * dbad
+        self.entities, self.relations = ents, rels
+
+model = Model()
+for epoch in range(8):
+    model.loss = 0.0
+    for _ in range(4):
+        batch = []
+        for h, r, t in random.sample(triples, 6):
+            other = random.choice([name for name in entities if name not in (h, t)])
+            batch.append(((h, r, t), (other, r, t) if random.random() < 0.5 else (h, r, other)))
+        model.train(batch)
+    print(epoch, model.loss)
+"""
+
+
+def test_rows_of_a_dictionary_that_are_moved_twice_in_one_step(tmp_path):
+    assert judged(tmp_path, TRIPLES) == ("verified", [])

@@ -49,6 +49,8 @@ class Blind:
         named = [p.name.partition(" (")[0] for p in evidence.params]
         self.family = Family.of([*named, *self.step.merges])
         self.olds = {u.old for u in updates}
+        moved = (u for p in evidence.params for u in p.updates)
+        self.sites = {site for u in moved for site in u.sites(self.tape)}
 
     def updates(self) -> list[Update]:
         """Return the steps of what is meant to be trained that depend on no parameter."""
@@ -87,6 +89,8 @@ class Blind:
             return False
         if not led and gradient_read(tape, update, name):
             return self._is_wrong(update)
+        if led and update.sites(tape) & self.sites:
+            return self._is_wrong(update)  # by another parameter, in the statement that moves all
         if (
             not led
             and _is_matrix(obj)

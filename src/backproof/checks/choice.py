@@ -46,6 +46,7 @@ def best_fit(
 ) -> Fit | None:  # fmt: skip
     """Return the hypothesis under which most gradients are right (the program's own cost first).
 
+    Where several explain all, one under which no step goes up the cost that others go down.
     Of several, one of those `preferred`: the titles of costs that fitted other steps. Else one of
     which gradients are those of the program's own cost times a rate (`rated`), or that the gradient
     of the `last` parameter fits, next to the cost: where that is wrong, all are.
@@ -55,6 +56,7 @@ def best_fit(
         key=lambda f: (
             not f.hypothesis.bare,
             is_full(f),
+            is_full(f) and _goes_one_way(f),
             is_exact(f),
             len(f.chosen),
             is_exact(f, 1),  # one number is a multiple of any
@@ -70,6 +72,14 @@ def best_fit(
         ),
         default=None,
     )
+
+
+def _goes_one_way(fit: Fit) -> bool:
+    """Whether all steps go down a cost, or all go up."""
+    ways = {
+        fit.matches[i].parameter.sign(level) * s > 0 for i, (level, s, _) in fit.chosen.items() if s
+    }
+    return len(ways) < 2
 
 
 def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) -> Fit | None:

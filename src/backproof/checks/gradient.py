@@ -20,7 +20,7 @@ from backproof.checks.rest import velocities
 from backproof.checks.words import FALLS
 from backproof.costs import is_registered
 from backproof.grouping import parameters
-from backproof.hypotheses import Hypothesis, program_costs
+from backproof.hypotheses import CALLED, Hypothesis, program_costs
 from backproof.registry import registry
 from backproof.roles import Parameter, vector
 from backproof.trace.tape import Run, Tape
@@ -203,7 +203,7 @@ def judge_step(
     if not params:
         reason = "no parameter is updated"
         return StepEvidence(step, tape, [], tape.replay(), None, reason=reason)
-    hypotheses = program_costs(tape, params) if given is None else list(given)
+    hypotheses = program_costs(tape, params, names=names) if given is None else list(given)
     hypotheses = [h for h in hypotheses if h.title not in trained and h.node not in unborn]
     hypotheses = without_slopes(tape, params, names, hypotheses)
     weighted = not any(h.own and not h.after for h in hypotheses)
@@ -267,6 +267,7 @@ def without_slopes(
     does the statement that makes the loss (``self.value + other.value``), but that has a name, or
     all of the forward pass before it.
     """
+    hypotheses = among_values(tape, params, names, hypotheses)
     feeding = tape.ancestors([n for p in params for n in p.new])
     used = {o.site for o in tape.operations if o.out in feeding}
     alike = [h for h in hypotheses if (made := tape.producer(h.node)) and made.site in used]
@@ -282,6 +283,27 @@ def without_slopes(
     slopes = [h.node for h in alike if h.node not in named and sizes[h.node] < least]
     parts = tape.ancestors(slopes)
     return [h for h in hypotheses if h.node in named or h.node not in parts]
+
+
+def among_values(
+    tape: Tape, params: Sequence[Parameter], names: Any, hypotheses: list[Hypothesis]
+) -> list[Hypothesis]:
+    """Return those of an engine that a cost is made of or made into, where one is known by name.
+
+    It lives where parameters do: beside ``w.data``, ``loss.data`` is a cost and no ``.grad`` is.
+    """
+    if names is None:
+        return hypotheses
+    ends = {p.name.rpartition(".")[2] for p in params if "." in p.name}
+    called = set()
+    for hypothesis in hypotheses:
+        *owners, end = (names.path(tape.nodes[hypothesis.node].obj) or "").split(".")
+        if end in ends and len(owners) == 1 and CALLED.fullmatch(owners[0]):
+            called.add(hypothesis.node)
+    if not called:
+        return hypotheses
+    related = tape.ancestors(called) | tape.reach(called)
+    return [h for h in hypotheses if h.node in related]
 
 
 def without_state(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -215,7 +216,8 @@ def compare(
     if within is None and len(tape.operations) > LARGE:
         # How data were made of lists of numbers is most of such a tape, and no gradient's way.
         moving = tape.reach(n for p in params for n in p.old)
-        within = moving | {node.index for node in tape.nodes if node.operation is None}
+        leaves = {node.index for node in tape.nodes if node.operation is None}
+        within = moving | leaves | _entries(tape, leaves)
     bar = adjoints(tape, point, seeds, tie=tie, within=within)
     blocked = bar.blocked(tape) if bar.cut else set()
     fit = Fit(hypothesis, [], run=point, adjoint=bar, penalised=penalised)
@@ -226,6 +228,15 @@ def compare(
             match.nearest = (min(match.nearest[0], 0), 1.0, match.nearest[2])
     common_scale(fit)
     return fit
+
+
+def _entries(tape: Tape, leaves: set[int]) -> set[int]:
+    """Return the numbers that are read from vectors: a bias that no update reaches."""
+    return {
+        o.out for o in tape.operations
+        if o.function is operator.getitem and o.inputs[:1] and o.inputs[0] in leaves
+        and np.ndim(tape.nodes[o.inputs[0]].obj) == 1 and np.size(tape.nodes[o.out].obj) == 1
+    }  # fmt: skip
 
 
 def _match(

@@ -15,7 +15,9 @@ LIKELIHOOD = re.compile(r"\blog(1p|addexp)?\(")
 #: A list that values are put on.
 KEPT = re.compile(r"\s*([\w.]+)\.append\(")
 #: What only a measure of quality does.
-METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best|smooth", re.I)
+METRIC = re.compile(r"abs\(|round|argmax|==|valid|test|dev\b|acc|mae|error|best", re.I)
+#: What a running average of the loss is called; labels may be smooth.
+AVERAGE = re.compile(r"smooth", re.I)
 
 #: What picks the samples or entries that a cost is of: ``u[np.where(y == 1)]``.
 PICKS = re.compile(r"\bwhere\([^()]*\)|\[[^\[\]]*\]")
@@ -32,4 +34,7 @@ def is_called_loss(tape: Tape, made: Operation, title: str) -> bool:
             names += site.targets if site.is_value else ()
     text = " ".join((*names, made.where.text))
     named = any(LOSS.search(name) for name in names) or LIKELIHOOD.search(made.where.text)
-    return bool(named) and not METRIC.search(PICKS.sub("", text))
+    told = METRIC.search(PICKS.sub("", text)) or AVERAGE.search(
+        " ".join((title, *made.where.targets))
+    )
+    return bool(named) and not told
