@@ -36,11 +36,12 @@ SAME_METHODS = {"copy", "astype", "reshape", "ravel", "flatten", "squeeze", "tra
                 "item", "view"}  # fmt: skip
 
 
-#: Functions that put the entries of several arrays together, each entry unchanged.
-JOINING: frozenset[Any] = frozenset({
-    np.concatenate, np.hstack, np.vstack, np.append, np.stack, np.column_stack, np.array,
-    set_item, patch_view, overwrite,
-})  # fmt: skip
+#: Functions that make one array of the entries of several, each entry unchanged.
+GATHERING: frozenset[Any] = frozenset(
+    {np.concatenate, np.hstack, np.vstack, np.append, np.stack, np.column_stack, np.array}
+)
+#: The same, or in the memory of one of them.
+JOINING = GATHERING | {set_item, patch_view, overwrite}
 SPLITTING: frozenset[Any] = frozenset({
     operator.getitem, strided_view, np.split, np.array_split, np.hsplit, np.vsplit, np.take,
     np.delete, np.swapaxes, np.moveaxis, np.rollaxis, np.matrix,

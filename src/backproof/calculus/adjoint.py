@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,10 @@ class Adjoints:
 
     of: dict[int, Any]
     cut: dict[int, str] = field(default_factory=dict)
+
+    def items(self) -> Iterator[tuple[int, Any]]:
+        """Yield node and cotangent, but for tuples, whose parts have their own."""
+        return ((node, g) for node, g in self.of.items() if not isinstance(g, list))
 
     def blocked(self, tape: Tape) -> set[int]:
         """Return the nodes whose cotangent may lack a part: what the cut operations read."""

@@ -139,8 +139,8 @@ def _scales(evidence: StepEvidence, fit: Fit) -> Counter[float]:
     forward = tape.ancestors([fit.hypothesis.node])
     feeding = tape.ancestors([n for p in evidence.params for n in p.new]) - forward
     rows: dict[int, list[np.ndarray]] = {}
-    for node, g in fit.adjoint.of.items():
-        if node in forward and not isinstance(g, list) and np.size(g) >= LEAST_ENTRIES:
+    for node, g in fit.adjoint.items():
+        if node in forward and np.size(g) >= LEAST_ENTRIES:
             flat = np.asarray(g, float).reshape(-1)
             norm = float(np.linalg.norm(flat))
             if norm and np.isfinite(norm):
@@ -166,7 +166,7 @@ def _scales(evidence: StepEvidence, fit: Fit) -> Counter[float]:
 def _scales_of_numbers(fit: Fit, run: Run, forward: set[int], feeding: set[int]) -> Counter[float]:
     """Count the same among single numbers: lists, the nodes of an engine."""
     assert fit.adjoint is not None
-    known = _digits(g for n, g in fit.adjoint.of.items() if n in forward)
+    known = _digits(g for n, g in fit.adjoint.items() if n in forward)
     values = _digits(run.env[n] for n in feeding)
     counts = {s: len({float(f"{s * v:.9g}") for v in known} & values) for s in NUMBERS}
     return Counter({s: count for s, count in counts.items() if count >= LEAST_NUMBERS})

@@ -50,15 +50,15 @@ def are_slopes(
     if fit.adjoint is None:
         return False
     slopes = [
-        np.ravel(g) for n, g in fit.adjoint.of.items() if n in forward and np.size(g) >= LEAST
+        np.ravel(g) for n, g in fit.adjoint.items() if n in forward and np.size(g) >= LEAST
     ]  # fmt: skip
-    values = [np.ravel(np.asarray(run.env[o.out])) for o in operations]
+    values = [np.ravel(v) for o in operations if not isinstance(v := run.env[o.out], tuple)]
 
     def is_slope(v: np.ndarray, g: np.ndarray) -> bool:
         s, gap = proportion(v, g) if g.size == v.size else (0.0, np.inf)
         return gap <= TOLERANCE and (s > 0 or not signed)
 
-    return all(any(is_slope(v, g) for g in slopes) for v in values)
+    return bool(values) and all(any(is_slope(v, g) for g in slopes) for v in values)
 
 
 def is_same(one: Any, other: Any, tolerance: float = 1e-9) -> bool:

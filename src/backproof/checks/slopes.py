@@ -15,6 +15,7 @@ import numpy as np
 from backproof.calculus.adjoint import is_differentiable, pull
 from backproof.calculus.rules import NoRule
 from backproof.checks.layers import ELEMENTWISE
+from backproof.checks.passes import gathered
 from backproof.entries import entries_read
 from backproof.trace.tape import Operation, Run, Tape
 
@@ -54,6 +55,10 @@ class Slopes:
             for node in operation.inputs:
                 if self._base.get(node, base) != base and is_differentiable(run.env[node]):
                     ends[node] = None
+        of_all = gathered(tape, self._base, self.of)
+        self._known |= of_all
+        ends |= dict.fromkeys(of_all)
+        self._base |= {node: node for node in of_all}
         self.ends = frozenset(list(ends)[:MOST_SLOPES])
         """Values of elementwise functions that something else reads."""
         self._last = {self._base[n]: n for n in self.ends}

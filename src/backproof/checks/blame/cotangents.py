@@ -102,8 +102,8 @@ class Cotangents:
         """Cotangents of the values of the forward pass that the author differentiates."""
         assert self.fit.adjoint is not None
         found: dict[int, np.ndarray[Any, Any]] = {}
-        for node, g in self.fit.adjoint.of.items():
-            if node in self.forward and not isinstance(g, list) and not self._is_sign(node):
+        for node, g in self.fit.adjoint.items():
+            if node in self.forward and not self._is_sign(node):
                 found[node] = g
         return found
 

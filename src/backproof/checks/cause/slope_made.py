@@ -15,9 +15,10 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     """Return the expression that makes what an edit puts a slope in the place of.
 
     ``delta * sigmoid_prime(a)`` is right where `sigmoid_prime` returns ``1 - a``: at fault is that
-    line, unless the function is right elsewhere, or is one that the forward pass applies.
+    line, unless the function is right elsewhere, or is one that the forward pass applies. Where
+    each layer has a function of its own, it is the one that is wrong.
     """
-    tape, made = search.tape, replaced(search, found)
+    tape, made = search.tape, [o for o in replaced(search, found) if not _is_right(search, o)]
     if len({maker.site for maker in made}) != 1:
         return None
     where = made[0].where
