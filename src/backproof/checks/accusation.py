@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.arithmetic import ADD, is_in
 from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
@@ -176,7 +177,21 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
             yield from _explained(evidence, other, faults)
             return
         fit.scale = shared
-    yield from _explained(evidence, blame, blame.faults(), entrances)
+    faults = blame.faults()
+    if len(wrong) == 1 and len(faults) == 1 and _accumulates(evidence, faults[0]):
+        here = search.likeliest(wrong)  # what is gathered there has no cotangent before
+        if here is not None:
+            yield Accusation(from_edit(search, here), wrong)
+            return
+    yield from _explained(evidence, blame, faults, entrances)
+
+
+def _accumulates(evidence: StepEvidence, fault: Fault) -> bool:
+    """Whether a statement that gathers the gradients of batches or episodes is blamed."""
+    made = [evidence.tape.operations[index] for index in fault.operations]
+    return bool(made) and all(
+        is_in(o.function, ADD) and o.where.kind.startswith("aug") for o in made
+    )
 
 
 def _explained(

@@ -22,7 +22,13 @@ from backproof.checks.places import Place, statement_of
 from backproof.checks.replaced import replaced
 from backproof.checks.selection import selecting
 from backproof.checks.shifts import joins_trained, shifted
-from backproof.checks.siblings import Family, is_called_a_bias, is_called_a_weight, same_list
+from backproof.checks.siblings import (
+    Family,
+    is_called_a_bias,
+    is_called_a_weight,
+    nearest,
+    same_list,
+)
 from backproof.checks.stuck import stuck
 from backproof.checks.unfilled import is_empty, lost_sum
 from backproof.checks.untrained import Untrained, is_random, rooted
@@ -298,7 +304,8 @@ class Step:
             if rule is None:
                 continue
             # Beside the update of `W2` that of `b2` is missed.
-            neighbour = self._neighbour(beside if len(beside) == 1 else near)
+            alike = nearest(path, beside)
+            neighbour = self._neighbour([alike] if alike is not None else near)
             site = self.tape.operations[neighbour].where
             found = self.untrained_value(path, rule, site, obj, truth)
             found.neighbours = near

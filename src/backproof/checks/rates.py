@@ -17,13 +17,15 @@ import numpy as np
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in, keeps
 from backproof.carries import dependence
 from backproof.checks.advice import advise
+from backproof.checks.cause.aliased import named_at
+from backproof.checks.claims import operand_texts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.places import statement_of
 from backproof.checks.rateless import called, rateless, scaled
 from backproof.descent import CLIPPING
 from backproof.finding import Finding
 from backproof.roles import Parameter
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref, Tape
 
 #: Rates that differ by less than this are equal.
@@ -228,7 +230,11 @@ def _report(
 ) -> tuple[str, Finding]:  # fmt: skip
     tape = evidence.tape
     parameter, beside = evidence.params[index], evidence.params[other]
-    site = tape.operations[parameter.updates[-1].merges[-1][0]].where
+    index, delta = parameter.updates[-1].merges[-1]
+    site = tape.operations[index].where
+    named = named_at(tape, tape.operations[index], operand_texts(tape.operations[index]), delta)
+    if named is not None and "lacks" in reason:
+        site = SITES[named[1]]  # ``step_b = gradient``, where others are multiplied by a rate
     merge = tape.operations[beside.updates[-1].merges[-1][0]].where
     ratio = abs(rate / usual)
     return parameter.name, advise(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 TOKEN = re.compile(r"\[(?P<item>[^\[\]]*)\]|\.?(?P<name>\w+)")
 #: What authors' own classes call the value that they hold.
@@ -150,6 +151,15 @@ def is_called_a_weight(path: str) -> bool:
 def is_called_a_bias(path: str) -> bool:
     """Whether a value has a name that only biases have."""
     return is_called_a_weight(path) and bool(BIASES.fullmatch(Kept.at(path).name))
+
+
+def nearest(path: str, others: Sequence[str]) -> str | None:
+    """Return the path that has most of another's name: ``w`` for `w0`, beside ``v``."""
+
+    name = Kept.at(path).name
+    likeness = {p: SequenceMatcher(None, name, Kept.at(p).name).ratio() for p in others}
+    best = [p for p in others if likeness[p] == max(likeness.values())]
+    return best[0] if len(best) == 1 else None
 
 
 def same_list(one: str, two: str) -> bool:

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backproof.checks.cause.partial import exchanged_operand
 from backproof.checks.cause.passed_on import RENAMING
 from backproof.checks.claims import operand_texts
 from backproof.checks.found import Found
 from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Operation, Ref
+from backproof.trace.tape import Operation, Ref, Tape
 
 
 def aliased(search: StepSearch, found: Found) -> Site | None:
@@ -32,17 +34,24 @@ def aliased(search: StepSearch, found: Found) -> Site | None:
 
 
 def _named_at(search: StepSearch, operation: Operation, name: str, node: int) -> int | None:
-    """Return the last statement before an operation that gives a value its name there."""
-    tape = search.tape
-    named = [
-        (event, index) for event, index in tape.flows.get(node, ())
-        if event < operation.event and SITES[index].targets == (name,)
-        and RENAMING.match(SITES[index].file.slice(SITES[index].statement))
-    ]  # fmt: skip
-    if not named:
+    """Return the statement that gives a value its name, where nothing right reads it by that."""
+    tape, named = search.tape, named_at(search.tape, operation, (name,), node)
+    if named is None:
         return None
-    event, place = max(named)
+    event, place = named
     for user in (tape.operations[i] for i in tape.users[node]):
         if user.event > event and user.out in search.sound and name in operand_texts(user):
             return None
     return place
+
+
+def named_at(
+    tape: Tape, operation: Operation, names: Sequence[str], node: int
+) -> tuple[int, int] | None:  # fmt: skip
+    """Return event and site of the last statement before an operation that gives a value a name."""
+    named = [
+        (event, index) for event, index in tape.flows.get(node, ())
+        if event < operation.event and SITES[index].targets[:1] in [(name,) for name in names]
+        and RENAMING.match(SITES[index].file.slice(SITES[index].statement))
+    ]  # fmt: skip
+    return max(named, default=None)

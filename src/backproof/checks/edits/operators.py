@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, POWERS, SUBTRACT, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, POWERS, SUBTRACT, is_in
 from backproof.checks.edits.edit import LARGE, Edit, around, computing, short
 from backproof.checks.scope import Scope
 from backproof.trace.primitives import Method, set_item
@@ -44,6 +44,9 @@ def other_operators(operation: Operation, scope: Scope) -> Iterator[Edit]:
         yield Edit("wrong-sign", reason, swapped, computing(lambda a, b: b - a), 1.1)
         yield Edit("wrong-operand", f"`{text}` should be a product", f"use `*` in `{text}`",
                    computing(operator.mul), 2.5)  # fmt: skip
+    if is_in(function, NEGATE):
+        yield Edit("wrong-sign", f"the sign of `{text}` is reversed", "leave out the minus sign",
+                   computing(lambda a: a), 0.9)  # fmt: skip
     pairs = [a for a in operation.args if type(a) is Ref]
     names = [scope.text(a.node) for a in pairs]
     if product and len(pairs) == 2:
