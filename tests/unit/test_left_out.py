@@ -145,3 +145,52 @@ def test_one_sign_of_two_is_told_in_a_further_training(tmp_path):
     assert judged(tmp_path, TWO) == ("verified", [])
     wrong = TWO.replace("self.b[k] -= 0.02", "self.b[k] += 0.02")
     assert judged(tmp_path, wrong)[1] == [("BP104", line_of(wrong, "self.b[k] += 0.02"))]
+
+
+MATRICES = """
+import math, random
+random.seed(4)
+
+class Matrix:
+    def __init__(self, rows, cols):
+        self.data = [[random.uniform(-1, 1) for _ in range(cols)] for _ in range(rows)]
+
+    def add(self, other):
+        for i in range(len(self.data)):
+            for j in range(len(self.data[0])):
+                self.data[i][j] += other[i][j]
+
+    def times(self, x):
+        return [sum(w * v for w, v in zip(row, x)) for row in self.data]
+
+class Net:
+    def __init__(self):
+        self.w1, self.b1 = Matrix(3, 2), Matrix(3, 1)
+        self.w2, self.b2 = Matrix(2, 3), Matrix(2, 1)
+
+    def train(self, x, t):
+        h = [math.tanh(z + b[0]) for z, b in zip(self.w1.times(x), self.b1.data)]
+        out = [z + b[0] for z, b in zip(self.w2.times(h), self.b2.data)]
+        error = sum((o - y) ** 2 for o, y in zip(out, t)) / 2
+        d2 = [o - y for o, y in zip(out, t)]
+        back = [sum(d2[k] * self.w2.data[k][j] for k in range(2)) for j in range(3)]
+        d1 = [b * (1 - a * a) for b, a in zip(back, h)]
+        self.w2.add([[-0.1 * d * a for a in h] for d in d2])
+        self.b2.add([[-0.1 * d] for d in d2])
+        self.w1.add([[-0.1 * d * v for v in x] for d in d1])
+        self.b1.add([[-0.1 * d] for d in d1])
+        return error
+
+net = Net()
+for epoch in range(40):
+    total = 0.0
+    for x in ([0.2, 0.7], [0.9, -0.4], [-0.6, 0.1]):
+        total += net.train(x, [x[0] * x[1], x[0] - x[1]])
+    print(total)
+"""
+
+
+def test_a_call_that_is_missing_is_missed_beside_that_for_its_weights(tmp_path):
+    assert judged(tmp_path, MATRICES) == ("verified", [])
+    wrong = MATRICES.replace("        self.b1.add([[-0.1 * d] for d in d1])\n", "")
+    assert judged(tmp_path, wrong)[1] == [("BP107", line_of(wrong, "self.w1.add"))]

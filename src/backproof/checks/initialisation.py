@@ -99,7 +99,7 @@ def equal_neurons(record: Record) -> Iterator[Finding]:
         members = [first.names.index(name) for name in names]
         later = [last.values[last.names.index(name)] for name in names]
         start = first.values[members[0]]
-        moves = bool(np.any(np.ravel(start) != np.ravel(later[0])))
+        moves = np.shape(start) == np.shape(later[0]) and bool(np.any(start != later[0]))
         if not (moves and _equal([first.values[i] for i in members]) and _equal(later)):
             continue
         yield advise(

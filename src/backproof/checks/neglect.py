@@ -18,9 +18,9 @@ from backproof.checks.cut_short import cut_short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
-from backproof.checks.places import Place, statement_of
+from backproof.checks.neighbours import calls, missed_at, own_call, used_before
+from backproof.checks.places import statement_of
 from backproof.checks.replaced import replaced
-from backproof.checks.selection import selecting
 from backproof.checks.shifts import joins_trained, shifted
 from backproof.checks.siblings import (
     Family,
@@ -35,7 +35,7 @@ from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
-from backproof.trace.site import SITES, Site
+from backproof.trace.site import Site
 from backproof.trace.tape import Ref
 from backproof.updates import Update, find_updates, is_shared
 
@@ -55,10 +55,13 @@ class Step:
         self.sites = {s for u in updates for s in u.sites(self.tape)}
         self.merges: dict[str, int] = {}
         """Path of a trained parameter -> the operation that updates it."""
+        self.old: dict[str, int] = {}
+        """The same -> the node of what it was before."""
         for update in updates:
             path = self.names.path(self.tape.nodes[update.new].obj)
             if path is not None and update.merges:
                 self.merges[path] = update.merges[-1][0]
+                self.old[path] = update.old
         self.family = Family.of(self.merges)
         self.truths = self._truths()
 
@@ -145,7 +148,7 @@ class Step:
         ]  # fmt: skip
         if not would:
             return
-        trained = [self._calls(m) for m in self.merges.values()]
+        trained = [calls(self.tape, m) for m in self.merges.values()]
         for parameter in parameters(self.tape, would, self.names):
             truth = np.concatenate([self.truths[n] for n in parameter.old])
             match = Match(parameter, truth)
@@ -159,7 +162,7 @@ class Step:
             merge = parameter.updates[-1].merges[-1][0]
             site = self.tape.operations[merge].where
             if site.index in self.sites:
-                site = self._own_call(merge, trained) or site
+                site = own_call(self.tape, merge, trained) or site
             name = self.names.path(obj) or parameter.name
             yield self.untrained_value(name, "dropped", site, obj, truth)
 
@@ -179,10 +182,6 @@ class Step:
                 truth = self.truths[leaf]
                 if any(self.is_multiple(step, truth, s * r) for r in rates for s in (1, -1)):
                     yield self.untrained_value(name, "dropped", operation.where, obj, truth)
-
-    def _calls(self, operation: int) -> list[int]:
-        """Return the sites of the calls that an operation runs in, outermost first."""
-        return [self.tape.calls[c][1] for c in self.tape.chains()[operation] if c >= 0]
 
     def silent(self) -> Iterator[Untrained]:
         """Updates whose Δ is zero and does not come from the backward pass."""
@@ -237,12 +236,12 @@ class Step:
         kept = {i: self._is_kept(self.evidence.params[i]) for i in anew}
         if not any(kept.values()):
             return
-        trained = [self._calls(m) for m in self.merges.values()]
+        trained = [calls(self.tape, m) for m in self.merges.values()]
         for i, is_kept in kept.items():
             if is_kept or i not in self.fit.chosen:
                 continue
             parameter, merge = self.evidence.params[i], merges[i]
-            site = self._own_call(merge, trained)
+            site = own_call(self.tape, merge, trained)
             if site is None or not site.operands:
                 continue
             truth = self.fit.matches[i].truth
@@ -257,11 +256,6 @@ class Step:
             return True
         nodes = [n for u in parameter.updates for n in (u.new, *u.copies)]
         return any(self.names.path(self.tape.nodes[n].obj) is not None for n in nodes)
-
-    def _own_call(self, merge: int, trained: list[list[int]]) -> Site | None:
-        """Return the innermost call around an update that no other update runs in."""
-        calls = self._calls(merge)[::-1]
-        return next((SITES[c] for c in calls if all(c not in other for other in trained)), None)
 
     def left_out(self) -> Iterator[Untrained]:
         """Values beside trained ones that no update mentions."""
@@ -304,12 +298,11 @@ class Step:
             if rule is None:
                 continue
             # Beside the update of `W2` that of `b2` is missed.
-            alike = nearest(path, beside)
-            neighbour = self._neighbour([alike] if alike is not None else near)
-            site = self.tape.operations[neighbour].where
+            alike = nearest(path, beside) or used_before(self, node, near)
+            site, chosen = missed_at(self, [alike] if alike is not None else near)
             found = self.untrained_value(path, rule, site, obj, truth)
             found.neighbours = near
-            found.place = self._choosing(neighbour) or found.place
+            found.place = chosen or found.place
             yield found
 
     def _is_bias_beside(self, path: str) -> bool:
@@ -338,21 +331,6 @@ class Step:
                 for position, arg in enumerate(operation.args):
                     if type(arg) is Ref and arg.node == node:
                         yield operation.site, position
-
-    def _choosing(self, operation: int) -> Place | None:
-        """Return the loop that chooses what is updated, around the update or a call of it."""
-        sites = [self.tape.operations[operation].where]
-        sites += [SITES[s] for s in self._calls(operation)[::-1]]
-        places = (selecting(statement_of(site), site) for site in sites)
-        return next((place for place in places if place is not None), None)
-
-    def _neighbour(self, near: Sequence[str]) -> int:
-        """Return the update that most of the neighbours have."""
-        sites: dict[int, list[int]] = {}
-        for path in near:
-            operation = self.merges[path]
-            sites.setdefault(self.tape.operations[operation].site, []).append(operation)
-        return max(sites.values(), key=len)[0]
 
     def _is_computed(self, truth: Any) -> bool:
         """Whether the backward pass computes the gradient of a leaf, whatever becomes of it."""
