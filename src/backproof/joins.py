@@ -60,11 +60,14 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     added: list[Join] = []
     seen: set[tuple[int, int]] = set()
     merges = {index for p in params for u in p.updates for index, _ in u.merges}
+    deltas = {delta for p in params for u in p.updates for _, delta in u.merges}
     for operation in tape.operations:
         if is_appended(operation):
             break
         if operation.index in merges:
             continue
+        if operation.out in deltas and any(_is_share(tape, n) for n in operation.inputs):
+            continue  # a velocity: ``momentum * v - rate * g``
         values = [n for n in operation.inputs if full and counts.get(n, 0) == full]
         if not values:
             continue
@@ -143,6 +146,16 @@ def _found_out(tape: Tape, params: Sequence[Parameter]) -> _Facts:
     full = max((counts.get(n, 0) for n in feeding - {n for p in params for n in p.new}), default=0)
     heads = _heads(tape, depends, full)
     return bits, depends, counts, limits, full, heads
+
+
+def _is_share(tape: Tape, node: int) -> bool:
+    """Whether a value is a number times what the step is given: a share of an old velocity."""
+    made = tape.producer(node)
+    if made is None or not is_in(made.function, MULTIPLY) or len(made.inputs) > 2:
+        return False
+    given = all(tape.nodes[n].operation is None for n in made.inputs)
+    sizes = [np.size(tape.value(a.node)) if type(a) is Ref else 1 for a in made.args]
+    return given and min(sizes) == 1
 
 
 def _is_running_total(operation: Operation, node: int) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from backproof.checks.accusation import SEARCH, Accusation, accusations
-from backproof.checks.anchor import anchored
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
 from backproof.checks.covered import Covered, says_nothing
@@ -23,6 +22,7 @@ from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.scales import is_natural
+from backproof.checks.started import anchored
 from backproof.checks.state import once_emptied
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on

@@ -23,6 +23,7 @@ from backproof.arithmetic import (
 )
 from backproof.checks.claims import is_name
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit
 from backproof.checks.words import COSTS, FALLS, GROWS
 from backproof.costs import total
 from backproof.hypotheses import is_complement
@@ -77,6 +78,19 @@ def meant(evidence: StepEvidence) -> float:
     if is_distance(tape, node, olds) or is_surprise(tape, node, olds):
         return 1.0
     return _in_total(tape, node)
+
+
+def is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
+    """Whether a scalar has a cost's name or formula, or the function that computes it."""
+    node, names = fit.hypothesis.node, evidence.names
+    made = evidence.tape.producer(node)
+    function = "" if made is None else made.where.function.rpartition(".")[2]
+    path = (names.path(evidence.tape.nodes[node].obj) if names is not None else None) or ""
+    called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
+    if any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None:
+        return True
+    olds = {n for p in evidence.params for n in p.old}
+    return is_surprise(evidence.tape, node, olds) or is_distance(evidence.tape, node, olds)
 
 
 def _in_total(tape: Tape, node: int) -> float:

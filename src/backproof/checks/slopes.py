@@ -97,6 +97,12 @@ class Slopes:
                     queue.append(n)
         return self._last[found.pop()] if len(found) == 1 and not queue else None
 
+    def gives(self, node: int) -> list[Any]:
+        """Return the slopes of all values that are functions of what a value is computed from."""
+        own = self.read_by(node)
+        base = None if own is None else self._base[own]
+        return [] if base is None else [self.of(n) for n in self.ends if self._base[n] == base]
+
     def of(self, node: int) -> Any:
         """Return da/dz of a value `a`, entry by entry; None where it says nothing."""
         if node not in self._known:

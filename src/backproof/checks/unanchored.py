@@ -18,8 +18,7 @@ from backproof.checks.mismatch import is_reported
 from backproof.checks.moments import rootless
 from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.search import StepSearch
-from backproof.checks.sense import is_distance, is_surprise
-from backproof.checks.words import COSTS, FALLS
+from backproof.checks.sense import is_called_a_cost, is_distance
 from backproof.hypotheses import is_progress
 
 #: Costs tried where no gradient fits any.
@@ -58,7 +57,9 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
-    if not any(f.hypothesis.own and _is_called_a_cost(evidence, f) for f in own):
+    # What a backward pass leaves at its end is no cost, but looks like one: an adjoint's state.
+    own.sort(key=lambda f: not is_called_a_cost(evidence, f))
+    if not (own and own[0].hypothesis.own and is_called_a_cost(evidence, own[0])):
         # The program has no cost, or none that it calls one: one of those that networks have.
         own = sorted(fits, key=lambda f: not f.hypothesis.registered) if own else fits
     for fit in own[:MOST_COSTS]:
@@ -148,7 +149,7 @@ def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
     whole = [
         f for f in evidence.others
         if f.wrong and not (f.hypothesis.bare or f.hypothesis.registered)
-        and _is_called_a_cost(evidence, f)
+        and is_called_a_cost(evidence, f)
     ]  # fmt: skip
     if not alone or not whole or len(evidence.params) != len(alone[0].chosen):
         return None
@@ -163,19 +164,6 @@ def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
         "it is that of the penalty alone; what comes back from the data is lost",
         "add the penalty to the gradient: `+=` in place of `=`",
     )  # fmt: skip
-
-
-def _is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
-    """Whether a scalar has a cost's name or formula, or the function that computes it."""
-    node, names = fit.hypothesis.node, evidence.names
-    made = evidence.tape.producer(node)
-    function = "" if made is None else made.where.function.rpartition(".")[2]
-    path = (names.path(evidence.tape.nodes[node].obj) if names is not None else None) or ""
-    called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
-    if any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None:
-        return True
-    olds = {n for p in evidence.params for n in p.old}
-    return is_surprise(evidence.tape, node, olds) or is_distance(evidence.tape, node, olds)
 
 
 def _falls_as_another_grows(fit: Fit, fits: Sequence[Fit]) -> bool:

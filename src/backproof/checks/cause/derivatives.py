@@ -10,6 +10,7 @@ from backproof.arithmetic import MULTIPLY, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.diagnosis import Diagnosis
+from backproof.checks.cause.slope_made import is_right_slope
 from backproof.checks.edits.edit import short
 from backproof.checks.exclusive import exclusive_call
 from backproof.trace.site import SITES, Site
@@ -26,6 +27,8 @@ def wrong_derivative(blamed: Blamed) -> Diagnosis | None:
         return None
     for delta, local in (pair, pair[::-1]):
         if local.node in blamed.right or not _is_local(blamed, local.node):
+            continue
+        if is_right_slope(blamed.search, local.node):
             continue
         a = blamed.run.env[delta.node]
         if np.size(a) > 1 and np.shape(a) != np.shape(blamed.truth):

@@ -18,7 +18,10 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     line, unless the function is right elsewhere, or is one that the forward pass applies. Where
     each layer has a function of its own, it is the one that is wrong.
     """
-    tape, made = search.tape, [o for o in replaced(search, found) if not _is_right(search, o)]
+    tape, made = (
+        search.tape,
+        [o for o in replaced(search, found) if not is_right_slope(search, o.out)],
+    )
     if len({maker.site for maker in made}) != 1:
         return None
     where = made[0].where
@@ -26,7 +29,7 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     if where.function in users or where.function == "<module>":
         return None
     others = [o for o in tape.operations if o.site == made[0].site]
-    if any(o.out in search.forward | search.sound or _is_right(search, o) for o in others):
+    if any(o.out in search.forward | search.sound or is_right_slope(search, o.out) for o in others):
         return None
     return where
 
@@ -61,8 +64,7 @@ def _replaced(search: StepSearch, operation: Operation, edited: Operation) -> Op
     return search.tape.producer(dropped[0]) if len(dropped) == 1 < len(leaves) else None
 
 
-def _is_right(search: StepSearch, operation: Operation) -> bool:
-    """Whether an execution gives the slope of the function whose value it is computed from."""
-    slopes = search.scope.slopes
-    own = slopes.read_by(operation.out)
-    return own is not None and is_same(slopes.of(own), search.run.env[operation.out])
+def is_right_slope(search: StepSearch, node: int) -> bool:
+    """Whether a value is the slope of the function whose value it is computed from."""
+    value = search.run.env[node]
+    return any(is_same(slope, value) for slope in search.scope.slopes.gives(node))
