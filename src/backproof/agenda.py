@@ -12,16 +12,18 @@ STEPS = (
 #: Times that the loop is entered again after which its first step is recorded: another training
 #: may have another cost.
 ENTERED_AGAIN = (1, 2, 3, 4)
+#: How many of these are recorded where steps take long to judge.
+FEW = 2
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
-JUDGING_BUDGET = 2.5
+JUDGING_BUDGET = 1.5
 #: … and after which the steps that follow at once are left out, for later ones; what those have
 #: beside: where a run has come to says more about its training than where it begins.
-DEAR, SOON = 0.8, (2, 3)
-LATE, BESIDE = 99, 1.0
+DEAR, SOON = 0.5, (2, 3)
+LATE, BESIDE = 99, 0.6
 #: CPU seconds after which only one of the two steps is judged that show the loop.
-LARGE_STEP = 5.0
+LARGE_STEP = 3.0
 #: CPU seconds that are left for it in any case when the loop is entered again.
-RESERVE = 1.0
+RESERVE = 0.6
 #: Steps that say nothing and are made up for by others.
 MOST_PUT_OFF = 30
 
@@ -51,7 +53,7 @@ class Agenda:
     def enter(self, step: int) -> None:
         """The loop is entered, before a step."""
         self._entered += 1
-        if self._entered in ENTERED_AGAIN:
+        if self._entered in ENTERED_AGAIN[: FEW if self.clock.judging > LARGE_STEP else None]:
             self._steps.add(step)
             self._budget = max(self._budget, self.clock.judging + RESERVE)
 

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from backproof.carries import Carries
 from backproof.source import SourceFile, Span
+from backproof.trace.doubles import is_truth
 from backproof.trace.site import SITES
-from backproof.trace.tape import Tape, is_truth
+from backproof.trace.tape import Tape
 
 #: Statements that leave a block: what follows the branch that ends so is decided by it as well.
 LEAVES = (ast.Continue, ast.Break, ast.Return, ast.Raise)

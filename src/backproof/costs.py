@@ -65,7 +65,7 @@ class RegisteredCost:
 
 def total(*values: Any) -> float:
     """Return the sum of scalars, whatever their shapes: ``(1, 1)``, ``()``."""
-    return float(sum(float(np.ravel(v)[0]) for v in values))
+    return float(sum(v if type(v) is float else float(np.ravel(v)[0]) for v in values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

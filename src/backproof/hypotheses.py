@@ -33,8 +33,8 @@ from backproof.updates import is_shared
 MAGNITUDES: frozenset[Any] = frozenset({abs, np.abs, np.fabs, math.fabs})
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
-#: Heads of a network whose costs one statement makes.
-MOST_HEADS = 6
+#: Heads of a network whose costs one statement makes, and its executions for one head that count.
+MOST_HEADS, MOST_ALIKE = 6, 2
 #: Places in the source where output meets labels.
 MOST_JOINS = 4
 
@@ -115,6 +115,7 @@ def program_costs(
     met = {node for inputs in residuals for node in inputs}
     found: list[tuple[int, float, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
+    told: Counter[tuple[int, bool, int]] = Counter()
     for operation in reversed(tape.operations):
         out, obj = operation.out, tape.nodes[operation.out].obj
         if is_appended(operation) or out in margins:
@@ -145,9 +146,12 @@ def program_costs(
         mask = after or reach_old.get(out, 0)
         if not mask:
             continue
-        hypothesis = Hypothesis(
-            _title(operation), out, after=bool(after), line=operation.where.span.line
-        )
+        kind = operation.site, bool(after), mask
+        if told[kind] >= MOST_ALIKE:
+            executions[operation.site, bool(after)].append(out)
+            continue
+        line = operation.where.span.line
+        hypothesis = Hypothesis(_title(operation), out, after=bool(after), line=line)
         other = OTHER_SCALARS.search(hypothesis.title.lower()) or is_progress(tape, out, params)
         if not other and is_terminal(tape, out, reach_old):
             before = tape.ancestors([out])
@@ -158,6 +162,7 @@ def program_costs(
             # Gradients of a penalty alone are made of nothing that a cost reads.
             lost = not read and reads_arrays(tape, out, set(bits) | new)
             hypothesis.own = same or lost or not shared.isdisjoint(before)
+            told[kind] += hypothesis.own and not is_complement(operation)
         rank = operation.inputs[0] - 0.5 if is_complement(operation) else float(out)
         found.append((bin(mask).count("1"), rank, mask, hypothesis))
         executions.setdefault((operation.site, bool(after)), []).append(out)
@@ -174,7 +179,7 @@ def program_costs(
         out = hypothesis.node
         site = tape.operations[tape.nodes[out].operation or 0].site
         another = (site, mask) not in reached  # one statement may make the costs of several heads
-        if seen[site] >= (MOST_HEADS if another else 2):
+        if seen[site] >= (MOST_HEADS if another else MOST_ALIKE):
             continue
         reached.add((site, mask))
         seen[site] += 1
@@ -185,10 +190,10 @@ def program_costs(
         if len(chosen) >= limit:
             break
     every = chosen + sums
-    told = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
+    reading = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
     # An optimiser's memory reads an array, too: its own.
-    some = any(reads for h, reads in zip(every, told, strict=True) if h.own)
-    for hypothesis, reads in zip(every, told, strict=True):
+    some = any(reads for h, reads in zip(every, reading, strict=True) if h.own)
+    for hypothesis, reads in zip(every, reading, strict=True):
         hypothesis.bare = some and not reads
     return every
 

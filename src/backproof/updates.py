@@ -211,7 +211,7 @@ def _is_gradient(tape: Tape, update: Update) -> bool:
     users = (tape.operations[index] for index in tape.users[update.old])
     differences = [o for o in users if is_in(o.function, SUBTRACT) and len(o.inputs) == 2]
     taken = [o.inputs[1] for o in differences if o.inputs[0] == update.old]
-    return update.new in tape.ancestors(taken) if taken else False
+    return tape.leads_to(update.new, taken)
 
 
 def _within_packs(carries: Carries, bits: dict[int, int]) -> dict[int, int]:

@@ -16,12 +16,12 @@ from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
-from backproof.checks.later import is_part, later_cost, without_cost_of
-from backproof.checks.moved import alternates, excuse_turns
+from backproof.checks.later import without_cost_of
+from backproof.checks.moved import excuse_turns
 from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
-from backproof.checks.scales import is_natural
+from backproof.checks.second import SecondCost, Shown
 from backproof.checks.started import anchored
 from backproof.checks.state import once_emptied
 from backproof.checks.training import TrainingHistory
@@ -38,9 +38,6 @@ from backproof.trace.site import SITES
 from backproof.trace.tape import Tape, build
 from backproof.updates import Update
 from backproof.witness import Witness
-
-#: What shows which cost is meant, where no gradient fits any.
-Shown = tuple[Accusation, ...]
 
 #: Steps in which gradients are compared with those of all samples as well.
 MOST_LAST = 3
@@ -60,6 +57,7 @@ class Verdict:
         self.judged = 0
         self._unanchored: StepEvidence | None = None
         self._searched_aside = False
+        self.second = SecondCost(self.clock, self._evidence, self._aside)
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
         self.training = TrainingHistory()
@@ -130,7 +128,7 @@ class Verdict:
             self.arrival.idle(tape)
             return True
         evidence = self._evidence(tape, updates, step)
-        other, shown = self._other_cost(evidence, updates)
+        other, shown = self.second.cost_of(evidence, updates)
         evidence.complete()
         self.judged += 1
         if other is not None:
@@ -178,33 +176,6 @@ class Verdict:
             preferred=self.known.titles, cost_name=self.options.cost, held=held,
             trained=self.chronicle.histories,
         )  # fmt: skip
-
-    def _other_cost(
-        self, evidence: StepEvidence, updates: list[Update]
-    ) -> tuple[StepEvidence | None, Shown]:
-        """Judge gradients that are wrong under one cost under another one of the program.
-
-        A step may train two networks, each with its own cost (a generator, a discriminator). Where
-        none of these gradients fits any, an edit may show which cost is theirs.
-        """
-        fit = evidence.fit
-        if fit is None:
-            return later_cost(evidence, updates, self._evidence), ()
-        if fit.hypothesis.registered or len(fit.wrong) < 2 or not fit.chosen:
-            return None, ()
-        mine = {u.old for i in fit.wrong for u in evidence.params[i].updates}
-        held = frozenset(u.new for u in updates if u.old not in mine)
-        their = [u for u in updates if u.old in mine]
-        other = self._evidence(evidence.tape, their, evidence.step, held)
-        found = other.fit
-        if found is None and all(alternates(evidence.tape, evidence.params, i) for i in fit.wrong):
-            shown = self._aside(other)
-            return (other, shown) if shown else (None, ())
-        if found is None or found.hypothesis.registered:
-            return None, ()
-        if is_part(evidence.tape, fit.hypothesis.node, found.hypothesis.node):
-            return None, ()  # a cost and a part of it are no two costs
-        return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
 
     def _with_blind(
         self, evidence: StepEvidence, updates: list[Update]

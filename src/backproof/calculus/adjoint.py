@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from backproof.calculus.rules import NoRule, pullback
+from backproof.calculus.rules_index import is_basic
 from backproof.trace.tape import Operation, Ref, Run, Tape, map_refs, refs_in
+
+#: Types of the numbers that programs compute with.
+NUMBERS = (float, np.float64, int)
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ def adjoints(
     env = run.env
     result = Adjoints(dict(seeds))
     bar = result.of
+    own: set[int] = set()
     last = max((tape.nodes[n].operation or 0 for n in seeds), default=0)
     with np.errstate(all="ignore"):
         for operation in reversed(tape.operations[: last + 1]):
@@ -79,7 +85,10 @@ def adjoints(
                 continue
             args, function = operation.args, operation.function
             scalar = type(g) is float and len(args) == 2 and parts is None
-            if scalar and _scalar_step(function, args, env, g, bar):
+            if scalar and _scalar_step(function, args, env, g, bar, within):
+                continue
+            part = function is operator.getitem and parts is None and not operation.nested
+            if part and _part_step(args, env, g, bar, own, within):
                 continue
             try:
                 pulled = pull(operation, env, g, tie=tie, within=within)
@@ -111,23 +120,33 @@ def pull(
     NoRule
         If no derivative rule covers the operation.
     """
+    given = operation.args
+    if operation.nested:
+        refs = list(refs_in(given))
+    else:
+        refs = [((i,), a.node) for i, a in enumerate(given) if type(a) is Ref][::-1]
     wanted = [
         (path, node)
-        for path, node in refs_in(operation.args)
-        if is_differentiable(env[node]) and (within is None or node in within)
+        for path, node in refs
+        if (within is None or node in within) and is_differentiable(env[node])
     ]
-    wanted += [
-        ((key,), a.node)
-        for key, a in operation.kwargs.items()
-        if type(a) is Ref and is_differentiable(env[a.node])
-    ]
+    if operation.kwargs:
+        wanted += [
+            ((key,), a.node)
+            for key, a in operation.kwargs.items()
+            if type(a) is Ref and is_differentiable(env[a.node])
+        ]
     if not wanted:
         return []
     resolve = lambda ref: env[ref.node]  # noqa: E731
+    if operation.nested:
+        args = tuple(map_refs(list(given), resolve))
+    else:
+        args = tuple([env[a.node] if type(a) is Ref else a for a in given])
     cotangents = pullback(
         operation.function,
-        tuple(map_refs(list(operation.args), resolve)),
-        map_refs(operation.kwargs, resolve),
+        args,
+        map_refs(operation.kwargs, resolve) if operation.kwargs else {},
         env[operation.out],
         g,
         [path for path, _ in wanted],
@@ -153,23 +172,50 @@ def _tuple_parts(operation: Any, env: list[Any], bar: dict[int, Any], g: Any) ->
         bar[node] = parts
 
 
+def _part_step(
+    args: tuple[Any, ...], env: list[Any], g: Any, bar: dict[int, Any], own: set[int],
+    within: set[int] | None,
+) -> bool:  # fmt: skip
+    """Handle a window or an entry of an array: loops over pixels read one array thousands of times.
+
+    Its cotangent is added to in place, once it is an array that the sweep has made itself (`own`).
+    """
+    whole, key = args
+    if type(whole) is not Ref or (within is not None and whole.node not in within):
+        return False
+    node, value = whole.node, env[whole.node]
+    if type(value) is not np.ndarray or value.dtype.kind != "f" or not is_basic(key):
+        return False
+    known = bar.get(node)
+    if known is None or node not in own:
+        fresh = np.zeros(value.shape)
+        if known is not None:
+            fresh += known
+        bar[node] = known = fresh
+        own.add(node)
+    part = known[key]
+    if isinstance(part, np.ndarray):
+        part += np.reshape(g, part.shape)
+    else:
+        known[key] += np.sum(g)
+    return True
+
+
 def _scalar_step(
-    function: Any, args: tuple[Any, ...], env: list[Any], g: float, bar: dict[int, Any]
-) -> bool:
-    """Handle ``+ − * /`` of two Python floats (pure-Python nets have 10⁵ of them in a step)."""
+    function: Any, args: tuple[Any, ...], env: list[Any], g: float, bar: dict[int, Any],
+    within: set[int] | None,
+) -> bool:  # fmt: skip
+    """Handle ``+ − * /`` of two numbers (pure-Python nets have 10⁵ of them in a step)."""
     left, right = args
-    if type(left) is Ref:
-        a = env[left.node]
-        if type(a) is not float:
+    a = env[left.node] if type(left) is Ref else left
+    b = env[right.node] if type(right) is Ref else right
+    plain = (type(a) is float or type(left) is not Ref) and (
+        type(b) is float or type(right) is not Ref
+    )
+    if not plain:
+        if type(a) not in NUMBERS or type(b) not in NUMBERS:
             return False
-    else:
-        a = left
-    if type(right) is Ref:
-        b = env[right.node]
-        if type(b) is not float:
-            return False
-    else:
-        b = right
+        a, b = float(a), float(b)
     if function is operator.mul:
         da, db = g * b, g * a
     elif function is operator.add:
@@ -182,8 +228,10 @@ def _scalar_step(
         da, db = g / b, -g * a / (b * b)
     else:
         return False
-    if type(left) is Ref:
+    if not (plain or math.isfinite(da + db)):
+        return False
+    if type(left) is Ref and (plain or within is None or left.node in within):
         bar[left.node] = bar.get(left.node, 0.0) + da
-    if type(right) is Ref:
+    if type(right) is Ref and (plain or within is None or right.node in within):
         bar[right.node] = bar.get(right.node, 0.0) + db
     return True

@@ -15,7 +15,10 @@ from backproof.trace.primitives import Method
 def is_basic(key: Any) -> bool:
     """Whether a subscript selects by integers, slices, … and None alone (no element twice)."""
     if isinstance(key, tuple):
-        return all(is_basic(k) for k in key)
+        for k in key:
+            if type(k) is not int and type(k) is not slice and not is_basic(k):
+                return False
+        return True
     return key is None or key is Ellipsis or isinstance(key, (int, np.integer, slice))
 
 

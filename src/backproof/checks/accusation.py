@@ -38,7 +38,7 @@ LEAST_ENTRIES = 3
 #: Slips that may give some gradients a scale of their own (BP102).
 FACTORS = {"missing-factor", "extra-factor"}
 #: CPU seconds for the search of an edit, for all faults of a step.
-SEARCH = 3.0
+SEARCH = 1.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ def strained(tape: Tape, run: Run) -> bool:
     """Whether a step works with numbers that a sum of them cannot hold."""
     for operation in tape.operations:
         value = run.env[operation.out]
-        if not is_differentiable(value) or not np.size(value):
+        if type(value) is float:
+            if not abs(value) < STRAINED:
+                return True
+        elif not is_differentiable(value) or not value.size:
             continue
-        size = np.max(np.abs(value))
-        if not size < STRAINED:
+        elif not np.abs(value).max() < STRAINED:
             return True
         if operation.function is np.exp and np.min(value) < 1 / STRAINED:
             return True
@@ -41,10 +43,8 @@ def strained(tape: Tape, run: Run) -> bool:
 def calmed(best: Fit, tape: Tape, run: Run, params: Sequence[Parameter]) -> tuple[Fit, Run]:
     """Return the fit and the run at scaled-down parameters, if all gradients are right there.
 
-    Only for a strained step; any other keeps its fit.
+    For a strained step; any other keeps its fit.
     """
-    if not strained(tape, run):
-        return best, run
     olds = [n for p in params for n in p.old]
     for share in (*SHARES, None):
         values: dict[int, Any] = {}

@@ -169,8 +169,8 @@ def has_penalty(tape: Tape, run: Run, fit: Fit) -> bool:
     pure: set[int] = set()
     mixed: set[int] = set()
     within = tape.ancestors([hypothesis.node])
-    for operation in tape.operations:
-        if operation.out not in within or operation.out in olds:
+    for operation in tape.makers(within):
+        if operation.out in olds:
             continue
         if is_in(operation.function, VIEWS) and not olds.isdisjoint(operation.inputs):
             olds.add(operation.out)  # a bias that is read from a vector of all is no penalty

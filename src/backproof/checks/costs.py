@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
-from backproof.checks.calm import calmed
+from backproof.checks.calm import calmed, strained
 from backproof.checks.choice import (
     FEW,
     accept_decay,
@@ -45,7 +45,7 @@ ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 #: Why gradients are not judged that are right at other values of the parameters.
 ELSEWHERE = "the gradients are those at values that the step moves the parameters to first"
 #: CPU seconds for trying costs on one step.
-PATIENCE = 2.0
+PATIENCE = 1.2
 #: Costs of the program's that are looked at more closely.
 MOST_OWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
@@ -167,7 +167,7 @@ class Trials:
 
     def _try_calmed(self) -> None:
         """A cost of the program's that fits every gradient where the numbers are calm."""
-        for fit in self.fits[:MOST_OWN]:
+        for fit in self.fits[:MOST_OWN] if self._strained else ():
             again, run = calmed(fit, self.tape, self.run, self.params)
             if again is not fit:
                 # In place of its strained fit: a registered cost would fit a scalar by chance.
@@ -236,7 +236,7 @@ class Trials:
     def _refine(self, best: Fit) -> None:
         """Take back what is accused by a kink, by strained numbers, or by a rate of its own."""
         best = at_kinks(best, self.tape, self.run, self.params)
-        if best.wrong:
+        if best.wrong and self._strained:
             best, self.judged = calmed(best, self.tape, self.run, self.params)
         if best.wrong and best.chosen:
             accept_own_rates(best, self.tape, self.params)
@@ -350,6 +350,10 @@ class Trials:
         return best_fit(
             self.fits, self.preferred, self._last, lambda f: is_rated(f, self.tape, self.params)
         )
+
+    @cached_property
+    def _strained(self) -> bool:
+        return strained(self.tape, self.run)
 
     @cached_property
     def _last(self) -> int | None:

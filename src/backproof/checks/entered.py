@@ -14,7 +14,7 @@ from backproof.trace.tape import Operation
 #: Edits up to this cost are slips that authors make; what costs more may make up for another.
 NATURAL = 1.5
 #: CPU seconds for the search there.
-PATIENCE = 1.5
+PATIENCE = 0.9
 
 
 def at_entrances(

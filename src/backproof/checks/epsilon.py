@@ -6,8 +6,10 @@ The gradient `P - Y` is that of the cost without it. With it the two differ by a
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from backproof.roles import Parameter
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
 LARGEST = 1e-3
+SUMS = (*ADD, *SUBTRACT)
 LOGARITHMS = {"log", "log2", "log10"}
 #: Relative error above which a gradient that fits may be that of another cost.
 ROUNDING = 1e-11
@@ -48,18 +51,31 @@ def without_epsilon(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter])
 
 def _plain(tape: Tape, hypothesis: Hypothesis) -> dict[int, Operation]:
     """Return the sums of a cost that hold an epsilon, with 0 in its place."""
-    found: dict[int, Operation] = {}
-    within = tape.ancestors([hypothesis.node])
+    count = len(tape.operations)
+    known = _SUMS.get(tape)
+    if known is None or known[0] != count:
+        known = _SUMS[tape] = count, _sums(tape)
+    within = tape.ancestors([hypothesis.node]) if known[1] else set()
+    return {o.index: o for o in known[1] if o.out in within}
+
+
+def _sums(tape: Tape) -> list[Operation]:
+    """Return the sums of a step whose logarithm is taken and that hold an epsilon, without it."""
+    found: list[Operation] = []
     for operation in tape.operations:
-        if operation.out not in within or operation.function not in (*ADD, *SUBTRACT):
-            continue
-        users = (tape.operations[i].function for i in tape.users[operation.out])
-        if not any(getattr(function, "__name__", "") in LOGARITHMS for function in users):
+        if operation.function not in SUMS:
             continue
         args = tuple(0.0 if _is_tiny(tape, a) else a for a in operation.args)
-        if args != operation.args and any(type(a) is Ref for a in args):
-            found[operation.index] = replace(operation, args=args)
+        if all(map(operator.is_, args, operation.args)) or not any(type(a) is Ref for a in args):
+            continue
+        users = (tape.operations[i].function for i in tape.users[operation.out])
+        if any(getattr(function, "__name__", "") in LOGARITHMS for function in users):
+            found.append(replace(operation, args=args))
     return found
+
+
+#: Such sums of tapes, with the number of operations for which they are known.
+_SUMS: WeakKeyDictionary[Tape, tuple[int, list[Operation]]] = WeakKeyDictionary()
 
 
 def _is_tiny(tape: Tape, value: object) -> bool:

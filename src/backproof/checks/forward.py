@@ -29,7 +29,7 @@ from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Run, Tape
 
 #: CPU seconds for all edits of a step.
-PATIENCE = 5.0
+PATIENCE = 3.0
 #: The rounds of edits in the order in which they are tried: a part that is missing, then others.
 ORDER = (0, 2, 1)
 #: What an edit costs at most that puts in another value: one that has a name.

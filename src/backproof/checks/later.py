@@ -24,6 +24,7 @@ def later_cost(
 
     Only a cost of the program's counts that fits several gradients, and under which none is wrong.
     """
+    tried: set[frozenset[int]] = set()
     for hypothesis in (fit.hypothesis for fit in evidence.others):
         if not (hypothesis.own and hypothesis.after):
             continue
@@ -32,6 +33,9 @@ def later_cost(
         if not 0 < len(first) < len(updates):
             continue
         held = frozenset(u.new for u in updates if u.old in first)
+        if held in tried:
+            continue
+        tried.add(held)
         their = [u for u in updates if u.old not in first]
         other = judge(evidence.tape, their, evidence.step, held)
         fit = other.fit

@@ -264,8 +264,11 @@ def _match(
     return match
 
 
-def fill(run: Run, match: Match, after: bool) -> None:
-    """Find the levels at which the author's value is a multiple of the truth."""
+def fill(run: Run, match: Match, after: bool, *, penalties: bool = True) -> None:
+    """Find the levels at which the author's value is a multiple of the truth.
+
+    And, with `penalties`, those at which it is one with a multiple of the parameter beside.
+    """
     parameter, truth = match.parameter, match.truth
     assert truth is not None
     if np.max(np.abs(truth), initial=0.0) <= VACUOUS:
@@ -296,6 +299,8 @@ def fill(run: Run, match: Match, after: bool) -> None:
                 break
             if error < match.nearest[2]:
                 match.nearest = (level, s, error)
+            if not penalties:
+                continue
             below = level >= 0 or not parameter.levels
             penalty = penalty_in(run, parameter, x, truth) if below else None
             penalty = penalty or penalty_on_some(run, parameter, x, truth, limit)

@@ -27,7 +27,7 @@ from backproof.trace.tape import Operation, Ref, Tape
 #: Executions of one statement above which it is not looked at.
 MOST = 3_000
 #: CPU seconds for looking at all of them.
-PATIENCE = 2.0
+PATIENCE = 1.2
 
 
 def overwritten(search: StepSearch, wrong: Sequence[int]) -> Found | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -38,30 +39,33 @@ def penalty_in(
         return None
     shape = np.shape(run.env[parameter.old[0]]) if len(parameter.old) == 1 else w.shape
     for mask in _masks(shape):
-        telling = np.count_nonzero((truth != 0) | (w * mask != 0))
-        if np.count_nonzero(w * mask) < LEAST_PENALISED or telling < LEAST_TELLING:
+        part = w * mask
+        if not _is_near(truth, part, x):
             continue
-        basis = np.stack([truth, w * mask], axis=1)
-        if not _is_near(basis, x):
+        telling = np.count_nonzero((truth != 0) | (part != 0))
+        if np.count_nonzero(part) < LEAST_PENALISED or telling < LEAST_TELLING:
             continue
+        basis = np.stack([truth, part], axis=1)
         solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
         rest = float(np.linalg.norm(x - basis @ solution))
         s, decay = float(solution[0]), float(solution[1])
-        share = abs(decay) * float(np.linalg.norm(w * mask))
+        share = abs(decay) * float(np.linalg.norm(part))
         if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= EXACT * rest:
             return s, decay / s
     return None
 
 
-def _is_near(basis: Array, x: Array) -> bool:
-    """Whether a vector may lie in a plane, by the normal equations: most do not."""
-    gram = basis.T @ basis
-    if not np.all(np.isfinite(gram)):
+def _is_near(one: Array, other: Array, x: Array) -> bool:
+    """Whether a vector may lie in the plane of two, by the normal equations: most do not."""
+    a, b, c = float(one @ one), float(one @ other), float(other @ other)
+    determinant = a * c - b * b
+    if not math.isfinite(determinant):
         return False
-    if np.linalg.det(gram) <= SINGULAR * gram[0, 0] * gram[1, 1]:
+    if determinant <= SINGULAR * a * c:
         return True
-    rest = x - basis @ np.linalg.solve(gram, basis.T @ x)
-    return float(np.linalg.norm(rest)) <= NEAR * float(np.linalg.norm(x))
+    p, q = float(one @ x), float(other @ x)
+    rest = x - ((c * p - b * q) / determinant) * one - ((a * q - b * p) / determinant) * other
+    return float(rest @ rest) <= NEAR**2 * float(x @ x)
 
 
 def penalty_on_some(
@@ -117,14 +121,15 @@ def penalty_on_part(
     return (s, lam) if lam and exact and np.all(alike | rest | (x == s * truth)) else None
 
 
-def _masks(shape: tuple[int, ...]) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield the parts of a parameter that penalties reach: all, or all but the biases in it."""
+@functools.lru_cache(maxsize=32)
+def _masks(shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return the parts of a parameter that penalties reach: all, or all but the biases in it."""
     whole = np.ones(shape)
-    yield whole.reshape(-1)
+    found = [whole.reshape(-1)]
     for axis in range(min(len(shape), 2)):
         for place in (0, -1):
             part = whole.copy()
             np.moveaxis(part, axis, 0)[place] = 0.0
             if 0 < np.count_nonzero(part) < part.size:
-                yield part.reshape(-1)
-                yield 1.0 - part.reshape(-1)
+                found += [part.reshape(-1), 1.0 - part.reshape(-1)]
+    return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,9 @@ class Scope:
         self._texts: dict[int, str] = {}
         self._families: dict[Any, list[int]] = {}
         self._place: dict[int, tuple[Any, int]] = {}
+        self._named: dict[int, bool] = {}
+        self._fitting: dict[tuple[tuple[int, ...], bool], list[tuple[list[int], list[int]]]] = {}
+        """The values that fit a shape, by family, and the operations that make them."""
         self.constants = _constants(tape)
         """Numbers that the program writes, other than 0, 1 and 2."""
         self._varying = tape.reach(olds)
@@ -75,8 +79,10 @@ class Scope:
         for shape, nodes in shapes.items():
             rows = [np.asarray(cotangents[n], dtype=float).reshape(-1) for n in nodes]
             self._ends[shape] = nodes, np.stack(rows)
+        self._shapes: dict[int, tuple[int, ...]] = {}
         for node in tape.nodes:
             if is_differentiable(run.env[node.index]):
+                self._shapes[node.index] = np.shape(run.env[node.index])
                 family = self._family_of(node.index)
                 members = self._families.setdefault(family, [])
                 self._place[node.index] = (family, len(members))
@@ -128,11 +134,14 @@ class Scope:
 
     def is_named(self, node: int) -> bool:
         """Whether the program has a name for a value: it can stand in an edit as it is."""
-        maker = self.tape.producer(node)
-        if maker is None:
-            return self.name(node) is not None
-        assigned = maker.where.is_value and bool(maker.where.targets)
-        return assigned or bool(returned_as(self.tape, maker))
+        if node not in self._named:
+            maker = self.tape.producer(node)
+            if maker is None:
+                self._named[node] = self.name(node) is not None
+            else:
+                assigned = maker.where.is_value and bool(maker.where.targets)
+                self._named[node] = assigned or bool(returned_as(self.tape, maker))
+        return self._named[node]
 
     def is_visible(self, node: int, function: str) -> bool:
         """Whether code of a function can use a value by its name: no local of another one."""
@@ -199,21 +208,34 @@ class Scope:
 
         With `broadcast`, all values that broadcast to its shape.
         """
-        shape = np.shape(self.run.env[node])
-        named: list[int] = []
-        other: list[int] = []
-        for members in self._families.values():
-            fitting = [
-                m for m in members
-                if m != node and not self.made_after(m, index)
-                and _fits(np.shape(self.run.env[m]), shape, broadcast)
-            ]  # fmt: skip
+        key = np.shape(self.run.env[node]), broadcast
+        if key not in self._fitting:
+            self._fitting[key] = self._by_family(*key)
+        found: list[int] = []
+        for members, made in self._fitting[key]:
+            fitting = members[: bisect_left(made, index)]
+            if node in fitting:
+                fitting.remove(node)
             if len(fitting) > MOST_OF_FAMILY:
                 # Those made last are the nearest in a loop over layers or time steps.
                 fitting = [*fitting[-MOST_OF_FAMILY + 1 :], fitting[0]]
-            for m in fitting:
-                (named if self.is_named(m) else other).append(m)
-        yield from (sorted(named, reverse=True) + sorted(other, reverse=True))[:MOST_ALTERNATIVES]
+            found += fitting
+        found.sort(key=lambda m: (self.is_named(m), m), reverse=True)
+        yield from found[:MOST_ALTERNATIVES]
+
+    def _by_family(
+        self, shape: tuple[int, ...], broadcast: bool
+    ) -> list[tuple[list[int], list[int]]]:  # fmt: skip
+        """Return the values of a shape by family, and the operations that make them."""
+        found: list[tuple[list[int], list[int]]] = []
+        nodes, shapes = self.tape.nodes, self._shapes
+        fits = {other: _fits(other, shape, broadcast) for other in set(shapes.values())}
+        for members in self._families.values():
+            fitting = [m for m in members if fits[shapes[m]]]
+            made = [-1 if (i := nodes[m].operation) is None else i for m in fitting]
+            if fitting:
+                found.append((fitting, made))
+        return found
 
     def place(self, node: int) -> tuple[Any, int]:
         """Return a value's family and its number in it."""

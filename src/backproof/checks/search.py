@@ -99,7 +99,7 @@ class StepSearch:
         """What that edit made of the operations."""
         self.place: Site | None = None
         """The call of a helper that alone is changed by it."""
-        self._reached: dict[tuple[int, int, int], set[int]] = {}
+        self._reached: dict[tuple[object, ...], tuple[set[int], int | None, set[int]]] = {}
         self.groups = self._groups()
 
     def _first_read(self, backward: set[int]) -> set[int]:
@@ -259,17 +259,11 @@ class StepSearch:
             changed = edit.change(operation, number)
             if changed is not None:
                 edited[operation.index] = changed
-        if not edited:
+        reached, probe, way = self._reach(executions, wrong)
+        if not edited or probe is None:
             return ()
-        reached = self._reach(executions)
-        probe = min(
-            (i for i in wrong if reached & self.needed[i]),
-            key=lambda i: len(reached & self.needed[i]), default=None,
-        )  # fmt: skip
-        if probe is None:
-            return ()
-        read = self.tape.ancestors(n for o in edited.values() for n in o.inputs)
-        if not self._one(edited, reached & (self.needed[probe] | read), probe):
+        inputs = [n for o in edited.values() for n in o.inputs]
+        if not self._one(edited, way | self.tape.ancestors(inputs, within=reached), probe):
             return ()
         run = self.tape.replay(double=True, base=self.run, dirty=reached, edited=edited)
         again = rematch(run, self.fit)
@@ -335,11 +329,17 @@ class StepSearch:
             where = self.place
         return Found(edit, where, repaired, self.scale, price, self.edited)
 
-    def _reach(self, executions: Executions) -> set[int]:
+    def _reach(
+        self, executions: Executions, wrong: Sequence[int]
+    ) -> tuple[set[int], int | None, set[int]]:
+        """Return what an edit changes, the wrong gradient reached soonest, and what that takes."""
         first = executions.operations[0]
-        key = (executions.place, first.index, len(executions.operations))
+        key = (executions.place, first.index, len(executions.operations), tuple(wrong))
         if key not in self._reached:
-            self._reached[key] = self.tape.reach(o.out for o in executions.operations)
+            reached = self.tape.reach(o.out for o in executions.operations)
+            ways = {i: way for i in wrong if (way := reached & self.needed[i])}
+            probe = min(ways, key=lambda i: len(ways[i]), default=None)
+            self._reached[key] = reached, probe, set() if probe is None else ways[probe]
         return self._reached[key]
 
     def _one(self, edited: dict[int, Operation], dirty: set[int], index: int) -> bool:
@@ -347,7 +347,7 @@ class StepSearch:
         run = self.tape.replay(double=True, base=self.run, dirty=dirty, edited=edited)
         old = self.fit.matches[index]
         match = Match(old.parameter, old.truth)
-        fill(run, match, self.fit.hypothesis.after)
+        fill(run, match, self.fit.hypothesis.after, penalties=False)
         known = self.fit.scales if self.fit.chosen or self.fit.anchored else []
         return match.vacuous or any(
             not known

@@ -22,12 +22,11 @@ def append(tape: Tape, function: Any, args: tuple[Any, ...], site: int) -> int:
     node, index = len(tape.nodes), len(tape.operations)
     event = tape.operations[-1].event if tape.operations else 0
     inputs = tuple(dict.fromkeys(node for _, node in refs_in(args)))
-    tape.nodes.append(Node(node, index, out, event, "op"))
     nested = any(isinstance(a, (list, tuple)) for a in args)
-    tape.operations.append(
-        Operation(index, event, site, function, args, {}, node, inputs, nested=nested)
+    tape.append(
+        Node(node, index, out, event, "op"),
+        Operation(index, event, site, function, args, {}, node, inputs, nested=nested),
     )
-    tape._users = tape._chains = None
     tape._values[node] = out
     return node
 

@@ -17,6 +17,7 @@ import numpy as np
 from backproof.trace import primitives
 from backproof.trace.build import fill
 from backproof.trace.chains import call_chains
+from backproof.trace.doubles import agrees, as_double, is_double, is_small_float, is_truth, widened
 from backproof.trace.event import ARRAYS, TRACKED, Event, Parts
 from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
 from backproof.trace.site import SITES, Site
@@ -58,14 +59,29 @@ class Tape:
         self.undo: list[tuple[int, Any, Any, Any, Any]] = []
         self._overwritten: dict[int, list[Overwritten]] | None = None
         """`undo` by the id of the array that owns the memory."""
+        self._restored: dict[int, tuple[int, Any]] = {}
+        """By the same id the memory as last asked for, and how many entries it does not undo."""
         self._values: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._users: list[list[int]] | None = None
+        self._parents: list[tuple[int, ...]] = []
         self._chains: list[tuple[int, ...]] | None = None
+        self._small: tuple[int, set[int]] = 0, set()
 
     def forget(self) -> None:
         """Forget what is known of the operations: others have taken the places of some."""
         self._users = self._chains = None
+        self._parents = []
+
+    def append(self, node: Node, operation: Operation) -> None:
+        """Put an operation, and what it makes, at the end."""
+        self.nodes.append(node)
+        self.operations.append(operation)
+        self._chains = None
+        if self._users is not None:
+            self._users.append([])
+            for read in operation.inputs:
+                self._users[read].append(operation.index)
 
     # ---- looking around ------------------------------------------------------------------------
 
@@ -92,10 +108,15 @@ class Tape:
         index = self.nodes[node].operation
         return None if index is None else self.operations[index]
 
+    def makers(self, nodes: Iterable[int]) -> list[Operation]:
+        """Return the operations that made some nodes, in order of time."""
+        made = [self.nodes[node].operation for node in nodes]
+        return [self.operations[i] for i in sorted([i for i in made if i is not None])]
+
     @property
     def users(self) -> list[list[int]]:
         """For each node the indices of the operations that read it."""
-        if self._users is None:
+        if self._users is None or len(self._users) != len(self.nodes):
             users: list[list[int]] = [[] for _ in self.nodes]
             for operation in self.operations:
                 for node in operation.inputs:
@@ -103,34 +124,58 @@ class Tape:
             self._users = users
         return self._users
 
+    @property
+    def parents(self) -> list[tuple[int, ...]]:
+        """For each node what the operation that made it reads; nothing for a leaf."""
+        known, operations = self._parents, self.operations
+        for node in self.nodes[len(known) :]:
+            known.append(() if node.operation is None else operations[node.operation].inputs)
+        return known
+
     def reach(self, start: Iterable[int], stop: set[int] | None = None) -> set[int]:
         """Return all nodes that depend on `start` (inclusive)."""
         found = set(start)
-        for operation in self.operations:
-            if operation.out in found:
-                continue
-            for node in operation.inputs:
-                if node in found and (stop is None or node not in stop):
-                    found.add(operation.out)
-                    break
+        live = found if stop is None else found - stop
+        users = self.users
+        first = min((users[node][0] for node in live if users[node]), default=None)
+        for operation in () if first is None else self.operations[first:]:
+            if not live.isdisjoint(operation.inputs):
+                found.add(operation.out)
+                if stop is not None and operation.out not in stop:
+                    live.add(operation.out)
         return found
 
-    def ancestors(self, start: Iterable[int], stop: set[int] | None = None) -> set[int]:
-        """Return all nodes that `start` depends on (inclusive)."""
-        stack = list(start)
+    def ancestors(
+        self, start: Iterable[int], stop: set[int] | None = None, within: set[int] | None = None
+    ) -> set[int]:
+        """Return all nodes that `start` depends on (inclusive).
+
+        Not beyond those in `stop`, nor those out of `within`.
+        """
+        parents = self.parents
+        stack = [n for n in start if within is None or n in within]
         found = set(stack)
         while stack:
             node = stack.pop()
             if stop is not None and node in stop:
                 continue
-            index = self.nodes[node].operation
-            if index is None:
-                continue
-            for parent in self.operations[index].inputs:
-                if parent not in found:
+            for parent in parents[node]:
+                if parent not in found and (within is None or parent in within):
                     found.add(parent)
                     stack.append(parent)
         return found
+
+    def leads_to(self, node: int, ends: Iterable[int]) -> bool:
+        """Whether any of some nodes depends on a value that the program has computed, or is it."""
+        parents = self.parents
+        stack = [n for n in ends if n >= node]  # what was made before it does not depend on it
+        found = set(stack)
+        while stack:
+            for parent in parents[stack.pop()]:
+                if parent >= node and parent not in found:
+                    found.add(parent)
+                    stack.append(parent)
+        return node in found
 
     # ---- values --------------------------------------------------------------------------------
 
@@ -157,15 +202,19 @@ class Tape:
             for record in self.undo:
                 self._overwritten.setdefault(id(record[1]), []).append(Overwritten.of(record))
         known = self._overwritten.get(id(owner), [])
-        records = known[bisect.bisect_right(known, event, key=operator.attrgetter("event")) :]
-        if not records:
+        first = bisect.bisect_right(known, event, key=operator.attrgetter("event"))
+        if first == len(known):
             return obj
-        buffer = owner.copy(order="K")
+        last, later = self._restored.get(id(owner), (len(known), owner))
+        if last < first:
+            last, later = len(known), owner
+        buffer = later.copy(order="K")
         if buffer.strides != owner.strides:
-            buffer = primitives.relayout(owner)
+            buffer = primitives.relayout(later, owner.strides)
         memory, start = primitives.memory_of(buffer)
-        for entry in reversed(records):
+        for entry in reversed(known[first:last]):
             entry.undo(buffer, memory, start)
+        self._restored[id(owner)] = first, buffer
         return buffer if obj is owner else primitives.same_view(buffer, owner, obj)
 
     # ---- replay --------------------------------------------------------------------------------
@@ -222,17 +271,16 @@ class Tape:
             if self.nodes[index].operation is None:
                 env[index] = value
         resolve = lambda ref: env[ref.node]  # noqa: E731
+        small: set[int] = self._small_floats() if double else set()
         with np.errstate(all="ignore"):
-            for operation in self.operations[: None if until is None else until + 1]:
+            for operation in self._due(dirty, until):
                 out = operation.out
-                if dirty is not None and out not in dirty:
-                    continue
                 if out in replace:
                     env[out] = replace[out]
                     continue
                 if edited is not None:
                     operation = edited.get(operation.index, operation)
-                if any(env[node] is None for node in operation.inputs):
+                if [read for read in operation.inputs if env[read] is None]:
                     env[out] = None
                     continue
                 try:
@@ -243,10 +291,13 @@ class Tape:
                         args = [env[a.node] if type(a) is Ref else a for a in operation.args]
                         kwargs = operation.kwargs
                     function = operation.function
-                    if double and is_small_float(self.nodes[out].obj):
+                    if out in small:
                         function, *args = map(widened, (function, *args))
                         kwargs = {name: widened(value) for name, value in kwargs.items()}
                     result = function(*args, **kwargs)
+                    if not operation.mutates and is_double(result):
+                        env[out] = result
+                        continue
                     if isinstance(result, complex):
                         raise ValueError("a root of a negative number")
                     if operation.mutates:
@@ -267,6 +318,24 @@ class Tape:
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
         return run
+
+    def _due(self, dirty: set[int] | None, until: int | None) -> Sequence[Operation]:
+        """Return the operations that a replay looks at, in order of time."""
+        operations = self.operations
+        whole = bool(operations) and operations[-1].index == len(operations) - 1
+        if dirty is None or 2 * len(dirty) > len(operations) or not whole:
+            first = operations[: None if until is None else until + 1]
+            return first if dirty is None else [o for o in first if o.out in dirty]
+        found = self.makers(dirty)
+        return found if until is None else [o for o in found if o.index <= until]
+
+    def _small_floats(self) -> set[int]:
+        """Return the nodes whose recorded values are of a smaller float than float64."""
+        known, small = self._small
+        if known != len(self.nodes):
+            small = {node.index for node in self.nodes if is_small_float(node.obj)}
+            self._small = len(self.nodes), small
+        return small
 
     def edited(self, operations: Mapping[int, Operation]) -> Tape:
         """Return a tape of its own that computes some of the operations, by index, otherwise."""
@@ -306,7 +375,7 @@ class Tape:
     def unfaithful(self, run: Run) -> set[int]:
         """Return the nodes whose replayed value differs from the recorded one."""
         different: set[int] = set()
-        for operation in self.operations:
+        for operation in reversed(self.operations):  # memory is restored from what came later
             recorded = self.value(operation.out)
             again = run.env[operation.out]
             if type(recorded) in (tuple, list) or type(recorded) not in TRACKED:
@@ -329,49 +398,3 @@ def build(log: Sequence[Event], start: int, stop: int, boundaries: Sequence[int]
     tape = Tape()
     fill(tape, log, start, stop, boundaries)
     return tape
-
-
-#: How programs name the floats that are computed in float64.
-SMALL_FLOATS = (np.float16, np.float32, "float16", "float32", "f2", "f4")
-
-
-def is_truth(obj: object) -> bool:
-    """Whether an object is what a branch asks about: one truth value, in an array or not."""
-    if isinstance(obj, np.ndarray):
-        return obj.dtype == bool and obj.size == 1
-    return isinstance(obj, bool | np.bool_)
-
-
-def agrees(a: Any, b: Any) -> bool:
-    """Whether a replayed value equals the recorded one, up to the rounding of the BLAS."""
-    if type(a) is float and type(b) is float:
-        return a == b or (a != a and b != b) or abs(a - b) <= 1e-9 * abs(b)
-    x, y = np.asarray(a), np.asarray(b)
-    if x.shape != y.shape:
-        return False
-    if x.dtype.kind not in "fc":
-        return bool(np.array_equal(x, y))
-    tolerance = 1e-4 if y.dtype.itemsize <= 4 else 1e-9
-    with np.errstate(all="ignore"):
-        scale = np.max(np.abs(y), initial=0.0, where=np.isfinite(y))
-        return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
-
-
-def is_small_float(value: Any) -> bool:
-    """Whether a value is float16 or float32."""
-    kept = isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f"
-    return kept and value.dtype.itemsize < 8
-
-
-def as_double(value: Any) -> Any:
-    """Return a float16/32 value in float64, anything else as it is."""
-    if isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f":
-        return value if value.dtype.itemsize == 8 else value.astype(np.float64)
-    return value
-
-
-def widened(value: Any) -> Any:
-    """Return float64 for a smaller type of float that values are cast to."""
-    if isinstance(value, (type, str, np.dtype)) and value in SMALL_FLOATS:
-        return np.float64
-    return value

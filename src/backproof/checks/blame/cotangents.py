@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ MOST_RATES = 8
 MOST_COMMON = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """Cotangents of one size: forward nodes, whether each is only a part, directions, norms."""
 
@@ -36,6 +37,22 @@ class Table:
     part: np.ndarray[Any, Any]
     units: np.ndarray[Any, Any]
     norms: np.ndarray[Any, Any]
+
+    @cached_property
+    def numbers(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """The cotangents of one entry in order of size, and where in the table each stands."""
+        known = self.norms * self.units[:, 0]
+        order = np.argsort(known, kind="stable")
+        return known[order], order
+
+    def of_number(self, value: float, *, part: bool) -> int | None:
+        """Return the first node whose cotangent is a number, up to rounding."""
+        known, order = self.numbers
+        room = 1e-9 * abs(value)
+        first, last = np.searchsorted(known, (value - 2 * room, value + 2 * room))
+        places = [i for i, own in zip(order[first:last], known[first:last], strict=True)
+                  if abs(own - value) <= room and self.part[i] == part]  # fmt: skip
+        return int(self.nodes[min(places)]) if places else None
 
 
 class Cotangents:
@@ -191,12 +208,10 @@ class Cotangents:
             return None
         if np.size(value) == 1:
             own = float(np.asarray(value).reshape(-1)[0])
-            known = table.norms * table.units[:, 0]
             for s in self.scales if own else ():
-                gaps = np.abs(known - own / s)
-                near = np.flatnonzero((gaps <= 1e-9 * abs(own / s)) & (table.part == part))
-                if near.size:
-                    return int(table.nodes[near[0]]), s
+                node = table.of_number(own / s, part=part)
+                if node is not None:
+                    return node, s
             return None
         best: tuple[int, float] | None = None
         distance = np.inf

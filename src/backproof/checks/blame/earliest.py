@@ -32,7 +32,7 @@ from backproof.trace.tape import Operation
 #: Executions of a site above which it is not searched.
 MOST_INSTANCES = 3_000
 #: Seconds for the search in one step.
-PATIENCE = 3.0
+PATIENCE = 2.0
 #: Of these, what solving for numbers may take.
 SOLVING = 1.0
 #: What makes arrays that are to be filled.

@@ -27,7 +27,7 @@ LEAST, MOST = 2, 6_000
 #: Executions that show what a statement reads.
 SOME = 4
 #: CPU seconds for all statements.
-PATIENCE = 6.0
+PATIENCE = 3.5
 #: Relative difference of two numbers that are the same, and of two scales.
 SAME, SCALE = 1e-9, 1e-6
 
