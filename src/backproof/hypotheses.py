@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from backproof.controls import decides
 from backproof.costs import total
 from backproof.entries import STORES
 from backproof.joins import Join, compared
-from backproof.reads import data_read, optimiser_state
+from backproof.reads import data_read, optimiser_state, reads_arrays
 from backproof.roles import Parameter
 from backproof.thresholds import is_only_compared
 from backproof.trace.appended import append, is_appended, site_like
@@ -196,26 +195,6 @@ def program_costs(
     for hypothesis, reads in zip(every, reading, strict=True):
         hypothesis.bare = some and not reads
     return every
-
-
-def reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
-    """Whether a value is computed from arrays of any kind that are no parameters."""
-    arrays = _array_leaves(tape)
-    return not arrays <= params and not (arrays - params).isdisjoint(tape.ancestors([node]))
-
-
-def _array_leaves(tape: Tape) -> set[int]:
-    """Return the arrays that a step is given; a program of lists has none."""
-    known = _ARRAYS.get(tape)
-    if known is None or known[0] != len(tape.nodes):
-        leaves = (n for n in tape.nodes if n.operation is None)
-        known = len(tape.nodes), {n.index for n in leaves if np.ndim(n.obj)}
-        _ARRAYS[tape] = known
-    return known[1]
-
-
-#: The arrays that tapes are given, with the number of nodes for which that is known.
-_ARRAYS: WeakKeyDictionary[Tape, tuple[int, set[int]]] = WeakKeyDictionary()
 
 
 def is_complement(operation: Operation) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -50,3 +51,23 @@ def optimiser_state(tape: Tape, nodes: set[int], params: Sequence[Parameter]) ->
             if lives_on and np.shape(tape.nodes[leaf].obj) in shapes:
                 found.add(leaf)
     return found
+
+
+def reads_arrays(tape: Tape, node: int, params: set[int]) -> bool:
+    """Whether a value is computed from arrays of any kind that are no parameters."""
+    arrays = _array_leaves(tape)
+    return not arrays <= params and not (arrays - params).isdisjoint(tape.ancestors([node]))
+
+
+def _array_leaves(tape: Tape) -> set[int]:
+    """Return the arrays that a step is given; a program of lists has none."""
+    known = _ARRAYS.get(tape)
+    if known is None or known[0] != len(tape.nodes):
+        leaves = (n for n in tape.nodes if n.operation is None)
+        known = len(tape.nodes), {n.index for n in leaves if np.ndim(n.obj)}
+        _ARRAYS[tape] = known
+    return known[1]
+
+
+#: The arrays that tapes are given, with the number of nodes for which that is known.
+_ARRAYS: WeakKeyDictionary[Tape, tuple[int, set[int]]] = WeakKeyDictionary()

@@ -35,8 +35,9 @@ from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.checks.whole import of_a_part, of_the_mean, of_the_whole
-from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output, reads_arrays
+from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
 from backproof.joins import output_joins
+from backproof.reads import reads_arrays
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
-from backproof.hypotheses import reads_arrays
+from backproof.reads import reads_arrays
 from backproof.source import Span
 from backproof.trace.tape import Operation
 

@@ -265,10 +265,7 @@ def _match(
 
 
 def fill(run: Run, match: Match, after: bool, *, penalties: bool = True) -> None:
-    """Find the levels at which the author's value is a multiple of the truth.
-
-    And, with `penalties`, those at which it is one with a multiple of the parameter beside.
-    """
+    """Find the levels at which the author's value is a multiple of the truth, penalties aside."""
     parameter, truth = match.parameter, match.truth
     assert truth is not None
     if np.max(np.abs(truth), initial=0.0) <= VACUOUS:
