@@ -58,7 +58,7 @@ class Weighing:
             self._error(join, np.shape(output))
             for join, (output, _) in zip(joins, given, strict=True)
         ]
-        known = [e for e in errors if e is not None]
+        known = [e for e in errors if e is not None and e in self._feeding]
         if len(set(known)) < len(joins) or sum(a.size for a, _ in given) > MOST_ENTRIES:
             return None
         carrying, ends = self._carried(known)

@@ -47,7 +47,7 @@ class Dependence:
 def dependence(inputs: Any, labels: Any, *, seed: int = 0) -> Dependence | None:
     """Measure how much `inputs` (n × d) say about `labels` (n × k); None where n is too small."""
     x, y = np.asarray(inputs, dtype=float), np.asarray(labels, dtype=float)
-    n = len(x)
+    n = len(x) if x.ndim and y.ndim else 0
     if n < 24 or len(y) != n or not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
         return None
     generator = np.random.default_rng(seed)

@@ -66,6 +66,8 @@ def is_same(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
     if one is None or other is None or np.shape(one) != np.shape(other):
         return False
     a, b = np.asarray(one), np.asarray(other)
+    if a.dtype.kind == "O" or b.dtype.kind == "O":
+        return False
     return bool(np.allclose(a, b, rtol=tolerance, atol=0.0, equal_nan=True))
 
 

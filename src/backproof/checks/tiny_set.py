@@ -59,6 +59,8 @@ def check(record: Record) -> Iterator[Finding]:
     last = record.last
     if not seen or not all(o.stateless for o in seen):
         return
+    if len({np.shape(o.samples.labels)[1:] for o in seen}) > 1:
+        return
     labels = np.concatenate([o.samples.labels for o in seen])
     inputs = np.concatenate([o.samples.inputs for o in seen])
     if not FEWEST <= len(labels) <= MOST or labels.shape[1] != 1 or len(inputs) != len(labels):
