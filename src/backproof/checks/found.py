@@ -65,9 +65,9 @@ def is_same(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
     """Whether two values are equal to rounding."""
     if one is None or other is None or np.shape(one) != np.shape(other):
         return False
-    a, b = np.asarray(one), np.asarray(other)
-    if a.dtype.kind == "O" or b.dtype.kind == "O":
+    if isinstance(one, tuple) or isinstance(other, tuple):  # of several results
         return False
+    a, b = np.asarray(one), np.asarray(other)
     return bool(np.allclose(a, b, rtol=tolerance, atol=0.0, equal_nan=True))
 
 
