@@ -361,4 +361,7 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     made = tape.producer(beneath_views(tape, labels))
     if made is not None and is_in(made.function, EMPTY):
         return False
-    return np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1
+    if np.shape(a) == np.shape(y) or np.size(a) == np.size(y) == 1:
+        return True
+    # A row of labels of the single sample: (1, k) and (k,).
+    return np.size(a) == np.size(y) and 1 in np.shape(a)[:1] and np.shape(y) == np.shape(a)[1:]

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.test_costs_meant import judged
+from tests.unit.test_faults_placed import line_of
 
 pytestmark = pytest.mark.quality
 
@@ -125,3 +126,10 @@ for step in range(20):
 def test_targets_of_the_models_own_outputs_are_data(tmp_path):
     assert judged(tmp_path, TARGETS) == ("verified", [])
     assert judged(tmp_path, TARGETS.replace(" * (self.z > 0)", "")) == ("wrong", [("BP101", 20)])
+
+
+def test_a_mask_that_stacked_values_need_is_missed_there(tmp_path):
+    slip = EPISODES.replace("        dh[eph <= 0] = 0\n", "")
+    status, found = judged(tmp_path, slip)
+    assert (status, found[0][0]) == ("wrong", "BP101")
+    assert found[0][1] == line_of(slip, "np.outer(error, W2)")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.unit.test_costs_meant import judged
 from tests.unit.test_faults_placed import blamed
 
 pytestmark = pytest.mark.quality
@@ -377,3 +378,48 @@ for step in range(60):
 def test_an_entry_is_told_where_it_is_made_not_where_the_array_begins(tmp_path):
     found, line = blamed(tmp_path, CUTS, "dc[1:].sum()", "dc[1]")
     assert found == [line]
+
+
+ONE_BY_ONE = """
+import numpy as np
+rng = np.random.default_rng(3)
+X, y = rng.normal(size=(25, 3)), np.eye(4)[rng.integers(0, 4, 25)]
+W, b = rng.normal(size=(3, 6)) * 0.5, np.zeros(6)
+U, c = rng.normal(size=(6, 5)) * 0.5, np.zeros(5)
+V, d = rng.normal(size=(5, 4)) * 0.5, np.zeros(4)
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def forward(x):
+    h = np.tanh(x @ W + b)
+    g = np.tanh(h @ U + c)
+    return sigmoid(g @ V + d), g, h
+
+for epoch in range(12):
+    p, _, _ = forward(X)
+    J = -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) / len(X)
+    grads = [np.zeros_like(v) for v in (W, b, U, c, V, d)]
+    for i in range(len(X)):
+        x = X[i, np.newaxis]
+        a, g, h = forward(x)
+        d3 = a - y[i]
+        d2 = d3 @ V.T * (1 - g ** 2)
+        d1 = d2 @ U.T * (1 - h ** 2)
+        parts = (x.T @ d1, d1[0], h.T @ d2, d2[0], g.T @ d3, d3[0])
+        for total, part in zip(grads, parts):
+            total += part / len(X)
+    for value, grad in zip((W, b, U, c, V, d), grads):
+        value -= 0.5 * grad
+    print(J)
+"""
+
+
+def test_samples_one_by_one_beside_a_cost_of_all(tmp_path):
+    assert judged(tmp_path, ONE_BY_ONE) == ("verified", [])
+    for right, wrong in (
+        ("d2 @ U.T * (1 - h ** 2)", "d2 @ U.T * (1 - h) ** 2"),
+        ("d3 @ V.T * (1 - g ** 2)", "d3 @ V.T * g"),
+    ):
+        found, line = blamed(tmp_path, ONE_BY_ONE, right, wrong)
+        assert found[:1] == [line]

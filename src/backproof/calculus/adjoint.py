@@ -24,6 +24,8 @@ class Adjoints:
 
     of: dict[int, Any]
     cut: dict[int, str] = field(default_factory=dict)
+    beside: dict[int, Any] | None = None
+    """Outputs of forward passes beside that of the cost, once these are looked for: cotangents."""
 
     def items(self) -> Iterator[tuple[int, Any]]:
         """Yield node and cotangent, but for tuples, whose parts have their own."""

@@ -13,7 +13,6 @@ import numpy as np
 from backproof.calculus.adjoint import Adjoints, adjoints
 from backproof.checks.masked import free_entries
 from backproof.checks.one_scale import common_scale
-from backproof.checks.passes import gathered
 from backproof.checks.penalties import penalty_in, penalty_on_part, penalty_on_some
 from backproof.checks.scales import SAME, TOLERANCE, holds, proportion
 from backproof.hypotheses import Hypothesis
@@ -220,7 +219,6 @@ def compare(
         leaves = {node.index for node in tape.nodes if node.operation is None}
         within = moving | leaves | _entries(tape, leaves)
     bar = adjoints(tape, point, seeds, tie=tie, within=within)
-    bar.of.update(gathered(tape, bar.of, lambda node: bar.of.get(node)))
     blocked = bar.blocked(tape) if bar.cut else set()
     fit = Fit(hypothesis, [], run=point, adjoint=bar, penalised=penalised)
     for parameter in params:

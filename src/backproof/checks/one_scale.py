@@ -57,7 +57,7 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
     by a number that no program has.
     """
     best: dict[int, Entry] = {}
-    best_key: tuple[int, int, bool, bool, int, bool, float] = (0, 0, False, False, 0, False, -1e9)
+    best_key: tuple[int, int, tuple[bool, ...], int, bool, float] = (0, 0, (), 0, False, -1e9)
     title, scale = fit.hypothesis.title, fit.scale
     grows = GROWS.search(title) is not None and not FALLS.search(title)
     split = False
@@ -73,7 +73,8 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
             meant = len(groups) < 2 or up == grows  # few, if a sign turns those before them
             # Of n and 1/n the second: a cost is divided by a size.
             size = -abs(float(np.log(abs(s)))) * (1 + 1e-9 * (abs(s) > 1))
-            key = (len(together), says, up == grows, meant, len(members), is_natural(s), size)
+            way = (up == grows, s > 0, meant)
+            key = (len(together), says, way, len(members), is_natural(s), size)
             if key > best_key:
                 best, best_key, scale, split = members, key, s, len(groups) > 1
     if split and len(best) < len({i for _, i, _ in offers}):  # the scale of these alone

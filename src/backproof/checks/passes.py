@@ -1,4 +1,8 @@
-"""Forward passes beside that of the cost: ``loss(w, x, y)`` computes its own, so does backprop."""
+"""Forward passes beside that of the cost: ``loss(w, x, y)`` computes its own, so does backprop.
+
+The cost may take all samples at once where the gradients are summed over one after the other; or
+the other way round, over what samples have left in lists.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import GATHERING, is_in
+from backproof.calculus.adjoint import adjoints
+from backproof.checks.match import Fit
 from backproof.joins import output_joins
 from backproof.roles import Parameter
 from backproof.trace.tape import Operation, Run, Tape, map_refs
@@ -17,12 +23,28 @@ Array = np.ndarray[Any, Any]
 MOST_JOINS = 8
 #: Relative difference of two values that are computed alike.
 SAME = 1e-12
+#: The same where one is computed for a sample alone, by other sums.
+CLOSE = 1e-10
+#: Samples whose outputs are looked at.
+MOST_SAMPLES = 2_000
 
 
-def with_second_pass(
-    tape: Tape, run: Run, params: Sequence[Parameter], forward: set[int]
+def forward_passes(
+    tape: Tape, run: Run, params: Sequence[Parameter], fit: Fit, forward: set[int]
 ) -> set[int]:
-    """Return a cost's forward pass with those that come to the same output for the gradients."""
+    """Return a cost's forward pass with those that come to the same output for the gradients.
+
+    Their values get the cotangents that belong to them.
+    """
+    bar = fit.adjoint
+    if bar is not None and fit.run is not None:
+        if bar.beside is None:
+            bar.beside = _of_samples(tape, fit.run, params, bar.of, forward)
+            moving = tape.reach(n for p in params for n in p.old)
+            for node, g in adjoints(tape, fit.run, bar.beside, within=moving).items():
+                bar.of.setdefault(node, g)
+            bar.of.update(gathered(tape, bar.of, lambda node: bar.of.get(node)))
+        forward = forward | tape.ancestors(bar.beside)
     joins = output_joins(tape, params, limit=MOST_JOINS)
     tape.complete(run)  # a join may be an operation of ours
     feeding = tape.ancestors([n for p in params for n in p.new])
@@ -42,6 +64,64 @@ def with_second_pass(
         or any(_is_same(run, n, other) for other in rest)
     ]  # fmt: skip
     return forward | tape.ancestors(alike)
+
+
+def _of_samples(
+    tape: Tape, run: Run, params: Sequence[Parameter], cotangents: Mapping[int, Any],
+    forward: set[int],
+) -> dict[int, Any]:  # fmt: skip
+    """Return the cotangents of outputs that are the rows of one that the cost is computed from."""
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    sites: dict[int, list[int]] = {}
+    for join in output_joins(tape, params, limit=MOST_SAMPLES):
+        if join.output in feeding and join.output not in forward:
+            sites.setdefault(tape.operations[join.operation].site, []).append(join.output)
+    for outputs in sites.values():
+        outputs = list(dict.fromkeys(outputs))
+        values = [np.ravel(run.env[n]) for n in outputs]
+        if len(outputs) < 2 or len({v.size for v in values}) > 1:
+            continue
+        one = np.stack(values)
+        for node, g in cotangents.items():
+            whole = run.env[node]
+            if isinstance(g, list) or np.size(whole) < one.size or np.shape(g) != np.shape(whole):
+                continue
+            for turned in (False, True):
+                rows = _rows(whole, one.shape[1], turned)
+                found = None if rows is None else _places(one, rows)
+                if found is not None:
+                    slopes = _rows(g, one.shape[1], turned)
+                    assert slopes is not None
+                    return {
+                        n: np.reshape(slopes[k], np.shape(run.env[n]))
+                        for n, k in zip(outputs, found, strict=True)
+                    }
+    return {}
+
+
+def _rows(whole: Any, size: int, turned: bool) -> Array | None:
+    """Return an array's rows, or its columns, if they have so many entries."""
+    array = np.asarray(whole, dtype=float)
+    if array.ndim == 1 and size == 1 and not turned:
+        return array[:, None]
+    if array.ndim != 2:
+        return None
+    array = array.T if turned else array
+    return array if array.shape[1] == size else None
+
+
+def _places(one: Array, rows: Array) -> list[int] | None:
+    """Return which row each vector is, if all are one."""
+    found: list[int] = []
+    free = np.ones(len(rows), dtype=bool)
+    for vector in one:
+        gaps = np.max(np.abs(rows - vector), axis=1)
+        near = np.flatnonzero(free & (gaps <= CLOSE * np.max(np.abs(vector))))
+        if not near.size:
+            return None
+        found.append(int(near[0]))
+        free[near[0]] = False
+    return found
 
 
 def gathered(

@@ -24,7 +24,7 @@ from backproof.checks.fewest import fewest, narrowest
 from backproof.checks.found import Executions, Found, are_slopes, function_name, is_same, kinds
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
-from backproof.checks.passes import with_second_pass
+from backproof.checks.passes import forward_passes
 from backproof.checks.scales import TOLERANCE, is_natural
 from backproof.checks.scope import Scope
 from backproof.joins import output_joins
@@ -75,7 +75,7 @@ class StepSearch:
         target = fit.hypothesis.node
         new = {n for p in evidence.params for n in p.new}
         forward = self.tape.ancestors([target], stop=new if fit.hypothesis.after else None)
-        self.forward = with_second_pass(self.tape, self.run, evidence.params, forward)
+        self.forward = forward_passes(self.tape, self.run, evidence.params, fit, forward)
         self.needed = {i: self._feeding(i) for i in range(len(evidence.params))}
         joins = output_joins(self.tape, evidence.params, limit=MOST_OPERATIONS)
         self.tape.complete(self.run)  # a join may be an operation of ours

@@ -18,7 +18,7 @@ from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.choice import step_sizes
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
-from backproof.checks.passes import with_second_pass
+from backproof.checks.passes import forward_passes
 from backproof.checks.scales import SAME, TOLERANCE
 from backproof.trace.tape import Run, Tape
 
@@ -87,7 +87,7 @@ class Cotangents:
             new = {n for p in evidence.params for n in p.new}
             forward = self.tape.ancestors([target], stop=new)
             forward |= self._mirror()
-        self.forward = with_second_pass(self.tape, evidence.run, evidence.params, forward)
+        self.forward = forward_passes(self.tape, evidence.run, evidence.params, self.fit, forward)
         self.of = self._cotangents()
         self.parts = self._parts()
         self.tables = self._tables()
@@ -141,6 +141,9 @@ class Cotangents:
         found: dict[int, list[tuple[int, Any]]] = {}
         if seeds is not None and len(self.of) < MOST_NODES:
             adjoints(self.tape, self.fit.run, seeds, parts=found)
+            beside = self.fit.adjoint.beside if self.fit.adjoint is not None else None
+            if beside:
+                adjoints(self.tape, self.fit.run, beside, within=self.forward, parts=found)
         return {
             node: uses for node, uses in found.items()
             if len(uses) > 1 and node in self.forward and not isinstance(uses[0][1], list)
