@@ -6,6 +6,7 @@ no number of its own: it lacks `len(batch)` or the rate that the others have, or
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -213,6 +214,9 @@ def _numbers(tape: Tape, value: Any, where: Site, found: Pace, depth: int = 6) -
         found.floats[id(obj)] = number
         written = type(obj) is float and abs(number) != 1 and _is_written(obj, where)
         found.literal = found.literal or written
+        return
+    if operation.function is operator.getitem:
+        found.floats[id(obj)] = float(np.asarray(obj).reshape(-1)[0])  # the weight of a sample
         return
     for argument in operation.args:
         _numbers(tape, argument, operation.where, found, depth - 1)
