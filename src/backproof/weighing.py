@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -120,32 +121,26 @@ class Weighing:
 
         By what the ends become if all errors are 0, or 1, or each has its number.
         """
-        starts = np.cumsum([0, *(int(np.prod(s)) for s in shapes)])
-        total = int(starts[-1])
-        # Where both numbers are small, their ratio has digits enough for each entry.
+        total = sum(map(math.prod, shapes))
         nothing, ones, numbers = (
-            self._ends({
-                e: flat[a : a + int(np.prod(s))].reshape(s)
-                for e, a, s in zip(errors, starts, shapes, strict=False)
-            }, carrying, ends)
+            self._ends(dict(zip(errors, _parts(flat, shapes), strict=True)), carrying, ends)
             for flat in (np.zeros(total), np.ones(total), np.arange(1.0, total + 1))
-        )  # fmt: skip
+        )
         if nothing is None or ones is None or numbers is None:
             return None
         by, times = ones - nothing, numbers - nothing
         there = by != 0
-        which = times[there] / by[there]
-        entries = np.rint(which).astype(int) - 1
-        if np.any(np.abs(which - entries - 1) > ROUNDING * total):
+        which = times[there] / by[there] - 1
+        entries = np.rint(which).astype(int)
+        if not np.all(np.abs(which - entries) <= ROUNDING * total):
+            return None
+        if entries.size and not 0 <= entries.min() <= entries.max() < total:
             return None
         weights = np.zeros(total)
         weights[entries] = by[there]
         if np.any(np.abs(weights[entries] - by[there]) > ROUNDING * np.abs(by[there])):
             return None  # one error, with two weights
-        return tuple(
-            weights[a : a + int(np.prod(s))].reshape(s)
-            for a, s in zip(starts, shapes, strict=False)
-        )
+        return tuple(_parts(weights, shapes))
 
     def _later(
         self, errors: Sequence[int], shapes: Sequence[tuple[int, ...]]
@@ -201,6 +196,13 @@ class Weighing:
         if any(v is None for v in values):
             return None
         return np.concatenate([np.asarray(v, dtype=float).reshape(-1) for v in values])
+
+
+def _parts(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Return arrays of some shapes with the entries of one vector."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    parts = zip(np.split(flat, ends), shapes, strict=True)
+    return [part.reshape(shape) for part, shape in parts]
 
 
 def _differ(weights: Sequence[Array]) -> bool:

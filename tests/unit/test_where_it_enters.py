@@ -423,3 +423,43 @@ def test_samples_one_by_one_beside_a_cost_of_all(tmp_path):
     ):
         found, line = blamed(tmp_path, ONE_BY_ONE, right, wrong)
         assert found[:1] == [line]
+
+
+ROUNDS = """
+import numpy as np
+rng = np.random.default_rng(6)
+X, y = rng.normal(size=(20, 5, 3)), rng.integers(0, 2, 20)
+U, W = rng.normal(size=(4, 3)) * 0.5, rng.normal(size=(4, 4)) * 0.4
+V = rng.normal(size=4) * 0.5
+
+def gradients(x, t):
+    T = len(x)
+    s = np.zeros((T + 1, 4))
+    for k in range(T):
+        s[k + 1] = np.tanh(U @ x[k] + W @ s[k])
+    p = 1 / (1 + np.exp(-(V @ s[T])))
+    loss = -np.log(p if t else 1 - p)
+    dU, dW, dV = np.zeros_like(U), np.zeros_like(W), (p - t) * s[T]
+    d = (p - t) * V * (1 - s[T] ** 2)
+    for k in range(T, 0, -1):
+        dW += np.outer(d, s[k - 1])
+        dU += np.outer(d, x[k - 1])
+        d = W.T @ d * (1 - s[k - 1] ** 2)
+    return loss, dU, dW, dV
+
+for epoch in range(4):
+    total = 0.0
+    for x, t in zip(X, y):
+        loss, dU, dW, dV = gradients(x, t)
+        total += loss
+        U -= 0.1 * dU
+        W -= 0.1 * dW
+        V -= 0.1 * dV
+    print(total)
+"""
+
+
+def test_a_loop_that_leaves_a_round_out_is_told_at_its_header(tmp_path):
+    assert judged(tmp_path, ROUNDS) == ("verified", [])
+    found, line = blamed(tmp_path, ROUNDS, "range(T, 0, -1)", "range(T, 1, -1)")
+    assert found == [line]

@@ -6,7 +6,7 @@ import ast
 
 from backproof.checks.places import Place
 from backproof.source import SourceFile, Span, tree_of
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 
 
 def selecting(place: Place, site: Site) -> Place | None:
@@ -35,6 +35,23 @@ def selecting(place: Place, site: Site) -> Place | None:
             return Place(file, _header(file, loop))
         used |= {n.id for n in ast.walk(loop.iter) if isinstance(n, ast.Name)}
     return None
+
+
+def loop_around(site: Site) -> Site | None:
+    """Return the header of the innermost loop over something that an expression runs in."""
+    try:
+        tree = tree_of(site.file.text)
+    except SyntaxError:
+        return None
+    line = site.span.line
+    starts = [
+        node.lineno for node in ast.walk(tree)
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
+    ]  # fmt: skip
+    return next(
+        (s for s in SITES if s.kind == "loop" and s.file is site.file
+         and s.function == site.function and s.span.line == max(starts, default=0)), None,
+    )  # fmt: skip
 
 
 def _header(file: SourceFile, loop: ast.For) -> Span:

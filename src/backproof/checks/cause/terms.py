@@ -13,6 +13,7 @@ from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, renaming
 from backproof.checks.edits.edit import short
 from backproof.checks.scales import proportion
+from backproof.checks.selection import loop_around
 from backproof.trace.site import Site
 
 MOST_ALTERNATIVES = 400
@@ -118,6 +119,14 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
             s, error = proportion(missing, value)
             if error < EXACT and any(abs(s / scale - 1) < EXACT for scale in known.scales):
                 use = blamed.tape.operations[index].where
+                loop = _left_out_by(blamed, use.index)
+                if loop is not None:
+                    return blamed.finding(
+                        "BP101", "missing-term",
+                        f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
+                        f"(line {use.span.line}) is left out in one round",
+                        "let the loop go through all that the forward pass goes through", site=loop,
+                    )  # fmt: skip
                 return blamed.finding(
                     "BP101", "missing-term",
                     f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
@@ -126,6 +135,14 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
                     site=_renamed_below(blamed) or blamed.operation.where,
                 )  # fmt: skip
     return None
+
+
+def _left_out_by(blamed: Blamed, use: int) -> Site | None:
+    """Return the loop that runs a backward statement less often than the forward pass its use."""
+    forward, here = blamed.cotangents.forward, blamed.operation
+    uses = sum(o.site == use and o.out in forward for o in blamed.tape.operations)
+    own = sum(o.site == here.site and o.function is here.function for o in blamed.tape.operations)
+    return loop_around(here.where) if 0 < own < uses else None
 
 
 def _renamed_below(blamed: Blamed) -> Site | None:
