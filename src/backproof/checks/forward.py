@@ -26,7 +26,7 @@ from backproof.checks.match import Fit, author_value
 from backproof.checks.scales import is_natural
 from backproof.checks.search import StepSearch
 from backproof.trace.site import SITES
-from backproof.trace.tape import Operation, Run, Tape
+from backproof.trace.tape import Operation, Run, Tape, map_refs
 
 #: CPU seconds for all edits of a step.
 PATIENCE = 3.0
@@ -61,6 +61,7 @@ def forward_fault(evidence: StepEvidence, fit: Fit) -> Diagnosis | None:
     slopes = Slopes(evidence, fit)
     deadline = time.process_time() + PATIENCE
     best: tuple[float, Diagnosis] | None = None
+    moving = evidence.tape.reach(slopes.nodes)
     last = next(reversed(groups), None)
     for number, site in product(ORDER, groups):
         if len(groups[site]) > MOST_EXECUTIONS:
@@ -72,6 +73,9 @@ def forward_fault(evidence: StepEvidence, fit: Fit) -> Diagnosis | None:
                 continue
             if best is not None and edit.cost >= best[0]:
                 continue
+            changed = edit.change(members[-1], len(members) - 1)
+            if changed is None or _only_loses(changed, members[-1], evidence, moving):
+                continue  # what it would lose is no term too many: its gradient is missing
             if _makes_right(slopes, edit, members):
                 best = edit.cost, Diagnosis(
                     "BP101", edit.cause, SITES[site],
@@ -92,6 +96,37 @@ def _edits(
     for members in alike.values():
         for edit in edits_of(members[0], len(members), search.scope, number):
             yield edit, members
+
+
+def _only_loses(
+    changed: Operation, operation: Operation, evidence: StepEvidence, moving: set[int]
+) -> bool:  # fmt: skip
+    """Whether an edit takes away what depends on parameters, and puts nothing else in its place.
+
+    What something was before a term was added to it is nothing else.
+    """
+    before, after = (
+        {n for n in moving.intersection(o.inputs) if _depends(o, evidence.run, n)}
+        for o in (operation, changed)
+    )
+    lost = before - after
+    return bool(lost) and (after - before) <= evidence.tape.ancestors(lost)
+
+
+def _depends(operation: Operation, run: Run, node: int) -> bool:
+    """Whether an operation gives another value for another one of a node."""
+
+    def value(factor: float) -> Any:
+        args = map_refs(
+            operation.args, lambda ref: run.env[ref.node] * (factor if ref.node == node else 1.0)
+        )
+        with np.errstate(all="ignore"):
+            return operation.function(*args, **operation.kwargs)
+
+    try:
+        return not is_same(value(1.0), value(1.25))
+    except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):
+        return True
 
 
 class Slopes:
@@ -172,4 +207,6 @@ def _makes_right(slopes: Slopes, edit: Edit, operations: list[Operation]) -> boo
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(o.out for o in operations))
     before = evidence.run.env
     same = all(is_same(run.env[o.out], before[o.out]) for o in operations)
+    if not any(np.any(run.env[o.out]) for o in operations):
+        return False  # zeros: another way to lose a term
     return not same and not run.failed and slopes.fit(tape, run)

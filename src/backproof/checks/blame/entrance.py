@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from backproof.arithmetic import is_in
-from backproof.checks.blame.trust import SUMMING, Trust, is_constant
+from backproof.checks.blame.trust import Trust, is_constant, is_sum
 from backproof.checks.scales import SAME
 from backproof.entries import STORES
 from backproof.source import Span
@@ -47,7 +47,7 @@ def entrances(trust: Trust, carrying: set[int] | None) -> list[Operation]:
     scale = usual[0][0] if usual else 0.0
     sound: dict[int, bool] = {}
     for operation in backward:
-        summed = operation.function in SUMMING and operation.out not in trust.right
+        summed = is_sum(operation) and operation.out not in trust.right
         sound[operation.out] = _is_sound(trust, operation, scale) and (
             not summed or all(sound.get(n, True) for n in operation.inputs)
         )
@@ -83,7 +83,7 @@ def _has_known_scale(trust: Trust, operation: Operation) -> bool:
 
     ``s * u`` is a multiple of ``(1 - s) * u``.
     """
-    if operation.function in SUMMING:
+    if is_sum(operation):
         return True
     part = trust.cotangents.recognised(trust.run, operation.out, part=True)
     return part is None or any(abs(part[1] / s - 1) < SAME for s in trust.cotangents.scales)

@@ -10,11 +10,17 @@ import operator
 
 from backproof.arithmetic import ADD, SUBTRACT
 from backproof.checks.blame.cotangents import Cotangents
-from backproof.trace.primitives import patch_view, set_item, strided_view
+from backproof.trace.primitives import patch_view, set_item, strided_view, ufunc_at
 from backproof.trace.tape import Operation, Run, Tape
 
 #: Operations that only put values together.
 SUMMING = {*ADD, *SUBTRACT, set_item, patch_view, strided_view, operator.getitem}
+
+
+def is_sum(operation: Operation) -> bool:
+    """Whether an operation only puts values together: ``np.add.at(total, rows, values)``, too."""
+    function = operation.function
+    return function in SUMMING or (function is ufunc_at and operation.args[0] in ADD | SUBTRACT)
 
 
 class Trust:
@@ -56,7 +62,7 @@ class Trust:
                 out in self.right
                 or self.cotangents.recognised(self.run, out, part=True) is not None
                 or (
-                    operation.function in SUMMING
+                    is_sum(operation)
                     and all(
                         n in self.accounted or is_constant(self.tape, n) for n in operation.inputs
                     )
@@ -70,7 +76,7 @@ class Trust:
             if out in self.accounted and out not in self.right and out in self.feeding:
                 users = [self.tape.operations[i] for i in self.tape.users[out]]
                 users = [u for u in users if u.out in self.feeding]
-                summed = all(u.function in SUMMING for u in users)
+                summed = all(is_sum(u) for u in users)
                 if not summed and self.cotangents.recognised(self.run, out, part=True) is not None:
                     self.doubted.add(out)  # a part, used as if it were all
 
@@ -81,10 +87,10 @@ class Trust:
         """
         for operation in self.tape.operations:
             out = operation.out
-            if operation.function not in SUMMING or out not in self.accounted or out in self.right:
+            if not is_sum(operation) or out not in self.accounted or out in self.right:
                 continue
             users = [self.tape.operations[i] for i in self.tape.users[out]]
-            if all(u.function in SUMMING or u.out not in self.feeding for u in users):
+            if all(is_sum(u) or u.out not in self.feeding for u in users):
                 continue
             self.accounted.discard(out)
             summands = self._summands(out)
