@@ -44,7 +44,7 @@ demo: $(VENV)/.stamp-core
 	$(BIN)/backproof run examples/flower.py || test $$? -eq 1
 
 test: $(VENV)/.stamp-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2
 
 check: $(VENV)/.stamp-dev
 	$(BIN)/ruff format --check .

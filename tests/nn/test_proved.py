@@ -7,16 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backproof.nn.mathematics import ACTIVATIONS
 from backproof.nn.optimizers import OPTIMIZERS
 from tests.nn.proving import prove
-
-# One worker runs the file, so that the trainings below are traced once.
-pytestmark = pytest.mark.xdist_group("proved")
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "optimizer='gd', learning_rate=0.1, max_iter=12"
@@ -49,23 +45,20 @@ TRAININGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: Any) -> dict[str, Any]:
-    return prove(tmp_path_factory.mktemp("proofs"), TRAININGS)
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # the first one waits for all of them
-@pytest.mark.parametrize("name", TRAININGS)
-def test_every_gradient_is_verified(name: str, reports: dict[str, Any]) -> None:
-    report = reports[name]
-    assert report["status"] == "completed"
-    assert report["gradient"]["status"] == "verified", report["gradient"]
-    assert report["gradient"]["parameters"]
-    for parameter in report["gradient"]["parameters"]:
-        assert parameter["status"] == "verified"
-        assert parameter["relative_error"] < 1e-12
-    assert not [f for f in report["findings"] if f["severity"] == "error"]
+@pytest.mark.timeout(900)
+def test_every_gradient_is_verified(tmp_path: Path) -> None:
+    """One test, so that one process runs all trainings, and loads what they need once."""
+    reports = prove(tmp_path, TRAININGS)
+    assert set(reports) == set(TRAININGS)
+    for name, report in reports.items():
+        assert report["status"] == "completed", name
+        assert report["gradient"]["status"] == "verified", (name, report["gradient"])
+        assert report["gradient"]["parameters"], name
+        for parameter in report["gradient"]["parameters"]:
+            assert parameter["status"] == "verified", name
+            assert parameter["relative_error"] < 1e-12, name
+        assert not [f for f in report["findings"] if f["severity"] == "error"], name
 
 
 @pytest.mark.slow
