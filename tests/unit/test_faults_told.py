@@ -503,3 +503,38 @@ def test_smoothed_labels_belong_to_the_gradient_as_well(tmp_path):
     assert judged(tmp_path, SMOOTH) == ("verified", [])
     slip = SMOOTH.replace("(np.exp(logp) - target)", "(np.exp(logp) - hot)")
     assert judged(tmp_path, slip) == ("verified", [("BP103", 17)])
+
+
+PAIRS = """
+import math, random
+random.seed(7)
+rows = [([random.sample(range(8), 3)], random.random() < 0.5) for _ in range(40)]
+w = [0.0 for _ in range(8)]
+v = [[random.gauss(0, 0.3) for _ in range(2)] for _ in range(8)]
+for epoch in range(6):
+    total = 0.0
+    for (x,), label in rows:
+        y = 1.0 if label else 0.0
+        z = sum(w[i] for i in x)
+        s, q = [0.0, 0.0], 0.0
+        for i in x:
+            for f in range(2):
+                s[f] += v[i][f]
+                q += v[i][f] ** 2
+        z += 0.5 * (s[0] ** 2 + s[1] ** 2)
+        z -= 0.5 * q
+        p = 1 / (1 + math.exp(-z))
+        total += -math.log(p) if label else -math.log(1 - p)
+        g = p - y
+        for i in x:
+            w[i] -= 0.1 * g
+            for f in range(2):
+                v[i][f] -= 0.1 * g * (s[f] - v[i][f])
+    print(total)
+"""
+
+
+def test_a_term_of_the_forward_pass_is_missing_in_the_gradient(tmp_path):
+    assert judged(tmp_path, PAIRS) == ("verified", [])
+    found, line = blamed(tmp_path, PAIRS, "g * (s[f] - v[i][f])", "g * s[f]")
+    assert found[:1] == [line]
