@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # In a user's run our own failures are told of in the report; under test they are raised.
 os.environ["BACKPROOF_TESTING"] = "1"
@@ -10,3 +11,6 @@ os.environ["BACKPROOF_TESTING"] = "1"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# A shell that runs the tests beside itself ignores the signal, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,11 +6,9 @@ import ast
 import doctest
 import importlib.util
 import io
-import signal
 import sys
 import unittest
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -94,14 +92,6 @@ def cases(suite: unittest.TestSuite) -> list[Any]:
     for case in suite:
         found += cases(case) if isinstance(case, unittest.TestSuite) else [case]
     return found
-
-
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Interrupt at a signal, also where a shell that runs the tests beside itself ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
