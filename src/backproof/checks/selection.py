@@ -14,16 +14,8 @@ def selecting(place: Place, site: Site) -> Place | None:
 
     A loop over a range or over names written there chooses; one over a collection does not.
     """
-    file = site.file
-    try:
-        tree = tree_of(file.text)
-    except SyntaxError:
-        return None
-    line = place.span.line
-    loops = [
-        node for node in ast.walk(tree)
-        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
-    ]  # fmt: skip
+    file, line = site.file, place.span.line
+    loops = _loops(file, line)
     statement = _statement(loops[0], line) if loops else None
     if statement is None:
         return None
@@ -39,19 +31,23 @@ def selecting(place: Place, site: Site) -> Place | None:
 
 def loop_around(site: Site) -> Site | None:
     """Return the header of the innermost loop over something that an expression runs in."""
-    try:
-        tree = tree_of(site.file.text)
-    except SyntaxError:
-        return None
-    line = site.span.line
-    starts = [
-        node.lineno for node in ast.walk(tree)
-        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
-    ]  # fmt: skip
+    start = max((loop.lineno for loop in _loops(site.file, site.span.line)), default=0)
     return next(
         (s for s in SITES if s.kind == "loop" and s.file is site.file
-         and s.function == site.function and s.span.line == max(starts, default=0)), None,
+         and s.function == site.function and s.span.line == start), None,
     )  # fmt: skip
+
+
+def _loops(file: SourceFile, line: int) -> list[ast.For]:
+    """Return the loops over something in whose bodies a line stands."""
+    try:
+        tree = tree_of(file.text)
+    except SyntaxError:
+        return []
+    return [
+        node for node in ast.walk(tree)
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
+    ]  # fmt: skip
 
 
 def _header(file: SourceFile, loop: ast.For) -> Span:

@@ -155,7 +155,6 @@ def is_called_a_bias(path: str) -> bool:
 
 def nearest(path: str, others: Sequence[str]) -> str | None:
     """Return the path that has most of another's name: ``w`` for `w0`, beside ``v``."""
-
     name = Kept.at(path).name
     likeness = {p: SequenceMatcher(None, name, Kept.at(p).name).ratio() for p in others}
     best = [p for p in others if likeness[p] == max(likeness.values())]

@@ -18,10 +18,8 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     line, unless the function is right elsewhere, or is one that the forward pass applies. Where
     each layer has a function of its own, it is the one that is wrong.
     """
-    tape, made = (
-        search.tape,
-        [o for o in replaced(search, found) if not is_right_slope(search, o.out)],
-    )
+    tape = search.tape
+    made = [o for o in replaced(search, found) if not is_right_slope(search, o.out)]
     if len({maker.site for maker in made}) != 1:
         return None
     where = made[0].where

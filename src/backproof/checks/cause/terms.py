@@ -119,20 +119,14 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
             s, error = proportion(missing, value)
             if error < EXACT and any(abs(s / scale - 1) < EXACT for scale in known.scales):
                 use = blamed.tape.operations[index].where
-                loop = _left_out_by(blamed, use.index)
-                if loop is not None:
-                    return blamed.finding(
-                        "BP101", "missing-term",
-                        f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
-                        f"(line {use.span.line}) is left out in one round",
-                        "let the loop go through all that the forward pass goes through", site=loop,
-                    )  # fmt: skip
+                text, loop = short(use.text), _left_out_by(blamed, use.index)
                 return blamed.finding(
                     "BP101", "missing-term",
-                    f"what comes back to `{blamed.text(node)}` through `{short(use.text)}` "
-                    f"(line {use.span.line}) is missing",
-                    f"add the gradient that comes back through `{short(use.text)}`",
-                    site=_renamed_below(blamed) or blamed.operation.where,
+                    f"what comes back to `{blamed.text(node)}` through `{text}` "
+                    f"(line {use.span.line}) is {'left out in one round' if loop else 'missing'}",
+                    "let the loop go through all that the forward pass goes through" if loop
+                    else f"add the gradient that comes back through `{text}`",
+                    site=loop or _renamed_below(blamed) or blamed.operation.where,
                 )  # fmt: skip
     return None
 
