@@ -133,3 +133,37 @@ def test_a_mask_that_stacked_values_need_is_missed_there(tmp_path):
     status, found = judged(tmp_path, slip)
     assert (status, found[0][0]) == ("wrong", "BP101")
     assert found[0][1] == line_of(slip, "np.outer(error, W2)")
+
+
+NUMBERS = """
+import math, random
+random.seed(3)
+W = [[random.gauss(0, 0.4) for _ in range(3)] for _ in range(5)]
+B = [random.gauss(0, 0.1) for _ in range(5)]
+V = [[random.gauss(0, 0.4) for _ in range(5)] for _ in range(2)]
+
+def values(s):
+    h = [math.tanh(sum(w * x for w, x in zip(row, s)) + b) for row, b in zip(W, B)]
+    return [sum(v * a for v, a in zip(row, h)) for row in V], h
+
+s = [random.random() for _ in range(3)]
+for step in range(60):
+    q, h = values(s)
+    a = random.randrange(2)
+    after = [random.random() for _ in range(3)]
+    target = float(s[a] > 0.5) + 0.9 * max(values(after)[0])
+    loss = 0.5 * (q[a] - target) ** 2
+    d = q[a] - target
+    dh = [d * V[a][j] * (1 - h[j] ** 2) for j in range(5)]
+    for j in range(5):
+        V[a][j] -= 0.1 * d * h[j]
+        B[j] -= 0.1 * dh[j]
+        for i in range(3):
+            W[j][i] -= 0.1 * dh[j] * s[i]
+    s = after
+    print(step, loss)
+"""
+
+
+def test_targets_are_data_in_programs_of_numbers(tmp_path):
+    assert judged(tmp_path, NUMBERS) == ("verified", [])

@@ -232,8 +232,8 @@ def _scalar_step(
         return False
     if not (plain or math.isfinite(da + db)):
         return False
-    if type(left) is Ref and (plain or within is None or left.node in within):
+    if type(left) is Ref and (within is None or left.node in within):
         bar[left.node] = bar.get(left.node, 0.0) + da
-    if type(right) is Ref and (plain or within is None or right.node in within):
+    if type(right) is Ref and (within is None or right.node in within):
         bar[right.node] = bar.get(right.node, 0.0) + db
     return True

@@ -75,14 +75,25 @@ def targets(
 
 def _is_mixed(tape: Tape, node: int, moving: set[int]) -> bool:
     """Whether data is added to what moves, or stored in it."""
-    made = tape.producer(node)
-    if made is None:
-        return False
-    moved = [n for n in made.inputs if n in moving]
-    if is_in(made.function, STORES) and type(made.args[0]) is Ref and made.args[0].node in moving:
-        return True
-    if is_in(made.function, ADD):
-        return len(moved) == 1 and len(made.inputs) == 2
-    if keeps(made) or is_in(made.function, JOINING | SPLITTING | STORES | MULTIPLY | DIVIDE):
-        return any(_is_mixed(tape, n, moving) for n in moved)
+    pending, seen = [node], {node}
+    while pending:
+        made = tape.producer(pending.pop())
+        if made is None:
+            continue
+        moved = [n for n in made.inputs if n in moving]
+        if is_in(made.function, ADD) and len(moved) == 1 and len(made.inputs) == 2:
+            return True
+        if is_in(made.function, STORES) and _is_output(tape, made.args[0], moving):
+            return True
+        if keeps(made) or is_in(made.function, JOINING | SPLITTING | MULTIPLY | DIVIDE):
+            pending += [n for n in moved if n not in seen]
+            seen.update(moved)
     return False
+
+
+def _is_output(tape: Tape, array: Any, moving: set[int]) -> bool:
+    """Whether an array moves by itself, and not by what was stored in it before."""
+    if type(array) is not Ref or array.node not in moving:
+        return False
+    made = tape.producer(array.node)
+    return made is None or not is_in(made.function, STORES)

@@ -217,7 +217,8 @@ def compare(
         # How data were made of lists of numbers is most of such a tape, and no gradient's way.
         moving = tape.reach(n for p in params for n in p.old)
         leaves = {node.index for node in tape.nodes if node.operation is None}
-        within = moving | leaves | _entries(tape, leaves)
+        numbers = {node.index for node in tape.nodes if type(node.obj) is float}
+        within = moving | leaves | numbers | _entries(tape, leaves)
     bar = adjoints(tape, point, seeds, tie=tie, within=within)
     blocked = bar.blocked(tape) if bar.cut else set()
     fit = Fit(hypothesis, [], run=point, adjoint=bar, penalised=penalised)

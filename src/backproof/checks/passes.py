@@ -25,8 +25,8 @@ MOST_JOINS = 8
 SAME = 1e-12
 #: The same where one is computed for a sample alone, by other sums.
 CLOSE = 1e-10
-#: Samples whose outputs are looked at.
-MOST_SAMPLES = 2_000
+#: Samples whose outputs are looked at, and numbers that are compared with those of one array.
+MOST_SAMPLES, MOST_COMPARED = 2_000, 50_000_000
 
 
 def forward_passes(
@@ -88,7 +88,9 @@ def _of_samples(
                 continue
             for turned in (False, True):
                 rows = _rows(whole, one.shape[1], turned)
-                found = None if rows is None else _places(one, rows)
+                if rows is None or one.size * len(rows) > MOST_COMPARED:
+                    continue
+                found = _places(one, rows)
                 if found is not None:
                     slopes = _rows(g, one.shape[1], turned)
                     assert slopes is not None
