@@ -102,6 +102,14 @@ class Names:
         # Objects of one number each, in a list of their own, count as one.
         return row if type(self._objects.get(row)) in (list, dict) else matrix
 
+    def is_seeded(self, obj: Any) -> bool:
+        """Whether an engine's number has a gradient of 1 beside it: backward passes start there."""
+        holder = self._objects.get(self.parents.get(id(obj), (0, ""))[0])
+        return holder is not None and any(
+            "grad" in path.rpartition(".")[2].lower() and type(value) in (int, float) and value == 1
+            for value, path in _children(holder, "")
+        )
+
     def of(self, tape: Tape, updates: Sequence[Update]) -> str:
         """Name a parameter: the text of its assignment, or its path where a loop updates many."""
         first = updates[0]

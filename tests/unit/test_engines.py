@@ -109,3 +109,12 @@ def test_a_rule_that_keeps_one_share(tmp_path, old, new):
 def test_the_derivative_of_a_function_of_several_operations(tmp_path):
     found, line = blamed(tmp_path, TANH, "(1 - t ** 2)", "(1 - t)")
     assert found == [line]
+
+
+@pytest.mark.parametrize("program", [SQUARES, TANH])
+def test_rules_that_all_keep_one_share(tmp_path, program):
+    text = program.replace("grad += ", "grad = ")
+    rules = {n for n, line in enumerate(text.splitlines(), 1) if "out.grad" in line}
+    found, _ = blamed(tmp_path, text, "self.grad = out.grad", "self.grad = out.grad * 1")
+    assert found
+    assert set(found) <= rules

@@ -45,6 +45,7 @@ def _among_values(
     """Return those of an engine that a cost is made of or made into, where one is known by name.
 
     It lives where parameters do: beside ``w.data``, ``loss.data`` is a cost and no ``.grad`` is.
+    Where its own gradient is 1, the backward pass started from all of it, not from a part.
     """
     if names is None:
         return hypotheses
@@ -57,4 +58,6 @@ def _among_values(
     if not called:
         return hypotheses
     related = tape.ancestors(called) | tape.reach(called)
-    return [h for h in hypotheses if h.node in related]
+    seeded = {n for n in called if names.is_seeded(tape.nodes[n].obj)}
+    parts = tape.ancestors(seeded) - seeded
+    return [h for h in hypotheses if h.node in related - parts]

@@ -2,24 +2,31 @@
 
 A value that is used several times gets the sum of what comes back through each use. Where wrong
 gradients are exactly what comes back through one, the statement that passes it on is at fault. So
-it is where it gives a value within the network one share, and nobody makes the sum.
+it is where it gives a value within the network one share, and nobody makes the sum; and so are all
+of an engine's rules where every gradient is what came back along a single path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from backproof.calculus.adjoint import adjoints
 from backproof.checks.blame.cotangents import Cotangents
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.edits.edit import short
 from backproof.checks.gradient import StepEvidence
 from backproof.trace.site import SITES, Site
+from backproof.trace.tape import Tape
 
 #: Entries that must be the share of one use to be no chance.
 LEAST = 3
 EXACT = 1e-9
+#: Paths to a number that are told apart, and the operations of a step in which they are followed.
+MOST_PATHS = 64
+MOST_OPERATIONS = 60_000
 
 
 def kept_alone(evidence: StepEvidence, wrong: Sequence[int]) -> Diagnosis | None:
@@ -29,24 +36,67 @@ def kept_alone(evidence: StepEvidence, wrong: Sequence[int]) -> Diagnosis | None
     if not olds or any(type(tape.nodes[n].obj) is not float for n in olds):
         return None
     cotangents = Cotangents(evidence)
+    shares = {node: [float(np.sum(g)) for _, g in cotangents.parts.get(node, ())] for node in olds}
+    places = _passing(evidence, cotangents, wrong, shares)
+    if len(places) >= LEAST and len({site.function for site in places}) == 1:
+        return _told(places[:1])
+    within = _within(evidence, cotangents)
+    if within is not None:
+        return within
+    places = _passing(evidence, cotangents, wrong, _along_paths(evidence))
+    if len(places) < LEAST or not all(_replaces(site) for site in places):
+        return None
+    return _told(sorted(set(places), key=lambda site: site.span.line))
+
+
+def _told(places: Sequence[Site]) -> Diagnosis:
+    first, *others = places
+    text = short(first.file.slice(first.statement))
+    lines = ", ".join(str(site.span.line) for site in others)
+    too = f"; so {'do lines' if len(others) > 1 else 'does line'} {lines}" if others else ""
+    return Diagnosis(
+        "BP101", "missing-term", first,
+        f"of what comes back through several uses of a value, `{text}` keeps the last alone{too}",
+        f"use `+=` in place of `=`{' there, too' if others else ''}, from zero on",
+    )  # fmt: skip
+
+
+def _passing(
+    evidence: StepEvidence, cotangents: Cotangents, wrong: Sequence[int],
+    shares: dict[int, list[float]],
+) -> list[Site]:  # fmt: skip
+    """Return what passes on each wrong entry, where all are shares; empty if one is none."""
     places: list[Site] = []
     for i in wrong:
-        found = _of_parameter(evidence, cotangents, i)
+        found = _of_parameter(evidence, cotangents, i, shares)
         if not found:
-            return _within(evidence, cotangents)
+            return []
         places += found
-    if len(places) < LEAST or len({site.function for site in places}) > 1:
-        return None
-    return _told(places[0])
+    return places
 
 
-def _told(place: Site) -> Diagnosis:
-    text = short(place.file.slice(place.statement))
-    return Diagnosis(
-        "BP101", "missing-term", place,
-        f"of what comes back through several uses of a value, `{text}` keeps the last alone",
-        "use `+=` in place of `=`, from zero on",
-    )  # fmt: skip
+def _along_paths(evidence: StepEvidence) -> dict[int, list[float]]:
+    """Return what comes back to each number of the forward pass along single paths."""
+    fit, tape = evidence.fit, evidence.tape
+    assert fit is not None
+    assert fit.run is not None
+    seeds = fit.hypothesis.seeds(fit.run)
+    parts: dict[int, list[tuple[int, Any]]] = {}
+    if seeds is None or len(tape.operations) > MOST_OPERATIONS:
+        return {}
+    whole = adjoints(tape, fit.run, seeds, parts=parts)
+    found = {node: [float(np.sum(g))] for node, g in seeds.items()}
+    for node in sorted(parts, reverse=True):
+        here: dict[float, None] = {}
+        for index, g in parts[node]:
+            out = tape.operations[index].out
+            total = whole.of.get(out)
+            if total is None or not np.sum(total) or isinstance(g, list):
+                continue
+            slope = float(np.sum(g) / np.sum(total))
+            here.update(dict.fromkeys(slope * value for value in found.get(out, ())))
+        found[node] = list(here)[:MOST_PATHS]
+    return found
 
 
 def _within(evidence: StepEvidence, cotangents: Cotangents) -> Diagnosis | None:
@@ -71,7 +121,7 @@ def _within(evidence: StepEvidence, cotangents: Cotangents) -> Diagnosis | None:
             alone = [w for w in wholes[there] if not _same(w, value)]
             lost += bool(alone) and all(_equal_to(made, w) == slice(0, 0) for w in alone)
         if lost >= LEAST:
-            return _told(SITES[index])
+            return _told([SITES[index]])
     return None
 
 
@@ -86,11 +136,16 @@ def _assigned(evidence: StepEvidence, cotangents: Cotangents) -> dict[int, list[
         where = operation.where
         if where.kind == "aug_attr":
             summed |= {_attribute(target) for target in where.targets}
-        sites = [site for _, site in tape.flows.get(operation.out, ())]
-        for index in {*sites, *([operation.site] if where.is_value else ())}:
-            if _replaces(SITES[index]):
-                found.setdefault(index, []).append(operation.out)
+        for index in {site.index for site in _stored(tape, operation.out) if _replaces(site)}:
+            found.setdefault(index, []).append(operation.out)
     return {i: nodes for i, nodes in found.items() if _attribute(SITES[i].targets[0]) in summed}
+
+
+def _stored(tape: Tape, node: int) -> list[Site]:
+    """Return the statements that give a value a place, in the order of time."""
+    made = tape.producer(node)
+    whole = [made.where] if made is not None and made.where.is_value else []
+    return whole + [SITES[site] for _, site in tape.flows.get(node, ())]
 
 
 def _replaces(site: Site) -> bool:
@@ -112,7 +167,9 @@ def _equal_to(values: np.ndarray, value: float) -> slice:
     return slice(first, last) if first < last else slice(0, 0)
 
 
-def _of_parameter(evidence: StepEvidence, cotangents: Cotangents, index: int) -> list[Site]:
+def _of_parameter(
+    evidence: StepEvidence, cotangents: Cotangents, index: int, shares: dict[int, list[float]]
+) -> list[Site]:
     """Return what passes on each wrong entry of a gradient; empty if one is something else."""
     tape, run, parameter = evidence.tape, evidence.run, evidence.params[index]
     for level in parameter.levels:
@@ -126,10 +183,9 @@ def _of_parameter(evidence: StepEvidence, cotangents: Cotangents, index: int) ->
                 break
             if _same(own, level.turn * cotangents.scale * np.sum(whole)):
                 continue
-            uses = [np.sum(g) for _, g in cotangents.parts.get(old, ())]
-            passed = [SITES[site] for _, site in tape.flows.get(node, ()) if SITES[site].targets]
-            shares = (level.turn * cotangents.scale * g for g in uses)
-            if not passed or not any(_same(own, share) for share in shares):
+            passed = [site for site in _stored(tape, node) if site.targets]
+            turn = level.turn * cotangents.scale
+            if not passed or not any(_same(own, turn * share) for share in shares.get(old, ())):
                 found = []
                 break
             found.append(passed[-1])

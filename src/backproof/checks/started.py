@@ -1,7 +1,8 @@
 """Finds out which cost is meant where no gradient is right under any: by the backward pass.
 
 Where `P - Y` is, up to a plausible factor, what the program's own cost gives for the logits, the
-backward pass is meant for this cost, however wrong all gradients are that come of it.
+backward pass is meant for this cost, however wrong all gradients are that come of it. So it is
+where an engine's loss has a gradient of 1.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def _scales(evidence: StepEvidence, fit: Fit) -> Counter[float]:
                 if is_plausible(s) and np.unique(np.round(x, 12)).size > 2:
                     found[float(f"{abs(s):.9g}")] += 1
                 break
+    if not found and evidence.names.is_seeded(tape.nodes[fit.hypothesis.node].obj):
+        return Counter({1.0: len(feeding)})  # an engine says what it starts from
     return found or _scales_of_numbers(fit, run, forward, feeding)
 
 
