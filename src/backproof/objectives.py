@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from backproof.agenda import JUDGING_BUDGET
 from backproof.checks.objective import judge_evaluation
 from backproof.conductor import Conductor
+from backproof.consulted import consult
 from backproof.options import RunOptions, StopRun
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers
@@ -48,7 +49,8 @@ class Objectives:
                     self.verdict.reason = evidence
                 else:
                     self.verdict.judged += 1
-                    self.verdict.take(evidence, claimed=True)
+                    said = consult(self.verdict.witness, evidence, evaluation)
+                    self.verdict.take(evidence, claimed=True, said=said)
                     self.verdict.show(evidence)
             except Exception as error:
                 if os.environ.get("BACKPROOF_TESTING"):

@@ -26,6 +26,7 @@ from backproof.checks.started import anchored
 from backproof.checks.state import once_emptied
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on
+from backproof.checks.unpriced import excuse_unpriced
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
 from backproof.earlier import MOST_EVENTS
@@ -140,6 +141,7 @@ class Verdict:
             shown = self._aside(evidence)
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
+            excuse_unpriced(evidence)
         if evidence.fit is None and says_nothing(evidence, known=bool(self.known.titles)):
             self.reason = self.reason or "no step that was judged changes a parameter"
             return self.options.diagnose and self.training.observe_standing(evidence)
@@ -188,13 +190,13 @@ class Verdict:
 
     def take(
         self, evidence: StepEvidence, *, claimed: bool = False, search: bool = False,
-        shown: Shown = (),
+        shown: Shown = (), said: dict[int, bool] | None = None,
     ) -> None:  # fmt: skip
         """Add what a judged step says.
 
         `claimed` where no update down the cost is behind it; `search` where no cost fitted any
         gradient, in any step, and an edit may show which cost is meant, as those do that are
-        `shown`.
+        `shown`; `said` what differences have said of the gradients, where they were asked for.
         """
         self.reason = evidence.reason
         self.known.learn(evidence)
@@ -213,7 +215,7 @@ class Verdict:
             self.known.name(evidence)
         elif self.options.diagnose and not claimed and not shown:
             shown = self._under_own_cost(evidence)
-        said = self.witness.ask(evidence)
+        said = self.witness.ask(evidence) if said is None else said
         absent = evidence.fit is None and self.known.is_absent(evidence)
         how = {"absent": absent, "proof": self.options.diagnose}
         wrong = [

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from backproof.calculus.differences import extrapolated
-from backproof.checks.gradient import StepEvidence, decisive
+from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import compare
-from backproof.costs import COSTS
-from backproof.hypotheses import Hypothesis
+from backproof.questions import FORMULAS, Claim, question_of
 from backproof.trace.checkpoint import obstacle
 from backproof.trace.imports import is_testing
-from backproof.trace.memory import place_of
 from backproof.trace.recorder import Recorder
-from backproof.trace.sleeper import Question, Sleeper, fall_asleep
-from backproof.trace.tape import Tape
+from backproof.trace.sleeper import Sleeper, fall_asleep
 
 #: CPU seconds that all costs of a run may take; wrong gradients may have the larger number.
 BUDGET, WRONG_BUDGET = 0.3, 1.0
@@ -41,39 +38,24 @@ LONGEST = 1.0
 SHORTEST, TIMES = 2.0, 10.0
 #: Seconds that the program waits for all answers, whatever happens.
 PATIENCE = 12.0
-#: Numbers in all parameters of a step, beyond which it is not asked about.
-MOST_ENTRIES = 4_000_000
-#: Relative rounding of a cost, by the bytes of the smallest float that it is computed from.
-EPSILON = {8: 2.2e-16, 4: 1.2e-7}
 #: The step size is this share of a parameter's largest entry, or more where the cost's rounding
 #: asks for it; then such multiples of that.
 SHARE, LADDER = 1e-4, (1.0, 0.1, 3.0, 10.0)
-#: What stands for the largest entry where that is smaller.
-SMALLEST = 1e-2
 #: A difference agrees up to this share of what is at stake: the true gradient, or its distance to
 #: the author's.
 AGREES = 1e-5
 #: Differences count if what they leave open is below this share of what is at stake.
 SHARP = 0.02
-#: What a copy makes of the program's output where the program computes no cost.
-FORMULAS = {cost.title: cost for cost in COSTS}
 
 
-@dataclass(slots=True)
-class Claim:
-    """What the adjoint says about one parameter, and how it would show in the cost."""
+class Costs(Protocol):
+    """What answers with costs: a copy of the program, or a function of its own."""
 
-    index: int
-    name: str
-    wrong: bool
-    size: float
-    """What the step sizes are relative to."""
-    moves: dict[int, np.ndarray[Any, Any]]
-    slope: float
-    """The cost's slope in that direction, by the adjoint."""
-    stake: float
-    slack: float = 0.0
-    """By how much the program's own cost, with its epsilon, may have another slope."""
+    def costs(
+        self, points: Sequence[tuple[int, float]], seconds: float
+    ) -> tuple[Sequence[float | None], float] | None:
+        """Return the cost at points of the claims' lines, and the seconds taken."""
+        ...
 
 
 @dataclass(slots=True)
@@ -167,16 +149,17 @@ class Witness:
         found: dict[int, bool] = {}
         for at in ("jittered", "recorded"):
             view = evidence if at == "jittered" else unmoved(evidence)
-            made = question_of(view, self._log, self._patience, self._is_open)
+            made = question_of(view, self._log, self._patience, self.is_open)
             self._settled = made is None
             if made is None:
                 break
             question, claims, epsilon = made
             dialogue = Dialogue(self, sleeper, epsilon)
-            if dialogue.begin(question):
-                answers = [dialogue.about(number, claim) for number, claim in enumerate(claims)]
-                found = {c.index: a for c, a in zip(claims, answers, strict=True) if a is not None}
-                self._answered.update((c.name, c.wrong) for c in claims if c.index in found)
+            taken = sleeper.pose(question, PATIENCE)
+            if taken is not None:
+                self.seconds += taken
+                found = dialogue.answers(claims)
+            if found or dialogue.begun:
                 self._settled = len(found) == len(claims)
                 break
             if dialogue.over or not evidence.jitter:
@@ -184,7 +167,11 @@ class Witness:
             # There the program takes another path than the recorded one.
         return found
 
-    def _is_open(self, name: str, wrong: bool) -> bool:
+    def heard(self, claims: Sequence[Claim], found: Collection[int]) -> None:
+        """Note which claims have been answered."""
+        self._answered.update((c.name, c.wrong) for c in claims if c.index in found)
+
+    def is_open(self, name: str, wrong: bool) -> bool:
         """Whether the program may yet be asked about a claim."""
         return (name, wrong) not in self._answered and (wrong or self.seconds < BUDGET)
 
@@ -200,8 +187,9 @@ def unmoved(evidence: StepEvidence) -> StepEvidence:
 class Dialogue:
     """Asks one copy for costs, and draws conclusions from them."""
 
-    def __init__(self, witness: Witness, sleeper: Sleeper, epsilon: float) -> None:
+    def __init__(self, witness: Witness, sleeper: Costs, epsilon: float) -> None:
         self.witness = witness
+        self.begun = False
         self.sleeper = sleeper
         self.epsilon = epsilon
         self.deadline = time.perf_counter() + PATIENCE
@@ -214,18 +202,17 @@ class Dialogue:
         """Whether the copy will not answer any more."""
         return time.perf_counter() >= self.deadline
 
-    def begin(self, question: Question) -> bool:
-        """Ask for the cost at the parameters themselves; False if there is no answer."""
-        taken = self.sleeper.pose(question, PATIENCE)
-        if taken is None:
-            return False
-        self.witness.seconds += taken
+    def answers(self, claims: list[Claim]) -> dict[int, bool]:
+        """Return what the program says of the claims, by parameter; nothing where it is silent."""
         before = self.witness.seconds
         costs = self._costs(0, [0.0], WRONG_BUDGET)
         if costs is None:
-            return False
-        self.here, self.each = costs[0], self.witness.seconds - before
-        return True
+            return {}
+        self.here, self.each, self.begun = costs[0], self.witness.seconds - before, True
+        said = [self.about(number, claim) for number, claim in enumerate(claims)]
+        found = {c.index: a for c, a in zip(claims, said, strict=True) if a is not None}
+        self.witness.heard(claims, found)
+        return found
 
     def _costs(self, claim: int, ts: list[float], budget: float) -> list[float] | None:
         """Return the costs at several points of a claim's line; None if one is missing."""
@@ -278,110 +265,3 @@ class Dialogue:
             if against == 2:
                 return False
         return None
-
-
-# ---- from the evidence to a question -----------------------------------------------------------
-
-
-def question_of(
-    evidence: StepEvidence, log: list[Any], patience: float, is_open: Callable[[str, bool], bool]
-) -> tuple[Question, list[Claim], float] | None:
-    """Return what to ask the copy about a judged step, wrong gradients first; None for nothing."""
-    fit, tape = evidence.fit, evidence.tape
-    if fit is None or fit.run is None or fit.hypothesis.after or fit.hypothesis.held:
-        return None
-    goal = _goal(tape, fit.hypothesis, log)
-    if goal is None:
-        return None
-    node, event = goal
-    nodes = [n for p in evidence.params for n in p.old]
-    claims = [
-        claim for index in range(len(evidence.params))
-        if (claim := _claim(evidence, index, nodes, is_open)) is not None
-    ]  # fmt: skip
-    if not claims:
-        return None
-    places, base = [], []
-    for n in nodes:
-        if tape.nodes[n].operation is not None or tape.nodes[n].kind != "leaf":
-            return None
-        place = place_of(tape.nodes[n].obj, tape.value(n))
-        if place is None:
-            return None
-        places.append(place)
-        base.append(np.asarray(fit.run.env[n], dtype=float))
-    if sum(value.size for value in base) > MOST_ENTRIES:
-        return None
-    epsilon = _epsilon(tape, node)
-    if epsilon is None:
-        return None
-    claims.sort(key=lambda claim: not claim.wrong)
-    labels = None
-    if fit.hypothesis.registered and fit.hypothesis.joins[0].labels is not None:
-        labels = np.asarray(fit.run.env[fit.hypothesis.joins[0].labels], dtype=float)
-    question = Question(
-        places=tuple(places),
-        base=tuple(base),
-        directions=tuple(claim.moves for claim in claims),
-        sites=np.array([e[0] for e in log[: event + 1]], np.int64).tobytes(),
-        patience=patience,
-        formula=fit.hypothesis.title if labels is not None else "",
-        labels=labels,
-    )
-    return question, claims, epsilon
-
-
-def _goal(tape: Tape, hypothesis: Hypothesis, log: list[Any]) -> tuple[int, int] | None:
-    """Return the node that a hypothesis is about and the event whose result it is."""
-    node = hypothesis.node
-    if hypothesis.registered:
-        if len(hypothesis.joins) > 1 or hypothesis.joins[0].labels is None:
-            return None
-        if hypothesis.title not in FORMULAS:
-            return None
-        node = hypothesis.joins[0].output
-    if tape.nodes[node].operation is None:
-        return None
-    event = tape.nodes[node].event
-    if event >= len(log) or log[event][4] is not tape.nodes[node].obj:
-        return None
-    return node, event
-
-
-def _epsilon(tape: Tape, node: int) -> float | None:
-    """Return the rounding of the smallest float that a value was computed from."""
-    smallest = 8
-    for n in tape.ancestors([node]):
-        obj = tape.nodes[n].obj
-        if isinstance(obj, (np.ndarray, np.generic)) and obj.dtype.kind == "f":
-            smallest = min(smallest, obj.dtype.itemsize)
-    return EPSILON.get(smallest)
-
-
-def _claim(
-    evidence: StepEvidence, index: int, nodes: list[int], is_open: Callable[[str, bool], bool]
-) -> Claim | None:
-    """Return what is claimed about a parameter, unless it is nothing or has been asked before."""
-    fit, parameter = evidence.fit, evidence.params[index]
-    assert fit is not None
-    assert fit.run is not None
-    status, reason = evidence.status(index)
-    wrong = status == "wrong"
-    if status == "unverified" or reason == "zero" or not is_open(parameter.name, wrong):
-        return None
-    truth, decides = fit.matches[index].truth, decisive(evidence, index)
-    if truth is None or decides is None or not decides[1]:
-        return None
-    direction, stake = decides
-    moves: dict[int, np.ndarray[Any, Any]] = {}
-    offset, size = 0, SMALLEST
-    for n in parameter.old:
-        value = np.asarray(fit.run.env[n])
-        part = direction[offset : offset + value.size]
-        moves[nodes.index(n)] = part.reshape(value.shape)
-        offset += value.size
-        size = max(size, float(np.max(np.abs(value), initial=0.0)))
-    return Claim(
-        index, parameter.name, wrong, size, moves, float(truth @ direction), stake,
-        2 * fit.slack.get(index, 0.0),
-    )  # fmt: skip

@@ -145,7 +145,12 @@ def arrays(record: Record) -> Finding | None:
 def _cut_beside(move: Move, cuts: Sequence[Cut]) -> Cut | None:
     """Return where as many first rows were taken as others were chosen by a condition."""
     return next(
-        (c for c in cuts if c.length == move.length and len(c.array) == len(move.before)), None
+        (
+            c
+            for c in cuts
+            if not c.start and c.length == move.length and len(c.array) == len(move.before)
+        ),
+        None,
     )
 
 
@@ -257,7 +262,7 @@ def _undone(X: Any, Y: Any, moves: Sequence[Move]) -> Iterator[tuple[Any, Any, M
 
 
 def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
-    """Return the arrays of which inputs and labels are parts, ``X[:n]``; None where neither is."""
+    """Return the arrays of which inputs and labels are runs of rows; None where neither is."""
     samples, found = seen.samples, []
     sources = (_source(seen, "inputs"), _source(seen, "labels"))
     lengths = [len(s) for s in sources if s is not None]
@@ -265,11 +270,11 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
         whole = _source(seen, what)
         part = whole is not None and rows is not None and LEAST_ROWS <= len(rows) < len(whole)
         longer = len(lengths) == 2 and min(lengths) < len(whole) and _same_rows(seen)
-        if longer or (part and np.array_equal(rows, np.arange(len(rows)))):
+        if longer or (part and np.array_equal(rows, rows[0] + np.arange(len(rows)))):
             found.append(whole)
             continue
         whole = _indices(whole)
-        found.append(next((w for w, n in _cut_rows(cuts) if is_scaled(w[:n], whole)), None))
+        found.append(next((w for w, cut in _cut_rows(cuts) if is_scaled(cut, whole)), None))
     X, Y = found
     return None if X is None and Y is None else (X, Y)
 
@@ -287,17 +292,18 @@ def _longer(wholes: tuple[Any, Any], cuts: Sequence[Cut]) -> tuple[Any, Any] | N
     for _ in range(len(cuts) if X is not None and Y is not None else 0):
         if len(X) != len(Y):
             return X, Y
-        of = [w for w, n in _cut_rows(cuts) if len(w) > len(Y) == n and is_scaled(w[:n], Y)]
+        of = [w for w, cut in _cut_rows(cuts) if len(w) > len(Y) and is_scaled(cut, Y)]
         if not of:
             break
         Y = of[0]
     return None
 
 
-def _cut_rows(cuts: Sequence[Cut]) -> Iterator[tuple[Any, int]]:
-    """Yield the arrays that were cut, as rows of floats: a copy of the part has another type."""
+def _cut_rows(cuts: Sequence[Cut]) -> Iterator[tuple[Any, Any]]:
+    """Yield the arrays that were cut, and the parts, as rows of floats: copies have other types."""
     for cut in cuts:
-        yield np.asarray(cut.array, dtype=float).reshape(len(cut.array), -1), cut.length
+        rows = np.asarray(cut.array, dtype=float).reshape(len(cut.array), -1)
+        yield rows, rows[cut.start : cut.start + cut.length]
 
 
 def _apart(

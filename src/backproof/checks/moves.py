@@ -1,4 +1,4 @@
-"""Rows that a program moves: shuffles, selections, sorted columns, the first rows of an array."""
+"""Rows that a program moves: shuffles, selections, sorted columns, a run of an array's rows."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An array of which the first `length` rows were taken: ``y[:n]``."""
+    """An array of which `length` rows were taken, from `start` on: ``y[:n]``, ``y[n:]``."""
 
     site: int
     array: Any
+    start: int
     length: int
 
 
@@ -118,13 +119,15 @@ class Moves:
             self._keep(Move(site, len(before), order))
 
     def cut(self, site: int, array: Any, key: slice) -> None:
-        """The first rows of an array were taken."""
-        counted = isinstance(key.stop, int | np.integer)
-        begins = key.start in (None, 0) and key.step in (None, 1) and counted
-        if not begins or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        """Rows of an array were taken that stand one after the other."""
+        counts = all(n is None or isinstance(n, int | np.integer) for n in (key.start, key.stop))
+        runs = counts and key.step in (None, 1)
+        if not runs or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             return
-        if array.ndim <= 2 and LEAST_ROWS <= key.stop < len(array) and len(self.cuts) < MOST_MOVES:
-            self.cuts.append(Cut(site, array, int(key.stop)))
+        start, stop, _ = key.indices(len(array))
+        fits = array.ndim <= 2 and LEAST_ROWS <= stop - start < len(array)
+        if fits and len(self.cuts) < MOST_MOVES:
+            self.cuts.append(Cut(site, array, start, stop - start))
 
     def taken(self, site: int, array: Any, key: Any) -> None:
         """Rows of an array, or its columns, were chosen by an array of numbers."""

@@ -32,6 +32,8 @@ SURE = re.compile(
     r"|syn\d|[Tt]heta_?\d"
     r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
+#: What settings of weights are called: ``weight_decay``, ``w_scale``.
+SETTING = re.compile(r"_(?:decay|reg\w*|init\w*|scale|std|rate|lr|lambda|l[12]|shape|size)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class Family:
 
 def is_called_a_weight(path: str) -> bool:
     """Whether a value has a name that only weights and biases have: `net.Wy`, never `X`."""
-    return bool(SURE.fullmatch(Kept.at(path).name))
+    name = Kept.at(path).name
+    return bool(SURE.fullmatch(name)) and not SETTING.search(name)
 
 
 def is_called_a_bias(path: str) -> bool:

@@ -277,6 +277,8 @@ def _forgotten(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip 
         if scaling is not None and is_in(scaling.function, MULTIPLY):
             source = next((n for n in scaling.inputs if np.ndim(tape.nodes[n].obj)), source)
         first, scaled = tape.producer(source), source != kept.node
+        if np.any(evidence.run.env[source]):
+            continue  # a decay of 0
         if first is None:  # it stays at its place, and what is made of it goes to none
             stays, goes = (names.path(tape.nodes[n].obj) for n in (source, made.out))
             lost = stays is not None and goes is None and not made.mutates

@@ -29,18 +29,19 @@ NUMBERS, LEAST_NUMBERS = (1.0, 2.0, 0.5), 2
 def anchored(evidence: StepEvidence) -> Fit | None:
     """Return the program's own cost with the scale that its backward pass has, if that shows.
 
-    One that it calls a cost, if there is one: a backward pass ends with scalars of its own.
+    One that has a cost's name or formula: a backward pass ends with scalars of its own.
     """
-    best: tuple[tuple[bool, int], float, Fit] | None = None
+    best: tuple[int, float, Fit] | None = None
     for fit in evidence.others:
         if not fit.hypothesis.own or any(match.reason for match in fit.matches):
+            continue
+        if not is_called_a_cost(evidence, fit):
             continue
         scales = _scales(evidence, fit)
         if scales:
             scale, count = max(scales.items(), key=lambda item: (item[1], -abs(np.log(item[0]))))
-            key = is_called_a_cost(evidence, fit), count
-            if best is None or key > best[0]:
-                best = key, scale, fit
+            if best is None or count > best[0]:
+                best = count, scale, fit
     if best is None:
         return None
     _, scale, fit = best

@@ -118,6 +118,11 @@ class _Builder:
             return {key: self.tree(item) for key, item in value.items()}
         if kind is slice:
             return slice(self.tree(value.start), self.tree(value.stop), self.tree(value.step))
+        if kind is np.flatiter:  # ``np.dot(W.flat, W.flat)``
+            base, shape = value.base, (-1,)
+            return Ref(
+                self.emit(self.site, np.reshape, (Ref(self.ref(base)), shape), {}, base.reshape(-1))
+            )
         return value
 
     def truth(self, value: Any) -> Any:

@@ -170,7 +170,8 @@ def call_hooks(
         def called(*args: Any, **kwargs: Any) -> Any:
             if len(args) == 1 or f is sum:
                 first: Any = args[0] if args else ()
-                if type(first) in ARRAYS and first.ndim and f is not sum:
+                entries = type(first) is np.flatiter
+                if entries or (type(first) in ARRAYS and first.ndim and f is not sum):
                     args = (list(iterate(site, first)), *args[1:])
                 elif hasattr(first, "__next__"):
                     args = (list(first), *args[1:])

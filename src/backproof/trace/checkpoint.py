@@ -185,7 +185,7 @@ def fork_asleep(step: int, others: Sequence[Checkpoint] = ()) -> Checkpoint | As
         os.close(result_read)
         for other in others:
             other.forget()
-        _let_go({control_read, result_write})
+        lead_nowhere({control_read, result_write})
     except BaseException:
         os._exit(1)
     return Asleep(control_read, result_write)
@@ -207,7 +207,7 @@ def fork_alike() -> int:
     return pid
 
 
-def _let_go(mine: set[int]) -> None:
+def lead_nowhere(mine: set[int]) -> None:
     """Lead everything that can be written to nowhere; give files being read an own position."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

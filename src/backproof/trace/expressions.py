@@ -38,6 +38,14 @@ UNARY: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def index_in(x: Any, key: Any) -> tuple[Any, ...] | None:
+    """Return where an entry of ``array.flat`` stands in the array; None for several."""
+    counts = isinstance(key, int | np.integer) and not isinstance(key, bool)
+    if counts and -x.base.size <= key < x.base.size:
+        return tuple(np.unravel_index(int(key) % x.base.size, x.base.shape))
+    return None
+
+
 def operator_hooks(append: Append) -> dict[str, Any]:
     """Make the hooks of ``a + b``, ``a < b`` and ``-a``."""
     tracked = TRACKED
@@ -87,6 +95,9 @@ def read_hooks(append: Append, log: Sequence[Event]) -> dict[str, Any]:
         out = x[key]
         if type(x) in ARRAYS:
             append((site, operator.getitem, (x, keep_key(key)), None, out, None))
+        elif type(x) is np.flatiter:
+            if (index := index_in(x, key)) is not None:
+                append((site, operator.getitem, (x.base, index), None, out, None))
         elif type(x) in JOINERS and type(out) in ARRAYS:
             function, args = joined(x, key) or (OPAQUE, (freeze(key),))
             append((site, function, args, None, out, None))
@@ -104,10 +115,17 @@ def read_hooks(append: Append, log: Sequence[Event]) -> dict[str, Any]:
             append((site, operator.getitem, (x, i), None, row, None))
             yield row
 
+    def entries(site: int, x: Any) -> Iterator[Any]:
+        array = x.base
+        for number, entry in enumerate(x, x.index):
+            index = np.unravel_index(number, array.shape)
+            append((site, operator.getitem, (array, index), None, entry, None))
+            yield entry
+
     def iterate(site: int, x: Any) -> Any:
         if type(x) in ARRAYS and x.ndim:
             return rows(site, x)
-        return x
+        return entries(site, x) if type(x) is np.flatiter else x
 
     def unpack(site: int, x: Any) -> Any:
         if type(x) in ARRAYS and x.ndim:

@@ -55,6 +55,8 @@ class Evaluation:
     number: int
     call: int = 0
     """The calls of optimisers before the one that evaluates."""
+    cost_at: Callable[[Any], Any] | None = None
+    """The program's own cost at another point."""
 
 
 class _Quiet:
@@ -240,7 +242,7 @@ class _Objective:
             try:
                 out, whole = self._record(function, x, args)
                 if whole and isinstance(out, (tuple, list)) and len(out) >= 2:
-                    self._judge((x,), out[0], out[1], start)
+                    self._judge((x,), out[0], out[1], start, lambda y: function(y, *args)[0])
             finally:
                 del self.log[start:]
             return out
@@ -252,15 +254,15 @@ class _Objective:
 
         @functools.wraps(cost)
         def watched_cost(x: Any, *args: Any) -> Any:
-            return self._one("cost", cost, x, args)
+            return self._one("cost", cost, x, args, cost)
 
         @functools.wraps(gradient)
         def watched_gradient(x: Any, *args: Any) -> Any:
-            return self._one("gradient", gradient, x, args)
+            return self._one("gradient", gradient, x, args, cost)
 
         return watched_cost, watched_gradient
 
-    def _one(self, role: str, function: Any, x: Any, args: Any) -> Any:
+    def _one(self, role: str, function: Any, x: Any, args: Any, costs: Any) -> Any:
         half = self.half
         matches = half is not None and half[0] != role and same_point(half[2], x)
         if half is not None and not matches:
@@ -291,7 +293,7 @@ class _Objective:
         cost, slope = (out, half[3]) if role == "cost" else (half[3], out)
         try:
             if same_point(half[1], before) and same_point(x, before):
-                self._judge((half[1], x), cost, slope, start)
+                self._judge((half[1], x), cost, slope, start, lambda y: costs(y, *args))
         finally:
             del self.log[start:]
             self.half = None
@@ -316,10 +318,14 @@ class _Objective:
             del recorder.loops[depth:]
         return out, not quiet.too_long
 
-    def _judge(self, points: tuple[Any, ...], cost: Any, gradient: Any, start: int) -> None:
+    def _judge(
+        self, points: tuple[Any, ...], cost: Any, gradient: Any, start: int,
+        cost_at: Callable[[Any], Any],
+    ) -> None:  # fmt: skip
         self.owner.judged += 1
+        number = self.owner.evaluations
         self.owner.judge(
-            Evaluation(self.name, points, cost, gradient, start, self.owner.evaluations, self.call),
+            Evaluation(self.name, points, cost, gradient, start, number, self.call, cost_at),
             self.log,
         )
 

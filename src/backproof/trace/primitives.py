@@ -162,10 +162,8 @@ def relayout(owner: Array, strides: tuple[int, ...] | None = None) -> Array:
 
 def same_view(buffer: Array, owner: Array, x: Array) -> Array:
     """Return the view of `buffer` that `x` is of `owner` (`buffer` has the owner's layout)."""
-    memory = buffer
-    while isinstance(memory.base, np.ndarray):
-        memory = memory.base
-    offset = _address(buffer) - _address(memory) + _address(x) - _address(owner)
+    memory, start = memory_of(buffer)
+    offset = start + _address(x) - _address(owner)
     view: Array = np.ndarray(x.shape, x.dtype, memory, offset, x.strides)
     return _matrix(view) if isinstance(x, np.matrix) else view
 
@@ -173,7 +171,14 @@ def same_view(buffer: Array, owner: Array, x: Array) -> Array:
 def memory_of(x: Array) -> tuple[Array, int]:
     """Return the array that owns an array's memory, and the offset of the array in it."""
     memory = owner_of(x) if isinstance(x.base, np.ndarray) else x
-    return memory, _address(x) - _address(memory)
+    return _in_order(memory), _address(x) - _address(memory)
+
+
+def _in_order(memory: Array) -> Array:
+    """Return an array with its axes in the order of memory: NumPy takes no other for a buffer."""
+    if memory.flags.forc:
+        return memory
+    return memory.transpose(sorted(range(memory.ndim), key=lambda axis: -memory.strides[axis]))
 
 
 def offset_in(owner: Array, x: Array) -> int:
@@ -186,11 +191,8 @@ def _matrix(x: Array) -> Array:
 
 
 def _view(owner: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    memory = owner
-    while isinstance(memory.base, np.ndarray):
-        memory = memory.base
-    offset += _address(owner) - _address(memory)
-    view: Array = np.ndarray(shape, owner.dtype, memory, offset, strides)
+    memory, start = memory_of(owner)
+    view: Array = np.ndarray(shape, owner.dtype, memory, start + offset, strides)
     return view
 
 

@@ -9,8 +9,17 @@ from typing import Any
 import numpy as np
 
 from backproof.trace import primitives
-from backproof.trace.event import ARRAYS, OPAQUE, RESHAPED, TRACKED, Append, freeze, keep_key
-from backproof.trace.expressions import OPERATORS
+from backproof.trace.event import (
+    ARRAYS,
+    OPAQUE,
+    RESHAPED,
+    SCALARS,
+    TRACKED,
+    Append,
+    freeze,
+    keep_key,
+)
+from backproof.trace.expressions import OPERATORS, index_in
 from backproof.trace.passthrough import IN_PLACE
 from backproof.trace.site import SITES
 
@@ -39,7 +48,28 @@ def store_hooks(append: Append) -> dict[str, Any]:
             append((self.site, primitives.set_item, (array, keep_key(key), freeze(value)), None,
                     array, (array, key, old)))  # fmt: skip
 
+    class FlatTarget:
+        """Stands for ``array.flat`` in a store of one entry."""
+
+        __slots__ = ("flat", "site")
+
+        def __init__(self, site: int, flat: Any) -> None:
+            self.site = site
+            self.flat = flat
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            index = index_in(self.flat, key)
+            if index is None or type(value) not in {
+                int,
+                *SCALARS,
+            }:  # of a sequence it takes the first
+                self.flat[key] = value
+            else:
+                Target(self.site, self.flat.base)[index] = value
+
     def target(site: int, x: Any) -> Any:
+        if type(x) is np.flatiter:
+            return FlatTarget(site, x)
         return Target(site, x) if type(x) in ARRAYS else x
 
     class Shaped:
@@ -98,6 +128,8 @@ def store_hooks(append: Append) -> dict[str, Any]:
 
     def aug_item(site: int, x: Any, key: Any) -> Callable[[Any], None]:
         in_place, function = operators(site)
+        if type(x) is np.flatiter and (index := index_in(x, key)) is not None:
+            x, key = x.base, index
         element = x[key]
         if type(x) in ARRAYS:
             append((site, operator.getitem, (x, keep_key(key)), None, element, None))

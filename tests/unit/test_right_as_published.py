@@ -1,0 +1,232 @@
+"""Right programs of kinds that were accused when they were first met."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged, report
+
+pytestmark = pytest.mark.quality
+
+
+VARIATIONAL = """
+import numpy as np
+rng = np.random.default_rng(3)
+x = rng.normal(size=(50, 4))
+y = x @ rng.normal(size=4) + 0.1 * rng.normal(size=50)
+m, s, v, c = np.zeros(4), np.zeros(4), 0.3, 0.0
+for epoch in range(30):
+    eps = rng.normal(size=50)
+    mu, sigma = x @ m, np.exp(x @ s)
+    z = mu + sigma * eps
+    r = v * z + c - y
+    dmu = r * v + 0.2 * mu
+    dlog = sigma * (r * v * eps + 0.2 * (sigma - 1 / sigma))
+    gm, gs = x.T @ dmu / 50, x.T @ dlog / 50
+    gv, gc = np.mean(r * z), np.mean(r)
+    m -= 0.1 * gm
+    s -= 0.1 * gs
+    v -= 0.1 * gv
+    c -= 0.1 * gc
+print(m)
+"""
+
+
+def test_a_divergence_that_no_step_computes_is_left_open(tmp_path):
+    assert judged(tmp_path, VARIATIONAL) == ("unverified", [])
+
+
+def test_beside_an_open_divergence_a_wrong_error_is_told(tmp_path):
+    wrong = VARIATIONAL.replace("dmu = r * v +", "dmu = r * mu +")
+    assert judged(tmp_path, wrong)[0] == "wrong"
+
+
+FLAT = """
+import numpy as np
+from scipy.optimize import fmin_l_bfgs_b
+rng = np.random.default_rng(1)
+x, t = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+y = np.eye(2)[t]
+
+def both(theta):
+    w1, w2 = theta[:12].reshape(4, 3), theta[12:].reshape(2, 4)
+    h = np.tanh(x @ w1.T)
+    z = h @ w2.T
+    p = np.exp(z - z.max(axis=1)[:, None])
+    p /= p.sum(axis=1)[:, None]
+    cost = -np.sum(y * np.log(p)) + 0.05 * (np.dot(w1.flat, w1.flat) + sum(w2.flat[k] ** 2 for k in range(8)))
+    d = p - y
+    g2 = d.T @ h + 0.1 * w2
+    g1 = (d @ w2 * (1 - h ** 2)).T @ x + 0.1 * w1
+    return cost, np.concatenate([g1.flat, list(g2.flat)])
+
+print(fmin_l_bfgs_b(both, rng.normal(size=20) * 0.3, maxiter=20)[1])
+"""  # noqa: E501
+
+
+def test_entries_of_a_matrix_are_followed_through_flat(tmp_path):
+    assert judged(tmp_path, FLAT) == ("verified", [])
+    wrong = FLAT.replace("g2 = d.T @ h + 0.1 * w2", "g2 = d.T @ h")
+    wrong = wrong.replace("list(g2.flat)", "g2.flat")
+    assert judged(tmp_path, wrong)[1] == [("BP101", 16)]
+
+
+STORED = """
+import numpy as np
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(30, 4)), rng.normal(size=30)
+w = rng.normal(size=4)
+for step in range(6):
+    r = x @ w - y
+    g = np.zeros((2, 2))
+    for k in range(4):
+        g.flat[k] = r @ x[:, k]
+        g.flat[k] += 0.5 * w[k]
+    print(0.5 * r @ r + 0.25 * w @ w)
+    w -= 0.01 * g.ravel()
+"""
+
+
+def test_entries_are_stored_through_flat(tmp_path):
+    assert judged(tmp_path, STORED) == ("verified", [])
+
+
+HIDDEN = """
+import numpy as np
+from scipy.optimize import minimize
+rng = np.random.default_rng(0)
+x = rng.normal(size=(30, 4))
+y = x @ [1.0, 2.0, 3.0, 4.0]
+
+def size(w):
+    return float(sum(v * v for v in np.frombuffer(w.tobytes())))
+
+def cost(w):
+    r = x @ w - y
+    return 0.5 * r @ r + 0.5 * size(w)
+
+def gradient(w):
+    return x.T @ (x @ w - y) + w
+
+print(minimize(cost, np.full(4, 0.3), jac=gradient, method="BFGS").x)
+"""
+
+
+def test_the_cost_function_of_an_optimiser_is_asked_where_the_tape_is_blind(tmp_path):
+    told = report(tmp_path, HIDDEN)
+    assert told["findings"] == []
+    (parameter,) = told["gradient"]["parameters"]
+    assert parameter["status"] == "unverified"
+    assert "disagree" in parameter["reason"]
+
+
+PERMUTED = """
+import numpy as np
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(6, 3, 4)), rng.normal(size=(6, 5))
+w = rng.normal(size=(12, 5)) * 0.1
+for step in range(8):
+    a = np.transpose(x, (2, 0, 1)).copy(order="K")
+    a[1] += 0.5
+    h = a.transpose(1, 2, 0).reshape(6, -1)
+    r = h @ w - y
+    print(0.5 * np.sum(r ** 2))
+    w -= 0.01 * h.T @ r
+"""
+
+
+def test_memory_may_have_its_axes_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKPROOF_TESTING", "1")
+    assert judged(tmp_path, PERMUTED) == ("verified", [])
+
+
+DECAYED = """
+import numpy as np
+rng = np.random.default_rng(2)
+x, y = rng.normal(size=(64, 5)), rng.normal(size=(64, 2))
+
+class Dense:
+    def __init__(self, n, k, weight_decay=0.0):
+        self.W, self.b = rng.normal(size=(n, k)) * 0.4, np.zeros((1, k))
+        self.weight_decay = weight_decay
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, g, lr):
+        dW = self.x.T @ g + self.weight_decay * self.W
+        out = g @ self.W.T
+        self.W -= lr * dW
+        self.b -= lr * g.sum(0, keepdims=True)
+        return out
+
+class Drop:
+    def forward(self, x, rate=0.0):
+        self.rate = rate
+        self.mask = rng.random(x.shape) > rate
+        return x * self.mask / (1 - rate)
+
+    def backward(self, g):
+        return g * self.mask / (1 - self.rate)
+
+one, two, drop = Dense(5, 6), Dense(6, 2), Drop()
+for epoch in range(4):
+    total = 0
+    for k in range(0, 64, 16):
+        h = one.forward(x[k:k + 16])
+        p = two.forward(drop.forward(np.tanh(h)))
+        r = p - y[k:k + 16]
+        total += 0.5 * np.sum(r ** 2) / 16
+        g = drop.backward(two.backward(r / 16, 0.05)) * (1 - np.tanh(h) ** 2)
+        one.backward(g, 0.05)
+    print(total)
+"""
+
+
+def test_a_decay_of_zero_is_no_memory_and_no_weight(tmp_path):
+    assert judged(tmp_path, DECAYED) == ("verified", [])
+
+
+ACTING = """
+import numpy as np
+rng = np.random.default_rng(5)
+
+class Policy:
+    def __init__(self, theta):
+        self.theta = theta
+
+    def sigmoid(self, y):
+        return 1 / (1 + np.exp(-y))
+
+    def act(self, x):
+        p = self.sigmoid(x @ self.theta)
+        p = np.array([p, 1 - p])
+        a = rng.choice([0, 1], p=p)
+        return a, p[a]
+
+    def slopes(self, x):
+        y = x @ self.theta
+        return x - x * self.sigmoid(y), -x * self.sigmoid(y)
+
+    def update(self, rewards, seen, actions):
+        slopes = np.array([self.slopes(o)[a] for o, a in zip(seen, actions)])
+        total, returns = 0.0, np.zeros(len(rewards))
+        for i in reversed(range(len(rewards))):
+            total = 0.9 * total + rewards[i]
+            returns[i] = total
+        self.theta += 0.01 * slopes.T @ returns
+
+policy = Policy(rng.random(4))
+for episode in range(20):
+    seen, actions, rewards, kept = [], [], [], []
+    for t in range(rng.integers(5, 12)):
+        x = rng.normal(size=4)
+        a, p = policy.act(x)
+        seen.append(x); actions.append(a); kept.append(p)
+        rewards.append(float((x[0] > 0) == (a == 0)))
+    policy.update(np.array(rewards), np.array(seen), np.array(actions))
+print(policy.theta)
+"""
+
+
+def test_a_part_of_a_probability_is_no_cost(tmp_path):
+    assert judged(tmp_path, ACTING)[1] == []
