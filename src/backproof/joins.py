@@ -50,7 +50,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     """Return the places where labels meet the output; the author's backward pass begins there.
 
     Numbers count as labels only where they are subtracted (``target - output`` of one sample); they
-    come last, since the derivative ``1 - a`` looks the same.
+    come last, and those that are written there after all others, since the derivative ``1 - a``
+    looks the same.
     """
     bits, depends, counts, limits, full, heads = _facts(tape, params)
     if heads:
@@ -110,6 +111,7 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
             found.append(marked)
         if len(found) >= limit:
             break
+    numbers.sort(key=lambda join: join.written)
     return [*found, *numbers][:limit] or added[:limit]
 
 

@@ -11,6 +11,7 @@ from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import rule_at_fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.entered import NATURAL
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
@@ -93,6 +94,27 @@ def search_under(
         found = _first(evidence, fits, search_in, patience)
         if found is not None:
             return found
+    return None
+
+
+def search_slopes(evidence: StepEvidence, *, patience: float) -> Unanchored | None:
+    """Search the edit of a slope under which gradients of one sample are those of a usual cost.
+
+    What holds no label is a slope: a reward or a weight of the sample is none of its cost's.
+    """
+    assert evidence.fit is not None
+    for fit in (evidence.fit, *evidence.others):
+        if not fit.hypothesis.registered or fit.wrong or not fit.chosen:
+            continue
+        chosen, scale = fit.chosen, fit.scale
+        fit.chosen, wrong = {}, tuple(sorted(chosen))
+        search = StepSearch(evidence, fit, patience=patience / 2)
+        slopes = [site for site in search.in_order() if search.is_local(site)]
+        found = search.best(slopes, wrong) if search.shares_the_forward_pass() else None
+        if found is not None and len(found.repaired) == len(wrong) and found.edit.cost <= NATURAL:
+            fit.scale = found.scale
+            return Unanchored(fit, ((from_edit(search, found), wrong),))
+        fit.chosen, fit.scale = chosen, scale
     return None
 
 
