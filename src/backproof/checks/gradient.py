@@ -27,9 +27,8 @@ from backproof.updates import Update, is_of_several, is_shared
 
 #: Amplitudes tried, relative to a parameter's spread, until no recorded branch changes.
 JITTERS = (0.1, 0.01, 1e-3, 1e-5, 0.0)
-#: A parameter whose spread is below this counts as constant (t-SNE begins with points that almost
-#: coincide, at which many terms are alike): its amplitudes are absolute.
-NO_SPREAD = 1e-3
+#: A parameter whose spread is below this counts as constant: its amplitudes are absolute.
+NO_SPREAD = 1e-8
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.search import StepSearch
 from backproof.checks.sense import is_called_a_cost, is_distance
 from backproof.hypotheses import is_progress
+from backproof.trace.tape import Tape
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4
@@ -100,22 +101,37 @@ def search_under(
 def search_slopes(evidence: StepEvidence, *, patience: float) -> Unanchored | None:
     """Search the edit of a slope under which gradients of one sample are those of a usual cost.
 
-    What holds no label is a slope: a reward or a weight of the sample is none of its cost's.
+    What is made of the output alone is its slope: a reward or a weight of the sample is none.
     """
     assert evidence.fit is not None
+    tape = evidence.tape
     for fit in (evidence.fit, *evidence.others):
         if not fit.hypothesis.registered or fit.wrong or not fit.chosen:
             continue
         chosen, scale = fit.chosen, fit.scale
         fit.chosen, wrong = {}, tuple(sorted(chosen))
         search = StepSearch(evidence, fit, patience=patience / 2)
-        slopes = [site for site in search.in_order() if search.is_local(site)]
+        known = _made_of(tape, fit.hypothesis.joins[0].output)
+        slopes = [
+            site for site, made in search.groups.items() if known.issuperset(o.out for o in made)
+        ]
         found = search.best(slopes, wrong) if search.shares_the_forward_pass() else None
         if found is not None and len(found.repaired) == len(wrong) and found.edit.cost <= NATURAL:
             fit.scale = found.scale
             return Unanchored(fit, ((from_edit(search, found), wrong),))
         fit.chosen, fit.scale = chosen, scale
     return None
+
+
+def _made_of(tape: Tape, output: int) -> set[int]:
+    """Return what is computed of an output alone, or of what alone the output is computed of."""
+    known = {output}
+    while (made := tape.producer(min(known))) is not None and len(made.inputs) == 1:
+        known.add(made.inputs[0])
+    for operation in tape.operations:
+        if operation.inputs and known.issuperset(operation.inputs):
+            known.add(operation.out)
+    return known
 
 
 def is_led_on(evidence: StepEvidence, fit: Fit) -> bool:
