@@ -26,6 +26,7 @@ from backproof.checks import (
     labels,
     laid_out,
     looming,
+    one_column,
     rare_class,
     rectified,
     rounding,
@@ -50,6 +51,7 @@ from backproof.checks.integers import Integers, first_findings
 from backproof.checks.looming import Looming
 from backproof.checks.moves import Moves
 from backproof.checks.observation import MEASURED, Observation, observe
+from backproof.checks.one_column import Columns
 from backproof.checks.one_cost import with_one_cost
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.checks.pooled import FEW, progress
@@ -87,6 +89,7 @@ class Record:
     coarse: Coarse = field(default_factory=Coarse)
     looming: Looming = field(default_factory=Looming)
     fed: Fed = field(default_factory=Fed)
+    columns: Columns = field(default_factory=Columns)
     steps: int = 0
     nonfinite: Finding | None = None
     meter: Meter = field(default_factory=Meter)
@@ -149,13 +152,12 @@ Check = Callable[[Record], Iterable[Finding]]
 #: In the order of triage: what stands earlier explains what stands later.
 CHECKS: tuple[Check, ...] = (
     initialisation.check, labels.check, coarse.check, alignment.check, flattened.check,
-    laid_out.check, unseen.check,
+    laid_out.check, unseen.check, one_column.check,
     through_time.check, swamped.check, scaling.check, units.check,
     rectified.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
-    flat_start.check, ended_early.check,
-    fitting.check, capacity.check, rare_class.check, tiny_set.check, forgotten.check,
-    fed.check,
+    flat_start.check, ended_early.check, fitting.check, capacity.check, rare_class.check,
+    tiny_set.check, forgotten.check, fed.check,
 )  # fmt: skip
 
 
@@ -188,6 +190,7 @@ class TrainingHistory:
         self._guarded(lambda: self.integers.look(tape, updates, self.record.births))
         self._guarded(lambda: self.record.moves.look(tape))
         self._guarded(lambda: self.record.looming.look(tape, step))
+        self._guarded(lambda: self.record.coarse.look(tape))
 
     @property
     def wants_evaluation(self) -> bool:
@@ -199,6 +202,7 @@ class TrainingHistory:
         own = {id(o) for o in self.record.last.objects} | set(trained)
         leaves = [n.index for n in tape.nodes if n.operation is None and id(n.obj) in own]
         self._guarded(lambda: self.record.fed.look(tape, leaves))
+        self._guarded(lambda: self.record.columns.look(tape, leaves))
 
     def ended(self, error: BaseException | None) -> None:
         """The program is over, by an exception perhaps."""
@@ -214,6 +218,7 @@ class TrainingHistory:
         new = [n for p in evidence.params for n in p.new]
         known = [*(n for p in evidence.params for n in p.old), *new]
         self._guarded(lambda: self.record.fed.look(evidence.tape, known, new))
+        self._guarded(lambda: self.record.columns.look(evidence.tape, known))
         meter = self.record.meter
         curved = meter.spent < CURVED * BUDGET
         latest = max((o.step for o in self.record.seen), default=0)
@@ -261,7 +266,6 @@ class TrainingHistory:
         except Exception as error:
             self._failed(error)
             found = []
-        # Among equals the order is that of triage: what stands earlier explains the rest.
         return sorted(triage(findings, found), key=lambda f: SEVERITIES.index(f.severity))
 
     def _with_reach(self, findings: list[Finding]) -> list[Finding]:

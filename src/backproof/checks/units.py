@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,9 @@ MISSED = 0.5
 
 
 def check(record: Record) -> Iterator[Finding]:
-    """Judge the hidden units."""
+    """Judge the units; those of steps that change nothing any more as well."""
+    after = [o for o in record.standing if o.step > record.last.step]
+    record = replace(record, seen=[*record.seen, *after]) if after else record
     yield from saturated(record)
     yield from dead(record)
 
@@ -131,7 +134,9 @@ def dead(record: Record) -> Iterator[Finding]:
     """Find layers of ReLUs of which most are silent, at the start or since an update."""
     last = record.last
     for layer, units in last.layers:
-        single = units.z.shape[1] < SAMPLES
+        # (The entries of ``w @ h`` are samples, not units: an output counts as a whole.)
+        each = units.z.shape[1] if layer.hidden else units.z.size
+        single = each < SAMPLES
         if not units.rectifies or (single and len(record.seen) < SAMPLES):
             continue
         if not layer.hidden and not _is_missed(record, units):
@@ -160,7 +165,7 @@ def dead(record: Record) -> Iterator[Finding]:
             "parameter": name, "share": share, "units": int(gone.size), "since_step": since.step,
             "dead_per_step": {str(o.step): int(np.sum(quiet)) for o, quiet in history},
         }  # fmt: skip
-        samples = units.z.shape[1] * (len(history) if single else 1)
+        samples = each * (len(history) if single else 1)
         when = "from the start" if born else f"since step {since.step}"
         yield advise(
             "BP305", "dead-relu", place,
