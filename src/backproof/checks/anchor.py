@@ -14,6 +14,8 @@ from backproof.trace.tape import Run
 LEAST_ALIKE, LEAST_MIXED = 3, 8
 #: Entries of one ratio that are a majority.
 LEAST_MAJORITY = 4
+#: Relative difference of an entry that is right by no chance.
+EXACT = 1e-11
 #: Entries whose ratio is tried.
 MOST_RATIOS = 30
 
@@ -63,6 +65,12 @@ def anchored_by_majority(fits: Sequence[Fit], run: Run) -> Fit | None:
                 fit.scale, fit.anchored = scale, True
                 return fit
     return None
+
+
+def exact_entries(fit: Fit, run: Run) -> int:
+    """Return how many entries of gradients are exactly those of a cost."""
+    ratios = [r for match in fit.matches if (r := _ratios(match, run)) is not None]
+    return sum(int(np.count_nonzero(np.abs(r - 1) < EXACT)) for r in ratios)
 
 
 def _ratios(match: Match, run: Run) -> np.ndarray | None:

@@ -35,7 +35,10 @@ def overwritten(search: StepSearch, wrong: Sequence[int]) -> Found | None:
     best: Found | None = None
     places: dict[int, list[Lost]] = {}
     for lost in _lost(search):
-        places.setdefault(_place(search, lost).index, []).append(lost)
+        known = places.setdefault(_place(search, lost).index, [])
+        live = {o.index for other in known for o in other.live}
+        if live.isdisjoint(o.index for o in lost.live):
+            known.append(lost)
     for index, found in places.items():
         place = SITES[index]
         text = short(place.file.slice(place.statement) if place.targets else place.text)
@@ -70,12 +73,13 @@ def last_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
     whole = compare(tape, evidence.run, total, evidence.params)
     if whole is None or whole.chosen:
         return None
-    search = StepSearch(evidence, whole, patience=PATIENCE)
-    found = overwritten(search, whole.wrong)
-    if found is None or len(found.repaired) < len(whole.wrong):
-        return None
-    whole.scale = found.scale
-    return whole, from_edit(search, found)
+    for scale in (fit.scale, -fit.scale):  # a likelihood is taken from its total
+        whole.scale, whole.anchored = scale, True
+        search = StepSearch(evidence, whole, patience=PATIENCE)
+        found = overwritten(search, whole.wrong)
+        if found is not None and len(found.repaired) == len(whole.wrong):
+            return whole, from_edit(search, found)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

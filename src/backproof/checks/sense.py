@@ -129,7 +129,9 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
         onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]
         if not onward:
             return False
-        node = onward[0]
+        before = tape.producer(onward[0])
+        running = before is not None and before.site == made.site  # what it was before the last
+        node = onward[-1 if running else 0]
     return False
 
 
