@@ -158,8 +158,9 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     here = at_entrances(search, entrances, wrong)
     if here is None or here.price > NATURAL:
         # One slip that explains all that is wrong is likelier than several.
-        several = len(wrong) > 1
-        found = (search.likeliest(wrong) or search.at_names(wrong)) if several else None
+        found = None
+        if here is None or len(wrong) > 1:
+            found = search.likeliest(wrong) or search.at_names(wrong)
         if found is not None and set(found.repaired) >= set(wrong):
             here = found if here is None or found.price < here.price else here
     if here is not None:

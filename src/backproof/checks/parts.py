@@ -73,16 +73,10 @@ def split(tape: Tape, point: int, gradient: int, forward: set[int]) -> list[Clai
     for node, index in places.items():
         if 0 < index.size < size and np.unique(index).size == index.size:
             groups.setdefault(np.sort(index, axis=None).tobytes(), []).append(node)
-    groups = {key: nodes for key, nodes in groups.items() if any(n in read for n in nodes)}
-    covered = np.zeros(size, dtype=bool)
-    chosen: list[int] = []
-    for nodes in sorted(groups.values(), key=lambda g: -places[g[0]].size):
-        members = places[nodes[0]].reshape(-1)
-        if not covered[members].any():
-            covered[members] = True
-            chosen.append(_representative(tape, nodes, read))
-    if not covered.all() or len(chosen) < 2 or not _are_ways(tape, chosen, places, read):
-        return []
+    used = [nodes for nodes in groups.values() if any(n in read for n in nodes)]
+    # Where rows and entries of ``X, Theta = unroll(v)`` are read, the parts themselves are not.
+    whole = [nodes for nodes in groups.values() if all(n in forward for n in nodes)]
+    chosen = _chosen(tape, used, places, read) or _chosen(tape, whole, places, read)
     chosen.sort(key=lambda n: int(places[n].min()))
     sources = _sources(tape, gradient)
     made = tape.producer(gradient)
@@ -95,6 +89,21 @@ def split(tape: Tape, point: int, gradient: int, forward: set[int]) -> list[Clai
         names = called(tape, node)
         claims.append(Claim(names[0] if names else f"part {number + 1}", node, part))
     return claims
+
+
+def _chosen(
+    tape: Tape, groups: list[list[int]], places: dict[int, Any], read: set[int]
+) -> list[int]:
+    """Return forms of the largest parts that make up the vector, if it is read through them."""
+    covered = np.zeros(max(int(index.max()) for index in places.values()) + 1, dtype=bool)
+    chosen: list[int] = []
+    for nodes in sorted(groups, key=lambda g: -places[g[0]].size):
+        members = places[nodes[0]].reshape(-1)
+        if not covered[members].any():
+            covered[members] = True
+            chosen.append(_representative(tape, nodes, read))
+    ways = covered.all() and len(chosen) > 1 and _are_ways(tape, chosen, places, read)
+    return chosen if ways else []
 
 
 def _representative(tape: Tape, nodes: list[int], read: set[int]) -> int:
