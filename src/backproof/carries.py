@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, keeps
-from backproof.packs import joined
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, is_in, keeps
+from backproof.packs import STACKING, joined
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Tape
@@ -118,6 +118,8 @@ class Carries:
         if sources := joined(self, operation):
             self.packs[operation.out] = sources
             self.carry[operation.out] = {operation.out: 1.0}
+        elif (source := self._put_together(operation)) is not None:
+            self._keep(operation, {source: 1.0})
         elif function is operator.getitem or keeps(operation):
             carried = self.of(first)
             if carried:
@@ -149,6 +151,18 @@ class Carries:
                 operation.out, operation.inputs,
             )  # fmt: skip
             self._add(stripped)
+
+    def _put_together(self, operation: Operation) -> int | None:
+        """Return what an array is put together of again: ``np.array([n.w for n in neurons])``."""
+        rows = operation.args[0]
+        if type(rows) is not list or not rows or not is_in(operation.function, STACKING):
+            return None
+        held = [self.of(row) for row in rows]
+        source = next(iter(held[0]), None)
+        if source is None or any(h != {source: 1.0} for h in held):
+            return None
+        whole, own = (self.tape.value(n) for n in (source, operation.out))
+        return source if np.shape(whole) == np.shape(own) and np.array_equal(whole, own) else None
 
     def _fills(self, operation: Operation, carried: dict[int, float]) -> bool:
         """Whether an entry goes to its place in a new array: ``t[j] = theta[j] - rate * g``."""

@@ -1,6 +1,7 @@
 """Parameters that a step joins to one vector, updates, and takes apart again.
 
-``theta = np.concatenate((W1.ravel(), W2.ravel())); theta -= rate * grad; set_params(theta)``.
+``theta = np.concatenate((W1.ravel(), W2.ravel())); theta -= rate * grad; set_params(theta)``; or to
+the rows of a matrix: ``np.array([n.w for n in neurons])``.
 """
 
 from __future__ import annotations
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
     from backproof.updates import Update
 
 JOINING = {np.concatenate, np.hstack, np.append}
+#: What makes an array of its rows.
+STACKING = {np.array, np.asarray, np.stack, np.vstack}
 
 
 def joined(carries: Carries, operation: Operation) -> tuple[int, ...]:
     """Return the old values that an operation joins to one vector, each of them whole; or none."""
     tape = carries.tape
-    if not is_in(operation.function, JOINING) or np.ndim(tape.nodes[operation.out].obj) != 1:
-        return ()
     first = operation.args[0]
     listed = type(first) in (list, tuple)
+    vector = np.ndim(tape.nodes[operation.out].obj) == 1
+    stacked = listed and not vector and is_in(operation.function, STACKING)
+    if not (stacked or (vector and is_in(operation.function, JOINING))):
+        return ()
     parts = list(first) if listed else [a for a in operation.args if type(a) is Ref]
     sources: list[int] = []
     for part in parts:
