@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.unit.test_costs_meant import judged
 from tests.unit.test_training_causes import is_told_apart
+from tests.unit.test_training_told import is_told
 
 pytestmark = pytest.mark.quality
 
@@ -121,3 +123,51 @@ print(loss)
 def test_a_layer_whose_variance_cancels(tmp_path):
     edits = {"((x - m) ** 2).mean(axis=0)": "np.maximum((x * x).mean(axis=0) - m * m, 0)"}
     is_told_apart(tmp_path, PRESSURE, edits, "BP203", "v = np.maximum")
+
+
+MARGINS = """
+import numpy as np
+rng = np.random.default_rng(3)
+k = rng.integers(0, 2, 120)
+x = rng.normal(size=(120, 3)) + np.where(k[:, None] == 1, [1.0, -0.7, 0.4], [-1.0, 0.7, -0.4])
+y = np.where(k == 1, 1.0, -1.0)
+w, b = np.zeros(3), 0.0
+for epoch in range(20):
+    for i, x_i in enumerate(x):
+        if y[i] * (np.dot(x_i, w) - b) >= 1:
+            w -= 0.005 * (2 * 0.01 * w)
+        else:
+            w -= 0.005 * (2 * 0.01 * w - x_i * y[i])
+            b -= 0.005 * y[i]
+print(w)
+"""
+
+
+def test_samples_labelled_0_teach_a_hinge_nothing(tmp_path):
+    is_told(tmp_path, MARGINS, {"1.0, -1.0)": "1.0, 0.0)"}, "BP402", "y = np.where")
+    assert judged(tmp_path, MARGINS)[1] == []
+
+
+NEURONS = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Neuron:
+    def __init__(self, n):
+        self.w = rng.normal(size=n)
+neurons = [Neuron(4) for _ in range(3)]
+x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 3))
+for epoch in range(6):
+    for a, t in zip(x, y):
+        o = np.zeros(3)
+        for i, n in enumerate(neurons):
+            o[i] = np.dot(n.w, a)
+        new = np.array([n.w for n in neurons]) - 0.05 * np.outer(o - t, a)
+        for n, row in zip(neurons, new):
+            n.w = row
+    print(0.5 * np.sum((o - t) ** 2))
+"""
+
+
+def test_weights_of_neurons_may_be_put_together_for_their_update(tmp_path):
+    assert judged(tmp_path, NEURONS) == ("verified", [])
+    assert judged(tmp_path, NEURONS.replace("(o - t, a)", "(o + t, a)"))[0] == "wrong"

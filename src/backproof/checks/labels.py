@@ -15,6 +15,7 @@ import numpy as np
 from backproof.checks.advice import advise, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.costs import STRAIGHT
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def check(record: Record) -> Iterator[Finding]:
             for o in record.seen if o.everywhere is not None
         ]  # fmt: skip
         record = replace(record, seen=spread)
+    if (found := hinge_labels(record)) is not None:
+        yield found
+        return
     known = [o for o in record.seen if o.samples.labels is not None]
     kinds = [_kind(o) for o in known]
     usual = max(kinds, key=kinds.count, default=None)
@@ -239,6 +243,26 @@ def ignored_label(record: Record, first: Observation) -> Finding | None:
             notes=["whatever the outputs of these samples are (moved by ±1 … ±10,000), the cost "
                    "stays as it is"],
         )  # fmt: skip
+    return None
+
+
+def hinge_labels(record: Record) -> Finding | None:
+    """Find labels 0 and 1 where samples are taken one by one under a hinge: 0 teaches nothing."""
+    for seen in record.seen:
+        source = seen.samples.labels_source
+        place = labels_place(record, seen)
+        if seen.title not in STRAIGHT or not isinstance(source, np.ndarray) or place is None:
+            continue
+        if source.ndim == 1 and len(source) > 1 and set(np.unique(source)) == {0, 1}:
+            share = float(np.mean(source == 0))
+            return advise(
+                "BP402", "labels-outside-domain", place,
+                f"samples labelled 0 ({100 * share:.0f} % of them) teach nothing: a hinge "
+                "multiplies the output by its label",
+                "label the two classes −1 and 1: `np.where(y <= 0, -1, 1)`",
+                {"labels": [0.0, 1.0], "share": share}, severity="error", confidence="proven",
+                notes=["the margin `y·f(x)` of such a sample is 0, whatever the output"],
+            )  # fmt: skip
     return None
 
 
