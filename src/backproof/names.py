@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from backproof.updates import Update
 
 MOST_OBJECTS = 60_000
 DEEPEST = 6
+#: What an engine's numbers call their gradient.
+SLOPE = re.compile(r"grad|deriv|adjoint|cotangent|delta|bar$", re.I)
 
 
 class Names:
@@ -106,7 +109,7 @@ class Names:
         """Whether an engine's number has a gradient of 1 beside it: backward passes start there."""
         holder = self._objects.get(self.parents.get(id(obj), (0, ""))[0])
         return holder is not None and any(
-            "grad" in path.rpartition(".")[2].lower() and type(value) in (int, float) and value == 1
+            SLOPE.search(path.rpartition(".")[2]) and type(value) in (int, float) and value == 1
             for value, path in _children(holder, "")
         )
 

@@ -318,10 +318,10 @@ class Verdict:
         return found is not None
 
     def _add(self, evidence: StepEvidence, accusation: Accusation) -> None:
-        """Keep a finding, unless one at the same line is there already."""
+        """Keep a finding, unless one about gradients is at the same line already."""
         diagnosis = accusation.diagnosis
         line = diagnosis.site.span.line
-        if any(line == known for _, known in self.findings):
+        if any(line == known and code.startswith("BP1") for code, known in self.findings):
             return
         self.findings[diagnosis.code, line] = accusation.finding(evidence)
 

@@ -106,6 +106,8 @@ def _in_place_of(
         def change(execution: Operation, _: int) -> Operation | None:
             leaves = factors(execution, scope)
             places = range(len(leaves)) if dropped is None else dropped
+            if any(i >= len(leaves) for i in places):
+                return None  # a product of fewer factors, in this execution
             replaced = [leaves[i].node for i in places if type(leaves[i]) is Ref]
             found = of(execution, [execution.out] if dropped is None else replaced)
             out = scope.run.env[execution.out]
