@@ -11,7 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, says_nothing
+from backproof.checks.covered import Covered, is_blank, says_nothing
 from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -57,6 +57,8 @@ class Verdict:
         self.known = KnownCosts()
         self.judged = 0
         self._unanchored: StepEvidence | None = None
+        self._blank: StepEvidence | None = None
+        """A step whose true gradients are zero, while the author's are not: it tells little."""
         self._searched_aside = False
         self.second = SecondCost(self.clock, self._evidence, self._aside)
         self.blamed: set[str] = set()
@@ -238,13 +240,21 @@ class Verdict:
         self.findings = {k: f for k, f in self.findings.items() if not self.uphill.excuses(f)}
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
-            self.blamed |= names
-            with self.clock.apart():
-                closer = by_parts(evidence)
-                if closer is not evidence and closer.fit is not None:
-                    evidence, wrong = closer, closer.fit.wrong
-                for accusation in accusations(evidence, set(wrong)):
-                    self._add(evidence, accusation)
+            if self._blank is None and is_blank(evidence):
+                evidence.keep()
+                self._blank = evidence
+            else:
+                self._accuse(evidence, wrong)
+
+    def _accuse(self, evidence: StepEvidence, wrong: Sequence[int]) -> None:
+        """Find what is at fault for wrong gradients."""
+        self.blamed |= {evidence.params[i].name for i in wrong}
+        with self.clock.apart():
+            closer = by_parts(evidence)
+            if closer is not evidence and closer.fit is not None:
+                evidence, wrong = closer, closer.fit.wrong
+            for accusation in accusations(evidence, set(wrong)):
+                self._add(evidence, accusation)
 
     def _without_anchor(self, evidence: StepEvidence, *, anchors: bool = True) -> Shown:
         """No gradient fits a cost: see whether one edit makes all of them fit the program's own."""
@@ -345,6 +355,8 @@ class Verdict:
                 self.take(open_one, search=meant or open_one.fit is None)
             if open_one.fit is None:  # else what fitted later, uphill, were saturated outputs
                 self.findings = {**own, **self.findings}
+        if self._blank is not None and self._blank.fit is not None and not self.blamed:
+            self._accuse(self._blank, self._blank.fit.wrong)
         if not self.blamed and self.dissent.evidence is not None:
             shown = self.dissent.accusations()
             if shown:

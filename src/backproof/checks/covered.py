@@ -41,6 +41,13 @@ def says_nothing(evidence: StepEvidence, *, known: bool) -> bool:
     return stands_still(evidence) or (known and _decays_alone(evidence))
 
 
+def is_blank(evidence: StepEvidence) -> bool:
+    """Whether the true gradients of all that is wrong are zero: that hides where error enters."""
+    fit = evidence.fit
+    truths = [] if fit is None else [fit.matches[i].truth for i in fit.wrong]
+    return bool(truths) and not any(t is None or np.any(t) for t in truths)
+
+
 def stands_still(evidence: StepEvidence) -> bool:
     """Whether a step adds nothing to any parameter: the sample was on its side of a threshold."""
     env = evidence.run.env
