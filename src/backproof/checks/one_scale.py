@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,10 +57,10 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
     by a number that no program has.
     """
     best: dict[int, Entry] = {}
-    best_key: tuple[int, int, tuple[bool, ...], int, bool, float] = (0, 0, (), 0, False, -1e9)
+    best_key: tuple[Any, ...] = (0,)
     title, scale = fit.hypothesis.title, fit.scale
     grows = GROWS.search(title) is not None and not FALLS.search(title)
-    split = False
+    split, sizes = False, _sizes(fit)
     for s in _distinct(offers):
         groups = _alike(fit, offers, s)
         together = set().union(*groups)
@@ -74,12 +74,24 @@ def _most_alike(fit: Fit, offers: Sequence[Offer]) -> tuple[dict[int, Entry], fl
             # Of n and 1/n the second: a cost is divided by a size.
             size = -abs(float(np.log(abs(s)))) * (1 + 1e-9 * (abs(s) > 1))
             way = (up == grows, s > 0, meant)
-            key = (len(together), says, way, len(members), is_natural(s), size)
+            mean = any(abs(s * n - 1) < SAME for n in sizes)
+            key = (len(together), says, way, len(members), is_natural(s), mean, size)
             if key > best_key:
                 best, best_key, scale, split = members, key, s, len(groups) > 1
     if split and len(best) < len({i for _, i, _ in offers}):  # the scale of these alone
         return _most_alike(fit, [offer for offer in offers if offer[1] in best])
     return best, scale
+
+
+def _sizes(fit: Fit) -> set[int]:
+    """Return by what a cost that the program does not compute may be divided: its samples.
+
+    Where some gradients are divided by them, and as many are not, these lack it.
+    """
+    if not fit.hypothesis.registered or fit.run is None:
+        return set()
+    outputs = (fit.run.env[join.output] for join in fit.hypothesis.joins)
+    return {n for out in outputs if out is not None for n in np.shape(out) if n > 1}
 
 
 def _distinct(offers: Sequence[Offer]) -> list[float]:
