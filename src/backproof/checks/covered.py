@@ -8,9 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import author_value
 from backproof.reads import reads_arrays
 from backproof.source import Span
 from backproof.trace.tape import Operation
+
+#: A true gradient below this share of the author's says nothing of how that is made.
+FAINT = 1e-9
 
 
 class Covered:
@@ -42,10 +46,19 @@ def says_nothing(evidence: StepEvidence, *, known: bool) -> bool:
 
 
 def is_blank(evidence: StepEvidence) -> bool:
-    """Whether the true gradients of all that is wrong are zero: that hides where error enters."""
+    """Whether the true gradients of all that is wrong are nothing beside the author's.
+
+    What comes back is lost among zeros there: a softmax that is sure, units that are off.
+    """
     fit = evidence.fit
-    truths = [] if fit is None else [fit.matches[i].truth for i in fit.wrong]
-    return bool(truths) and not any(t is None or np.any(t) for t in truths)
+    if fit is None or not fit.wrong:
+        return False
+    for i in fit.wrong:
+        truth, parameter = fit.matches[i].truth, evidence.params[i]
+        own = author_value(evidence.run, parameter, 0 if parameter.levels else -1)
+        if truth is None or own is None or np.linalg.norm(truth) > FAINT * np.linalg.norm(own):
+            return False
+    return True
 
 
 def stands_still(evidence: StepEvidence) -> bool:

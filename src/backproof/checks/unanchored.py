@@ -11,6 +11,7 @@ from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import rule_at_fault
 from backproof.checks.cause.attempts import diagnose
 from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.covered import is_blank
 from backproof.checks.entered import NATURAL
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
@@ -57,6 +58,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not (f.hypothesis.registered and not any(np.any(m.truth) for m in f.matches))
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
+        and not is_blank(replace(evidence, fit=f))
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     # What a backward pass leaves at its end is no cost, but looks like one: an adjoint's state.
