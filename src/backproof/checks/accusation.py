@@ -24,6 +24,7 @@ from backproof.checks.lost_factor import lost_error
 from backproof.checks.match import author_value, spread
 from backproof.checks.overwritten import overwritten
 from backproof.checks.penalised import penalised_elsewhere
+from backproof.checks.places import place_of, second_term
 from backproof.checks.repeated import repeated_rows
 from backproof.checks.scales import SAME
 from backproof.checks.search import StepSearch
@@ -53,6 +54,7 @@ class Accusation:
         """Word the finding, with the figures of the gradients and what inherits the error."""
         diagnosis = self.diagnosis
         site = diagnosis.site
+        place = second_term(site) if diagnosis.cause == "wrong-sign" else place_of(site)
         names = [evidence.params[i].name for i in self.repaired]
         shown = ", ".join(f"`{n}`" for n in names[:4]) + (" …" if len(names) > 4 else "")
         plural = "gradients of" if len(names) > 1 else "gradient of"
@@ -74,8 +76,8 @@ class Accusation:
             title=title,
             message=diagnosis.help or diagnosis.reason,
             file=site.file.path,
-            span=site.span,
-            expression=site.text,
+            span=place.span,
+            expression=place.text,
             evidence={
                 "parameters": names,
                 "step": evidence.step,
@@ -158,9 +160,8 @@ def _blamed(evidence: StepEvidence) -> Iterator[Accusation]:
     here = at_entrances(search, entrances, wrong)
     if here is None or here.price > NATURAL:
         # One slip that explains all that is wrong is likelier than several.
-        found = None
-        if here is None or len(wrong) > 1:
-            found = search.likeliest(wrong) or search.at_names(wrong)
+        several = len(wrong) > 1
+        found = (search.likeliest(wrong) or search.at_names(wrong)) if several else None
         if found is not None and set(found.repaired) >= set(wrong):
             here = found if here is None or found.price < here.price else here
     if here is not None:

@@ -32,7 +32,9 @@ def unmoved(tape: Tape, names: Any) -> list[Finding]:
         steps = [
             tape.operations[i] for i in tape.users[update.old] if tape.operations[i].site == site
         ]  # fmt: skip
-        lost = [o for o in steps if not o.mutates and not tape.users[o.out]]
+        lost = [
+            o for o in steps if not o.mutates and not tape.users[o.out] and not _is_stored(o.where)
+        ]
         if len(lost) == len(steps) >= OFTEN:
             operands = lost[0].where.operands
             name = path or (operands[0] if operands else lost[0].where.text)
@@ -45,6 +47,11 @@ def unmoved(tape: Tape, names: Any) -> list[Finding]:
         *(_finding(where, paths, returned=True) for where, paths in calls.values()),
         *(_finding(where, paths, returned=False) for where, paths in groups.values()),
     ]
+
+
+def _is_stored(where: Site) -> bool:
+    """Whether a value is put into an attribute or an item: what reads it may be no NumPy."""
+    return where.is_value and any(not target.isidentifier() for target in where.targets)
 
 
 def _dropping(tape: Tape, lost: Operation) -> Site | None:

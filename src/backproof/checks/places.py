@@ -53,6 +53,28 @@ def statement_of(site: Site) -> Place:
     return Place(site.file, site.statement if one else site.span)
 
 
+def second_term(site: Site) -> Place:
+    """Return the second operand of a sum that fills several lines, if it stands on a later one.
+
+    Its operator is what has the wrong sign; the sum begins with what has none.
+    """
+    where = place_of(site)
+    if site.kind != "binop" or where.span.line == where.span.end_line:
+        return where
+    text = f"({where.text})"
+    try:
+        whole = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return where
+    if not isinstance(whole, ast.BinOp) or whole.right.lineno == 1:
+        return where
+    right = whole.right
+    line = text.splitlines()[right.lineno - 1]
+    column = len(line.encode()[: right.col_offset].decode()) + 1
+    start = where.span.line + right.lineno - 1
+    return Place(site.file, Span(start, column, where.span.end_line, where.span.end_column))
+
+
 # ---- numbers -----------------------------------------------------------------------------------
 
 

@@ -147,8 +147,9 @@ def _moved(finding: Finding, found: Found, report: Report) -> Finding:
     file = SourceFile(path, text)
     old, new = " ".join(file.slice(edit.span).split()), " ".join(edit.text.split())
     stays = path == finding.file and (
-        edit.span.line == finding.span.line or finding.span.contains(edit.span)
-    )
+        edit.span.line == finding.span.line
+        or finding.span.contains(edit.span) or edit.span.contains(finding.span)
+    )  # fmt: skip
     vague = any(words in f"{finding.title} {finding.message}" for words in _VAGUE)
     if not old or not new or max(len(old), len(new)) > 80:
         return finding
