@@ -66,3 +66,20 @@ def test_an_iteration_without_labels_is_no_training(tmp_path):
     text = HEAD + "a = x.T @ x\nv = params[0]\nfor i in range(40):\n    v = a @ v\n"
     text += "    v = v / np.linalg.norm(v)\n    print((v.T @ a @ v).item())\n"
     assert findings(tmp_path, text) == []
+
+
+@pytest.mark.quality
+def test_weights_that_a_table_keeps_between_steps_are_trained(tmp_path):
+    text = """
+import math
+table = {(a, k): 0.2 * a - 0.3 * k for a in range(3) for k in range(2)}
+for epoch in range(15):
+    for a, k in ((0, 1), (1, 0), (2, 1)):
+        w = [[float("%.17g" % table[i, j]) for j in range(2)] for i in range(3)]
+        for j in range(2):
+            o = math.tanh(w[a][j])
+            w[a][j] += 0.5 * ((j == k) - o) * (1 - o * o)
+        table = {(i, j): float("%.17g" % w[i][j]) for i in range(3) for j in range(2)}
+    print(table[0, 1])
+"""
+    assert findings(tmp_path, text) == []

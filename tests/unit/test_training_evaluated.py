@@ -171,3 +171,37 @@ for epoch in range(6):
 def test_weights_of_neurons_may_be_put_together_for_their_update(tmp_path):
     assert judged(tmp_path, NEURONS) == ("verified", [])
     assert judged(tmp_path, NEURONS.replace("(o - t, a)", "(o + t, a)"))[0] == "wrong"
+
+
+EPOCHS = """
+import numpy as np
+rng = np.random.RandomState(0)
+np.random.seed(0)
+shapes = rng.rand(20, 3) > 0.5
+y = rng.randint(0, 3, 300)
+x = shapes[:, y] * 0.8 + 0.2 * rng.rand(20, 300)
+w, b = np.random.rand(3, 20) - 0.5, np.zeros((3, 1))
+
+def hot(k):
+    found = np.zeros((k.size, 3))
+    found[np.arange(k.size), k] = 1
+    return found.T
+
+for epoch in range(12):
+    order = np.random.permutation(300)
+    x = x[:, order]
+    y = y[order]
+    for k in range(0, 300, 50):
+        a, t = x[:, k:k + 50], y[k:k + 50]
+        z = w.dot(a) + b
+        p = np.exp(z) / np.sum(np.exp(z), axis=0)
+        d = p - hot(t)
+        w = w - 0.1 * d.dot(a.T) / 50
+        b = b - 0.1 * np.sum(d, axis=1, keepdims=True) / 50
+    print(epoch, np.mean(np.argmax(w.dot(x) + b, 0) == y))
+"""
+
+
+def test_inputs_and_labels_that_each_epoch_shuffles_apart(tmp_path):
+    edits = {"    y = y[order]": "    y = y[np.random.permutation(300)]"}
+    is_told_apart(tmp_path, EPOCHS, edits, "BP403", "    y = y[np")

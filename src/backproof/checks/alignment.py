@@ -273,7 +273,9 @@ def _wholes(seen: Observation, cuts: Sequence[Cut]) -> tuple[Any, Any] | None:
         if longer or (part and np.array_equal(rows, rows[0] + np.arange(len(rows)))):
             found.append(whole)
             continue
-        whole = _indices(whole)
+        # Labels that a function has made one-hot come from a cut of which nothing else is known.
+        own = samples.labels if what == "labels" and whole is None else whole
+        whole = _indices(own)
         found.append(next((w for w, cut in _cut_rows(cuts) if is_scaled(cut, whole)), None))
     X, Y = found
     return None if X is None and Y is None else (X, Y)

@@ -11,6 +11,7 @@ import numpy as np
 
 from backproof.checks.contents import contents
 from backproof.trace.event import SOURCE, Event
+from backproof.trace.operations import contains_ref
 from backproof.trace.primitives import owner_of
 from backproof.trace.site import SITES
 from backproof.trace.tape import Ref, Tape
@@ -99,6 +100,8 @@ class Moves:
             if operation.function is operator.getitem and type(operation.args[0]) is Ref:
                 key = operation.args[1]
                 parts = key if type(key) is tuple else (key,)
+                if type(key) is slice and not contains_ref(key):
+                    self.cut(operation.site, tape.value(operation.args[0].node), key)
                 if any(type(part) is Ref for part in parts):
                     values = tuple(tape.value(k.node) if type(k) is Ref else k for k in parts)
                     array = tape.value(operation.args[0].node)
