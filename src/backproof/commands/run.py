@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from backproof.codes import UnknownCode, parse
 from backproof.commands.arguments import FAILED, fail, positive
 from backproof.options import RunOptions
+from backproof.placeholders import at_placeholders
 
 if TYPE_CHECKING:
     from backproof.finding import Report
@@ -176,6 +177,7 @@ def examine(
     ]  # fmt: skip
     if seconds and any(f.code < "BP2" for f in wrong):
         report = _fixed(report, target, argv, wishes, around, module, seconds)
+    report = at_placeholders(report)
     if output is not None:
         try:
             output.write(report)

@@ -1,0 +1,78 @@
+"""Where something is missing and a ``pass`` keeps its place.
+
+A bare ``pass`` among other statements does nothing: it stands for what was taken out, or has still
+to be written. A finding that something is missing belongs there, if there is one such place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backproof.finding import Finding, Related, Report
+from backproof.source import Span
+
+#: Findings about a whole statement that is missing, wherever it was.
+WHOLE = ("BP106", "BP107")
+
+
+def at_placeholders(report: Report) -> Report:
+    """Return a report whose findings of what is missing stand where a ``pass`` keeps its place."""
+    places = [(path, *place) for path, text in report.sources.items() for place in _places(text)]
+    if len(places) != 1:
+        return report
+    path, span, around = places[0]
+    findings = tuple(
+        _moved(finding, path, span) if _is_missing(finding, path, around) else finding
+        for finding in report.findings
+    )
+    return replace(report, findings=findings)
+
+
+def _is_missing(finding: Finding, path: str, around: Span | None) -> bool:
+    """Whether a finding is about something that may be missing in a function."""
+    if finding.code in WHOLE:
+        return True
+    near = finding.file == path and (around is None or around.contains(finding.span))
+    return finding.code == "BP101" and finding.cause == "missing-term" and near
+
+
+def _moved(finding: Finding, path: str, span: Span) -> Finding:
+    before = Related(finding.span, "consequence", finding.expression, finding.file)
+    return replace(
+        finding, file=path, span=span, expression="pass", related=(before, *finding.related),
+        label="nothing is done here",
+    )  # fmt: skip
+
+
+def _places(text: str) -> Iterator[tuple[Span, Span | None]]:
+    """Yield each ``pass`` that stands among other statements, and the function around it."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    stack: list[tuple[ast.AST, ast.AST | None]] = [(tree, None)]
+    while stack:
+        node, function = stack.pop()
+        inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if not isinstance(block, list):
+                continue
+            others = [s for s in block if not isinstance(s, ast.Pass) and not _is_docstring(s)]
+            yield from (
+                (_span(s), None if inner is None else _span(inner))
+                for s in block if isinstance(s, ast.Pass) and others
+            )  # fmt: skip
+        stack += [(child, inner) for child in ast.iter_child_nodes(node)]
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _span(node: ast.AST) -> Span:
+    return Span(
+        node.lineno, node.col_offset + 1, node.end_lineno, node.end_col_offset + 1,  # type: ignore[attr-defined]
+    )  # fmt: skip
