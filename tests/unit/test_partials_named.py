@@ -265,3 +265,33 @@ for epoch in range(10):
 """
     lines, wanted = blamed(tmp_path, text, "len(batch)) * total_b", "len(data)) * total_b")
     assert lines == [wanted]
+
+
+STORES = """
+import numpy as np
+rng = np.random.default_rng(5)
+x, y = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+v, w = rng.normal(size=(4, 6)) * 0.6, rng.normal(size=(6, 2)) * 0.6
+
+def back(d, z):
+    s = z.copy()
+    s[s > 0] = 1
+    s[s < 0] = 0
+    return d * s
+
+for epoch in range(20):
+    z = x @ v
+    h = np.maximum(z, 0)
+    r = h @ w - y
+    print(0.5 * np.sum(r ** 2))
+    gw = h.T @ r
+    gv = x.T @ back(r @ w.T, z)
+    w -= 0.003 * gw
+    v -= 0.003 * gv
+"""
+
+
+@pytest.mark.parametrize("new", ["s[s > 1] = 1", "s[s > 0] = 2"])
+def test_of_several_stores_the_one_that_makes_a_slope_wrong(tmp_path, new):
+    lines, wanted = blamed(tmp_path, STORES, "s[s > 0] = 1", new)
+    assert lines == [wanted]

@@ -13,7 +13,7 @@ from backproof.checks.cause.formed import formed_at, handed_in
 from backproof.checks.cause.handed_on import handed_on
 from backproof.checks.cause.partial import named_partial
 from backproof.checks.cause.passed import passed_in
-from backproof.checks.cause.slope_made import slope_made
+from backproof.checks.cause.slope_made import slope_made, stored_at
 from backproof.checks.cause.used import used_after, used_at
 from backproof.checks.claims import is_name
 from backproof.checks.edits.edit import short
@@ -92,7 +92,7 @@ def from_edit(search: StepSearch, found: Found) -> Diagnosis:
         cause = "wrong-derivative"
     site = passed_in(search.tape, found) if cause == "wrong-operand" else found.site
     site = slope_made(search, found) or named_partial(search, found) or site
-    site = aliased(search, found) or site
+    site = stored_at(search, found) or aliased(search, found) or site
     return Diagnosis(
         "BP101", "missing-term" if cause == "extra-term" else cause, site, edit.reason,
         edit.help,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from backproof.checks.edits.slopes import factors
 from backproof.checks.found import Found, is_same
 from backproof.checks.search import NAMED, StepSearch
+from backproof.trace.primitives import set_item
 from backproof.trace.site import Site
 from backproof.trace.tape import Operation, Ref
 
@@ -30,6 +33,29 @@ def slope_made(search: StepSearch, found: Found) -> Site | None:
     if any(o.out in search.forward | search.sound or is_right_slope(search, o.out) for o in others):
         return None
     return where
+
+
+def stored_at(search: StepSearch, found: Found) -> Site | None:
+    """Return the store that makes a wrong slope of values: ``Z[Z > 0] = 2``, ``Z[Z > 1] = 1``.
+
+    The one that puts in what no slope of a rectifier is; where entries are left as they were, the
+    first, which should have met them.
+    """
+    tape = search.tape
+    made = replaced(search, found)
+    last = made[0] if made else None
+    stores: list[Operation] = []
+    while last is not None and last.mutates and last.function is set_item:
+        stores.insert(0, last)
+        before = last.args[0]
+        last = tape.producer(before.node) if type(before) is Ref else None
+    if len(stores) < 2:
+        return None
+    odd = [o for o in stores if not isinstance(o.args[-1], Ref) and o.args[-1] not in (0, 1)]
+    if len(odd) == 1:
+        return odd[0].where
+    values = np.asarray(tape.value(stores[-1].out))
+    return stores[0].where if np.any((values != 0) & (values != 1)) else None
 
 
 def at_its_call(search: StepSearch, found: Found, wrong: Sequence[int]) -> Found | None:
