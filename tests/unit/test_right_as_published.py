@@ -69,6 +69,30 @@ def test_entries_of_a_matrix_are_followed_through_flat(tmp_path):
     assert judged(tmp_path, wrong)[1] == [("BP101", 16)]
 
 
+IN_PLACE = """
+import numpy as np
+from scipy.optimize import fmin_l_bfgs_b
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
+a = np.column_stack((np.ones(30), x))
+
+def both(v):
+    theta = v.reshape(4, 2)
+    r = a @ theta - y
+    cost = 0.5 * np.sum(r ** 2) + 0.1 * np.sum(theta[1:] ** 2)
+    theta[0] = 0
+    return cost, (a.T @ r + 0.2 * theta).ravel()
+
+print(fmin_l_bfgs_b(lambda v: both(v.copy()), rng.normal(size=8), maxiter=15)[1])
+print(fmin_l_bfgs_b(both, rng.normal(size=8), maxiter=15)[1])
+"""
+
+
+def test_a_function_may_change_the_vector_that_it_is_given(tmp_path):
+    assert judged(tmp_path, IN_PLACE) == ("verified", [])
+    assert judged(tmp_path, IN_PLACE.replace("0.2 * theta", "0.1 * theta"))[0] == "wrong"
+
+
 STORED = """
 import numpy as np
 rng = np.random.default_rng(1)

@@ -41,7 +41,8 @@ def judge_evaluation(
         return "the function does not use its argument"
     again = tape.last.get(id(evaluation.points[-1]))
     copied = None if again is None else tape.producer(again)
-    if again is not None and copied is not None and again != point:
+    # (A function that changes its argument in place has made another node of it.)
+    if again is not None and copied is not None and copied.function is np.copy:
         tape = as_one(tape, again, point, copied.event)
     cost = _node(tape, evaluation.cost)
     if cost is None:
