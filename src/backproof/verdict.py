@@ -11,7 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, is_blank, says_nothing
+from backproof.checks.covered import Covered, is_blank, says_nothing, tells_little
 from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -207,8 +207,10 @@ class Verdict:
             self._accumulated(evidence)
         open_case = not anchored and not evidence.unfaithful and not evidence.reason
         if open_case and self.options.diagnose and not search:
-            if self._unanchored is None or (
-                evidence.has_own_cost and not self._unanchored.has_own_cost
+            known = self._unanchored
+            if known is None or (
+                evidence.has_own_cost
+                and (not known.has_own_cost or (tells_little(known) > tells_little(evidence)))
             ):
                 evidence.keep()
                 self._unanchored = evidence

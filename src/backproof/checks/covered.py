@@ -5,6 +5,8 @@ One training loop may be run with several functions in turn (`for loss in (naive
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from backproof.checks.gradient import StepEvidence
@@ -59,6 +61,12 @@ def is_blank(evidence: StepEvidence) -> bool:
         if truth is None or own is None or np.linalg.norm(truth) > FAINT * np.linalg.norm(own):
             return False
     return True
+
+
+def tells_little(evidence: StepEvidence) -> bool:
+    """Whether it is so under each of the costs that the program computes."""
+    own = [f for f in evidence.others if f.hypothesis.own]
+    return bool(own) and all(is_blank(replace(evidence, fit=f)) for f in own)
 
 
 def stands_still(evidence: StepEvidence) -> bool:

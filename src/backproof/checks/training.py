@@ -255,11 +255,11 @@ class TrainingHistory:
         whole = self.integers.findings() or self.raised
         if whole:
             return first_findings(findings, whole)
-        if status == "wrong" or any(
-            f.severity == "error" and f.code.startswith("BP1") for f in findings
-        ):
-            return self._with_reach(in_order(findings))
+        errors = [f for f in findings if f.severity == "error" and f.code.startswith("BP1")]
         findings = in_order(findings)
+        root = findings if status == "verified" and not errors else self._with_reach(findings)
+        if status == "wrong" or errors or root != findings:
+            return root
         nonfinite = next((f for f in findings if f.code == "BP201"), None)
         try:
             found = self._found(steps, nonfinite)
