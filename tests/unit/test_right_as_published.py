@@ -69,6 +69,28 @@ def test_entries_of_a_matrix_are_followed_through_flat(tmp_path):
     assert judged(tmp_path, wrong)[1] == [("BP101", 16)]
 
 
+EMPTY = """
+import numpy as np
+from scipy.optimize import minimize
+rng = np.random.default_rng(1)
+x = rng.normal(size=(30, 5))
+y = x @ np.arange(5.0)
+
+def both(v):
+    a, b, none = v[:2], v[2:], v[5:]
+    r = x @ np.concatenate([a, b]) - y
+    g = x.T @ r
+    return 0.5 * r @ r + 0.1 * np.sum(none ** 2), np.concatenate([g[:2], g[2:]])
+
+print(minimize(both, np.ones(5), jac=True, method="BFGS").x)
+"""
+
+
+def test_a_part_of_a_vector_may_be_empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKPROOF_TESTING", "1")
+    assert judged(tmp_path, EMPTY) == ("verified", [])
+
+
 IN_PLACE = """
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b

@@ -95,7 +95,7 @@ def _chosen(
     tape: Tape, groups: list[list[int]], places: dict[int, Any], read: set[int]
 ) -> list[int]:
     """Return forms of the largest parts that make up the vector, if it is read through them."""
-    covered = np.zeros(max(int(index.max()) for index in places.values()) + 1, dtype=bool)
+    covered = np.zeros(max(index.size for index in places.values()), dtype=bool)
     chosen: list[int] = []
     for nodes in sorted(groups, key=lambda g: -places[g[0]].size):
         members = places[nodes[0]].reshape(-1)
