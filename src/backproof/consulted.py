@@ -18,7 +18,7 @@ from backproof.checks.gradient import StepEvidence
 from backproof.questions import Claim, claim_of, epsilon_of
 from backproof.trace.asked import values_in_copy
 from backproof.trace.optimisers import Evaluation
-from backproof.witness import PATIENCE, Dialogue, Witness
+from backproof.witness import PATIENCE, WRONG_BUDGET, Dialogue, Witness
 
 #: Relative difference of a cost that is computed again.
 SAME = 1e-9
@@ -44,9 +44,11 @@ class CostFunction:
         found = values_in_copy(self.cost_at, [self._as_given(v) for v in values], seconds)
         return None if found is None else (found, time.perf_counter() - begun)
 
-    def is_the_recorded(self, cost: Any) -> bool:
-        """Whether the function gives the recorded cost again."""
+    def is_the_recorded(self, witness: Witness, cost: Any) -> bool:
+        """Whether the function gives the recorded cost again; the time counts as the witness's."""
+        begun = time.perf_counter()
         found = values_in_copy(self.cost_at, [self.like.copy()], PATIENCE)
+        witness.seconds += time.perf_counter() - begun
         wanted = float(np.sum(cost))
         return found is not None and abs(found[0] - wanted) <= SAME * abs(wanted)
 
@@ -59,6 +61,8 @@ def consult(witness: Witness, evidence: StepEvidence, evaluation: Evaluation) ->
     fit, tape, point = evidence.fit, evidence.tape, evidence.evaluation
     if fit is None or fit.run is None or point is None or evaluation.cost_at is None:
         return {}
+    if witness.seconds >= WRONG_BUDGET:
+        return {}  # a slow function would be asked at every judged evaluation
     claims: list[Claim] = []
     directions = []
     for index, parameter in enumerate(evidence.params):
@@ -73,7 +77,7 @@ def consult(witness: Witness, evidence: StepEvidence, evaluation: Evaluation) ->
     like = np.asarray(tape.value(point[0]))
     base = np.asarray(fit.run.env[point[0]], dtype=float)
     function = CostFunction(evaluation.cost_at, base, directions, like)
-    if not function.is_the_recorded(evaluation.cost):
+    if not function.is_the_recorded(witness, evaluation.cost):
         return {}
     dialogue = Dialogue(witness, function, epsilon)
     return dialogue.answers(claims)

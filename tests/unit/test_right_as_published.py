@@ -276,3 +276,31 @@ print(policy.theta)
 
 def test_a_part_of_a_probability_is_no_cost(tmp_path):
     assert judged(tmp_path, ACTING)[1] == []
+
+
+MIXED = """
+import numpy as np
+rng = np.random.default_rng(12)
+x = np.concatenate([rng.normal(-2, 0.5, 40), rng.normal(1, 0.6, 50)])
+a, mu, s = np.zeros(2), np.array([-0.5, 0.5]), np.zeros(2)
+for it in range(60):
+    w = np.exp(a - a.max())
+    w /= w.sum()
+    z = (x[:, None] - mu) / np.exp(s)
+    terms = np.log(w) - s - 0.5 * z ** 2
+    top = terms.max(1, keepdims=True)
+    value = top[:, 0] + np.log(np.exp(terms - top).sum(1))
+    mean = value.mean()
+    r = np.exp(terms - value[:, None])
+    ga, gm = (r - w).mean(0), (r * z / np.exp(s)).mean(0)
+    gs = (r * (z ** 2 - 1)).mean(0)
+    a += 0.2 * ga
+    mu += 0.2 * gm
+    s += 0.2 * gs
+    print(mean)
+"""
+
+
+def test_the_likelihood_of_a_mixture_is_to_grow(tmp_path):
+    assert judged(tmp_path, MIXED) == ("verified", [])
+    assert judged(tmp_path, MIXED.replace("z ** 2 - 1", "z ** 2 + 1"))[1] == [("BP101", 16)]

@@ -144,14 +144,12 @@ def arrays(record: Record) -> Finding | None:
 
 def _cut_beside(move: Move, cuts: Sequence[Cut]) -> Cut | None:
     """Return where as many first rows were taken as others were chosen by a condition."""
-    return next(
-        (
-            c
-            for c in cuts
-            if not c.start and c.length == move.length and len(c.array) == len(move.before)
-        ),
-        None,
-    )
+    return next((c for c in cuts if not c.start and _is_as_long(c, move)), None)
+
+
+def _is_as_long(cut: Cut, move: Move) -> bool:
+    """Whether as many rows were taken, of as many."""
+    return cut.length == move.length and len(cut.array) == len(move.before)
 
 
 def lists(record: Record) -> Finding | None:

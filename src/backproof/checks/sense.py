@@ -138,10 +138,12 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
 def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
     """Whether a cost holds by its formula negative logarithms, or logarithms of sums of powers.
 
-    ``-Σ y log a``, or ``log(1 + exp(z)) - y z``; other terms say nothing.
+    ``-Σ y log a``, or ``log(1 + exp(z)) - y z``; other terms say nothing. From the logarithm of a
+    sum over classes their score is taken: alone it is the likelihood of a mixture, that is to grow.
     """
     moved = tape.reach(olds)
     falls = set()
+    mixed = taken = False
     pending = [(node, 1.0)]
     for _ in range(LONGEST):
         if not pending:
@@ -152,22 +154,26 @@ def is_surprise(tape: Tape, node: int, olds: set[int]) -> bool:
         if made is None or not moving:
             continue
         if is_in(made.function, LOGARITHMS):
-            falls.add(sign == (1.0 if _sums_powers(tape, made) else -1.0))
+            powers = _sums_powers(tape, made)
+            falls.add(sign == (1.0 if powers else -1.0))
+            mixed |= powers and _is_over_classes(tape, made, moved)
         elif is_in(made.function, ADD | SUBTRACT):
             for n in moving:
                 second = is_in(made.function, SUBTRACT) and not _is(made.args[0], n)
                 pending.append((n, -sign if second else sign))
+                taken |= second
         elif len(moving) != 1:
             continue
         elif is_in(made.function, NEGATE):
             pending.append((moving[0], -sign))
+            taken |= sign > 0
         elif is_in(made.function, SCALING | PRODUCTS):
             factor = _sign_of_the_rest(tape, made, moving[0])
             if factor and not (is_in(made.function, DIVIDE) and not _is(made.args[0], moving[0])):
                 pending.append((moving[0], sign * factor))
         elif keeps(made) or is_in(made.function, AVERAGING | {operator.getitem}):
             pending.append((moving[0], sign))
-    return not pending and falls == {True}
+    return not pending and falls == {True} and (taken or not mixed)
 
 
 def is_rewarded(tape: Tape, node: int, olds: set[int]) -> bool:
@@ -207,6 +213,16 @@ def _sums_powers(tape: Tape, logarithm: Operation) -> bool:
             return False
         inner = tape.producer(inner.inputs[-1]) if inner.inputs else None
     return False
+
+
+def _is_over_classes(tape: Tape, logarithm: Operation, moved: set[int]) -> bool:
+    """Whether all that a logarithm sums depends on parameters, unlike ``1 + exp(z)``."""
+    if getattr(logarithm.function, "__name__", "") in ("logaddexp", "logsumexp"):
+        return len(logarithm.args) == len(logarithm.inputs) and moved.issuperset(logarithm.inputs)
+    inner = tape.producer(logarithm.inputs[0])
+    while inner is not None and keeps(inner):
+        inner = tape.producer(inner.inputs[0])
+    return inner is not None and is_in(inner.function, AVERAGING)
 
 
 def _is(arg: Any, node: int) -> bool:

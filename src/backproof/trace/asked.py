@@ -40,15 +40,17 @@ def values_in_copy(
             os._exit(0)
     os.close(write)
     data, deadline = b"", time.perf_counter() + seconds
-    while (left := deadline - time.perf_counter()) > 0 and select.select([read], [], [], left)[0]:
-        part = os.read(read, 65_536)
-        if not part:
-            break
-        data += part
-    os.close(read)
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    try:
+        while select.select([read], [], [], max(0.0, deadline - time.perf_counter()))[0]:
+            part = os.read(read, 65_536)
+            if not part:
+                break
+            data += part
+    finally:
+        os.close(read)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     try:
         found = pickle.loads(data)
     except (EOFError, pickle.UnpicklingError):

@@ -23,6 +23,9 @@ from backproof.trace.expressions import OPERATORS, index_in
 from backproof.trace.passthrough import IN_PLACE
 from backproof.trace.site import SITES
 
+#: Types of what ``array.flat[i] = value`` stores as it is.
+NUMBERS = SCALARS | {int}
+
 
 def store_hooks(append: Append) -> dict[str, Any]:
     """Make the hooks of ``x[key] = value``, ``x.shape = shape`` and the augmented assignments."""
@@ -59,10 +62,7 @@ def store_hooks(append: Append) -> dict[str, Any]:
 
         def __setitem__(self, key: Any, value: Any) -> None:
             index = index_in(self.flat, key)
-            if index is None or type(value) not in {
-                int,
-                *SCALARS,
-            }:  # of a sequence it takes the first
+            if index is None or type(value) not in NUMBERS:  # of a sequence it takes the first
                 self.flat[key] = value
             else:
                 Target(self.site, self.flat.base)[index] = value
