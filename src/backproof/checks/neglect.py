@@ -26,6 +26,7 @@ from backproof.checks.siblings import (
     Family,
     is_called_a_bias,
     is_called_a_weight,
+    is_called_an_input,
     nearest,
     same_list,
 )
@@ -33,9 +34,10 @@ from backproof.checks.stuck import stuck
 from backproof.checks.unfilled import is_empty, lost_sum
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
+from backproof.names import SLOPE
 from backproof.roles import Parameter, vector
 from backproof.trace.appended import is_appended
-from backproof.trace.site import Site
+from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref
 from backproof.updates import Update, find_updates, is_shared
 
@@ -145,6 +147,7 @@ class Step:
             if u.old in self.truths
             and self.tape.nodes[u.new].obj is not self.tape.nodes[u.old].obj
             and self.names.path(self.tape.nodes[u.old].obj) is not None
+            and not any(_adds_to_a_gradient(SITES[i]) for i in u.sites(self.tape))
         ]  # fmt: skip
         if not would:
             return
@@ -173,6 +176,8 @@ class Step:
             if operation.function not in ADD and operation.function not in SUBTRACT:
                 continue
             if len(operation.inputs) != 2 or operation.out in self.forward:
+                continue
+            if _adds_to_a_gradient(operation.where):
                 continue
             for leaf, step in (operation.inputs, operation.inputs[::-1]):
                 obj = self.tape.nodes[leaf].obj
@@ -284,12 +289,16 @@ class Step:
             if type(obj) is float and any(same_list(path, p) for p in twins):
                 rule = "entry"
             elif (
-                twins
-                or peers
-                or still_zero
-                or leaves.shared(node)
-                or (truth.size > 1 and is_called_a_weight(path))
-            ) and self._is_computed(truth):
+                not is_called_an_input(path)
+                and (
+                    twins
+                    or peers
+                    or still_zero
+                    or leaves.shared(node)
+                    or (truth.size > 1 and is_called_a_weight(path))
+                )
+                and self._is_computed(truth)
+            ):
                 rule = "computed"
             like_one = is_random(obj) or is_called_a_weight(path) or still_zero
             if rule is None and (twins or peers) and like_one:
@@ -381,3 +390,8 @@ class Step:
         """Return a finding about a value that should have been updated at a site."""
         size = float(np.linalg.norm(truth))
         return Untrained(name, rule, statement_of(site), obj, rooted(obj), size=size, called=called)
+
+
+def _adds_to_a_gradient(where: Site) -> bool:
+    """Whether a statement is ``self.grad += …``: its 0.0 is no other value that began as 0.0."""
+    return where.kind.startswith("aug") and any(map(SLOPE.search, where.targets))

@@ -58,10 +58,16 @@ class Prehistory:
         nodes = {o.out: None for o in tape.operations if not is_sound(tape.value(o.out))} | {
             n.index: None for n in tape.nodes if n.kind == "draw" and not is_sound(n.obj)
         }
+        spread: list[tuple[set[int], Finding]] = []
         for node in nodes:
             obj = tape.nodes[node].obj
             key = _identity(obj)
             if key in self.findings:
+                continue
+            from_known = next((made for reached, made in spread if node in reached), None)
+            if from_known is not None:
+                self.findings[key] = from_known
+                self._alive.append(obj)
                 continue
             path = path_of(tape, [node])
             origin = origin_of(tape, path, marks=True)
@@ -71,6 +77,7 @@ class Prehistory:
             elif origin is not None:
                 made = _finding(tape, origin, path, (), -1, [])
                 if made is not None:
+                    spread.append((tape.reach([origin.node]), made))
                     self.findings[key] = made
                     self._alive.append(obj)
 

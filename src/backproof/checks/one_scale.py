@@ -145,7 +145,7 @@ def _of_one_rate(fit: Fit, members: dict[int, list[Entry]]) -> dict[int, Entry]:
     for moved in rates.values():
         alike: list[tuple[float, dict[int, Entry]]] = []
         for i, entry, m in moved:
-            group = next((g for other, g in alike if abs(m / other - 1) < SAME), None)
+            group = next((g for other, g in alike if abs(m - other) <= SAME * abs(other)), None)
             if group is None:
                 alike.append((m, {i: entry}))
             else:

@@ -67,8 +67,10 @@ def last_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
     members = [o.out for o in tape.operations if o.site == made.site]
     if not 1 < len(members) <= MOST or fit.hypothesis.after:
         return None
-    total = summed(tape, fit.hypothesis, members)
     evidence.complete()
+    if any(evidence.run.env[node] is None for node in members):
+        return None  # lists, or what only one of several costs needs
+    total = summed(tape, fit.hypothesis, members)
     evaluate(tape, evidence.run, total.node)
     whole = compare(tape, evidence.run, total, evidence.params)
     if whole is None or whole.chosen:

@@ -72,8 +72,8 @@ def _by_another_name(step: Step) -> Iterator[Untrained]:
     for index in fit.chosen:
         parameter, truth = step.evidence.params[index], fit.matches[index].truth
         for update, kept in zip(parameter.updates, parameter.decay, strict=False):
-            if kept >= 1 or truth is None:
-                continue
+            if kept >= 1 or truth is None or np.size(truth) < 2:
+                continue  # of one number: half of it is kept by a bisection, too
             passed = {SITES[i] for _, i in tape.flows.get(update.new, ())}
             users = [tape.operations[i] for i in tape.users[update.old]]
             read = {n for o in users if o.out in step.forward for n in _names(o.where)}

@@ -60,6 +60,7 @@ class Scope:
         self._families: dict[Any, list[int]] = {}
         self._place: dict[int, tuple[Any, int]] = {}
         self._named: dict[int, bool] = {}
+        self._firsts: dict[int, int | None] = {}
         self._fitting: dict[tuple[tuple[int, ...], bool], list[tuple[list[int], list[int]]]] = {}
         """The values that fit a shape, by family, and the operations that make them."""
         self.constants = _constants(tape)
@@ -275,7 +276,34 @@ class Scope:
         wanted, position = self._place[other]
         members = self._families[wanted]
         position += sense * (place[1] - first)
+        if position == -1:
+            return self._before(members[0])
         return members[position] if 0 <= position < len(members) else None
+
+    def _before(self, first: int) -> int | None:
+        """Return what a loop reads in the round before it reads the first of a family.
+
+        ``h = step(h)`` starts with an `h` that was made elsewhere.
+        """
+        if first not in self._firsts:
+            self._firsts[first] = None
+            for user in self.tape.users[first]:
+                operation = self.tape.operations[user]
+                rounds = self.tape.operations[:user]
+                last = next((o for o in reversed(rounds) if o.site == operation.site), None)
+                pairs = zip(operation.args, () if last is None else last.args, strict=False)
+                for own, other in pairs:
+                    refs = type(own) is Ref and type(other) is Ref
+                    if refs and own.node == first and self._is_alike(other.node, first):
+                        self._firsts[first] = other.node
+        return self._firsts[first]
+
+    def _is_alike(self, node: int, other: int) -> bool:
+        """Whether two nodes are arrays of as many entries along each axis."""
+        pair = node, other
+        if not set(pair) <= self._shapes.keys():
+            return False
+        return without_ones(self.run.env[node]) == without_ones(self.run.env[other])
 
 
 def without_ones(value: Any) -> tuple[int, ...]:

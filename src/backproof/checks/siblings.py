@@ -32,6 +32,8 @@ SURE = re.compile(
     r"|syn\d|[Tt]heta_?\d"
     r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
 )
+#: What samples are called. (`X` may be a factor of a matrix.)
+INPUTS = re.compile(r"x(?:s|_\w+|\d+)?|inputs?|data|batch|images?|seq(?:uence)?s?|tokens?")
 #: What settings of weights are called: ``weight_decay``, ``w_scale``.
 SETTING = re.compile(r"_(?:decay|reg\w*|init\w*|scale|std|rate|lr|lambda|l[12]|shape|size)$")
 
@@ -154,6 +156,11 @@ def is_called_a_weight(path: str) -> bool:
 def is_called_a_bias(path: str) -> bool:
     """Whether a value has a name that only biases have."""
     return is_called_a_weight(path) and bool(BIASES.fullmatch(Kept.at(path).name))
+
+
+def is_called_an_input(path: str) -> bool:
+    """Whether a variable has a name that samples have: their gradient is often computed, too."""
+    return bool(INPUTS.fullmatch(path))
 
 
 def nearest(path: str, others: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.checks.added_labels import added_label
 from backproof.checks.blame.earliest import rule_at_fault
 from backproof.checks.cause.attempts import diagnose
@@ -22,7 +23,7 @@ from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.search import StepSearch
 from backproof.checks.sense import is_called_a_cost, is_distance
 from backproof.hypotheses import is_progress
-from backproof.trace.tape import Tape
+from backproof.trace.tape import Tape, refs_in
 
 #: Costs tried where no gradient fits any.
 MOST_COSTS = 4
@@ -252,28 +253,32 @@ def _in_one(
     entries = sum(match.size for match in fit.matches)
     if slopes and entries < SLOPES.get(found.edit.cause, np.inf):
         return None
-    if fit.hypothesis.registered and _drops_weights(evidence, found):
+    if fit.hypothesis.registered and _drops_weights(search, found):
         return None
     fit.scale = found.scale
     return Unanchored(fit, ((from_edit(search, found), tuple(wrong)),))
 
 
-def _drops_weights(evidence: StepEvidence, found: Found) -> bool:
-    """Whether an edit takes away what depends on no parameter: a reward weighs a sample.
+def _drops_weights(search: StepSearch, found: Found) -> bool:
+    """Whether an edit takes away what no error makes wrong: a reward of a sample, a penalty.
 
-    A factor of its own, or those that a value has got on the way from the one to be used instead.
+    A factor of its own, or those that a value has got on the way from the one to be used instead,
+    and terms of the parameters alone that were added there.
     """
-    tape = evidence.tape
-    moving = tape.reach(n for p in evidence.params for n in p.old)
+    tape, carries_error = search.tape, search.scope.carries_error
+    moving = tape.reach(n for p in search.evidence.params for n in p.old)
     if found.edit.cause == "extra-factor":
         return any(not moving.issuperset(tape.operations[i].inputs) for i in found.edited)
     for index, changed in found.edited.items():
-        old = tape.operations[index].inputs
-        for new in set(changed.inputs).difference(old):
+        old, kept = tape.operations[index].inputs, {node for _, node in refs_in(changed.args)}
+        for new in kept.difference(old):
             made = tape.reach([new])
-            way = made & tape.ancestors(set(old).difference(changed.inputs)) - {new}
+            way = made & tape.ancestors(set(old) - kept) - {new}
             beside = {n for m in way if (o := tape.producer(m)) for n in o.inputs} - made
             if way and beside.isdisjoint(moving):
+                return True
+            added = all(is_in(o.function, ADD | SUBTRACT) for o in tape.makers(way))
+            if way and added and not any(map(carries_error, beside)):
                 return True
     return False
 

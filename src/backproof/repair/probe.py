@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from backproof.repair.candidate import Candidate
+from backproof.repair.openings import openings
 from backproof.repair.synthesis import terms
 from backproof.source import Edit
 
@@ -172,8 +173,11 @@ class Probe:
         sizes = [(t, float(v)) for t in question.sizes
                  if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
         rest = wanted - np.asarray(value, float)
-        missing = [f"{question.own} + {text}" for text in terms(rest, values, sizes)]
-        self.made[number] += [*missing, *terms(wanted, values, sizes)]
+        for place in openings(question.own, rest, lambda text: _evaluate(text, scope)):
+            self.made[number] += [
+                f"{place.before}{text}{place.after}" for text in terms(place.part, values, sizes)
+            ]
+        self.made[number] += terms(wanted, values, sizes)
 
     def is_answered(self, number: int) -> bool:
         """Whether all that is known about a statement has been used."""

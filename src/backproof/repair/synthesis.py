@@ -31,19 +31,21 @@ def terms(rest: Array, values: Mapping[str, Any], sizes: Sequence[tuple[str, flo
     Parameters
     ----------
     rest : array
+        NaN where any value will do.
     values : dict of text to value
         What stands in the function, atomic or in brackets.
     sizes : sequence of (text, value)
         What a program divides by.
     """
-    if not LEAST_ENTRIES <= rest.size <= MOST_ENTRIES or not np.any(rest):
+    known = ~np.isnan(rest)
+    if not known.sum() >= LEAST_ENTRIES or rest.size > MOST_ENTRIES or not np.any(rest[known]):
         return []
     deadline = time.process_time() + PATIENCE
     found: list[str] = []
     for text, value in _products(rest.shape, values):
-        factor = _factor(rest, value)
-        if factor is not None and (known := _named(factor, text, sizes)):
-            found.append(known)
+        factor = _factor(rest, value, known)
+        if factor is not None and (term := _named(factor, text, sizes)):
+            found.append(term)
         if len(found) >= MOST_FOUND or time.process_time() > deadline:
             break
     return found
@@ -57,12 +59,17 @@ def _products(shape: tuple[int, ...], values: Mapping[str, Any]) -> Iterator[tup
     for (a, x), (b, y) in combinations_with_replacement(fitting.items(), 2):
         if np.broadcast_shapes(x.shape, y.shape) == shape:
             yield f"{a} * {b}", x * y
-    if len(shape) != 2:
-        return
     matrices = [
         (t, v) for text, value in arrays.items() if value.ndim == 2
         for t, v in ((text, value), (f"{text}.T", value.T))
     ]  # fmt: skip
+    if len(shape) == 1:
+        for a, x in matrices:
+            for b, y in arrays.items():
+                if y.ndim == 1 and x.shape == (*shape, y.size):
+                    yield f"{a} @ {b}", x @ y
+    if len(shape) != 2:
+        return
     for a, x in matrices:
         for b, y in matrices:
             if x.shape[1] == y.shape[0] and (x.shape[0], y.shape[1]) == shape:
@@ -80,9 +87,9 @@ def _spreads(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in pairs)
 
 
-def _factor(rest: Array, value: Array) -> float | None:
+def _factor(rest: Array, value: Array, known: Array) -> float | None:
     """Return the number by which a value is the one that is looked for."""
-    value = np.broadcast_to(value, rest.shape)
+    value, rest = np.broadcast_to(value, rest.shape)[known], rest[known]
     size = float(np.vdot(value, value))
     if not size or not np.isfinite(size):
         return None

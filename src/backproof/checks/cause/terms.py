@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, is_in, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, renaming
@@ -15,6 +15,7 @@ from backproof.checks.edits.edit import short
 from backproof.checks.scales import proportion
 from backproof.checks.selection import loop_around
 from backproof.trace.site import Site
+from backproof.trace.tape import Operation
 
 MOST_ALTERNATIVES = 400
 
@@ -118,7 +119,7 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
                 continue
             s, error = proportion(missing, value)
             if error < EXACT and any(abs(s / scale - 1) < EXACT for scale in known.scales):
-                use = blamed.tape.operations[index].where
+                use = _beyond_copies(blamed, index).where
                 text, loop = short(use.text), _left_out_by(blamed, use.index)
                 return blamed.finding(
                     "BP101", "missing-term",
@@ -131,11 +132,24 @@ def _missing_use(blamed: Blamed, missing: np.ndarray[Any, Any]) -> Diagnosis | N
     return None
 
 
+def _beyond_copies(blamed: Blamed, index: int) -> Operation:
+    """Return the one operation that uses what copies hand on."""
+    tape, forward = blamed.tape, blamed.cotangents.forward
+    operation = tape.operations[index]
+    while keeps(operation):
+        users = [tape.operations[i] for i in tape.users[operation.out]]
+        users = [user for user in users if user.out in forward]
+        if len(users) != 1:
+            break
+        operation = users[0]
+    return operation
+
+
 def _left_out_by(blamed: Blamed, use: int) -> Site | None:
     """Return the loop that runs a backward statement less often than the forward pass its use."""
     forward, here = blamed.cotangents.forward, blamed.operation
     uses = sum(o.site == use and o.out in forward for o in blamed.tape.operations)
-    own = sum(o.site == here.site and o.function is here.function for o in blamed.tape.operations)
+    own = sum(o.site == here.site and o.function == here.function for o in blamed.tape.operations)
     return loop_around(here.where) if 0 < own < uses else None
 
 
