@@ -30,6 +30,8 @@ EXPLODED = 1e3
 USELESS = 2.0
 #: From here on an output says no more than a constant.
 CONSTANT = 0.9
+#: Samples, taken one by one, that show whether an output says anything.
+SEVERAL = 5
 #: How a bias is called: among parameters of one size the weights are shown.
 BIAS = re.compile(r"(^|[._\W])(b|bias)[^.]*$", re.IGNORECASE)
 #: Steps over which units must stay equal.
@@ -277,7 +279,11 @@ def vanishing(record: Record) -> Iterator[Finding]:
 
 def _is_idle(record: Record) -> bool:
     """Whether nothing has been learnt of the inputs, but the mean of the labels by a last bias."""
-    return not record.learns() or unexplained(record.last) > CONSTANT
+    if not record.learns() or unexplained(record.last) > CONSTANT:
+        return True
+    # Of samples that are taken one by one, no step has more than the outputs.
+    made = _over_samples(record.last, -1, "z")
+    return made.shape[1] >= SEVERAL and float(np.max(np.std(made, axis=1))) < 1 / FACTOR
 
 
 def _ended(seen: Observation) -> bool:
@@ -301,12 +307,23 @@ def _silent(record: Record, sizes: list[tuple[Layer, float]]) -> Iterator[Findin
 
 def _passed(seen: Observation, deep: int = DEEP) -> float:
     """Return how much of a signal's deviation the hidden layers pass on to the last one."""
-    hidden = [units for layer, units in seen.layers if layer.hidden]
+    hidden = [layer for layer, _ in seen.layers if layer.hidden]
     if len(hidden) < deep - 1 or seen.samples.inputs is None:
         return 1.0
-    given = float(np.sqrt(np.mean(np.var(seen.samples.inputs, axis=0))))
-    left = float(np.sqrt(np.mean(np.var(hidden[-1].a, axis=1))))
+    inputs = [rows for _, rows, _ in seen.samples.executions] or [seen.samples.inputs]
+    given = float(np.sqrt(np.mean(np.var(np.concatenate(inputs), axis=0))))
+    last = max(i for i, (layer, _) in enumerate(seen.layers) if layer.hidden)
+    left = float(np.sqrt(np.mean(np.var(_over_samples(seen, last, "a"), axis=1))))
     return left / given if given > 0 and left > 0 else 1.0
+
+
+def _over_samples(seen: Observation, number: int, what: str) -> Any:
+    """Return what the units of one layer give, units × samples, in all its executions."""
+    if not seen.layers:
+        return np.zeros((0, 0))
+    like, units = seen.layers[number]
+    made = [getattr(u, what) for layer, u in seen.layers if layer.weight == like.weight]
+    return np.hstack([values for values in made if len(values) == len(units.a)])
 
 
 def _fading(record: Record, first: Observation, layer: Layer, passed: float, depth: int) -> Finding:

@@ -78,6 +78,7 @@ def wholes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield node, f"{grouped} @ {atom}.T", "missing-factor", 2.2 + far
         for term in penalties(code, atoms):
             yield node, f"{text} + {term}", "missing-term", 1.3 + far
+            yield node, f"{text} - {term}", "missing-term", 1.5 + far  # of what is to grow
         for number in code.once(constants):
             yield node, f"{number} * {grouped}", "missing-factor", 1.5 + far
     for node in _reduced(root):

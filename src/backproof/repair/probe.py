@@ -172,6 +172,7 @@ class Probe:
         values = {text: _evaluate(text, scope) for text in question.values}
         sizes = [(t, float(v)) for t in question.sizes
                  if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
+        sizes += [(t, float(v)) for t, v in values.items() if isinstance(v, float)]  # its strength
         rest = wanted - np.asarray(value, float)
         for place in openings(question.own, rest, lambda text: _evaluate(text, scope)):
             self.made[number] += [

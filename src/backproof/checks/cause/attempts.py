@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from backproof.arithmetic import SPLITTING, is_in
 from backproof.checks.blame.earliest import Blame
 from backproof.checks.blame.fault import Fault
+from backproof.checks.cause.begun import begun
 from backproof.checks.cause.blamed import Blamed
 from backproof.checks.cause.called import called_wrongly
 from backproof.checks.cause.derivatives import wrong_derivative
@@ -14,7 +16,7 @@ from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.cause.edited import argument, at_input, edited_here, edited_near
 from backproof.checks.cause.factors import elementwise_factor, ignores_incoming, sign_or_factor
 from backproof.checks.cause.paced import paced
-from backproof.checks.cause.passed_on import passed_on
+from backproof.checks.cause.passed_on import passed_on, renamed_at
 from backproof.checks.cause.stale import stale
 from backproof.checks.cause.terms import missing_term
 from backproof.checks.search import StepSearch
@@ -51,10 +53,12 @@ def diagnose(blame: Blame, fault: Fault, search: StepSearch) -> Diagnosis:
             return found if call is None else replace(found, site=call)
     executions = [blamed.tape.operations[i] for i in fault.operations]
     passed = passed_on(blamed.tape, executions, blamed.cotangents.forward)
+    if passed is None and is_in(blamed.operation.function, SPLITTING):  # computes nothing itself
+        passed = renamed_at(blamed.tape, blamed.operation.out)
     if passed is not None:
         text = passed.file.slice(passed.statement)
         reason = f"`{text}` passes on a value as it is, which is not what the chain rule gives here"
         return blamed.finding("BP101", "missing-factor", reason, site=passed)
-    site = called_wrongly(blamed) or blamed.operation.where
+    site = called_wrongly(blamed) or begun(blamed).where
     reason = f"`{site.text}` is not what the chain rule gives here"
     return blamed.finding("BP101", "wrong-operand", reason, site=site)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in, keeps
+from backproof.arithmetic import ADD, SUBTRACT, is_in, keeps
 from backproof.calculus.adjoint import is_differentiable
+from backproof.checks.cause.begun import begun
 from backproof.checks.cause.blamed import EXACT, Blamed
 from backproof.checks.cause.diagnosis import Diagnosis, renaming
 from backproof.checks.edits.edit import short
@@ -47,7 +48,7 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
                     return blamed.finding(
                         "BP101", "missing-term",
                         f"the penalty's term {s:.6g}·`{parameter.name}` is missing",
-                        f"add {s:.6g} * {parameter.name}",
+                        f"add {s:.6g} * {parameter.name}", site=begun(blamed).where,
                     )  # fmt: skip
     for node in _candidates(blamed, np.shape(blamed.truth)):
         value = np.asarray(blamed.run.env[node], float).reshape(-1)
@@ -87,7 +88,7 @@ def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float]
     merges = {i for p in blamed.evidence.params for u in p.updates for i, _ in u.merges}
     for operation in tape.operations:
         own = operation is blamed.operation
-        if not is_in(operation.function, ADD) or operation.index in merges:
+        if not is_in(operation.function, ADD | SUBTRACT) or operation.index in merges:
             continue
         for node in operation.inputs if own or not after.isdisjoint(operation.inputs) else ():
             term, made = run.env[node], tape.producer(node)
@@ -95,7 +96,8 @@ def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float]
                 continue
             s, error = proportion(np.asarray(term, float).reshape(-1), value)
             if error < EXACT:
-                return (operation if made is None else made).where, s
+                taken = is_in(operation.function, SUBTRACT) and node == operation.inputs[-1]
+                return (operation if made is None else made).where, -s if taken else s
     return None
 
 
