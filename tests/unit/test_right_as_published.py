@@ -304,3 +304,81 @@ for it in range(60):
 def test_the_likelihood_of_a_mixture_is_to_grow(tmp_path):
     assert judged(tmp_path, MIXED) == ("verified", [])
     assert judged(tmp_path, MIXED.replace("z ** 2 - 1", "z ** 2 + 1"))[1] == [("BP101", 16)]
+
+
+ELASTIC = """
+import numpy as np
+rng = np.random.default_rng(0)
+x = rng.normal(size=(80, 5))
+y = x @ np.array([2.0, -1.0, 0.0, 0.5, 0.0]) + 0.7 + 0.1 * rng.normal(size=80)
+w, b = np.zeros(5), np.zeros(1)
+for turn in range(200):
+    error = x @ w + b - y
+    step = np.dot(error, x) / 80 + 0.1 * np.sign(w) + 2 * 0.1 * w
+    b = b - 0.05 * error.sum() / 80
+    w = w - 0.05 * step
+print(w, b)
+"""
+
+
+def test_penalties_of_which_no_cost_is_computed_are_left_open(tmp_path):
+    assert judged(tmp_path, ELASTIC) == ("unverified", [])
+
+
+BISECTED = """
+import numpy as np
+rng = np.random.default_rng(2)
+x = rng.normal(size=(20, 3))
+
+def width(target, low=1e-20, high=1000.0):
+    for turn in range(200):
+        guess = (low + high) / 2.
+        two = 2. * np.square(np.array([guess]).reshape((-1, 1)))
+        reached = float(np.exp(-1 / two)[0, 0])
+        if reached > target:
+            high = guess
+        else:
+            low = guess
+        if abs(reached - target) < 1e-12:
+            break
+    return guess
+
+y = np.tanh(x @ rng.normal(size=3)) * width(0.4)
+w = np.zeros(3)
+for turn in range(60):
+    out = np.tanh(x @ w)
+    loss = 0.5 * np.mean((out - y) ** 2)
+    w -= 0.2 * x.T @ ((out - y) * (1 - out ** 2)) / 20
+print(loss)
+"""
+
+
+def test_a_bisection_beside_the_training_is_no_update(tmp_path):
+    assert judged(tmp_path, BISECTED) == ("verified", [])
+
+
+#: The gradient of the inputs is computed as well, by a layer that always does.
+INPUTS = """
+import numpy as np
+rng = np.random.default_rng(5)
+x, t = rng.normal(size=(14, 2)), rng.normal(size=(14, 1))
+
+def back(dy, x, h, w, v):
+    dh = dy.dot(v.T) * (1 - h ** 2)
+    return dh.dot(w.T), x.T.dot(dh), h.T.dot(dy), dh.sum(axis=0)
+
+w, v, b = rng.normal(size=(2, 6)) * 0.3, rng.normal(size=(6, 1)) * 0.3, np.zeros(6)
+for turn in range(60):
+    h = np.tanh(x.dot(w) + b)
+    y = h.dot(v)
+    loss = np.sum((y - t) ** 2)
+    dx, dw, dv, db = back(2 * (y - t), x, h, w, v)
+    w = w - 0.01 * dw
+    v = v - 0.01 * dv
+    b = b - 0.01 * db
+print(loss)
+"""
+
+
+def test_the_gradient_of_samples_may_be_dropped(tmp_path):
+    assert judged(tmp_path, INPUTS) == ("verified", [])
