@@ -275,10 +275,10 @@ def _drops_weights(search: StepSearch, found: Found) -> bool:
             made = tape.reach([new])
             way = made & tape.ancestors(set(old) - kept) - {new}
             beside = {n for m in way if (o := tape.producer(m)) for n in o.inputs} - made
-            if way and beside.isdisjoint(moving):
-                return True
             added = all(is_in(o.function, ADD | SUBTRACT) for o in tape.makers(way))
-            if way and added and not any(map(carries_error, beside)):
+            if beside and (
+                beside.isdisjoint(moving) or (added and not any(map(carries_error, beside)))
+            ):
                 return True
     return False
 
