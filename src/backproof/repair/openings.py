@@ -52,12 +52,9 @@ def openings(text: str, rest: Array, value: Callable[[str], Any]) -> Iterator[Op
         start, end = _around(wrapped, node, ends)
         bare = not depth or (start.rstrip().endswith("(") and end.lstrip().startswith(")"))
         own = wrapped.encode()[len(start.encode()) : len(wrapped.encode()) - len(end.encode())]
-        before, after = f"{start[2:]}{own.decode()} + ", end[:-2]
-        yield (
-            Opening(before, after, part)
-            if bare
-            else Opening(f"{start[2:]}({own.decode()} + ", f"){after}", part)
-        )
+        opening, closing = ("", "") if bare else ("(", ")")
+        before = f"{start[2:]}{opening}{own.decode()} + "
+        yield Opening(before, f"{closing}{end[:-2]}", part)
         if depth < DEPTH:
             inner = _inner(wrapped, node, part, value)
             queue += [(operand, share, depth + 1) for operand, share in inner]

@@ -12,7 +12,7 @@ from backproof.trace.tape import Operation, Ref
 
 
 def begun(blamed: Blamed) -> Operation:
-    """Return the operation whose value all that follows, up to the blamed one, can be undone to."""
+    """Return the first operation after which, up to the blamed one, all steps can be undone."""
     tape, operation = blamed.tape, blamed.operation
     while (earlier := _turned(blamed, operation)) is not None:
         made = tape.producer(earlier)
