@@ -207,10 +207,12 @@ class Descent:
             if self.old in self.carries.of(value) or self.only_scales_old(value.node):
                 continue
             parts.append((value.node, -1.0 if subtracts and position else 1.0))
-        other = len([v for v in (a, b) if type(v) is Ref])
-        if len(parts) == 1 and other == 2:
+        if len(parts) == 1:
             node, sign = parts[0]
-            return node, sign, False
+            others = [v.node for v in (a, b) if type(v) is Ref and v.node != node]
+            # ``e * u + λ * u`` in the place of ``λ * v``: what another parameter adds stays there.
+            if others and not any(self.depends.get(n, 0) & ~self.bit for n in others):
+                return node, sign, False
         for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
             times = self._gathered(gathered, node)
             if times is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, is_blank, says_nothing, tells_little
+from backproof.checks.covered import Covered, says_nothing, tells_less, tells_little
 from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -42,6 +42,8 @@ from backproof.witness import Witness
 
 #: Steps in which gradients are compared with those of all samples as well.
 MOST_LAST = 3
+#: Steps that tell less, for which others are waited for.
+MOST_FAINT = 4
 
 
 class Verdict:
@@ -57,8 +59,9 @@ class Verdict:
         self.known = KnownCosts()
         self.judged = 0
         self._unanchored: StepEvidence | None = None
-        self._blank: StepEvidence | None = None
-        """A step whose true gradients are zero, while the author's are not: it tells little."""
+        self._faint: StepEvidence | None = None
+        """The first step of which some true gradients are zero: it tells less than others."""
+        self._faints = 0
         self._searched_aside = False
         self.second = SecondCost(self.clock, self._evidence, self._aside)
         self.blamed: set[str] = set()
@@ -242,9 +245,11 @@ class Verdict:
         self.findings = {k: f for k, f in self.findings.items() if not self.uphill.excuses(f)}
         names = {evidence.params[i].name for i in wrong}
         if names - self.blamed and self.options.diagnose:
-            if self._blank is None and is_blank(evidence):
-                evidence.keep()
-                self._blank = evidence
+            if self._faints < MOST_FAINT and tells_less(evidence):
+                self._faints += 1
+                if self._faint is None:
+                    evidence.keep()
+                    self._faint = evidence
             else:
                 self._accuse(evidence, wrong)
 
@@ -357,8 +362,8 @@ class Verdict:
                 self.take(open_one, search=meant or open_one.fit is None)
             if open_one.fit is None:  # else what fitted later, uphill, were saturated outputs
                 self.findings = {**own, **self.findings}
-        if self._blank is not None and self._blank.fit is not None and not self.blamed:
-            self._accuse(self._blank, self._blank.fit.wrong)
+        if self._faint is not None and self._faint.fit is not None and not self.blamed:
+            self._accuse(self._faint, self._faint.fit.wrong)
         if not self.blamed and self.dissent.evidence is not None:
             shown = self.dissent.accusations()
             if shown:

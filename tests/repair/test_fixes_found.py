@@ -135,3 +135,38 @@ def test_a_verified_fix_is_found(
     again = report(tmp_path, fixed, "--no-fix")
     assert again["gradient"]["status"] == "verified"
     assert not [f for f in again["findings"] if f["code"] < "BP2"]
+
+
+#: The loss is computed between the epochs, by a function that is given a flag in the steps.
+BETWEEN = """
+import numpy as np
+rng = np.random.default_rng(3)
+x = rng.normal(size=(48, 3))
+y = np.sin(x[:, :1]) + 0.5 * x[:, 1:2]
+W = [rng.normal(size=(3, 6)), rng.normal(size=(6, 1))]
+B = [np.zeros((1, 6)), np.zeros((1, 1))]
+
+def mse(y, out, diff=False):
+    return 2 * (y - out) if diff else np.sum((y - out) ** 2 / len(y))
+
+def forward(x):
+    h = 1 / (1 + np.exp(-(x @ W[0] + B[0])))
+    return h, h @ W[1] + B[1]
+
+for epoch in range(15):
+    for i in range(0, 48, 16):
+        h, out = forward(x[i:i + 16])
+        up = mse(out, y[i:i + 16], diff=True)
+        down = up @ W[1].T * h * (1 - h)
+        gW = [x[i:i + 16].T @ down, h.T @ up]
+        gB = [down.sum(axis=0, keepdims=True), up.sum(axis=0, keepdims=True)]
+        W = [w - 0.01 / 16 * g for w, g in zip(W, gW)]
+        B = [b - 0.01 / 16 * g for b, g in zip(B, gB)]
+    print(mse(y, forward(x)[1]))
+"""
+
+
+def test_what_is_evaluated_between_the_epochs_keeps_no_fix_from_being_tried(tmp_path: Path) -> None:
+    found = report(tmp_path, BETWEEN.replace("[down.sum(axis", "[down.mean(axis"))["findings"][0]
+    assert found["fix"]["verified"]
+    assert "down.sum(axis" in found["fix"]["after"]

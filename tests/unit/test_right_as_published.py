@@ -382,3 +382,80 @@ print(loss)
 
 def test_the_gradient_of_samples_may_be_dropped(tmp_path):
     assert judged(tmp_path, INPUTS) == ("verified", [])
+
+
+#: The input layer has neither weights nor gradients: they are written as nan.
+PLACEHOLDERS = """
+import numpy as np
+rng = np.random.default_rng(1)
+x = rng.normal(size=(30, 4))
+t = np.abs(x[:, :1]) - x[:, 1:2]
+layers = [(np.array(np.nan), np.array(np.nan))] + [
+    (0.5 * rng.normal(size=s), np.zeros(s[1])) for s in ((4, 7), (7, 1))
+]
+
+def forward(x):
+    kept = [(np.array(np.nan), x)]
+    a = x
+    for w, b in layers[1:-1]:
+        z = a @ w + b
+        a = np.maximum(z, 0.0)
+        kept.append((z, a))
+    return a @ layers[-1][0] + layers[-1][1], kept
+
+def backward(out, kept):
+    chain, grads = (out - t) / len(t), []
+    for i in (2, 1):
+        z, a = kept[i - 1]
+        grads.append((a.T @ chain, chain.sum(axis=0)))
+        chain = chain @ layers[i][0].T * (z > 0) if i > 1 else chain
+    grads.append((np.array(np.nan), np.array(np.nan)))
+    return grads[::-1]
+
+for step in range(40):
+    out, kept = forward(x)
+    loss = 0.5 * np.sum((out - t) ** 2) / len(t)
+    grads = backward(out, kept)
+    for i in range(1, 3):
+        w, b = layers[i]
+        gw, gb = grads[i]
+        w -= 0.1 * gw
+        b -= 0.1 * gb
+    if step % 10 == 0:
+        print(loss)
+"""
+
+
+def test_what_is_written_as_not_a_number_and_never_read_is_no_fault(tmp_path):
+    assert judged(tmp_path, PLACEHOLDERS) == ("verified", [])
+
+
+#: The same line trains one model after the other, each from zeros.
+MODELS = """
+import numpy as np
+rng = np.random.default_rng(9)
+x = rng.normal(size=(50, 4))
+y = x @ np.array([2.0, -1.0, 0.5, 0.8]) + 0.2 * rng.normal(size=50)
+
+class Least:
+    def gradient(self):
+        return -2.0 / len(x) * (x.T @ (y - x @ self.w))
+
+    def fit(self):
+        self.w = np.zeros(4)
+        for step in range(60):
+            grad = self.gradient()
+            self.w -= 0.05 * grad
+
+class Ridge(Least):
+    def gradient(self):
+        return -2.0 / len(x) * (x.T @ (y - x @ self.w)) + 0.2 * self.w
+
+for model in (Least(), Ridge(), Ridge()):
+    model.fit()
+    print(np.mean((y - x @ model.w) ** 2))
+"""
+
+
+def test_a_second_training_from_zeros_is_not_the_end_of_the_first(tmp_path):
+    assert judged(tmp_path, MODELS)[1] == []

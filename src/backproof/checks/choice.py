@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, POWERS, SUBTRACT, is_in, keeps
+from backproof.checks.claims import is_number, operand_texts
 from backproof.checks.match import (
     Fit,
     Match,
@@ -21,10 +22,14 @@ from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import total
 from backproof.joins import VIEWS
 from backproof.roles import Parameter, vector
+from backproof.source import Span
 from backproof.trace.tape import Ref, Run, Tape
 
 #: Entries up to which a scale must be plausible to say something.
 FEW = 12
+#: Relative error up to which two factors are no accident: outputs that are all nearly the same make
+#: the gradients of one cost nearly a multiple of another's.
+EXACT = 1e-9
 #: What adds up the parts of a cost.
 SUMS = ADD | SUBTRACT | NEGATE | {sum, np.sum, np.mean, np.average, math.fsum, total}
 
@@ -283,7 +288,7 @@ def _joint_decay(fit: Fit, run: Run) -> None:
         return
     if x.size < 6 and not (is_plausible(s) and is_plausible(decay / s)):
         return
-    if np.linalg.norm(x - basis @ solution) <= TOLERANCE * np.linalg.norm(x):
+    if np.linalg.norm(x - basis @ solution) <= EXACT * np.linalg.norm(x):
         for index in entries:
             match = fit.matches[index]
             level = 0 if match.parameter.levels else -1
@@ -336,11 +341,30 @@ def step_sizes(
     forward = tape.ancestors([fit.hypothesis.node])
     feeding = tape.ancestors([n for p in params for n in p.new]) - forward
     moving = tape.reach([n for p in params for n in p.old]) if computed else set()
-    values = [
-        tape.nodes[n].obj for n in feeding
+    merged = {tape.operations[i].where.statement for p in params for u in p.updates
+              for i, _ in u.merges}  # fmt: skip
+    values = {
+        n: tape.nodes[n].obj for n in feeding
         if tape.nodes[n].operation is None or (computed and n not in moving)
+    }  # fmt: skip
+    return {
+        float(v) for n, v in values.items()
+        if type(v) in (float, np.float64) and v and not _is_literal(tape, n, merged)
+    }  # fmt: skip
+
+
+def _is_literal(tape: Tape, node: int, merged: Collection[Span]) -> bool:
+    """Whether a number is written out in the gradient, ``4. / m``: no step size, but a factor.
+
+    ``W -= 0.1 * d * x`` has its step size written out in the statement that updates.
+    """
+    reads = [tape.operations[i] for i in tape.users[node]]
+    texts = [
+        text for o in reads for text, arg in zip(operand_texts(o), o.args, strict=False)
+        if type(arg) is Ref and arg.node == node
     ]  # fmt: skip
-    return {float(v) for v in values if type(v) in (float, np.float64) and v}
+    written = bool(texts) and all(is_number(text) for text in texts)
+    return written and all(o.where.statement not in merged for o in reads)
 
 
 def is_rated(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> bool:

@@ -8,6 +8,7 @@ operation is put at the end of the tape, and all that is known about updates app
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from backproof.trace.appended import append, site_like
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import Update
+
+#: A number that is written out.
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,11 @@ def operand_texts(operation: Operation) -> tuple[str, ...]:
     """Return the texts of an operation's arguments; ``np.dot(a, b)`` is a method of `np`."""
     texts = operation.where.operands
     return texts[1:] if len(texts) == len(operation.args) + 1 else texts
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number that is written out."""
+    return NUMBER.fullmatch(text) is not None
 
 
 def is_name(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
 from backproof.checks.calm import calmed, strained
 from backproof.checks.choice import (
+    EXACT,
     FEW,
     accept_decay,
     accept_own_rates,
@@ -32,7 +34,7 @@ from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
 from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
-from backproof.checks.scales import is_natural, is_plausible
+from backproof.checks.scales import SAME, is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.checks.whole import of_a_part, of_the_mean, of_the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
@@ -275,7 +277,9 @@ class Trials:
         """Whether a cost explains every gradient, and not by chance."""
         if fit.hypothesis.bare:
             return False
-        return is_full(fit) and (fit.hypothesis.any_cost or self._is_natural(fit))
+        if not is_full(fit) or _is_rough(fit):
+            return False
+        return fit.hypothesis.any_cost or self._is_natural(fit)
 
     def _is_natural(self, fit: Fit) -> bool:
         """Whether a scale is one that a program has, or that times a number that its updates read.
@@ -290,7 +294,8 @@ class Trials:
             return False
         if sum(match.size for match in fit.matches) <= FEW:
             return self._is_rate(fit)
-        if self._outputs(fit) > 1:
+        # (Two shares that add up to one are one output.)
+        if self._outputs(fit) > (2 if fit.hypothesis.registered else 1):
             return True
         rates = step_sizes(fit, self.tape, self.params)
         return len(rates) <= MOST_RATES and any(is_plausible(fit.scale / rate) for rate in rates)
@@ -368,12 +373,27 @@ class Trials:
         return time.process_time() - self.started > PATIENCE
 
 
+def _is_rough(fit: Fit) -> bool:
+    """Whether gradients are nearly those of a cost, by a factor that no program has.
+
+    Outputs that are all nearly the same make the gradients of one cost nearly a multiple of those
+    of another.
+    """
+    error = max(error for _, _, error in fit.chosen.values())
+    return error > EXACT and abs(fit.scale - 1) > SAME and not is_plausible(fit.scale)
+
+
 def _source(tape: Tape, node: int, moving: set[int]) -> int:
-    """Return what a value is made of, one entry of one: ``log(p)`` and ``log(1 - p)`` of one p."""
+    """Return what a value is made of, one entry of one: ``log(p)`` and ``log(1 - p)`` of one p.
+
+    Of ``p[y]`` that is p.
+    """
     while (made := tape.producer(node)) is not None:
         parents = moving.intersection(made.inputs)
         parent = next(iter(parents), node)
-        if len(parents) != 1 or np.size(tape.nodes[parent].obj) != np.size(tape.nodes[node].obj):
+        part = made.function is operator.getitem
+        alike = np.size(tape.nodes[parent].obj) == np.size(tape.nodes[node].obj)
+        if len(parents) != 1 or not (part or alike):
             break
         node = parent
     return node

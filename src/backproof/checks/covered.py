@@ -63,6 +63,15 @@ def is_blank(evidence: StepEvidence) -> bool:
     return True
 
 
+def tells_less(evidence: StepEvidence) -> bool:
+    """Whether another step may tell more of what is wrong: here a gradient is zero.
+
+    Of a sample whose inputs are all 0 the biases alone are judged.
+    """
+    fit = evidence.fit
+    return is_blank(evidence) or (fit is not None and any(m.vacuous for m in fit.matches))
+
+
 def tells_little(evidence: StepEvidence) -> bool:
     """Whether it is so under each of the costs that the program computes."""
     own = [f for f in evidence.others if f.hypothesis.own]

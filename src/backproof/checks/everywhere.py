@@ -30,8 +30,8 @@ def everywhere(tape: Tape, run: Run, join: Join | None, cost: int) -> Samples | 
     """
     if join is None or join.classes or not join.alike:
         return None
-    output, labels = (run.env[n] for n in (join.output, join.labels))
-    if np.ndim(output) < 2 or np.shape(output) != np.shape(labels) or np.size(output) < 2:
+    output, labels = (np.asarray(run.env[n]) for n in (join.output, join.labels))
+    if np.shape(output) != np.shape(labels):
         return None
     found = _ends(tape, run, join.output)
     if found is None:

@@ -127,7 +127,7 @@ def _is(operation: Operation, functions: set[Any]) -> bool:
 
 
 def _behind(tape: Tape, node: int) -> list[int]:
-    """Return a value and those that it is a rearrangement or a masked copy of."""
+    """Return a value and those that it is a rearrangement, a pooling or a masked copy of."""
     found = [node]
     for _ in range(6):
         made = tape.producer(node)
@@ -136,6 +136,10 @@ def _behind(tape: Tape, node: int) -> list[int]:
             break
         if made is None or not made.args or type(made.args[0]) is not Ref:
             break
+        if _pools(made) and np.ndim(tape.nodes[node].obj):
+            node = made.args[0].node
+            found.append(node)
+            continue
         arrays = [
             n for n in made.inputs if np.size(tape.nodes[n].obj) > 1
             and tape.nodes[n].operation is not None
@@ -151,6 +155,14 @@ def _behind(tape: Tape, node: int) -> list[int]:
         node = arrays[0] if masked else next(iter(made.inputs))
         found.append(node)
     return found
+
+
+def _pools(operation: Operation) -> bool:
+    """Whether an operation is a pooling: the mean or maximum of units over time or space."""
+    function = operation.function
+    if isinstance(function, Method):
+        return function.name in ("mean", "max", "sum")
+    return function in (np.mean, np.max, np.amax, np.sum, np.average)
 
 
 def _joins(operation: Operation) -> bool:

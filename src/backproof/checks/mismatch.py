@@ -21,7 +21,7 @@ from backproof.checks.match import Fit, Match
 from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME, is_plausible
 from backproof.checks.sense import is_distance
-from backproof.checks.unpenalised import Unpenalised, lacking, unpenalised
+from backproof.checks.unpenalised import Unpenalised, lacking, lacks_penalties, unpenalised
 from backproof.costs import WeightedTotal
 from backproof.finding import Finding, Related
 from backproof.trace.site import Site
@@ -29,6 +29,8 @@ from backproof.trace.tape import Operation, Tape
 
 #: Steps in which gradients must be those of a part of the cost.
 LEAST_PARTIAL = 2
+#: Single numbers that have one scale by no chance.
+LEAST_NUMBERS = 4
 #: Steps that must fit a registered cost before it is held against one computed elsewhere.
 LEAST_STEPS = 2
 #: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
@@ -87,7 +89,7 @@ class Mismatch:
             self.fits = True
         elif any(_is_near(m) for f in others for m in f.matches if m.size > 1):
             self.near += 1
-        elif not fit.wrong and sum(m.size > 1 for m in fit.matches) > 0:
+        elif not fit.wrong and is_no_chance(fit):
             if own:
                 self.found.append(_finding(evidence, fit, own[0]))
             elif not others:
@@ -187,7 +189,11 @@ def _whole(evidence: StepEvidence, fit: Fit) -> Fit | None:
             continue
         alike = not weighted and abs(other.scale / fit.scale - 1) < SAME
         entries = sum(other.matches[i].size for i in other.chosen)
-        if not is_exact(other) and not (alike and other.hypothesis.own and entries > FEW):
+        if (
+            not is_exact(other)
+            and not (alike and other.hypothesis.own and entries > FEW)
+            and not (other.hypothesis.own and lacks_penalties(evidence, fit, other))
+        ):
             continue
         within = tape.ancestors([other.hypothesis.node])
         parts = made.inputs if made is not None and weighted else (fit.hypothesis.node,)
@@ -206,10 +212,17 @@ def explains_some(fit: Fit) -> bool:
 
     By a factor that programs have: two entries of opposite sign are a multiple of any such two.
     """
+    if all(m.size == 1 for m in fit.matches):
+        return len(fit.chosen) > 1 and is_plausible(fit.scale)
     return any(
         any(is_plausible(s) for _, s, _ in m.scales) or m.penalties or m.reason
         for m in fit.matches if m.size > 1
     )  # fmt: skip
+
+
+def is_no_chance(fit: Fit) -> bool:
+    """Whether more than a single number or a few have the scale that a cost gives them."""
+    return any(m.size > 1 for m in fit.matches) or len(fit.chosen) >= LEAST_NUMBERS
 
 
 def _is_near(match: Match) -> bool:
@@ -253,13 +266,15 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
 
 
 def _begun(tape: Tape, join: Operation) -> Site:
-    """Return where the backward pass starts: ``delta = error``, if the error gets that name."""
+    """Return where the backward pass starts: ``delta = error``, if it gets that name there."""
     again = (
         o for o in tape.operations
         if o.function is join.function and sorted(o.inputs) == sorted(join.inputs)
     )  # fmt: skip
-    named = (renamed_at(tape, o.out) for o in again)  # the cost may compute it for itself
-    return next((place for place in named if place is not None), join.where)
+    named = ((o, renamed_at(tape, o.out)) for o in again)  # the cost may compute it for itself
+    return next(
+        (s for o, s in named if s is not None and s.function == o.where.function), join.where
+    )
 
 
 def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:
@@ -336,7 +351,10 @@ def _lacking(evidence: StepEvidence, whole: Fit) -> Finding:
                   "step": evidence.step},
         confidence="likely",
         notes=(
-            f"under `{title}` {len(whole.chosen)} gradients are exact, and not those of {shown}",
+            *(
+                [f"under `{title}` {len(whole.chosen)} gradients are exact, and not those of "
+                 f"{shown}"] if whole.chosen else []
+            ),
             *(() if told is None else (told.diagnosis.reason,)),
         ),
     )  # fmt: skip

@@ -135,7 +135,7 @@ def _of_one_rate(fit: Fit, members: dict[int, list[Entry]]) -> dict[int, Entry]:
     kept = {i: max(entries) for i, entries in members.items()}
     rates: dict[float, list[tuple[int, Entry, float]]] = {}
     for i, entries in members.items():
-        rate, parameter = _rate(fit, i), fit.matches[i].parameter
+        rate, parameter = _first_rate(fit, i), fit.matches[i].parameter
         if rate is None or parameter.factor(kept[i][0]) is None:
             continue
         for entry in entries:
@@ -175,6 +175,13 @@ def _rate(fit: Fit, index: int) -> float | None:
     """Return what the update multiplies the value beneath its change with."""
     levels = fit.matches[index].parameter.levels
     return levels[1].factor if len(levels) > 1 else None
+
+
+def _first_rate(fit: Fit, index: int) -> float | None:
+    """Return the first factor on the way to a gradient: ``v = β * v - rate * g``, ``w += v``."""
+    factors = [level.factor for level in fit.matches[index].parameter.levels[1:]]
+    known = (f for f in factors if f is None or abs(f) != 1.0)
+    return next(known, factors[0] if factors else None)
 
 
 def _direction(fit: Fit, index: int, entry: Entry) -> float:

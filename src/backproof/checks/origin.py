@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import is_in, keeps
 from backproof.trace import primitives
 from backproof.trace.alive import is_sound
 from backproof.trace.primitives import Attribute, Method
@@ -30,6 +31,8 @@ MOVING = frozenset({
     "asarray", "array", "expand_dims", "broadcast_to", "atleast_2d", "item", "swapaxes", "mT",
     "moveaxis", "ascontiguousarray", "flip",
 })  # fmt: skip
+#: Functions that make an array of a number.
+MAKING = frozenset({np.full, np.full_like})
 MOST_LINKS = 12
 
 
@@ -85,8 +88,16 @@ def sinks(tape: Tape, updates: Sequence[Update]) -> list[int]:
         else:
             continue
         if bad and not any(_reads(tape, user) for user in tape.users[operation.out]):
+            if _is_placeholder(tape, operation):
+                continue
             found[operation.out] = None
     return [node for node in found if not is_sound(tape.value(node))]
+
+
+def _is_placeholder(tape: Tape, operation: Operation) -> bool:
+    """Whether a value is written as not finite and nothing is computed of it: ``np.array(nan)``."""
+    makes = is_in(operation.function, MAKING) or keeps(operation)
+    return makes and all(tape.nodes[n].operation is None for n in operation.inputs)
 
 
 def _reads(tape: Tape, index: int) -> bool:

@@ -164,9 +164,11 @@ def _is_among(value: Any, known: Array) -> bool:
 
 
 def _is_same(run: Run, node: int, known: int) -> bool:
-    a, b = run.env[node], run.env[known]
-    if a is None or b is None or np.shape(a) != np.shape(b):
+    if run.env[node] is None or run.env[known] is None:
+        return False
+    a, b = np.asarray(run.env[node]), np.asarray(run.env[known])
+    if a.shape != b.shape:
         return False
     size = float(np.max(np.abs(b), initial=0.0))
-    gap = float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0))
+    gap = float(np.max(np.abs(a - b), initial=0.0))
     return size > 0.0 and gap <= SAME * size

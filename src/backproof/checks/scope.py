@@ -121,6 +121,15 @@ class Scope:
         names = called(self.tape, node)
         return " ".join(names[0].split()) if names else self.text(node)
 
+    def held_as(self, node: int) -> str | None:
+        """Return where the program keeps a value at the end of the step: ``relu2.dinputs``."""
+        obj = self.tape.nodes[node].obj
+        later = (o.out for o in self.tape.operations[(self.tape.nodes[node].operation or 0) + 1 :])
+        if any(self.tape.nodes[n].obj is obj for n in later):
+            return None
+        path = self.name(node)
+        return path if path is not None and "." in path else None
+
     def _part_name(self, operation: Operation) -> str:
         """Return the name of one of several results: ``s`` where ``c, s = np.split(theta, 2)``."""
         if operation.function is not operator.getitem or type(operation.args[1]) is not int:
@@ -161,6 +170,10 @@ class Scope:
         """Return the number of dimensions of a value."""
         return np.ndim(self.run.env[node])
 
+    def value(self, node: int) -> Any:
+        """Return what a value was in the step."""
+        return self.tape.nodes[node].obj
+
     def size(self, node: int) -> int:
         """Return the number of entries of a value."""
         return int(np.size(self.run.env[node]))
@@ -176,6 +189,10 @@ class Scope:
     def is_local(self, node: int) -> bool:
         """Whether a value depends on parameters and on no labels: a slope, an activation."""
         return node in self._varying and node not in self._with_error
+
+    def is_data(self, node: int) -> bool:
+        """Whether a value was there before the step and is no parameter: inputs, labels."""
+        return self.tape.producer(node) is None and node not in self._varying
 
     def carries_error(self, node: int) -> bool:
         """Whether a value depends on labels."""

@@ -177,7 +177,8 @@ class StepSearch:
         found = self.best(self.in_order(), wrong) or self.at_renamings(wrong)
         if found is not None and found.edit.is_slope and found.edit.cause == "missing-factor":
             named = self.at_names(wrong)
-            return found if named is None or len(named.repaired) < len(found.repaired) else named
+            if named is not None and len(named.repaired) >= len(found.repaired):
+                return named
         if found is None or found.edit.is_slope:
             other = self.at_calls(wrong)
             if found is None or other is None:

@@ -53,6 +53,7 @@ from backproof.checks.moves import Moves
 from backproof.checks.observation import MEASURED, Observation, observe
 from backproof.checks.one_column import Columns
 from backproof.checks.one_cost import with_one_cost
+from backproof.checks.one_training import of_one_training, with_rates
 from backproof.checks.places import Birthplaces, Place, first_assignment, statement_of
 from backproof.checks.pooled import FEW, progress
 from backproof.finding import Finding
@@ -199,7 +200,7 @@ class TrainingHistory:
 
     def evaluate(self, tape: Tape, trained: Collection[int]) -> None:
         """Look at what a program computes outside its steps; `trained` are ids of parameters."""
-        own = {id(o) for o in self.record.last.objects} | set(trained)
+        own = {id(o) for last in self.record.seen[-1:] for o in last.objects} | set(trained)
         leaves = [n.index for n in tape.nodes if n.operation is None and id(n.obj) in own]
         self._guarded(lambda: self.record.fed.look(tape, leaves))
         self._guarded(lambda: self.record.columns.look(tape, leaves))
@@ -315,44 +316,6 @@ class TrainingHistory:
         """An error of ours takes nothing away from the report."""
         if os.environ.get("BACKPROOF_TESTING"):
             raise error
-
-
-def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
-    """Return the observations of a run's first training: what is measured later is another's.
-
-    They update the same number of entries, in a statement that the first step has as well. A bias
-    that starts as a constant float is only known as a parameter after the first step.
-    """
-    first = max((o for o in seen[:3] if _begins(seen[0], o)), key=_entries)
-    size = _entries(first)
-    return [
-        o for o in seen
-        if (_entries(o) == size or o.step < first.step)
-        and any(site in first.update_sites for site in o.update_sites)
-    ]  # fmt: skip
-
-
-def with_rates(seen: Sequence[Observation]) -> None:
-    """Give the first steps the step size that later ones show: a velocity of zero hides it."""
-    known = next((o.rate for o in seen if o.rate is not None), None)
-    for o in seen:
-        if o.rate is not None:
-            return
-        o.rate = known
-
-
-def _begins(first: Observation, other: Observation) -> bool:
-    """Whether a step updates all that the first does, and nothing of another size."""
-    sizes = dict(zip(other.names, map(np.size, other.values), strict=True))
-    return all(
-        sizes.get(name) == np.size(value)
-        for name, value in zip(first.names, first.values, strict=True)
-    )
-
-
-def _entries(seen: Observation) -> int:
-    """Return how many numbers a step updates."""
-    return sum(np.size(value) for value in seen.values)
 
 
 SEVERITIES = ("error", "warning", "note")

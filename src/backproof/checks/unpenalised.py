@@ -17,12 +17,15 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
 from backproof.checks.penalised import has_decay
 from backproof.checks.places import Place, statement_of
-from backproof.checks.scales import SAME
+from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.finding import Finding
+from backproof.roles import vector
 from backproof.trace.tape import Operation, Tape
 
 #: Entries of a parameter that must all have one factor.
 LEAST_ENTRIES = 3
+#: Weights of which a difference is a multiple by no chance.
+LEAST_WEIGHTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +109,27 @@ def lacking(one: Unpenalised, strength: float, reported: str) -> Finding:
             "the parameter beside that of its data"
         ],
     )  # fmt: skip
+
+
+def lacks_penalties(evidence: StepEvidence, part: Fit, whole: Fit) -> bool:
+    """Whether a cost is that of all gradients and penalties, which no step takes otherwise.
+
+    A step that shrinks the weights itself may be meant to do so in the place of a penalty.
+    """
+    pairs = list(zip(part.matches, whole.matches, strict=True))
+    penalised = False
+    for parameter, (match, meant) in zip(evidence.params, pairs, strict=True):
+        if match.truth is None or meant.truth is None or meant.reason:
+            return False
+        if any(c != 1.0 for c in parameter.decay):
+            return False
+        rest = meant.truth - match.truth
+        weights = vector(evidence.run.env[n] for n in parameter.old)
+        size = float(np.linalg.norm(rest))
+        if size <= TOLERANCE * float(np.linalg.norm(meant.truth)):
+            continue
+        strength, error = proportion(rest, weights)
+        if strength <= 0 or error > TOLERANCE or weights.size < LEAST_WEIGHTS:
+            return False
+        penalised = True
+    return penalised and part.right == list(range(len(pairs))) and abs(part.scale - 1) < SAME

@@ -16,7 +16,7 @@ REDUCTIONS = ("sum", "mean", "max", "average")
 RELATED = (
     ("sum", "mean"), ("exp", "log", "square", "sqrt", "tanh"), ("sin", "cos"), ("dot", "multiply"),
     ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
-    ("divide", "multiply"), ("add", "subtract"),
+    ("argmax", "argmin"), ("max", "min"), ("divide", "multiply"), ("add", "subtract"),
 )  # fmt: skip
 
 

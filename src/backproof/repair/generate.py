@@ -39,6 +39,8 @@ FAR = 0.12
 NEAR = 14
 #: What it is worth to be at the very statement that is blamed.
 BLAMED = 0.3
+#: What a derivative costs where the diagnosis blames the statement that made what stands there.
+ELSEWHERE = 1.4
 #: What it is worth that a statement is proven to change what is read later.
 PROVEN = 0.8
 MOST_SUSPECTS = 16
@@ -313,10 +315,12 @@ def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     text, value = found.groups()
     known = [f"{value} * (1 - {value})", f"1 - {value} ** 2", f"{value} > 0", f"{value} >= 0"]
     known += [slope for slope, _ in derivatives(code, [value])]
+    blamed = root in ast.walk(code.statement_at(finding.span.line) or root)
+    price = 0.4 if blamed else ELSEWHERE
     for node in ast.walk(root):
         if isinstance(node, ast.expr) and code.text(node) == text:
             for number, slope in enumerate(known):
-                yield node, code.put(node, slope), "wrong-derivative", 0.4 + 0.01 * number
+                yield node, code.put(node, slope), "wrong-derivative", price + 0.01 * number
 
 
 def _function_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from backproof.checks.cause.blamed import EXACT, Blamed
@@ -23,21 +25,31 @@ def ignores_incoming(blamed: Blamed) -> Diagnosis | None:
         return None
     if _meets_error(blamed, operation.out):
         return None
-    caller = blamed.tape.called_from(operation)
-    site = operation.where
-    if caller is not None and not {blamed.text(node) for node in blamed.right} & {
-        operand.partition("=")[2] or operand for operand in caller.operands
-    }:
-        return None  # it is given none
+    caller, site = blamed.tape.called_from(operation), operation.where
     if caller is not None:
-        returned = [SITES[s] for _, s in blamed.tape.flows.get(operation.out, ())]
-        returned = [s for s in returned if s.function == operation.where.function]
-        site = returned[-1] if returned else site
+        # A helper that is given no gradient is called by one that is: ``return self.prime(z)``.
+        calls = [SITES[blamed.tape.calls[c][1]] for c in blamed.tape.chains()[operation.index]]
+        known = {blamed.text(node) for node in blamed.right}
+        given = next((i for i in range(len(calls) - 1, -1, -1) if _takes(calls[i], known)), None)
+        if given is None:
+            return None
+        caller = calls[given]
+        if given < len(calls) - 1:
+            site = calls[given + 1]
+        else:
+            returned = [SITES[s] for _, s in blamed.tape.flows.get(operation.out, ())]
+            returned = [s for s in returned if s.function == operation.where.function]
+            site = returned[-1] if returned else site
     return blamed.finding(
         "BP101", "missing-factor",
         f"`{short((caller or site).text)}` does not use the gradient that comes in",
         "multiply by the gradient that comes in", site=site,
     )  # fmt: skip
+
+
+def _takes(call: Site, known: Collection[str]) -> bool:
+    """Whether one of some values is among the arguments of a call."""
+    return any((text.partition("=")[2] or text) in known for text in call.operands)
 
 
 def _meets_error(blamed: Blamed, node: int) -> bool:

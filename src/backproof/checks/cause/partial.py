@@ -6,6 +6,7 @@ its name, not in the product.
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 
@@ -47,6 +48,11 @@ def _place(search: StepSearch, operation: Operation, edited: Operation) -> Site 
     if node is not None and search.scope.carries_error(node):
         return None
     bound = only_assignment(where.file, where.function, name)
+    while bound is not None and isinstance(bound.value, ast.Name):
+        first = only_assignment(where.file, where.function, bound.value.id)
+        if first is None or first.lineno >= bound.lineno:
+            break
+        name, bound = bound.value.id, first
     if bound is None or bound.lineno == where.span.line:
         return None
     another = node is None or node in search.forward or search.tape.producer(node) is None

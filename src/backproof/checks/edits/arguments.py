@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.claims import called, is_name
+from backproof.checks.claims import called, is_name, operand_texts
 from backproof.checks.edits.edit import Edit
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref, map_refs
@@ -51,10 +51,13 @@ def other_arguments(
         )  # fmt: skip
     for own in entering:
         used = scope.name_of(own)
-        if used.startswith("self.") and used not in given:
+        if used.startswith("self.") and used not in given and _is_held(first, own):
             continue
         for other in scope.alternatives(own, first[0].index):
             right = scope.name_of(other)
+            kept = scope.held_as(own), scope.held_as(other)
+            if kept[0] in given_as and kept[1] is not None:
+                used, right = str(kept[0]), kept[1]
             cause = "mutated-value" if scope.is_version(own, other) else "wrong-operand"
             if used == right:
                 right = f"{right} of another layer or step"
@@ -68,6 +71,16 @@ def other_arguments(
                     f"pass `{right}` in place of `{used}`",
                     _Argument(scope, calls, number_of, own, other, sense), price, used, right,
                 )  # fmt: skip
+
+
+def _is_held(call: Sequence[Operation], node: int) -> bool:
+    """Whether a method reads a value of its object, wherever it reads it."""
+    texts = [
+        text for o in call
+        for text, arg in zip(operand_texts(o), o.args, strict=False)
+        if type(arg) is Ref and arg.node == node
+    ]  # fmt: skip
+    return all(text.startswith("self.") for text in texts)
 
 
 def _is_number(text: str) -> bool:

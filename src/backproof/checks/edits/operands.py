@@ -7,29 +7,36 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from backproof.arithmetic import ADD, POWERS, SUBTRACT, is_in
+from backproof.arithmetic import ADD, MULTIPLY, POWERS, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
-from backproof.checks.claims import operand_texts
+from backproof.checks.claims import is_number, operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
 from backproof.checks.edits.operators import COMPARISONS
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
 
+#: What another number costs for one that has a name: ``m`` in ``2 / m``.
+NAMED = 1.8
 #: What a second difference between two operands costs.
 TWICE = 0.6
 #: What it costs that the value has the same name: that of another layer or step.
 ALIKE = 0.5
+#: What it costs to take data for a factor: most factors are errors and derivatives.
+FOR_DATA = 0.5
 
 
 def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
     """Another number in place of one that is written down."""
     function = operation.function
     text = short(operation.where.text)
-    for i, arg in enumerate(operation.args):
+    texts = operand_texts(operation)
+    for i, written in enumerate(operation.args):
+        literal = i < len(texts) and is_number(texts[i])
+        arg = scope.value(written.node) if literal and type(written) is Ref else written
         if type(arg) not in (int, float):
             continue
         others: tuple[Any, ...] = (2 * arg, 0.5 * arg, *scope.constants)
-        price = 1.4
+        price = 1.4 if literal else NAMED
         if is_in(function, POWERS):
             others, price = (2, 3, 1, -1, 0.5, -0.5, -1.5, -2), 1.2
         elif is_in(function, ADD) or is_in(function, SUBTRACT):
@@ -41,7 +48,11 @@ def other_constants(operation: Operation, scope: Scope) -> Iterator[Edit]:
                 continue
 
             def change(
-                operation: Operation, _: int, position: int = i, own: Any = arg, number: Any = other
+                operation: Operation,
+                _: int,
+                position: int = i,
+                own: Any = written,
+                number: Any = other,
             ) -> Operation | None:
                 args = list(operation.args)
                 if len(args) <= position or type(args[position]) is not type(own):
@@ -115,6 +126,8 @@ def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
             if is_in(operation.function, COMPARISONS):
                 price += 1.0  # yes or no: much fits by chance
             price += TWICE * _differs_twice(used, right) + ALIKE * (used == right)
+            if is_in(operation.function, MULTIPLY) and scope.is_data(node):
+                price += FOR_DATA
             for sense in scope.senses(node):
 
                 def change(

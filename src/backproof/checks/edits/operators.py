@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, POWERS, SUBTRACT, is_in
+from backproof.checks.claims import is_number
 from backproof.checks.edits.edit import LARGE, Edit, around, computing, short
+from backproof.checks.origin import name_of
 from backproof.checks.scope import Scope
 from backproof.trace.primitives import Method, set_item
 from backproof.trace.tape import Operation, Ref
@@ -21,6 +23,12 @@ COMPARISONS: dict[Any, tuple[Callable[..., Any], ...]] = {
     np.greater: (np.less, np.greater_equal), np.less: (np.greater, np.less_equal),
 }  # fmt: skip
 UNARY = (np.exp, np.log, np.sqrt, np.square, np.abs, np.sin, np.cos, np.tanh, np.sign)
+_EXTREMES = (
+    (np.argmax, np.argmin), (np.max, np.min), (np.maximum, np.minimum),
+    (Method("argmax"), Method("argmin")), (Method("max"), Method("min")),
+)  # fmt: skip
+#: What picks the other end.
+OPPOSITE: dict[Any, Any] = {a: b for pair in _EXTREMES for a, b in (pair, pair[::-1])}
 
 
 def other_sign(operation: Operation) -> Edit:
@@ -81,13 +89,18 @@ def other_operators(operation: Operation, scope: Scope) -> Iterator[Edit]:
                    computing(operator.sub), 2.5)  # fmt: skip
     for turned in COMPARISONS.get(function, ()) if _hashable(function) else ():
         yield Edit("wrong-derivative", f"the comparison `{text}` is the wrong way round",
-                   f"turn `{text}` round", computing(turned), 1.8)  # fmt: skip
+                   f"turn `{text}` round", computing(turned), 1.2)  # fmt: skip
     if is_in(function, UNARY):
         for unary in UNARY:
             if unary is not function:
                 name = unary.__name__
                 yield Edit("wrong-derivative", f"`{text}` stands where `{name}` is meant",
                            f"use `{name}` in place of `{text}`", computing(unary), 1.5)  # fmt: skip
+    opposite = OPPOSITE.get(function) if _hashable(function) else None
+    if opposite is not None:
+        end = name_of(opposite)
+        yield Edit("wrong-operand", f"`{text}` stands where `{end}` is meant", f"use `{end}`",
+                   computing(opposite), 1.1)  # fmt: skip
     if is_in(function, POWERS):
         yield Edit("missing-factor", f"the exponent is missing before `{text}`",
                    "multiply by the exponent of the power that this is the derivative of",
@@ -107,6 +120,8 @@ def functions_of_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
         if type(arg) is not Ref or scope.size(arg.node) > LARGE:
             continue
         name = scope.text(arg.node)
+        if is_number(name):
+            continue
         for unary in (np.exp, np.square, np.sqrt, np.sign, np.cos, np.sin):
 
             def applied(
