@@ -11,7 +11,7 @@ from typing import Any
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
-from backproof.checks.covered import Covered, says_nothing, tells_less, tells_little
+from backproof.checks.covered import Covered, says_nothing, stands_still, tells_less, tells_little
 from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
 from backproof.checks.gradient import StepEvidence, judge_step
@@ -24,6 +24,7 @@ from backproof.checks.parts import by_parts
 from backproof.checks.second import SecondCost, Shown
 from backproof.checks.started import anchored
 from backproof.checks.state import once_emptied
+from backproof.checks.still import Still
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on
 from backproof.checks.unpriced import excuse_unpriced
@@ -63,6 +64,7 @@ class Verdict:
         """The first step of which some true gradients are zero: it tells less than others."""
         self._faints = 0
         self._searched_aside = False
+        self.still = Still()
         self.second = SecondCost(self.clock, self._evidence, self._aside)
         self.blamed: set[str] = set()
         self._named: dict[int, str] = {}
@@ -147,6 +149,8 @@ class Verdict:
         elif evidence.fit is not None:
             excuse_turns(evidence.fit, evidence.tape, evidence.params)
             excuse_unpriced(evidence)
+        if self.options.diagnose and stands_still(evidence):
+            self.still.look(evidence)
         if evidence.fit is None and says_nothing(evidence, known=bool(self.known.titles)):
             self.reason = self.reason or "no step that was judged changes a parameter"
             return self.options.diagnose and self.training.observe_standing(evidence)
@@ -362,6 +366,11 @@ class Verdict:
                 self.take(open_one, search=meant or open_one.fit is None)
             if open_one.fit is None:  # else what fitted later, uphill, were saturated outputs
                 self.findings = {**own, **self.findings}
+        shown, found = self.still.explained(self.judged)
+        if shown and self.still.evidence is not None:
+            self.take(self.still.evidence, shown=shown)
+        elif found is not None:
+            self.findings.setdefault((found.code, found.span.line), found)
         if self._faint is not None and self._faint.fit is not None and not self.blamed:
             self._accuse(self._faint, self._faint.fit.wrong)
         if not self.blamed and self.dissent.evidence is not None:
