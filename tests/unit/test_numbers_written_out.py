@@ -124,3 +124,35 @@ def test_a_step_that_shrinks_the_weights_itself_needs_no_penalty(tmp_path):
         "w = w - 0.2 * sub", "w = (1 - 0.2 * 0.1) * w - 0.2 * sub"
     )
     assert judged(tmp_path, meant) == ("verified", [])
+
+
+UNPRICED = """
+import numpy as np
+rng = np.random.default_rng(7)
+X = rng.normal(size=(40, 4))
+Y = np.eye(3)[rng.integers(0, 3, 40)]
+W1, b1 = 0.5 * rng.normal(size=(4, 6)), np.zeros((1, 6))
+W2, b2 = 0.5 * rng.normal(size=(6, 3)), np.zeros((1, 3))
+decay = 0.01
+for step in range(40):
+    h = np.tanh(X @ W1 + b1)
+    p = np.exp(h @ W2 + b2)
+    p /= p.sum(axis=1, keepdims=True)
+    d = p - Y
+    back = d @ W2.T * (1 - h ** 2)
+    gW2 = h.T @ d
+    gW1 = X.T @ back
+    gW2 += 2 * decay * W2
+    gW1 += 2 * decay * W1
+    W2 -= 0.01 * gW2
+    b2 -= 0.01 * d.sum(axis=0, keepdims=True)
+    W1 -= 0.01 * gW1
+    b1 -= 0.01 * back.sum(axis=0, keepdims=True)
+"""
+
+
+def test_a_penalty_that_lets_weights_grow_has_the_wrong_sign(tmp_path):
+    assert judged(tmp_path, UNPRICED) == ("verified", [])
+    wrong = UNPRICED.replace("gW1 += 2 * decay", "gW1 -= 2 * decay")
+    found = report(tmp_path, wrong)["findings"][0]
+    assert found["line"] == line_of(wrong, "gW1 -= ")

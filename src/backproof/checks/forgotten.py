@@ -7,7 +7,7 @@ the cause: rows of a file that are sorted by class, and taken one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +15,11 @@ import numpy as np
 from backproof.checks.advice import advise, short
 from backproof.checks.places import statement_of
 from backproof.checks.pooled import FEW, alike, cost_at, in_time
+from backproof.checks.selection import loop_around
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
+    from backproof.checks.observation import Observation
     from backproof.checks.training import Record
 
 LEAST_STEPS, LEAST_SEEN = 100, 6
@@ -26,6 +28,8 @@ LEAST_STEPS, LEAST_SEEN = 100, 6
 FITTED = 0.2
 FORGOTTEN = 2.0
 MOST = 0.3
+#: So many judged steps must see the first sample, and so many another one.
+AGAIN, LEAST_OTHERS = 3, 4
 #: So many of the latest judged steps are asked.
 LATEST = 4
 
@@ -42,9 +46,11 @@ def check(record: Record) -> Iterator[Finding]:
     if not in_time(record, maps, LATEST * len(maps)):
         return
     first = cost_at(maps, maps[0].theta)
-    met = float(np.median([o.cost for o in seen[2:] if o.cost is not None]))
+    others = _apart_from_first(seen)
+    met = float(np.median([o.cost for o in others[2:] if o.cost is not None]))
     if not first > 0 or met > FITTED * first:
         return
+    maps = [o.map for o in others if o.map is not None]
     for last in seen[: -LATEST - 1 : -1]:
         now = np.array([cost_at([m], last.map.theta) for m in maps if last.map is not None])
         # What that step has just seen it knows; the others tell.
@@ -54,7 +60,8 @@ def check(record: Record) -> Iterator[Finding]:
     else:
         return
     born = record.births.of(last.samples.labels_source)
-    place = statement_of(born or last.called or last.update_sites[0])
+    inner = last.called or last.update_sites[0]
+    place = statement_of(born or loop_around(inner) or loop_around(last.update_sites[0]) or inner)
     yield advise(
         "BP405", "one-class-prediction", place,
         "samples are fitted in their turn and forgotten after: they come in an order that is not "
@@ -63,9 +70,21 @@ def check(record: Record) -> Iterator[Finding]:
         {"steps": [o.step for o in seen], "met": [o.cost for o in seen], "now": now.tolist(),
          "first": first},
         notes=[
-            f"the {len(seen)} judged samples cost {short(first)} before training, {short(met)} "
+            f"the {len(others)} judged samples cost {short(first)} before training, {short(met)} "
             f"(the median) when they are met, and with the parameters of step {last.step} "
             f"{short(float(np.mean(now)))}: {gone} of them more than twice the first"
         ],
         confidence="likely", severity="note",
     )  # fmt: skip
+
+
+def _apart_from_first(seen: Sequence[Observation]) -> Sequence[Observation]:
+    """Return the judged steps without those that see the first sample again, at an epoch's begin.
+
+    There the sample is forgotten, and not fitted yet: of the others it is asked what they know.
+    """
+    if seen[0].samples.inputs is None:
+        return seen
+    again = [o for o in seen if np.array_equal(o.samples.inputs, seen[0].samples.inputs)]
+    others = [o for o in seen if o not in again]
+    return others if len(again) >= AGAIN and len(others) >= LEAST_OTHERS else seen

@@ -213,14 +213,18 @@ def _of_now(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | N
 
 def _is_rooted(tape: Tape, node: int) -> bool:
     """Whether the root of a value is taken: of it alone, corrected, or with an epsilon."""
-    for index in tape.users[node]:
-        user = tape.operations[index]
-        if is_in(user.function, ROOTS):
-            return True
-        arrays = sum(np.size(tape.nodes[n].obj) > 1 for n in user.inputs)
-        alone = is_in(user.function, ADD | DIVIDE) and arrays <= 1 and user.inputs[0] == node
-        if (alone or covers(user) or keeps(user)) and _is_rooted(tape, user.out):
-            return True
+    stack, seen = [node], {node}
+    while stack:
+        value = stack.pop()
+        for index in tape.users[value]:
+            user = tape.operations[index]
+            if is_in(user.function, ROOTS):
+                return True
+            arrays = sum(np.size(tape.nodes[n].obj) > 1 for n in user.inputs)
+            alone = is_in(user.function, ADD | DIVIDE) and arrays <= 1 and user.inputs[0] == value
+            if (alone or covers(user) or keeps(user)) and user.out not in seen:
+                seen.add(user.out)
+                stack.append(user.out)
     return False
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
-from backproof.checks.scales import SAME, TOLERANCE
+from backproof.checks.scales import SAME, TOLERANCE, proportion
 from backproof.checks.sense import is_called_a_cost
+from backproof.roles import vector
 from backproof.trace.tape import Run
 
 REASON = "it has a term besides that of the output error, and the program computes no cost"
@@ -42,7 +43,10 @@ def excuse_unpriced(evidence: StepEvidence) -> None:
             norm = float(np.linalg.norm(own))
             right = np.linalg.norm(own - term - fit.scale * match.truth) <= TOLERANCE * norm
             if right and np.linalg.norm(other - term) > SAME * np.linalg.norm(term):
-                match.reason = REASON
+                weights = vector(evidence.run.env[n] for n in parameter.old)
+                strength, error = proportion(term / fit.scale, weights)
+                # (A penalty that lets weights grow is none.)
+                match.reason = "" if strength < 0 and error < TOLERANCE else REASON
                 break
 
 
