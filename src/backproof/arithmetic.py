@@ -27,6 +27,7 @@ NEGATE = {operator.neg, np.negative}
 POWERS = {operator.pow, np.power}
 PRODUCTS = MULTIPLY | {operator.matmul, np.matmul, np.dot, Method("dot")}
 EXPONENTIALS = {np.exp, math.exp}
+LOGARITHMS = {np.log, math.log, np.log2, np.log10}
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
     np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, is_in, keeps
+from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, LOGARITHMS, MULTIPLY, is_in, keeps
 from backproof.costs import COSTS, PERCEPTRON, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
 from backproof.joins import Join, margins, output_joins
@@ -48,6 +48,8 @@ def registry(
     if len(sure) > 1:  # one statement for the first sample or time step, others for the rest
         places.append((sure[0][0], [j for _, joins in sure for j in joins]))
     for site, joins in places:
+        if all(_is_of_entropy(tape, j) for j in joins):
+            continue
         args = tuple(
             a
             for j in joins
@@ -76,6 +78,15 @@ def registry(
                 node = append(tape, other, args, site_like(site))
                 later.append(Hypothesis(other.title, node, tuple(joins), line=line))
     return [*found, *later]
+
+
+def _is_of_entropy(tape: Tape, join: Join) -> bool:
+    """Whether labels meet the logarithm of a share, ``y * log(a)``: it is no output itself."""
+    made, meets = tape.producer(join.output), tape.operations[join.operation]
+    return (
+        made is not None and made.function in LOGARITHMS and is_in(meets.function, MULTIPLY)
+        and bool(np.all(np.asarray(tape.value(join.output)) <= 0))
+    )  # fmt: skip
 
 
 def _perceptron(

@@ -156,3 +156,13 @@ def test_a_penalty_that_lets_weights_grow_has_the_wrong_sign(tmp_path):
     wrong = UNPRICED.replace("gW1 += 2 * decay", "gW1 -= 2 * decay")
     found = report(tmp_path, wrong)["findings"][0]
     assert found["line"] == line_of(wrong, "gW1 -= ")
+
+
+@pytest.mark.parametrize("labels", ["Y", "Y.astype(int)", "Y.astype(float)"])
+def test_labels_that_are_forgotten_are_missed_where_the_output_becomes_the_error(tmp_path, labels):
+    wrong = COLUMNS.replace("m = X.shape[1]", f"Y = {labels}\nm = X.shape[1]").replace(
+        "dZ2 = A2 - Y", "dZ2 = A2"
+    )
+    found = repaired(tmp_path, wrong)["findings"][0]
+    assert found["line"] == line_of(wrong, "dZ2 = A2")
+    assert found["fix"]["after"].strip() == "dZ2 = A2 - Y"

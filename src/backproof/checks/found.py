@@ -85,3 +85,20 @@ def kinds(tape: Tape, operations: Sequence[Operation]) -> list[Operation]:
         kind = tuple(is_transpose(m) if isinstance(m, Operation) else type(m) for m in makers)
         found.setdefault(kind, operation)
     return list(found.values())[:4]
+
+
+def calls_of(
+    tape: Tape, groups: Mapping[int, list[Operation]]
+) -> dict[int, list[list[Operation]]]:  # fmt: skip
+    """Return for each call site of the user's functions the operations of its executions."""
+    chains = tape.chains()
+    inside: dict[int, list[Operation]] = {}
+    for operations in groups.values():
+        for operation in operations:
+            for call in chains[operation.index]:
+                inside.setdefault(call, []).append(operation)
+    found: dict[int, list[list[Operation]]] = {}
+    for call in sorted(inside):
+        site = tape.calls[call][1]
+        found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
+    return found

@@ -190,6 +190,10 @@ class Scope:
         """Whether a value depends on parameters and on no labels: a slope, an activation."""
         return node in self._varying and node not in self._with_error
 
+    def varies(self, node: int) -> bool:
+        """Whether a value depends on the parameters."""
+        return node in self._varying
+
     def is_data(self, node: int) -> bool:
         """Whether a value was there before the step and is no parameter: inputs, labels."""
         return self.tape.producer(node) is None and node not in self._varying

@@ -11,17 +11,25 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 
 from backproof.checks.choice import step_sizes
 from backproof.checks.edits.arguments import other_arguments
 from backproof.checks.edits.edit import Edit, short
 from backproof.checks.edits.kinds import ROUNDS, edits_of
-from backproof.checks.edits.renamed import PRICE, missing_parts
+from backproof.checks.edits.renamed import PRICE, forgotten_labels, missing_parts
 from backproof.checks.edits.slopes import recognised_slope
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.fewest import fewest, narrowest
-from backproof.checks.found import Executions, Found, are_slopes, function_name, is_same, kinds
+from backproof.checks.found import (
+    Executions,
+    Found,
+    are_slopes,
+    calls_of,
+    function_name,
+    is_same,
+    kinds,
+)
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.passes import forward_passes
@@ -174,7 +182,9 @@ class StepSearch:
         A derivative that is wrong as it is written may be right at another place; one that is
         missing is missing where the sum that it belongs to gets its name.
         """
-        found = self.best(self.in_order(), wrong) or self.at_renamings(wrong)
+        found = self.best(self.in_order(), wrong)
+        if found is None or len(found.repaired) < len(wrong):
+            found = self.at_renamings(wrong, () if found is None else wrong) or found
         if found is not None and found.edit.is_slope and found.edit.cause == "missing-factor":
             named = self.at_names(wrong)
             if named is not None and len(named.repaired) >= len(found.repaired):
@@ -219,7 +229,9 @@ class StepSearch:
         The edit must repair no less than `least`.
         """
         self.deadline = max(self.deadline, time.process_time() + RENAMED)
-        for executions, edit in missing_parts(self.scope, self.tape, self.groups):
+        known = self.scope, self.tape, self.groups
+        labels = forgotten_labels(*known, self.forward)
+        for executions, edit in chain(missing_parts(*known), labels):
             if self.late():
                 break
             repaired = self.repairs(executions, edit, wrong)
@@ -364,7 +376,7 @@ class StepSearch:
         With `around`, for those calls only that an operation runs in.
         """
         found: list[tuple[int, float, Found]] = []
-        known = self._calls()
+        known = calls_of(self.tape, self.groups)
         sites = list(known)
         if around is not None:
             chain = self.tape.chains()[around.index][::-1]  # the innermost call first
@@ -385,17 +397,3 @@ class StepSearch:
                     found = sorted([*found, (-len(repaired), edit.cost, one)],
                                    key=lambda f: f[:2])[:1]  # fmt: skip
         return found[0][2] if found else None
-
-    def _calls(self) -> dict[int, list[list[Operation]]]:
-        """For each call site of the backward pass the operations of its executions."""
-        chains = self.tape.chains()
-        inside: dict[int, list[Operation]] = {}
-        for operations in self.groups.values():
-            for operation in operations:
-                for call in chains[operation.index]:
-                    inside.setdefault(call, []).append(operation)
-        found: dict[int, list[list[Operation]]] = {}
-        for call in sorted(inside):
-            site = self.tape.calls[call][1]
-            found.setdefault(site, []).append(sorted(inside[call], key=lambda o: o.index))
-        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backproof.checks.blame.fault import Fault
 from backproof.checks.blame.inputs import Inputs
 from backproof.checks.cause.blamed import Blamed
-from backproof.checks.cause.diagnosis import Diagnosis, from_edit
+from backproof.checks.cause.diagnosis import Diagnosis, from_edit, renaming
 from backproof.checks.cause.slope_made import at_its_call
 from backproof.checks.edits.edit import short
 from backproof.checks.found import Found
@@ -40,6 +40,8 @@ def at_input(blamed: Blamed) -> Diagnosis | None:
     target = site.targets[0] if site.targets else site.text
     meant_for = short(blamed.text(blamed.right[fault.detail["input"]][0]))
     if fault.detail["by_path"]:
+        made = blamed.tape.producer(fault.detail["input"])
+        site = (None if made is None else renaming(blamed.tape, [made])) or site
         return blamed.finding(
             "BP101", "missing-term",
             f"`{short(target)}` lacks what comes back another way: it is the gradient of "

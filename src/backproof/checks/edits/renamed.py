@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from backproof.checks.edits.edit import LARGE, Edit, short
 from backproof.checks.found import Executions
 from backproof.checks.scope import Scope
+from backproof.trace.primitives import set_item
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Ref, Tape
 
@@ -99,6 +100,49 @@ def missing_parts(
         executions = Executions(renamed.site, operations)
         for edit in _edits(scope, tape, renamed):
             yield executions, edit
+
+
+def forgotten_labels(
+    scope: Scope, tape: Tape, groups: dict[int, list[Operation]], forward: Collection[int]
+) -> Iterator[tuple[Executions, Edit]]:
+    """Yield the data that may be missing where the output becomes the error: ``delta = a``."""
+    for renamed in renamings(tape, groups, forward):
+        node, event = renamed.values[0]
+        operations = tuple(tape.operations[i] for i in sorted(renamed.readers))
+        text = short(_text(SITES[renamed.site]))
+        output = text.partition("=")[2].strip()
+        latest: dict[str, int] = {}
+        for other in _data(scope, tape, np.shape(scope.value(node))):
+            made = tape.producer(other)
+            kept = _stored_in(tape, other)
+            if scope.is_named(kept) and (made is None or made.event <= event):
+                latest[scope.text(kept)] = other
+        for name, other in latest.items():
+            parts = _parts(scope, other, renamed.values, 1)
+            if parts is not None:
+                yield Executions(renamed.site, operations), Edit(
+                    "missing-term", f"`{name}` is not subtracted in `{text}`",
+                    f"use `{output} - {name}` in place of `{output}`",
+                    _Joined(renamed, parts, operator.sub), PRICE, expected=name, derived=other,
+                )  # fmt: skip
+
+
+def _data(scope: Scope, tape: Tape, shape: tuple[int, ...]) -> list[int]:
+    """Return the arrays of numbers of a shape that depend on no parameter: labels may be whole."""
+    return [
+        n.index for n in tape.nodes
+        if np.shape(n.obj) == shape and not scope.varies(n.index)
+        and getattr(getattr(n.obj, "dtype", None), "kind", "") in "biuf" and shape
+    ]  # fmt: skip
+
+
+def _stored_in(tape: Tape, node: int) -> int:
+    """Return the array that a store has put an entry into: zeros, with a 1 at the class."""
+    while (made := tape.producer(node)) is not None and made.function is set_item:
+        if type(made.args[0]) is not Ref:
+            break
+        node = made.args[0].node
+    return node
 
 
 def factors(scope: Scope, tape: Tape, renamed: Renamed) -> Iterator[Edit]:
