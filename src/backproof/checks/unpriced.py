@@ -19,6 +19,8 @@ from backproof.trace.tape import Run
 REASON = "it has a term besides that of the output error, and the program computes no cost"
 #: By how much parameters are moved to see whether a term moves with them.
 MOVE = 1e-3
+#: Entries of which a term is a multiple by no chance.
+LEAST = 3
 
 
 def excuse_unpriced(evidence: StepEvidence) -> None:
@@ -46,7 +48,8 @@ def excuse_unpriced(evidence: StepEvidence) -> None:
                 weights = vector(evidence.run.env[n] for n in parameter.old)
                 strength, error = proportion(term / fit.scale, weights)
                 # (A penalty that lets weights grow is none.)
-                match.reason = "" if strength < 0 and error < TOLERANCE else REASON
+                grows = weights.size >= LEAST and strength < 0 and error < TOLERANCE
+                match.reason = "" if grows else REASON
                 break
 
 
