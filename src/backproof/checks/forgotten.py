@@ -85,6 +85,7 @@ def _apart_from_first(seen: Sequence[Observation]) -> Sequence[Observation]:
     """
     if seen[0].samples.inputs is None:
         return seen
-    again = [o for o in seen if np.array_equal(o.samples.inputs, seen[0].samples.inputs)]
-    others = [o for o in seen if o not in again]
-    return others if len(again) >= AGAIN and len(others) >= LEAST_OTHERS else seen
+    first = seen[0].samples.inputs
+    others = [o for o in seen if not np.array_equal(o.samples.inputs, first)]
+    again = len(seen) - len(others)
+    return others if again >= AGAIN and len(others) >= LEAST_OTHERS else seen
