@@ -170,3 +170,34 @@ def test_what_is_evaluated_between_the_epochs_keeps_no_fix_from_being_tried(tmp_
     found = report(tmp_path, BETWEEN.replace("[down.sum(axis", "[down.mean(axis"))["findings"][0]
     assert found["fix"]["verified"]
     assert "down.sum(axis" in found["fix"]["after"]
+
+
+#: The gradient of a layer normalisation in one line: a bracket that is divided.
+NORMALISED = """
+import numpy as np
+rng = np.random.default_rng(5)
+x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 1))
+W, V = rng.normal(size=(5, 6)), rng.normal(size=(6, 1))
+for step in range(30):
+    a = np.tanh(x @ W)
+    sd = np.sqrt(a.var(axis=1, keepdims=True) + 1e-5)
+    n = (a - a.mean(axis=1, keepdims=True)) / sd
+    out = n @ V
+    loss = np.mean((out - y) ** 2)
+    d = 2 * (out - y) / 30
+    dV = n.T @ d
+    dn = d @ V.T
+    da = (dn - dn.mean(axis=1, keepdims=True) - n * (dn * n).mean(axis=1, keepdims=True)) / sd
+    dW = x.T @ (da * (1 - a ** 2))
+    V -= 0.05 * dV
+    W -= 0.05 * dW
+    if step % 10 == 0:
+        print(loss)
+"""
+
+
+def test_a_mean_that_is_missing_within_a_quotient_is_put_back(tmp_path: Path) -> None:
+    wrong = NORMALISED.replace(" - dn.mean(axis=1, keepdims=True)", "")
+    found = report(tmp_path, wrong)["findings"][0]
+    assert found["fix"]["verified"]
+    assert "dn.mean(axis=" in found["fix"]["after"]

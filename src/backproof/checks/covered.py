@@ -68,8 +68,9 @@ def tells_less(evidence: StepEvidence) -> bool:
 
     Of a sample whose inputs are all 0 the biases alone are judged.
     """
-    fit = evidence.fit
-    return is_blank(evidence) or (fit is not None and any(m.vacuous for m in fit.matches))
+    # (What cancels out, as before a normalisation, does so in every step, and not to the last bit.)
+    truths = [] if evidence.fit is None else [m.truth for m in evidence.fit.matches if m.vacuous]
+    return is_blank(evidence) or any(t is not None and not np.any(t) for t in truths)
 
 
 def tells_little(evidence: StepEvidence) -> bool:

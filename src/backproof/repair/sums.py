@@ -50,6 +50,24 @@ def reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield root, f"{atom}.sum({axis}) + {text}", "missing-term", 1.7
             price = 0.9 if atom in own and GRADIENT.fullmatch(atom) else 1.7
             yield root, f"{text} - {atom}.mean({axis})", "missing-term", price
+    # Within a product or quotient: ``(dx - x * (dx * x).mean(0)) / std``.
+    for inner in _bracketed_sums(root):
+        for atom in (a for a in atoms if GRADIENT.fullmatch(a)):
+            if atom in {code.text(n) for n in ast.walk(inner) if isinstance(n, ast.Name)}:
+                for axis in ("axis=0", "axis=-1, keepdims=True"):
+                    for way in ("mean", "sum"):
+                        changed = f"{code.text(inner)} - {atom}.{way}({axis})"
+                        yield inner, code.put(inner, changed), "missing-term", 1.0
+
+
+def _bracketed_sums(root: ast.expr) -> Iterator[ast.BinOp]:
+    """Yield the sums that an expression multiplies or divides."""
+    if isinstance(root, ast.BinOp) and isinstance(root.op, ast.Mult | ast.Div):
+        for side in (root.left, root.right):
+            if isinstance(side, ast.BinOp) and isinstance(side.op, ast.Add | ast.Sub):
+                yield side
+            else:
+                yield from _bracketed_sums(side)
 
 
 def projected(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
