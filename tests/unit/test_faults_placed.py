@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.test_costs_meant import judged
+from tests.unit.test_costs_meant import judged, report
 
 pytestmark = pytest.mark.quality
 
@@ -561,3 +561,45 @@ def test_the_weight_of_a_head_that_the_gradient_lacks(tmp_path):
     text = HEADS.replace(TERM, "").replace(" + DECAY * np.mean(h ** 2)", "")
     found, line = blamed(tmp_path, text, "dq = WEIGHT * (q", "dq = (q")
     assert found == [line]
+
+
+WINDOWS = """
+import numpy as np
+rng = np.random.default_rng(3)
+pictures, marks = rng.normal(size=(12, 6, 6)), rng.normal(size=12)
+kernel, bias, weights = 0.3 * rng.normal(size=(3, 3)), 0.0, 0.3 * rng.normal(size=16)
+
+def forward(picture):
+    out = np.zeros((4, 4))
+    for i in range(4):
+        for j in range(4):
+            out[i, j] = np.sum(picture[i:i+3, j:j+3] * kernel) + bias
+    return out
+
+for step in range(20):
+    cost, gk, gb, gw = 0.0, np.zeros((3, 3)), 0.0, np.zeros(16)
+    for picture, mark in zip(pictures, marks):
+        z = forward(picture)
+        a = np.maximum(z, 0)
+        error = a.ravel() @ weights - mark
+        cost += error ** 2 / 12
+        gw += 2 * error * a.ravel() / 12
+        dz = (2 * error * weights / 12).reshape(4, 4) * (z > 0)
+        for i in range(4):
+            for j in range(4):
+                window = picture[i:i+3, j:j+3]
+                gk += dz[i, j] * window
+        gb += dz.sum()
+    kernel -= 0.02 * gk
+    bias -= 0.02 * gb
+    weights -= 0.02 * gw
+    if step % 5 == 0:
+        print(cost)
+"""
+
+
+def test_indices_are_exchanged_where_they_are_not_those_of_the_loops(tmp_path):
+    assert judged(tmp_path, WINDOWS) == ("verified", [])
+    wrong = WINDOWS.replace("window = picture[i:i+3, j:j+3]", "window = picture[j:j+3, i:i+3]")
+    found = report(tmp_path, wrong)["findings"][0]
+    assert found["line"] == line_of(wrong, "window = ")

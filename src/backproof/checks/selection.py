@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from backproof.checks.places import Place
 from backproof.source import SourceFile, Span, tree_of
@@ -36,6 +37,18 @@ def loop_around(site: Site) -> Site | None:
         (s for s in SITES if s.kind == "loop" and s.file is site.file
          and s.function == site.function and s.span.line == start), None,
     )  # fmt: skip
+
+
+def in_loop_order(site: Site, axis: int) -> bool:
+    """Whether the index of an outer loop stands before that of an inner one: ``x[i, j]``."""
+    texts = site.operands[-1].split(",") if site.operands else []
+    loops = sorted(_loops(site.file, site.span.line), key=lambda loop: loop.lineno)
+    order = [loop.target.id for loop in loops if isinstance(loop.target, ast.Name)]
+    places = [
+        min((order.index(name) for name in re.findall(r"\w+", text) if name in order), default=-1)
+        for text in texts[axis : axis + 2]
+    ]
+    return len(places) == 2 and -1 not in places and places[0] < places[1]
 
 
 def _loops(file: SourceFile, line: int) -> list[ast.For]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,8 @@ def other_layouts(operation: Operation, scope: Scope) -> Iterator[Edit]:
     if scope.ndim(operation.out) == 2:
         yield Edit("missing-transpose", f"`{text}` is transposed", f"use the transpose of `{text}`",
                    around(lambda f, *a, **k: f(*a, **k).T), 1.3)  # fmt: skip
+    if operation.function is operator.getitem and type(operation.args[1]) is tuple:
+        return  # ``x.T[i, j]``: its indices are in the wrong order
     for i, arg in enumerate(operation.args):
         if type(arg) is not Ref or scope.ndim(arg.node) != 2:
             continue

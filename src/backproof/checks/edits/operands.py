@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from backproof.checks.claims import is_number, operand_texts
 from backproof.checks.edits.edit import LARGE, Edit, short
 from backproof.checks.edits.operators import COMPARISONS
 from backproof.checks.scope import Scope
+from backproof.checks.selection import in_loop_order
 from backproof.trace.tape import Operation, Ref
 
 #: What another number costs for one that has a name: ``m`` in ``2 / m``.
@@ -21,6 +22,8 @@ NAMED = 1.8
 TWICE = 0.6
 #: What it costs that the value has the same name: that of another layer or step.
 ALIKE = 0.5
+#: What it costs to exchange two indices: ``x[j, i]`` within ``for i … for j``.
+EXCHANGED = 1.2
 #: What it costs to take data for a factor: most factors are errors and derivatives.
 FOR_DATA = 0.5
 
@@ -71,6 +74,12 @@ def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
         return
     key, text = operation.args[1], short(operation.where.text)
     parts = key if type(key) is tuple else (key,)
+    for axis in range(len(parts) - 1):
+        both = type(parts[axis]) is type(parts[axis + 1]) in (int, slice)
+        if both and not in_loop_order(operation.where, axis):
+            reason = f"the indices of `{text}` are in the wrong order"
+            help = f"exchange the indices of `{text}`"
+            yield Edit("wrong-operand", reason, help, _exchanged(axis), EXCHANGED)
     for axis, part in enumerate(parts):
         kind = type(part)
         for other, reason, help in _moved(part, type(key) is tuple or _is_entry(operation, scope)):
@@ -87,6 +96,19 @@ def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
                 return replace(execution, args=(execution.args[0], moved))
 
             yield Edit("wrong-operand", f"`{text}` {reason}", help, change, 2.0)
+
+
+def _exchanged(axis: int) -> Callable[[Operation, int], Operation | None]:
+    """Return a change that reads ``x[j, i]`` for ``x[i, j]``."""
+
+    def change(execution: Operation, _: int) -> Operation | None:
+        key = execution.args[1]
+        if type(key) is not tuple or len(key) < axis + 2:
+            return None
+        moved = (*key[:axis], key[axis + 1], key[axis], *key[axis + 2 :])
+        return replace(execution, args=(execution.args[0], moved))
+
+    return change
 
 
 def _is_entry(operation: Operation, scope: Scope) -> bool:
