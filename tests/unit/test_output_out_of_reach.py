@@ -59,3 +59,26 @@ for step in range(60):
 def test_units_that_are_pooled_may_be_dead(tmp_path):
     found = report(tmp_path, POOLED)["findings"][0]
     assert (found["code"], found["line"]) == ("BP305", line_of(POOLED, "kernels, threshold ="))
+
+
+FILTER = """
+import numpy as np
+rng = np.random.default_rng(0)
+taps = rng.normal(size=16) * np.exp(-np.arange(16) / 4.0)
+signal = rng.normal(size=800)
+wanted = np.convolve(signal, taps)[:800]
+w, mu = np.zeros(16), 0.2
+errors = np.zeros(800)
+for n in range(16, 800):
+    u = signal[n - 15:n + 1][::-1]
+    e = wanted[n] - w @ u
+    errors[n] = 0.5 * e ** 2
+    w = w + mu * e * u
+print(errors[-100:].mean())
+"""
+
+
+def test_steps_of_an_adaptive_filter_that_all_go_too_far(tmp_path):
+    found = report(tmp_path, FILTER)["findings"][0]
+    assert (found["code"], found["line"]) == ("BP301", line_of(FILTER, "w, mu ="))
+    assert report(tmp_path, FILTER.replace("0.2\n", "0.01\n"))["findings"] == []

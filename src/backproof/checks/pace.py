@@ -16,6 +16,8 @@ from backproof.trace.tape import Ref, Tape
 
 #: Products that a leading step size is looked for in: ``lr * d_cost * d_out * x``.
 MOST_FACTORS = 8
+#: What the step size of an adaptive filter is called: elsewhere a mean, or a momentum.
+LEAST_SQUARES = "mu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,10 @@ def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate 
                 known = type(first) is not Ref or first.node not in moving
                 if known and np.size(obj) == 1 and not isinstance(obj, (bool, np.bool_)):
                     value = float(np.ravel(obj)[0])
-                    named = bool(texts) and (looks_like_rate(texts[0]) or _is_fraction(texts[0]))
+                    named = bool(texts) and (
+                        looks_like_rate(texts[0]) or _is_fraction(texts[0])
+                        or texts[0].rpartition(".")[2] == LEAST_SQUARES
+                    )  # fmt: skip
                     if named and value and np.isfinite(value):
                         return Rate(abs(value), texts[0], made.where)
                 made = tape.producer(first.node) if type(first) is Ref else None

@@ -34,6 +34,8 @@ LEARNT = 0.9
 LEFT, HELD_UP = 0.03, 0.5
 #: It has lost what it had gained where its cost is so many times the least, and open by this share.
 AGAIN, OPEN = 10.0, 0.3
+#: So many judged steps that all go up their own cost are no bouncing.
+ALWAYS = 6
 SMALLER, LONGEST, WORK = (0.5, 0.3, 0.1), 400, 0.6
 
 
@@ -60,7 +62,9 @@ def too_large(record: Record) -> Finding | None:
     costs = [float(s.cost) for s in seen if s.cost is not None]
     if costs[0] < 0 and len(rising) == len(seen):
         return None  # a likelihood, which is climbed
-    harmed = broke or costs[-1] > 1.5 * costs[0]
+    # Each step makes its own sample worse: what has been learnt is thrown about.
+    always = len(rising) == len(seen) >= ALWAYS
+    harmed = broke or always or costs[-1] > 1.5 * costs[0]
     if not harmed and record.learns(LEARNT):
         # At the edge of stability, or on a batch that no other step sees.
         held_up = _held_up(record, seen, over)
