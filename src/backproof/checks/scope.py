@@ -65,6 +65,8 @@ class Scope:
         """The values that fit a shape, by family, and the operations that make them."""
         self.constants = _constants(tape)
         """Numbers that the program writes, other than 0, 1 and 2."""
+        self._latest = {id(n.obj): n.index for n in tape.nodes}
+        """The last version of each object: arrays may be changed in place."""
         self._varying = tape.reach(olds)
         # In an engine no output meets labels: what is no forward value carries the error there.
         all_nodes = set(range(len(tape.nodes)))
@@ -123,9 +125,7 @@ class Scope:
 
     def held_as(self, node: int) -> str | None:
         """Return where the program keeps a value at the end of the step: ``relu2.dinputs``."""
-        obj = self.tape.nodes[node].obj
-        later = (o.out for o in self.tape.operations[(self.tape.nodes[node].operation or 0) + 1 :])
-        if any(self.tape.nodes[n].obj is obj for n in later):
+        if self._latest[id(self.tape.nodes[node].obj)] != node:
             return None
         path = self.name(node)
         return path if path is not None and "." in path else None
