@@ -84,7 +84,7 @@ def _is_of_entropy(tape: Tape, join: Join) -> bool:
     """Whether labels meet the logarithm of a share, ``y * log(a)``: it is no output itself."""
     made, meets = tape.producer(join.output), tape.operations[join.operation]
     return (
-        made is not None and made.function in LOGARITHMS and is_in(meets.function, MULTIPLY)
+        made is not None and is_in(made.function, LOGARITHMS) and is_in(meets.function, MULTIPLY)
         and bool(np.all(np.asarray(tape.value(join.output)) <= 0))
     )  # fmt: skip
 

@@ -97,7 +97,7 @@ class Observation:
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
     rectified: tuple[int, int] = (0, 0)
-    """How many times ``max(0, z)`` was taken, and how many times it gave 0."""
+    """How many times ``max(0, z)`` of single numbers was taken, and how many times it gave 0."""
     unseen: Unseen | None = None
     """Samples that the step cannot tell apart."""
     called: Site | None = None

@@ -17,7 +17,7 @@ from backproof.trace.tape import Ref, Tape
 #: Products that a leading step size is looked for in: ``lr * d_cost * d_out * x``.
 MOST_FACTORS = 8
 #: What the step size of an adaptive filter is called: elsewhere a mean, or a momentum.
-LEAST_SQUARES = "mu"
+FILTER_RATE = "mu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _leading(tape: Tape, params: Sequence[Parameter], moving: set[int]) -> Rate 
                     value = float(np.ravel(obj)[0])
                     named = bool(texts) and (
                         looks_like_rate(texts[0]) or _is_fraction(texts[0])
-                        or texts[0].rpartition(".")[2] == LEAST_SQUARES
+                        or texts[0].rpartition(".")[2] == FILTER_RATE
                     )  # fmt: skip
                     if named and value and np.isfinite(value):
                         return Rate(abs(value), texts[0], made.where)

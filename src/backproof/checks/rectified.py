@@ -1,7 +1,4 @@
-"""BP305 where units belong to no product of matrices: ``max(0, z)`` that is always 0.
-
-They are single numbers, or what a loop over pixels has filled in.
-"""
+"""BP305 where units are single numbers: ``max(0, z)`` that gives 0 in every judged step."""
 
 from __future__ import annotations
 
@@ -26,9 +23,9 @@ OPEN = 0.5
 
 def rectified_numbers(tape: Tape) -> tuple[int, int]:
     """Return how many times ``max(0, z)`` was taken in a step, and how many times it gave 0."""
-    taken = [o for o in tape.operations if o.function in (max, np.maximum) and len(o.args) == 2]
-    values = [np.asarray(tape.value(o.out)) for o in taken if any(_is_zero(a) for a in o.args)]
-    return sum(v.size for v in values), sum(int(np.sum(v == 0)) for v in values)
+    taken = [o for o in tape.operations if o.function is max and len(o.args) == 2]
+    values = [tape.value(o.out) for o in taken if any(_is_zero(a) for a in o.args)]
+    return len(values), sum(np.ndim(v) == 0 and float(v) == 0 for v in values)
 
 
 def _is_zero(argument: object) -> bool:
@@ -40,7 +37,7 @@ def check(record: Record) -> Iterator[Finding]:
     late = record.seen[-STEPS:]
     if record.found or len(late) < STEPS or record.nonfinite is not None:
         return
-    if unexplained(*late) < OPEN or not late[-1].cost:
+    if unexplained(*late) < OPEN:
         return
     if any(o.rectified[0] < UNITS or o.rectified[0] != o.rectified[1] for o in late):
         return

@@ -53,8 +53,8 @@ class Still:
         Returns
         -------
         (accusations, finding)
-            What explains the zeros, else a finding that says no more than that; neither where
-            some step of all that were `judged` has moved a parameter, or its cost has no gradient.
+            What explains the zeros, or a step size of 0; neither where some step of all that were
+            `judged` has moved a parameter, or its cost has no gradient.
         """
         evidence = self.evidence
         if evidence is None or self.stood < judged or self.steps < LEAST:
@@ -63,9 +63,7 @@ class Still:
         if self.rate is not None or fit is None or evidence.fit is not None:
             return (), self.rate
         fit.scale, fit.anchored, evidence.fit = 1.0, True, fit
-        told = accusations(evidence, set(fit.wrong))
-        clear = tuple(one for one in told if not one.diagnosis.is_vague)
-        return clear, None if clear else _nothing_arrives(evidence, fit)
+        return tuple(accusations(evidence, set(fit.wrong))), None
 
 
 def own_cost(evidence: StepEvidence) -> Fit | None:
@@ -106,25 +104,3 @@ def _without_rate(evidence: StepEvidence, parameter: Parameter) -> Finding | Non
 def _is_zero(tape: Tape, arg: Any) -> bool:
     value = tape.nodes[arg.node].obj if type(arg) is Ref else arg
     return np.size(value) == 1 and not isinstance(value, bool) and float(np.ravel(value)[0]) == 0
-
-
-def _nothing_arrives(evidence: StepEvidence, fit: Fit) -> Finding:
-    """Say that no gradient arrives at any parameter."""
-    tape, title = evidence.tape, fit.hypothesis.title
-    first = evidence.params[0]
-    where = tape.operations[first.updates[-1].merges[-1][0]].where
-    sizes = [float(np.linalg.norm(m.truth)) for m in fit.matches if m.truth is not None]
-    names = [p.name for p in evidence.params]
-    return Finding(
-        code="BP107", cause="missing-term", severity="error",
-        title=f"no gradient arrives at any parameter, and `{title}` has one",
-        message="see that the backward pass starts from the cost, and that each operation sends "
-        "back what it gets",
-        file=where.file.path, span=where.span, expression=where.text,
-        evidence={"parameters": names, "step": evidence.step, "rule": "arrival"},
-        confidence="proven",
-        notes=(
-            f"the gradients of all {len(names)} parameters are zero in every judged step; the "
-            f"true one of `{title}` has norm {max(sizes):.3g}",
-        ),
-    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.offers import bracketed
@@ -15,6 +16,10 @@ GRADIENT = re.compile(r"(self\.)?_?((d[A-Za-z]|g_|grad|delta|err|back)\w*|g\d?(?
 _OVER = (
     "mean(axis=0)", "sum(axis=0)", "sum(axis=-1, keepdims=True)", "mean(axis=-1, keepdims=True)",
     "sum(axis=0, keepdims=True)",
+)  # fmt: skip
+#: What a mean sends back to all that it is taken of.
+_SHARES = (
+    "mean(axis=0)", "sum(axis=0)", "mean(axis=-1, keepdims=True)", "sum(axis=-1, keepdims=True)",
 )  # fmt: skip
 
 
@@ -52,12 +57,10 @@ def reduced(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
             yield root, f"{text} - {atom}.mean({axis})", "missing-term", price
     # Within a product or quotient: ``(dx - x * (dx * x).mean(0)) / std``.
     for inner in _bracketed_sums(root):
-        for atom in (a for a in atoms if GRADIENT.fullmatch(a)):
-            if atom in {code.text(n) for n in ast.walk(inner) if isinstance(n, ast.Name)}:
-                for axis in ("axis=0", "axis=-1, keepdims=True"):
-                    for way in ("mean", "sum"):
-                        changed = f"{code.text(inner)} - {atom}.{way}({axis})"
-                        yield inner, code.put(inner, changed), "missing-term", 1.0
+        named = dict.fromkeys(n.id for n in ast.walk(inner) if isinstance(n, ast.Name))
+        for name, over in product(filter(GRADIENT.fullmatch, named), _SHARES):
+            changed = f"{code.text(inner)} - {name}.{over}"
+            yield inner, code.put(inner, changed), "missing-term", 1.0
 
 
 def _bracketed_sums(root: ast.expr) -> Iterator[ast.BinOp]:

@@ -75,8 +75,8 @@ def other_entries(operation: Operation, scope: Scope) -> Iterator[Edit]:
     key, text = operation.args[1], short(operation.where.text)
     parts = key if type(key) is tuple else (key,)
     for axis in range(len(parts) - 1):
-        both = type(parts[axis]) is type(parts[axis + 1]) in (int, slice)
-        if both and not in_loop_order(operation.where, axis):
+        kinds = {type(part) for part in parts[axis : axis + 2]}
+        if kinds in ({int}, {slice}) and not in_loop_order(operation.where, axis):
             reason = f"the indices of `{text}` are in the wrong order"
             help = f"exchange the indices of `{text}`"
             yield Edit("wrong-operand", reason, help, _exchanged(axis), EXCHANGED)
