@@ -166,3 +166,52 @@ def test_labels_that_are_forgotten_are_missed_where_the_output_becomes_the_error
     found = repaired(tmp_path, wrong)["findings"][0]
     assert found["line"] == line_of(wrong, "dZ2 = A2")
     assert found["fix"]["after"].strip() == "dZ2 = A2 - Y"
+
+
+#: The inputs of a window and its targets are often the same letters, one place on.
+LETTERS = """
+import numpy as np
+rng = np.random.default_rng(12)
+text = "abcabdabcaad" * 12
+place = {c: i for i, c in enumerate(sorted(set(text)))}
+n, k = len(place), 7
+U, W, V = (0.2 * rng.normal(size=s) for s in ((k, n), (k, k), (n, k)))
+c = np.zeros(n)
+
+def gradients(inputs, targets):
+    hs, ps, loss = {-1: np.zeros(k)}, {}, 0.0
+    for t, i in enumerate(inputs):
+        hs[t] = np.tanh(U[:, i] + W @ hs[t - 1])
+        scores = V @ hs[t] + c
+        ps[t] = np.exp(scores) / np.exp(scores).sum()
+        loss += -np.log(ps[t][targets[t]])
+    gU, gW, gV, gc, carry = (np.zeros_like(a) for a in (U, W, V, c, hs[-1]))
+    for t in reversed(range(len(inputs))):
+        dy = ps[t].copy()
+        dy[targets[t]] -= 1
+        gV += np.outer(dy, hs[t])
+        gc += dy
+        dz = (V.T @ dy + carry) * (1 - hs[t] ** 2)
+        gU[:, inputs[t]] += dz
+        gW += np.outer(dz, hs[t - 1])
+        carry = W.T @ dz
+    return loss, gU, gW, gV, gc
+
+for step in range(60):
+    at = step * 6 % (len(text) - 7)
+    letters = [place[s] for s in text[at:at + 7]]
+    loss, gU, gW, gV, gc = gradients(letters[:-1], letters[1:])
+    U -= 0.05 * gU
+    W -= 0.05 * gW
+    V -= 0.05 * gV
+    c -= 0.05 * gc
+    if step % 20 == 0:
+        print(loss)
+"""
+
+
+def test_a_bias_that_is_right_by_chance_does_not_speak_for_all(tmp_path):
+    assert judged(tmp_path, LETTERS) == ("verified", [])
+    wrong = LETTERS.replace("dy[targets[t]] -= 1", "dy[inputs[t]] -= 1")
+    found = report(tmp_path, wrong)["findings"][0]
+    assert found["line"] == line_of(wrong, "dy[inputs[t]] -= 1")

@@ -6,6 +6,7 @@ loss, by its name and its place in the step, fits no gradient in any judged step
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -16,10 +17,11 @@ from backproof.checks.accusation import accusations
 from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.evaluated import Evaluated, evaluated, kind_of
+from backproof.checks.explained import explained, is_near, is_no_chance
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, Match
+from backproof.checks.match import Fit
 from backproof.checks.reported import is_called_loss
-from backproof.checks.scales import SAME, is_plausible
+from backproof.checks.scales import SAME
 from backproof.checks.sense import is_distance
 from backproof.checks.unpenalised import Unpenalised, lacking, lacks_penalties, unpenalised
 from backproof.costs import WeightedTotal
@@ -29,12 +31,8 @@ from backproof.trace.tape import Operation, Tape
 
 #: Steps in which gradients must be those of a part of the cost.
 LEAST_PARTIAL = 2
-#: Single numbers that have one scale by no chance.
-LEAST_NUMBERS = 4
 #: Steps that must fit a registered cost before it is held against one computed elsewhere.
 LEAST_STEPS = 2
-#: A cost that differs by an epsilon in its logarithm has nearly the same gradient.
-NEAR = 0.02
 
 
 class Mismatch:
@@ -85,9 +83,9 @@ class Mismatch:
                 self.weighted.append(_finding(evidence, fit, totals[0]))
                 return
         others = [f for f in evidence.others if not f.hypothesis.registered]
-        if any(explains_some(f) for f in others):
-            self.fits = True
-        elif any(_is_near(m) for f in others for m in f.matches if m.size > 1):
+        if 2 * max(map(explained, others), default=0) >= max(1, len(fit.chosen)):
+            self.fits = True  # of few, a bias may be right by chance
+        elif any(is_near(m) for f in others for m in f.matches if m.size > 1):
             self.near += 1
         elif not fit.wrong and is_no_chance(fit):
             if own:
@@ -207,31 +205,6 @@ def covers(fit: Fit) -> bool:
     return all(m.truth is not None and np.any(m.truth) for m in fit.matches)
 
 
-def explains_some(fit: Fit) -> bool:
-    """Whether any gradient of several entries is a multiple of the one under a cost.
-
-    By a factor that programs have: two entries of opposite sign are a multiple of any such two.
-    """
-    if all(m.size == 1 for m in fit.matches):
-        return len(fit.chosen) > 1 and is_plausible(fit.scale)
-    return any(
-        any(is_plausible(s) for _, s, _ in m.scales) or m.penalties or m.reason
-        for m in fit.matches if m.size > 1
-    )  # fmt: skip
-
-
-def is_no_chance(fit: Fit) -> bool:
-    """Whether more than a single number or a few have the scale that a cost gives them."""
-    return any(m.size > 1 for m in fit.matches) or len(fit.chosen) >= LEAST_NUMBERS
-
-
-def _is_near(match: Match) -> bool:
-    """Whether a gradient differs from the one under a cost by what an epsilon explains."""
-    _, scale, error = match.nearest
-    alike = any(abs(scale / usual - 1) < NEAR for usual in (0.5, 1.0, 2.0))
-    return error < NEAR and match.size > FEW and alike
-
-
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     tape = evidence.tape
     join = _begun(tape, tape.operations[fit.hypothesis.joins[0].operation])
@@ -290,10 +263,21 @@ def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:
         return None
     join, within = fit.hypothesis.joins[0], tape.ancestors([own.hypothesis.node])
     if join.output not in within:
+        if _taken_from(tape, join.output) in within:
+            return tape.operations[join.operation].where  # the same output, and other labels
         return tape.called_from(made) or made.where
     labels = None if join.labels is None else tape.producer(join.labels)
     given = labels is None or keeps(labels) or labels.out in within
     return made.where if given or labels is None else labels.where
+
+
+def _taken_from(tape: Tape, node: int) -> int:
+    """Return what a value is a copy or an entry of: ``d = p.copy()``, and ``d[y] -= 1``."""
+    while (made := tape.producer(node)) is not None and made.inputs:
+        if not (keeps(made) or made.function is operator.getitem):
+            break
+        node = made.inputs[0]
+    return node
 
 
 def _started(evidence: StepEvidence, fit: Fit) -> Finding:
