@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backproof.checks.clipped import Clipped
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.growth import Growth
 from backproof.checks.idle import unmoved
@@ -43,6 +44,7 @@ class Arrival:
         self.moments = Moments()
         self.uneven = Uneven()
         self.swelling = Swelling()
+        self.clipped = Clipped()
         self.turned_round = TurnedRound()
         self.unmoved: list[Finding] = []
 
@@ -59,6 +61,7 @@ class Arrival:
         self.moments.look(evidence)
         self.uneven.look(evidence)
         self.swelling.look(evidence)
+        self.clipped.look(evidence)
         self.turned_round.look(evidence)
 
     def idle(self, tape: Tape) -> None:
@@ -79,6 +82,7 @@ class Arrival:
             *self.moments.findings(),
             *self.uneven.findings(),
             *self.swelling.findings(),
+            *self.clipped.findings(),
             *self.turned_round.findings(),
         ):
             if found.span.line not in lines:

@@ -36,7 +36,7 @@ from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import SAME, is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
-from backproof.checks.whole import of_a_part, of_the_mean, of_the_whole
+from backproof.checks.whole import of_a_part, of_all_samples, of_the_mean, of_the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
 from backproof.joins import output_joins
 from backproof.reads import reads_arrays
@@ -123,6 +123,7 @@ class Trials:
         if self.judged is self.run:
             self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
             self.best = of_a_part(self.best, self.fits) or self.best
+            self.best = of_all_samples(self.best, self.fits, self.tape) or self.best
             self.best = of_the_whole(self.best, self.fits, self.tape) or self.best
             self.best = of_the_mean(self.best, self.fits, self.tape) or self.best
         if self.best is not None and self.best.wrong:

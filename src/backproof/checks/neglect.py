@@ -14,6 +14,7 @@ import numpy as np
 from backproof.arithmetic import ADD, PRODUCTS, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
+from backproof.checks.called_alike import called_alike
 from backproof.checks.cut_short import cut_short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
@@ -283,6 +284,8 @@ class Step:
                 near = list(self.merges) if len(sites) == 1 else []
             if not near and truth.size > 2 and is_called_a_weight(path):
                 near = list(self.merges) if self._is_computed(truth) else []
+            if not near and truth.size > 2 and leaves.shared(node):
+                near = called_alike(self, path, truth)
             if not near or path in self.merges:
                 continue
             rule = None

@@ -31,6 +31,9 @@ MEANT = re.compile(
     r"|lottery|target_net|extreme learning", re.I,
 )  # fmt: skip
 
+#: Entries of an array that are no multiple of others by chance.
+LEAST_ENTRIES = 3
+
 
 class Reach:
     """Fed with every judged step of a run, asked for findings at its end."""
@@ -83,9 +86,8 @@ class Reach:
         for members in groups.values():
             # A constant such as 0.0 may stand in several places in some of the steps.
             always = members[0].rule in REACHED or is_shared(members[0].obj)
-            if max(len(m.steps) for m in members) >= max(
-                enough, len(self.steps) // 2 if always else 0
-            ):
+            least = max(enough, len(self.steps) // 2 if always else 0)
+            if max(len(m.steps) for m in members) >= least or any(map(_is_no_chance, members)):
                 yield _finding(members)
 
     def settle(self, findings: dict[tuple[str, int], Finding]) -> None:
@@ -102,6 +104,11 @@ class Reach:
         if known.rule in REACHED or known.called:
             return True
         return bool(np.array_equal(rooted(known.obj), known.before))
+
+
+def _is_no_chance(known: Untrained) -> bool:
+    """Whether one step tells: an array that has become a multiple of its own gradient."""
+    return known.rule == "replaced" and np.size(known.before) >= LEAST_ENTRIES
 
 
 def is_meant(words: re.Pattern[str] = MEANT) -> bool:

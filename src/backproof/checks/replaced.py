@@ -42,15 +42,20 @@ def replaced(step: Step) -> Iterator[Untrained]:
             continue  # a step depends on the parameters; a rate does not
         value, where = step.run.env[operation.out], operation.where
         obj = tape.nodes[operation.out].obj
-        name = names.path(obj) if is_differentiable(value) else None
-        if name is None or name in step.merges:
-            continue
-        if not (where.is_value or step.family.twins(name) or step.family.partners(name)):
-            continue
+        kept = names.path(obj) if is_differentiable(value) else None
+        if kept is not None:
+            if kept in step.merges:
+                continue
+            if not (where.is_value or step.family.twins(kept) or step.family.partners(kept)):
+                continue
         # A gradient itself may be kept anywhere, but not among the numbers of a list of weights.
-        among = type(obj) is float and name[-2:-1].isdigit() and names.container(obj) in lists
+        among = type(obj) is float and names.container(obj) in lists
+        among = among and kept is not None and kept[-2:-1].isdigit()
         for node in gone:
             truth = step.truths[node]
+            name = kept or _read_as(step, node, where)
+            if name is None:
+                continue
             own = among or _is_read_by_name(tape, node, where)
             signs = [
                 sign for rate in (all_rates if own else rates) for sign in (1.0, -1.0)
@@ -137,6 +142,19 @@ def _beside_a_number(tape: Tape, operation: Operation) -> list[int]:
         a.node for a, beside in zip(operation.args, sizes[::-1], strict=True)
         if type(a) is Ref and beside == 1 < np.size(tape.nodes[a.node].obj)
     ]  # fmt: skip
+
+
+def _read_as(step: Step, node: int, where: Site) -> str | None:
+    """Return the target of an assignment, where the cost reads the old value by its name.
+
+    Of a step that is judged after later ones, the new value has been replaced as well.
+    """
+    if not where.is_value or len(where.targets) != 1:
+        return None
+    tape, name = step.tape, final_names(where.targets[0])[:1]
+    users = (tape.operations[i] for i in tape.users[node])
+    read = any(name[0] in _names(o.where) for o in users if o.out in step.forward) if name else None
+    return where.targets[0] if read else None
 
 
 def _is_read_by_name(tape: Tape, node: int, where: Site) -> bool:

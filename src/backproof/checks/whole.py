@@ -9,6 +9,7 @@ import numpy as np
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in, keeps
 from backproof.checks.choice import SUMS, is_full
 from backproof.checks.match import Fit
+from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME, is_plausible
 from backproof.trace.tape import Tape
 
@@ -72,6 +73,33 @@ def _terms(tape: Tape, node: int) -> set[int]:
     """Return what a cost is made of, but for the totals on the way to it."""
     made = {n: tape.producer(n) for n in tape.ancestors([node])}
     return {n for n, op in made.items() if op is not None and not is_in(op.function, SUMS)}
+
+
+def of_all_samples(best: Fit | None, fits: Sequence[Fit], tape: Tape) -> Fit | None:
+    """Return the program's loss of all samples, where gradients are those of the last alone.
+
+    A statement of a loop has made the terms of the loss one after the other; ``dW = …`` for
+    ``dW += …`` keeps what comes back through the last of them.
+    """
+    if best is None or best.hypothesis.registered or best.hypothesis.own or not is_full(best):
+        return None
+    made = tape.producer(best.hypothesis.node)
+    if made is None:
+        return None
+    for fit in fits:
+        hypothesis = fit.hypothesis
+        slope = None if fit.adjoint is None else fit.adjoint.of.get(best.hypothesis.node)
+        if not hypothesis.own or hypothesis.after or slope is None or np.size(slope) != 1:
+            continue
+        whole = tape.producer(hypothesis.node)
+        if whole is None or not is_called_loss(tape, whole, hypothesis.title):
+            continue
+        within = tape.ancestors([hypothesis.node])
+        terms = [o for o in tape.operations if o.site == made.site and o.out in within]
+        if len(terms) > 1 and terms[-1] is made and np.any(slope):
+            fit.scale, fit.anchored = best.scale / float(np.sum(slope)), True
+            return fit
+    return None
 
 
 def of_a_part(best: Fit | None, fits: Sequence[Fit]) -> Fit | None:

@@ -67,6 +67,8 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
         yield node, code.put(node, bracketed(code, inner)), "wrong-operand", price
     if name == "range":
         yield from _ranges(node, arguments)
+    if name == "clip" and len(arguments) > 1 and arguments[-2].strip("-") == arguments[-1]:
+        yield node.args[-2], f"-{arguments[-1]}", "wrong-sign", 0.7
     yield from _as_elsewhere(code, node)
 
 
