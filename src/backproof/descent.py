@@ -223,8 +223,11 @@ class Descent:
     def _is_kept(self, operation: Operation, beside: Sequence[int]) -> bool:
         """Whether what stands beside a gradient is an optimiser's memory, or noise.
 
-        A constant is a part of the gradient itself: the labels of ``p - y``.
+        A constant is a part of the gradient itself: the labels of ``p - y``. A memory may begin in
+        this step, with zeros.
         """
+        if not any(np.any(np.asarray(self.tape.nodes[n].obj)) for n in beside):
+            return True
         kept = {s for s, kept in self.carries.carry.get(operation.out, {}).items() if kept > 0}
         made = self.tape.ancestors(beside) | set(beside)
         return not kept.isdisjoint(made) or any(self.tape.nodes[n].kind == "draw" for n in made)

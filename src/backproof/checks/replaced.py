@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ def replaced(step: Step) -> Iterator[Untrained]:
     lists = {names.container(tape.nodes[n].obj) for p in params for n in p.new}
     carries = carries_of(tape)
     moving = tape.reach(n for p in params for n in p.old)
+    called = _called(step, gone)
     for operation in tape.operations:
         if operation.out in carries.merged or operation.out in step.forward:
             continue
@@ -51,11 +52,10 @@ def replaced(step: Step) -> Iterator[Untrained]:
         # A gradient itself may be kept anywhere, but not among the numbers of a list of weights.
         among = type(obj) is float and names.container(obj) in lists
         among = among and kept is not None and kept[-2:-1].isdigit()
-        for node in gone:
+        # Of a step that is judged after later ones, the new value has been replaced as well.
+        name = kept or (where.targets[0] if where.is_value and len(where.targets) == 1 else "")
+        for node in gone if kept else called.get(_last(name), ()):
             truth = step.truths[node]
-            name = kept or _read_as(step, node, where)
-            if name is None:
-                continue
             own = among or _is_read_by_name(tape, node, where)
             signs = [
                 sign for rate in (all_rates if own else rates) for sign in (1.0, -1.0)
@@ -144,17 +144,22 @@ def _beside_a_number(tape: Tape, operation: Operation) -> list[int]:
     ]  # fmt: skip
 
 
-def _read_as(step: Step, node: int, where: Site) -> str | None:
-    """Return the target of an assignment, where the cost reads the old value by its name.
+def _called(step: Step, nodes: Iterable[int]) -> dict[str, list[int]]:
+    """Return the arrays that are gone by the names by which the cost read them."""
+    tape, found = step.tape, dict[str, list[int]]()
+    for node in nodes:
+        if np.ndim(tape.nodes[node].obj):
+            users = (tape.operations[i] for i in tape.users[node])
+            texts = {t for o in users if o.out in step.forward for t in o.where.operands}
+            for name in {_last(text) for text in texts} - {""}:
+                found.setdefault(name, []).append(node)
+    return found
 
-    Of a step that is judged after later ones, the new value has been replaced as well.
-    """
-    if not where.is_value or len(where.targets) != 1:
-        return None
-    tape, name = step.tape, final_names(where.targets[0])[:1]
-    users = (tape.operations[i] for i in tape.users[node])
-    read = any(name[0] in _names(o.where) for o in users if o.out in step.forward) if name else None
-    return where.targets[0] if read else None
+
+def _last(text: str) -> str:
+    """Return the name at the end of a path: ``weights`` of ``layer.weights``."""
+    names = final_names(text)
+    return names[0] if names and text.endswith(names[0]) else ""
 
 
 def _is_read_by_name(tape: Tape, node: int, where: Site) -> bool:

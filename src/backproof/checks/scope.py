@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 
 MOST_ALTERNATIVES = 80
 MOST_OF_FAMILY = 4
+#: Statements whose values nothing reads, above which these say nothing.
+MOST_UNUSED = 6
 #: Entries of a cotangent that other values are compared with.
 LARGEST = 50_000
 #: What may stand before a cost, and the relative difference up to which two values are one.
@@ -73,6 +75,8 @@ class Scope:
         self._with_error = tape.reach(errors, held) | errors if errors else all_nodes - forward
         self.slopes = Slopes(tape, run, self._varying & forward)
         """Those of the functions of the forward pass."""
+        self.unused: set[int] = set()
+        """Errors that get a name and are never read."""
         self._ends: dict[tuple[int, ...], tuple[list[int], Any]] = {}
         """The values that these functions make, with their cotangents, by `without_ones`."""
         shapes: dict[tuple[int, ...], list[int]] = {}
@@ -217,6 +221,16 @@ class Scope:
             if same.size:
                 return int(nodes[same[0]])
         return None
+
+    def find_unused(self, used: Container[int]) -> None:
+        """Find the errors that get a name and are never read, if they are few."""
+        found = [
+            o for o in self.tape.operations
+            if o.out not in used and o.where.is_value and not self.tape.users[o.out]
+            and self.carries_error(o.out) and self.ndim(o.out)
+        ]  # fmt: skip
+        few = len({o.site for o in found}) <= MOST_UNUSED
+        self.unused = {o.out for o in found} if few else set()
 
     def made_after(self, node: int, index: int) -> bool:
         """Whether a node does not exist yet when an operation is executed."""

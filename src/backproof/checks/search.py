@@ -101,6 +101,7 @@ class StepSearch:
             self.tape, self.run, self._leaf_name, olds, self.forward, self.errors, cotangents,
             held,
         )  # fmt: skip
+        self.scope.find_unused(self.used)
         self.scale = fit.scale
         """Common scale of the gradients after the last edit that repaired any."""
         self.edited: Mapping[int, Operation] = {}

@@ -30,10 +30,17 @@ def _in_place(operation: Operation, scope: Scope) -> Iterator[Edit]:
     yield from other_slopes(operation, scope)
 
 
+def _unused(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """What the backward pass makes, names and never reads: its author had a use for it."""
+    if scope.unused:
+        yield from other_operands(operation, scope, scope.unused)
+        yield from with_another_part(operation, scope, scope.unused)
+
+
 #: Kinds of edits, and whether they are tried at statements that are executed very often: those of
 #: which an operation has few are tried everywhere before those of which it has many.
 ROUNDS: tuple[tuple[Callable[[Operation, Scope], Iterator[Edit]], bool], ...] = (
-    (_in_place, True), (other_operands, False), (with_another_part, False),
+    (_unused, True), (_in_place, True), (other_operands, False), (with_another_part, False),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -134,8 +134,10 @@ def _differs_twice(used: str, right: str) -> bool:
     return bool(one[2] and other[2]) and one[0] != other[0] and one[2] != other[2]
 
 
-def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
-    """Another value of the same shape in place of one operand."""
+def other_operands(
+    operation: Operation, scope: Scope, among: Container[int] | None = None
+) -> Iterator[Edit]:
+    """Another value of the same shape in place of one operand; one of some (`among`), if given."""
     if scope.size(operation.out) > LARGE:
         return
     for i, arg in enumerate(operation.args):
@@ -143,6 +145,8 @@ def other_operands(operation: Operation, scope: Scope) -> Iterator[Edit]:
             continue
         used = scope.text(arg.node)
         for node in scope.alternatives(arg.node, operation.index):
+            if among is not None and node not in among:
+                continue
             right = scope.text(node)
             price = 1.0 if scope.is_named(node) else 3.0
             if is_in(operation.function, COMPARISONS):

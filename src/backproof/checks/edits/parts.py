@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,11 @@ from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in
 from backproof.checks.edits.edit import LARGE, Edit, computing, short
 from backproof.checks.scope import Scope
 from backproof.trace.tape import Operation, Ref
+
+#: What it costs to add what has been computed and is not read.
+UNUSED = 1.3
+#: What it costs less where other terms are summed.
+IN_A_SUM = 0.5
 
 
 def without_a_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
@@ -85,16 +90,21 @@ def _nested_drops(operation: Operation, position: int, scope: Scope) -> Iterator
                    f"use `{name}` alone", change, 1.3)  # fmt: skip
 
 
-def with_another_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
-    """A factor or term that is in scope and missing."""
+def with_another_part(
+    operation: Operation, scope: Scope, among: Container[int] | None = None
+) -> Iterator[Edit]:
+    """A factor or term that is in scope and missing; one of some (`among`), if given."""
     where = operation.where
     if not where.is_value or scope.size(operation.out) > LARGE:
         return
     text = short(where.text)
     for node in scope.alternatives(operation.out, operation.index, broadcast=True):
+        if among is not None and node not in among:
+            continue
         name = scope.text(node)
         seen = scope.is_named(node) and scope.ndim(node) and scope.is_visible(node, where.function)
-        price = 2.0 if seen else 3.0
+        price = UNUSED if among is not None else 2.0 if seen else 3.0
+        sums = among is not None and is_in(operation.function, ADD)
         for cause, sign, function, what in (
             ("missing-factor", "*", operator.mul, "factor"),
             ("missing-term", "+", operator.add, "term"),
@@ -124,5 +134,6 @@ def with_another_part(operation: Operation, scope: Scope) -> Iterator[Edit]:
                         inputs=(*execution.inputs, found),
                     )  # fmt: skip
 
+                cost = price - IN_A_SUM * (sums and what == "term")
                 yield Edit(cause, f"the {what} `{name}` is missing from `{text}`",
-                           f"use `{text} {sign} {name}`", change, price, expected=name)  # fmt: skip
+                           f"use `{text} {sign} {name}`", change, cost, expected=name)  # fmt: skip
