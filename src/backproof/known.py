@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from backproof.checks.choice import is_full
 from backproof.checks.direction import is_single
 from backproof.checks.gradient import StepEvidence
+from backproof.joins import output_joins
+
+#: Outputs of a step that are compared with one another.
+MOST_JOINS = 40
 
 
 class KnownCosts:
@@ -23,6 +29,8 @@ class KnownCosts:
         self.reported: tuple[str, int] | None = None
         self._sure = False
         """Whether a cost fitted that would not fit any gradient below one output of one sample."""
+        self._varied = False
+        """Whether one fitted where the outputs of several samples differ from one another."""
 
     def learn(self, evidence: StepEvidence) -> None:
         """Note the cost that fits a step."""
@@ -32,6 +40,7 @@ class KnownCosts:
         if hypothesis.title not in self.titles:
             self.titles.insert(0, hypothesis.title)
         self._sure |= not (hypothesis.registered and is_single(evidence))
+        self._varied = self._varied or not _is_constant(evidence)
         if self.reported is None or not hypothesis.registered:
             self.name(evidence)
 
@@ -44,8 +53,11 @@ class KnownCosts:
         """Whether other steps have shown which cost is meant.
 
         What fits one output of one sample, and not that of another, may be chance, if a cost of
-        the program's fits both by numbers that no program has.
+        the program's fits both by numbers that no program has. Of weights that are all zero every
+        output is 0.5, and ``(y - p) * p`` half the error.
         """
+        if not self._varied:
+            return False
         own = any(f.hypothesis.own and is_full(f) for f in evidence.others)
         return bool(self.titles) and (self._sure or not own)
 
@@ -60,3 +72,11 @@ class KnownCosts:
             f.hypothesis.own and f.hypothesis.title in self.titles and f.wrong
             for f in evidence.others
         )
+
+
+def _is_constant(evidence: StepEvidence) -> bool:
+    """Whether the outputs of all samples of a step are one number, when its errors are taken."""
+    env = evidence.run.env
+    joins = output_joins(evidence.tape, evidence.params, limit=MOST_JOINS)
+    values = [np.ravel(env[join.output]) for join in joins if env[join.output] is not None]
+    return any(v.size > 1 and np.ptp(v.astype(float)) == 0.0 for v in values)

@@ -14,10 +14,10 @@ from backproof.checks.blind import blind, blinded, wider
 from backproof.checks.covered import Covered, says_nothing, stands_still, tells_less, tells_little
 from backproof.checks.direction import Uphill, climbing, is_meant_to_descend
 from backproof.checks.dissent import Dissent
+from backproof.checks.excuses import excuse
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
 from backproof.checks.later import without_cost_of
-from backproof.checks.moved import excuse_turns
 from backproof.checks.overwritten import last_alone
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
@@ -27,7 +27,6 @@ from backproof.checks.state import once_emptied
 from backproof.checks.still import Still
 from backproof.checks.training import TrainingHistory
 from backproof.checks.unanchored import free_search, is_led_on
-from backproof.checks.unpriced import excuse_unpriced
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
 from backproof.earlier import MOST_EVENTS
@@ -146,9 +145,8 @@ class Verdict:
             self.take(other, shown=shown)
             without_cost_of(evidence, other)
             shown = self._aside(evidence)
-        elif evidence.fit is not None:
-            excuse_turns(evidence.fit, evidence.tape, evidence.params)
-            excuse_unpriced(evidence)
+        else:
+            excuse(evidence)
         if self.options.diagnose and stands_still(evidence):
             self.still.look(evidence)
         if evidence.fit is None and says_nothing(evidence, known=bool(self.known.titles)):

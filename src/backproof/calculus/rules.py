@@ -30,6 +30,7 @@ from backproof.calculus import (
     rules_shape,
     rules_signal,
     rules_sort,
+    rules_sparse,
 )
 from backproof.calculus.rule import NoPartial, NoRule, Path, Pulled, Rule, needs_real
 
@@ -148,6 +149,7 @@ def _pullback(
         needs_real(out)
         if isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             return [None] * len(wanted)
+        rule = rules_sparse.find(function, args) or rule
     for path in wanted:
         if len(path) == 1 and isinstance(path[0], int) and type(args[path[0]]) in (tuple, list):
             return _elements(function, args, kwargs, out, g, wanted, tie)

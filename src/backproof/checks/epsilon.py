@@ -61,6 +61,16 @@ def _plain(tape: Tape, hypothesis: Hypothesis) -> dict[int, Operation]:
 
 def _sums(tape: Tape) -> list[Operation]:
     """Return the sums of a step whose logarithm is taken and that hold an epsilon, without it."""
+    found = []
+    for operation in sums_with_epsilon(tape):
+        users = (tape.operations[i].function for i in tape.users[operation.out])
+        if any(getattr(function, "__name__", "") in LOGARITHMS for function in users):
+            found.append(operation)
+    return found
+
+
+def sums_with_epsilon(tape: Tape) -> list[Operation]:
+    """Return the sums of a step that hold a small number as it is written, with 0 in its place."""
     found: list[Operation] = []
     for operation in tape.operations:
         if operation.function not in SUMS:
@@ -68,9 +78,7 @@ def _sums(tape: Tape) -> list[Operation]:
         args = tuple(0.0 if _is_tiny(tape, a) else a for a in operation.args)
         if all(map(operator.is_, args, operation.args)) or not any(type(a) is Ref for a in args):
             continue
-        users = (tape.operations[i].function for i in tape.users[operation.out])
-        if any(getattr(function, "__name__", "") in LOGARITHMS for function in users):
-            found.append(replace(operation, args=args))
+        found.append(replace(operation, args=args))
     return found
 
 

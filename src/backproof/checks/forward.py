@@ -19,7 +19,7 @@ from backproof.calculus.differences import directional
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.choice import FEW
 from backproof.checks.edits.edit import Edit
-from backproof.checks.edits.kinds import edits_of
+from backproof.checks.edits.kinds import IN_PLACE, OPERANDS, PARTS, edits_of
 from backproof.checks.found import function_name, is_same
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, author_value
@@ -31,7 +31,7 @@ from backproof.trace.tape import Operation, Run, Tape, map_refs
 #: CPU seconds for all edits of a step.
 PATIENCE = 3.0
 #: The rounds of edits in the order in which they are tried: a part that is missing, then others.
-ORDER = (0, 2, 1)
+ORDER = (IN_PLACE, PARTS, OPERANDS)
 #: What an edit costs at most that puts in another value: one that has a name.
 NAMED = 2.0
 #: Directions along which gradients are compared with the cost, and how near they must be.
@@ -69,7 +69,7 @@ def forward_fault(evidence: StepEvidence, fit: Fit) -> Diagnosis | None:
         for edit, members in _edits(search, groups[site], number):
             if time.process_time() > deadline:
                 return None if best is None else best[1]
-            if edit.is_slope or (number and edit.cost > NAMED):
+            if edit.is_slope or (number != IN_PLACE and edit.cost > NAMED):
                 continue
             if best is not None and edit.cost >= best[0]:
                 continue

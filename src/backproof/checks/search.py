@@ -35,6 +35,7 @@ from backproof.checks.match import Fit, Match, fill, rematch
 from backproof.checks.passes import forward_passes
 from backproof.checks.scales import TOLERANCE, is_natural
 from backproof.checks.scope import Scope
+from backproof.checks.sense import goes_one_way
 from backproof.joins import output_joins
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Run
@@ -302,8 +303,8 @@ class StepSearch:
     def _shows_the_cost(self, fit: Fit) -> bool:
         """Whether gradients, of which none was right before, are now those of a cost."""
         # A rate may be in it: `w - 0.02 * h.T @ e` has no gradient of its own.
-        natural = is_natural(fit.scale) or any(is_natural(fit.scale / r) for r in self._rates)
-        if not natural or any(direction > 0 for direction in fit.directions.values()):
+        natural = any(is_natural(fit.scale / r) for r in (1.0, *self._rates))
+        if not natural or not goes_one_way(self.tape, fit):
             return False
         if self.partial:
             return sum(fit.matches[i].size for i in fit.chosen) >= LEAST_SHOWN

@@ -39,6 +39,8 @@ LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
 )
 LONGEST = 4_000
+#: What a function is called that computes something to be made large.
+CLIMBS = re.compile(r"likelihood|log_?lik|elbo|evidence", re.I)
 #: A coefficient is not what it weighs: ``entropy_coef``.
 COEFFICIENT = re.compile(r"\w*(coef|coeff|weight|beta|scale|factor|lam\w*)\b", re.I)
 #: What an objective that is to grow may be called as well.
@@ -74,6 +76,8 @@ def meant(evidence: StepEvidence) -> float:
         # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
         if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
+    if CLIMBS.search(function):
+        return 0.0  # it may be the negative of what its function is called
     node = fit.hypothesis.node
     if is_distance(tape, node, olds) or is_surprise(tape, node, olds):
         return 1.0
@@ -89,8 +93,22 @@ def is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
     called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
     if any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None:
         return True
+    if climbs(evidence.tape, fit):
+        return True
     olds = {n for p in evidence.params for n in p.old}
     return is_surprise(evidence.tape, node, olds) or is_distance(evidence.tape, node, olds)
+
+
+def climbs(tape: Tape, fit: Fit) -> bool:
+    """Whether a scalar of the program's is called a likelihood, which may be made large."""
+    made = tape.producer(fit.hypothesis.node)
+    return fit.hypothesis.own and made is not None and bool(CLIMBS.search(made.where.function))
+
+
+def goes_one_way(tape: Tape, fit: Fit) -> bool:
+    """Whether all steps go down a cost, or all up a likelihood."""
+    up = {direction > 0 for direction in fit.directions.values()}
+    return True not in up or (len(up) == 1 and climbs(tape, fit))
 
 
 def _in_total(tape: Tape, node: int) -> float:

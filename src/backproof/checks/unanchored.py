@@ -59,7 +59,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
         and not (f.hypothesis.registered and not any(np.any(m.truth) for m in f.matches))
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
-        and not is_blank(replace(evidence, fit=f))
+        and not is_blank(replace(evidence, fit=f)) and not _is_of_a_leaf(evidence.tape, f)
     ]  # fmt: skip
     own = [f for f in fits if not f.hypothesis.registered and not _falls_as_another_grows(f, fits)]
     # What a backward pass leaves at its end is no cost, but looks like one: an adjoint's state.
@@ -181,6 +181,11 @@ def _agrees_with_itself(fit: Fit) -> bool:
     return bool(scales) and any(
         all(any(abs(s / first - 1) < SAME for s in own) for own in scales) for first in scales[0]
     )
+
+
+def _is_of_a_leaf(tape: Tape, fit: Fit) -> bool:
+    """Whether a usual cost compares a parameter itself with data: how far it is from the truth."""
+    return any(tape.producer(join.output) is None for join in fit.hypothesis.joins)
 
 
 def _penalty_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:

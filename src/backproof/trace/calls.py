@@ -227,6 +227,11 @@ def call_hooks(
             return f
         if kind == "bound":
             return method(site, f.__self__, f.__name__)
+        if kind == "unbound":  # ``np.ndarray.flatten(x)``
+            return lambda x, *args, **kwargs: (
+                method(site, x, f.__name__)(*args, **kwargs) if type(x) in ARRAYS
+                else f(x, *args, **kwargs)
+            )  # fmt: skip
         return factories[kind](site, f)
 
     def method(site: int, obj: Any, name: str) -> Any:

@@ -42,14 +42,15 @@ WALKING = {zip, enumerate, map, filter, iter, reversed}
 EXTREMES = {min, max}
 #: Builtins that use up an iterator: it is listed first, so that the elements are on the tape.
 CONSUMING = {sum, min, max, list, tuple, sorted, set}
-#: Callables that look at the frame of their caller, or that have nothing to record.
+#: Callables that look at the frame of their caller, or that have nothing to record. (What
+#: `as_strided` gives is a view: its strides count bytes, of which doubles have others.)
 DIRECT: set[Any] = {
     print, isinstance, len, range, id, type, getattr, setattr, hasattr, repr, str, bool, dict,
     open, callable, issubclass, hash, format, chr, ord, super, locals, globals, vars, dir, eval,
     exec, input, any, all, next, delattr, bytes, bytearray, frozenset, slice, ascii, bin, hex,
     np.seterr, np.errstate, np.set_printoptions, np.random.seed, random.seed,
     np.shape, np.ndim, np.size, np.can_cast, np.result_type, np.array_equal, np.allclose,
-    np.isscalar, np.save, np.savez, np.savetxt, np.dtype,
+    np.isscalar, np.save, np.savez, np.savetxt, np.dtype, np.lib.stride_tricks.as_strided,
 }  # fmt: skip
 #: Results hold whatever the memory held: their content is not a function of the arguments.
 UNSET = {np.empty, np.empty_like}
@@ -144,6 +145,8 @@ class Kinds:
             return "direct"
         if isinstance(f, np.ufunc):
             return "pure"
+        if isinstance(f, types.MethodDescriptorType) and f.__objclass__ is np.ndarray:
+            return "unbound"
         owner = getattr(f, "__self__", None)
         if isinstance(owner, np.ufunc):
             return "at" if f.__name__ == "at" else "pure"
