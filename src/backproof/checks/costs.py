@@ -28,7 +28,8 @@ from backproof.checks.choice import (
 )
 from backproof.checks.epsilon import without_epsilon
 from backproof.checks.heads import weighted_sum, with_another
-from backproof.checks.match import Fit, compare, in_scale
+from backproof.checks.in_scale import in_scale
+from backproof.checks.match import Fit, compare
 from backproof.checks.moved import right_elsewhere
 from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
@@ -36,7 +37,7 @@ from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import SAME, is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
-from backproof.checks.whole import of_a_part, of_all_samples, of_the_mean, of_the_whole
+from backproof.checks.whole import the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
 from backproof.joins import output_joins
 from backproof.reads import reads_arrays
@@ -122,10 +123,7 @@ class Trials:
             self._try_combined()
         if self.judged is self.run:
             self.best = contradicted(self.best, self.fits, self.tape, self.run) or self.best
-            self.best = of_a_part(self.best, self.fits) or self.best
-            self.best = of_all_samples(self.best, self.fits, self.tape) or self.best
-            self.best = of_the_whole(self.best, self.fits, self.tape) or self.best
-            self.best = of_the_mean(self.best, self.fits, self.tape) or self.best
+            self.best = the_whole(self.best, self.fits, self.tape)
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -276,8 +275,11 @@ def fill(run: Run, match: Match, after: bool, *, penalties: bool = True) -> None
     nodes = parameter.new if after else parameter.old
     shape = np.shape(run.env[nodes[0]]) if len(nodes) == 1 else truth.shape
     decays = any(c != 1.0 for c in parameter.decay)
+    finite: set[bool] = set()
     for level in range(WITH_DECAY if decays else -1, len(parameter.levels)):
         own = author_value(run, parameter, level)
+        if own is not None:
+            finite.add(bool(np.all(np.isfinite(own))))
         if own is not None and level >= 0 and own.size != truth.size:
             own = spread(parameter, own, truth.size)
         if own is None or own.size != truth.size:
@@ -304,6 +306,8 @@ def fill(run: Run, match: Match, after: bool, *, penalties: bool = True) -> None
                 penalty = penalty_on_part(run, parameter, x, truth)
             if penalty is not None:
                 match.penalties.append((level, *penalty))
+    if finite == {False}:
+        match.reason = "the program's own gradient is not finite"
 
 
 def spread(parameter: Parameter, own: Any, size: int) -> Any:
@@ -366,34 +370,3 @@ def accept_penalties(fit: Fit, run: Run) -> None:
                 if error <= TOLERANCE:
                     match.scales.append((level, s, error))
     common_scale(fit)
-
-
-#: The direction of a wrong gradient, up to which its size is compared with the true one's.
-ALIKE = 0.3
-
-
-def in_scale(fit: Fit, run: Run) -> None:
-    """Of the levels of a wrong gradient that differ by a factor, take that in the scale of all.
-
-    Of one that points elsewhere the least multiple would be the nearest: there it is the level at
-    which most others are right.
-    """
-    usual = Counter(level for level, _, _ in fit.chosen.values()).most_common(1)
-    for index in fit.wrong:
-        match = fit.matches[index]
-        gaps: dict[tuple[int, float, float], float] = {}
-        for level in range(len(match.parameter.levels)):
-            own = author_value(run, match.parameter, level)
-            if own is None or match.truth is None or own.shape != match.truth.shape:
-                continue
-            s, error = proportion(own, match.truth)
-            if error <= (1 + TOLERANCE) * match.nearest[2]:
-                gaps[level, s, error] = float(np.linalg.norm(own / fit.scale - match.truth))
-        size = float(np.linalg.norm(match.truth)) if match.truth is not None else 0.0
-        # What is right lies beneath the fault: the true gradient, times a factor too much.
-        gaps = {entry: gap for entry, gap in gaps.items() if gap > TOLERANCE * size} or gaps
-        there = [entry for entry in gaps if usual and entry[0] == usual[0][0]]
-        if gaps and match.nearest[2] < ALIKE:
-            match.nearest = min(gaps, key=lambda entry: gaps[entry])
-        elif there:
-            match.nearest = there[0]

@@ -55,8 +55,8 @@ MOST_RATES = 8
 ADDED = {"missing-term", "missing-factor"}
 #: CPU seconds that are left in any case for what is missing where a value gets another name.
 RENAMED = 0.5
+#: Executions of one site above which it is not searched.
 MOST_OPERATIONS = 600
-"""Executions of one site above which it is not searched."""
 
 
 class StepSearch:
@@ -159,8 +159,7 @@ class StepSearch:
         """Return the likeliest edit of some sites; one that repairs all wrong gradients if any."""
         found: list[tuple[int, float, Found]] = []
         places = list(enumerate(sites))
-        known = bool(self.fit.chosen) or self.fit.anchored
-        usual = self.fit.scale if known and self.fit.scale else 1.0
+        usual = (self.fit.scale if self.fit.chosen or self.fit.anchored else 1.0) or 1.0
         for number, (order, site) in product(range(len(ROUNDS)), places):
             for edit, executions in self._edits(site, number):
                 if self.late():

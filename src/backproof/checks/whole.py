@@ -17,6 +17,14 @@ from backproof.trace.tape import Tape
 EXACT = 1e-9
 
 
+def the_whole(best: Fit | None, fits: Sequence[Fit], tape: Tape) -> Fit | None:
+    """Return the cost that is meant where the one chosen is a part or a multiple of it."""
+    best = of_a_part(best, fits) or best
+    for whole in (of_all_samples, of_the_whole, of_the_mean):
+        best = whole(best, fits, tape) or best
+    return best
+
+
 def of_the_whole(best: Fit | None, fits: Sequence[Fit], tape: Tape) -> Fit | None:
     """Return the program's cost of which the one chosen is a part, if it explains as much.
 
