@@ -19,6 +19,7 @@ from backproof.checks.labels import labels_place, output_range
 from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
+from backproof.checks.same_batch import seen_in_part
 from backproof.checks.same_inputs import same_inputs
 from backproof.finding import Finding
 
@@ -50,7 +51,7 @@ def check(record: Record) -> Iterator[Finding]:
     """Judge a program that has not learnt although nothing else stands in its way."""
     found = unreachable_class(record)
     if found is None and not record.found and record.nonfinite is None:
-        found = sorted_batches(record) or same_inputs(record)
+        found = sorted_batches(record) or same_inputs(record) or seen_in_part(record)
         if found is None and record.steps >= LEAST_STEPS:
             found = cannot_overfit(record) or one_class(record)
     if found is not None:

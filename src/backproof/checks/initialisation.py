@@ -13,6 +13,7 @@ from backproof.checks.dependence import dependence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.observation import Observation
 from backproof.checks.pooled import unexplained
+from backproof.checks.zero_start import zero_start
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ PREDICTABLE = 0.4
 def check(record: Record) -> Iterator[Finding]:
     """Judge the initial weights."""
     found = list(symmetric(record)) or list(equal_neurons(record)) or list(equal_units(record))
-    found = found or list(equal_numbers(record))
+    found = found or list(equal_numbers(record)) or list(zero_start(record))
     yield from found
     yield from vanishing(record)
 

@@ -16,7 +16,7 @@ from backproof.checks.covered import is_blank
 from backproof.checks.entered import NATURAL
 from backproof.checks.found import Found
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, rematch
+from backproof.checks.match import Fit, Match, rematch
 from backproof.checks.mismatch import is_reported
 from backproof.checks.moments import rootless
 from backproof.checks.scales import SAME, TOLERANCE, proportion
@@ -56,7 +56,7 @@ def free_search(evidence: StepEvidence, *, patience: float) -> Unanchored | None
     fits = [
         f for f in evidence.others
         if not any(m.reason for m in f.matches) and sum(m.size for m in f.matches) > 2
-        and not (f.hypothesis.registered and not any(np.any(m.truth) for m in f.matches))
+        and not (f.hypothesis.registered and any(_is_out_of_reach(m) for m in f.matches))
         and not is_progress(evidence.tape, f.hypothesis.node, evidence.params)
         and not (_agrees_with_itself(f) and not is_reported(evidence.tape, f, late=True))
         and not is_blank(replace(evidence, fit=f)) and not _is_of_a_leaf(evidence.tape, f)
@@ -183,6 +183,11 @@ def _agrees_with_itself(fit: Fit) -> bool:
     )
 
 
+def _is_out_of_reach(match: Match) -> bool:
+    """Whether a cost does not depend on what is moved all the same: it has a term of its own."""
+    return not np.any(match.truth) and not match.vacuous
+
+
 def _is_of_a_leaf(tape: Tape, fit: Fit) -> bool:
     """Whether a usual cost compares a parameter itself with data: how far it is from the truth."""
     return any(tape.producer(join.output) is None for join in fit.hypothesis.joins)
@@ -306,6 +311,8 @@ def _in_two(evidence: StepEvidence, fit: Fit, patience: float) -> Unanchored | N
         return None
     first = search.best(search.in_order(), fit.wrong)
     if first is None or len(first.repaired) == len(fit.wrong):
+        return None
+    if fit.hypothesis.registered and _drops_weights(search, first):
         return None
     tape = evidence.tape.edited(first.edited)
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(_outs(first)))
