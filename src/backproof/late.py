@@ -18,7 +18,8 @@ class Late:
 
     The training loop is recognised by two iterations in a row. A further value counts as a
     parameter when it changes in place, or when the same statements have put a new value at the
-    same place, or in the same list, in two recorded steps.
+    same place, or in the same list, in two recorded steps, and the old one is gone. (A residual
+    path, ``self.out = x + f(x)``, leaves `x` where it was.)
     """
 
     def __init__(self, homes: Homes) -> None:
@@ -32,13 +33,13 @@ class Late:
         open_ones = [u for u in updates if not u.repeated and u.sites(tape).isdisjoint(sites)]
         paths = self.homes.paths() if open_ones else {}
         for update in open_ones:
-            new, at = tape.nodes[update.new].obj, update.sites(tape)
-            path = paths.get(id(new))
-            if path is None:
+            old, new = tape.nodes[update.old].obj, tape.nodes[update.new].obj
+            path, at = paths.get(id(new)), update.sites(tape)
+            if path is None or (new is not old and id(old) in paths):
                 continue
             path = ENTRY.sub("[]", path)
             places = self._seen.setdefault(at, set())
-            if new is tape.nodes[update.old].obj or path in places:
+            if new is old or path in places:
                 found |= at
             places.add(path)
         return found

@@ -99,16 +99,16 @@ def one_label(record: Record) -> Finding | None:
     labels = np.concatenate([np.ravel(o.samples.labels) for o in seen])
     if len(seen[0].samples.labels) < LEAST_LABELS or np.any(labels != labels[0]):
         return None
-    place = labels_place(record, seen[0])
+    place, count = labels_place(record, seen[0]), int(seen[0].samples.labels.size)
     whole = _whole_of(seen[0].samples)
     values = np.unique(whole) if whole is not None else np.zeros(0)
-    if place is None or not 1 < values.size or labels[0] not in values:
+    if place is None or not values.size > 1 or labels[0] not in values:
         return None
     return advise(
         "BP405", "one-class-prediction", place,
-        f"all {seen[0].samples.labels.size} labels of the training are {labels[0]:g}",
+        f"all {count} labels of the training are {labels[0]:g}",
         "shuffle inputs and labels by one order before they are split: the data is sorted by class",
-        {"label": float(labels[0]), "labels": seen[0].samples.labels.size, "all": values[:20].tolist()},
+        {"label": float(labels[0]), "labels": count, "all": values[:20].tolist()},
         confidence="proven",
         notes=[f"the array that they are cut from has {values.size} different labels"],
     )  # fmt: skip
