@@ -14,6 +14,9 @@ STEPS = (
 ENTERED_AGAIN = (1, 2, 3, 4)
 #: How many of these are recorded where steps take long to judge.
 FEW = 2
+#: The same for a loop within another, where there is time left: several models may be trained in
+#: turn by the same lines, each in many rounds.
+ENTERED_LATE = (12, 40, 65, 85, 150, 250, 400, 700)
 #: CPU seconds of judging after which no more steps are judged, however long the program runs.
 JUDGING_BUDGET = 1.5
 #: … and after which the steps that follow at once are left out, for later ones; what those have
@@ -56,6 +59,8 @@ class Agenda:
         if self._entered in ENTERED_AGAIN[: FEW if self.clock.judging > LARGE_STEP else None]:
             self._steps.add(step)
             self._budget = max(self._budget, self.clock.judging + RESERVE)
+        elif self._entered in ENTERED_LATE:
+            self._steps.add(step)
 
     def entered(self, times: int) -> None:
         """The loop was entered again while it was searched."""

@@ -93,6 +93,7 @@ class Verdict:
             shown = self._aside(evidence)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=not is_meant_to_descend(evidence), shown=shown)
+                self.arrival.aside.look(evidence)
             elif evidence.fit is None and evidence.has_own_cost:
                 if self.blamed.isdisjoint(p.name for p in evidence.params):
                     merge = tape.operations[updates[0].merges[-1][0]].where

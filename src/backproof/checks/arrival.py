@@ -39,6 +39,8 @@ class Arrival:
         self.normalised = Normalised()
         self.growth = Growth()
         self.mismatch = Mismatch()
+        self.aside = Mismatch()
+        """Of the steps of further trainings."""
         self.vacuous = Vacuous()
         self.unused = Unused()
         self.moments = Moments()
@@ -77,6 +79,7 @@ class Arrival:
             *(self.unmoved if not self.reach.steps else ()),
             *self.rates.findings(),
             *self.mismatch.findings(),
+            *self.aside.findings(),
             *self.vacuous.findings(),
             *self.unused.findings(),
             *self.moments.findings(),

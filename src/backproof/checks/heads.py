@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import keeps
 from backproof.checks.match import VACUOUS, Fit, author_value, compare
 from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import WeightedTotal
@@ -47,10 +48,35 @@ def weighted_sum(
             found = []
             for whole in (True, False):
                 first, second = _weighed(mine, other, whole), _weighed(theirs, one, whole)
-                if first is not None and second is not None:
+                if first is None or second is None:
+                    continue
+                if not _is_turned(tape, fits, first, second):
                     found.append(_judged(first, second, tape, run, params))
             return _agreed([fit for fit in found if fit is not None])
     return None
+
+
+def _is_turned(
+    tape: Tape, fits: Sequence[Fit], first: tuple[Fit, float], second: tuple[Fit, float]
+) -> bool:
+    """Whether the program adds two costs of which one is trained upwards, the other downwards."""
+    (one, w1), (other, w2) = first, second
+    nodes = [_plain(tape, f.hypothesis.node) for f in (one, other)]
+    for fit in fits:
+        of = fit.adjoint.of if fit.hypothesis.own and fit.adjoint is not None else {}
+        slopes = [of.get(node) for node in nodes]
+        if all(s is not None and np.size(s) == 1 and np.any(s) for s in slopes):
+            a, b = (float(np.sum(s)) for s in slopes)
+            if a * b * w1 * w2 < 0:
+                return True
+    return False
+
+
+def _plain(tape: Tape, node: int) -> int:
+    """Return what a number was before it became a `float`."""
+    while (made := tape.producer(node)) is not None and keeps(made) and len(made.inputs) == 1:
+        node = made.inputs[0]
+    return node
 
 
 def with_another(

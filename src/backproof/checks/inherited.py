@@ -15,7 +15,17 @@ def without_inherited(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings but for those that another one explains."""
     found = list(findings)
     known = [f for f in found if f.code == "BP101" and not _is_vague(f)]
-    return [f for f in found if not (_is_vague(f) and any(_inherits(f, one) for one in known))]
+    found = [f for f in found if not (_is_vague(f) and any(_inherits(f, one) for one in known))]
+    return [f for f in found if not any(_is_behind(one, f) for one in known)]
+
+
+def _is_behind(finding: Finding, other: Finding) -> bool:
+    """Whether the sign of an expression is why updates go the wrong way."""
+    moved = set(other.evidence.get("parameters", ()))
+    return (
+        finding.cause == "wrong-sign" and other.code == "BP104" and bool(moved)
+        and moved <= set(finding.evidence.get("parameters", ()))
+    )  # fmt: skip
 
 
 def _is_vague(finding: Finding) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from backproof.arithmetic import ADD, PRODUCTS, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
 from backproof.carries import carries_of
-from backproof.checks.called_alike import called_alike
+from backproof.checks.called_alike import called_alike, touched
 from backproof.checks.cut_short import cut_short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
@@ -280,12 +280,13 @@ class Step:
             still_zero = np.ndim(obj) > 0 and not np.any(obj)
             if not near and still_zero and len(set(self.merges.values())) > 1:
                 # One statement updates all others, and a bias has stayed as it was made.
-                sites = {self.tape.operations[m].site for m in self.merges.values()}
-                near = list(self.merges) if len(sites) == 1 else []
+                one = len({self.tape.operations[m].site for m in self.merges.values()}) == 1
+                near = list(self.merges) if one else []
+            part = touched(truth, obj)  # of an embedding, the rows of this step
             if not near and truth.size > 2 and is_called_a_weight(path):
-                near = list(self.merges) if self._is_computed(truth) else []
-            if not near and truth.size > 2 and leaves.shared(node):
-                near = called_alike(self, path, truth)
+                near = list(self.merges) if self._is_computed(part) else []
+            called = called_alike(self, node, path, truth)
+            near = near or called
             if not near or path in self.merges:
                 continue
             rule = None
@@ -297,20 +298,19 @@ class Step:
                     twins
                     or peers
                     or still_zero
+                    or called
                     or leaves.shared(node)
                     or (truth.size > 1 and is_called_a_weight(path))
                 )
-                and self._is_computed(truth)
+                and (called or self._is_computed(part))
             ):
                 rule = "computed"
-            like_one = is_random(obj) or is_called_a_weight(path) or still_zero
-            if rule is None and (twins or peers) and like_one:
+            elif (twins or peers) and (is_random(obj) or is_called_a_weight(path) or still_zero):
                 trained = is_called_a_bias(path) and joins_trained(self, node)
                 rule = "bias" if trained else "random"
             if rule is None:
                 continue
-            # Beside the update of `W2` that of `b2` is missed.
-            alike = nearest(path, beside) or used_before(self, node, near)
+            alike = nearest(path, beside) or used_before(self, node, near)  # `W2` of `b2`
             site, chosen = missed_at(self, [alike] if alike is not None else near)
             found = self.untrained_value(path, rule, site, obj, truth)
             found.neighbours = near

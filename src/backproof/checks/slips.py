@@ -73,6 +73,7 @@ def misused(evidence: StepEvidence, index: int) -> Iterator[Slip]:
             _numbered(evidence, made, own), _unfed(evidence, made), _less_epsilon(evidence, made),
             _forgotten(evidence, made, own), _undecayed(evidence, made, own),
             _fed_a_number(evidence, made), _of_now(evidence, made, own),
+            _of_size(evidence, made, own),
         ):  # fmt: skip
             if slip is not None:
                 yield slip
@@ -96,6 +97,28 @@ def _turned(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | N
         f"`{target}` takes its old value away, and so turns round in every step",
         f"add what is kept of `{target}`",
     )  # fmt: skip
+
+
+def _of_size(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:
+    """``v = β·v + (1 - β)·|g|``, of which the root is taken as if it were of ``g²``."""
+    tape = evidence.tape
+    if not is_in(made.function, ADD):
+        return None
+    for kept, added in (made.args, made.args[::-1]):
+        if type(kept) is not Ref or type(added) is not Ref:
+            continue
+        carried = carries_of(tape).of(kept)
+        value = evidence.run.env[added.node]
+        if not any(f >= LEAST for f in carried.values()) or _is_share(value, own):
+            continue
+        rooted = any(is_in(o.function, ROOTS) for o in tape.makers(tape.reach([made.out])))
+        if rooted and _is_share(value, [np.abs(g) for g in own if np.ptp(np.sign(g))]):
+            return Slip(
+                statement_of(made.where), "wrong-operand",
+                "it divides by the root of an average of the gradient's size, not of its square",
+                "average the square of the gradient",
+            )  # fmt: skip
+    return None
 
 
 def _of_another(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | None:

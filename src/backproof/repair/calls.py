@@ -16,7 +16,8 @@ REDUCTIONS = ("sum", "mean", "max", "average")
 RELATED = (
     ("sum", "mean"), ("exp", "log", "square", "sqrt", "tanh"), ("sin", "cos"), ("dot", "multiply"),
     ("outer", "dot", "multiply"), ("zeros_like", "ones_like"), ("maximum", "minimum"),
-    ("argmax", "argmin"), ("max", "min"), ("divide", "multiply"), ("add", "subtract"),
+    ("argmax", "argmin"), ("max", "min"), ("abs", "square"), ("divide", "multiply"),
+    ("add", "subtract"),
 )  # fmt: skip
 
 
