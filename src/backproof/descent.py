@@ -14,6 +14,7 @@ from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers
 from backproof.carries import carries_of
 from backproof.entries import still_read
 from backproof.joins import VIEWS
+from backproof.kept import is_kept
 from backproof.roles import Level
 from backproof.source import Span
 from backproof.thresholds import score_of
@@ -212,25 +213,13 @@ class Descent:
             others = [v.node for v in (a, b) if type(v) is Ref and v.node != node]
             # ``e * u + λ * u`` in the place of ``λ * v``: what another parameter adds stays there.
             foreign = any(self.depends.get(n, 0) & ~self.bit for n in others)
-            if others and not foreign and self._is_kept(operation, others):
+            if others and not foreign and is_kept(self.tape, self.carries, operation, others):
                 return node, sign, False
         for (node, _), (gathered, _) in (parts, parts[::-1]) if len(parts) == 2 else ():
             times = self._gathered(gathered, node)
             if times is not None:
                 return node, 1.0 + times, False
         return None
-
-    def _is_kept(self, operation: Operation, beside: Sequence[int]) -> bool:
-        """Whether what stands beside a gradient is an optimiser's memory, or noise.
-
-        A constant is a part of the gradient itself: the labels of ``p - y``. A memory may begin in
-        this step, with zeros.
-        """
-        if not any(np.any(np.asarray(self.tape.nodes[n].obj)) for n in beside):
-            return True
-        kept = {s for s, kept in self.carries.carry.get(operation.out, {}).items() if kept > 0}
-        made = self.tape.ancestors(beside) | set(beside)
-        return not kept.isdisjoint(made) or any(self.tape.nodes[n].kind == "draw" for n in made)
 
     def _gathered(self, node: int, gradient: int) -> float | None:
         """Return how many times a share of a gradient is in ``μ·v`` of a velocity ``v = … + g``.

@@ -65,10 +65,9 @@ def _is_turned(
     for fit in fits:
         of = fit.adjoint.of if fit.hypothesis.own and fit.adjoint is not None else {}
         slopes = [of.get(node) for node in nodes]
-        if all(s is not None and np.size(s) == 1 and np.any(s) for s in slopes):
-            a, b = (float(np.sum(s)) for s in slopes)
-            if a * b * w1 * w2 < 0:
-                return True
+        known = [float(np.sum(s)) for s in slopes if s is not None and np.size(s) == 1]
+        if len(known) == 2 and known[0] * known[1] * w1 * w2 < 0:
+            return True
     return False
 
 

@@ -1,0 +1,32 @@
+"""What an optimiser keeps, and adds to a gradient: a velocity, an average, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backproof.arithmetic import ADD, is_in
+from backproof.carries import Carries
+from backproof.trace.tape import Operation, Tape
+
+
+def is_kept(tape: Tape, carries: Carries, operation: Operation, beside: Sequence[int]) -> bool:
+    """Whether what stands beside a gradient in a sum is an optimiser's memory, or noise.
+
+    A constant is a part of the gradient itself: the labels of ``p - y``. A memory may begin in this
+    step, with zeros.
+    """
+    if not any(np.any(np.asarray(tape.nodes[n].obj)) for n in beside):
+        return True
+    held = carries.carry.get(operation.out, {})
+    kept = {s for s, factor in held.items() if factor > 0 or _goes_on(tape, s, operation.out)}
+    made = tape.ancestors(beside) | set(beside)
+    return not kept.isdisjoint(made) or any(tape.nodes[n].kind == "draw" for n in made)
+
+
+def _goes_on(tape: Tape, source: int, node: int) -> bool:
+    """Whether an old value is added to what it is taken from: ``m += 0.1 * (g - m)``."""
+    further = tape.reach([node])
+    users = (tape.operations[i] for i in tape.users[source])
+    return any(is_in(o.function, ADD) and not further.isdisjoint(o.inputs) for o in users)
