@@ -167,6 +167,17 @@ COSTS: tuple[RegisteredCost, ...] = (
 )
 
 
+def huber(limit: float) -> RegisteredCost:
+    """Return Huber's cost of errors up to a limit that are squared: others count by their size."""
+    return RegisteredCost(
+        f"Huber (δ = {limit:g})",
+        lambda a, y: np.where(
+            np.abs(a - y) < limit, (a - y) ** 2 / 2, limit * (np.abs(a - y) - limit / 2)
+        ),
+        lambda a, y: np.clip(a - y, -limit, limit),
+    )  # fmt: skip
+
+
 #: Those of a margin, which are of straight pieces.
 STRAIGHT = {cost.title for cost in COSTS if cost.margin is not None}
 #: Of scores, and of the errors that a threshold makes of them, which are constant.
@@ -177,5 +188,7 @@ PERCEPTRON = RegisteredCost(
 
 def is_registered(title: str) -> bool:
     """Whether a title is that of one known cost, weighted or not."""
+    if title.startswith("Huber ("):
+        return True
     known = (*COSTS, PERCEPTRON)
     return any(title in (cost.title, f"weighted {cost.title}") for cost in known)

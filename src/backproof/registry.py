@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, LOGARITHMS, MULTIPLY, is_in, keeps
-from backproof.costs import COSTS, PERCEPTRON, pairs
+from backproof.costs import COSTS, PERCEPTRON, huber, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
-from backproof.joins import Join, margins, output_joins
+from backproof.joins import ORDERS, Join, margins, output_joins
 from backproof.roles import Parameter
 from backproof.thresholds import score_of
 from backproof.trace.appended import append, site_like
@@ -21,6 +21,9 @@ from backproof.weighing import Weighing
 
 #: Places in the source where output meets labels.
 MOST_JOINS = 4
+#: Limits between small errors and large ones that are tried, and what gives an error's size.
+MOST_LIMITS = 2
+SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs})
 
 
 def registry(
@@ -63,7 +66,7 @@ def registry(
         weights = weighing.of(joins, values) if weighing is not None else None
         shares = all(_is_sigmoid(tape, j.output) for j in joins)
         limit = limits.get(tape.operations[joins[0].operation].out)
-        for cost in COSTS:
+        for cost in (*COSTS, *map(huber, _limits(tape, joins))):
             if cost.of_scores and shares:
                 continue
             if not cost.has_margin(limit):
@@ -78,6 +81,23 @@ def registry(
                 node = append(tape, other, args, site_like(site))
                 later.append(Hypothesis(other.title, node, tuple(joins), line=line))
     return [*found, *later]
+
+
+def _limits(tape: Tape, joins: Sequence[Join]) -> list[float]:
+    """Return the numbers that the size of an error is compared with, or that it is clipped at."""
+    errors = {tape.operations[join.operation].out for join in joins}
+    sizes = {o.out for o in tape.operations if is_in(o.function, SIZES) and errors & set(o.inputs)}
+    found: dict[float, None] = {}
+    for operation in tape.operations:
+        if is_in(operation.function, ORDERS) and not sizes.isdisjoint(operation.inputs):
+            given = [tape.value(a.node) if type(a) is Ref else a for a in operation.args]
+        elif operation.function is np.clip and not errors.isdisjoint(operation.inputs):
+            given = list(operation.args[2:])
+        else:
+            continue
+        numbers = [float(v) for v in given if np.ndim(v) == 0 and isinstance(v, int | float)]
+        found |= dict.fromkeys(n for n in numbers if n > 0 and n != 1)
+    return list(found)[:MOST_LIMITS]
 
 
 def _is_of_entropy(tape: Tape, join: Join) -> bool:

@@ -31,6 +31,7 @@ from backproof.calculus import (
     rules_signal,
     rules_sort,
     rules_sparse,
+    rules_stats,
 )
 from backproof.calculus.rule import NoPartial, NoRule, Path, Pulled, Rule, needs_real
 
@@ -64,6 +65,7 @@ def rule_of(function: Any) -> Rule | None:
         rule = (
             rules_costs.find(function)
             or rules_scipy.find(function)
+            or rules_stats.find(function)
             or rules_autograd.find(function)
         )
         if rule is not None:

@@ -26,6 +26,7 @@ from backproof.calculus import (
     rules_shape,
     rules_signal,
     rules_sort,
+    rules_stats,
 )
 from backproof.calculus.rule import ABOUT, Rule
 from backproof.trace.primitives import Attribute, Method, Mutated
@@ -126,6 +127,10 @@ def text() -> str:
         for name, rule in table.items()
     ]
     rows += [_row(f"scipy.special.{name}", None) for name in rules_scipy.SPECIAL]
+    rows += [f"| `scipy.stats.*.{name}` | x, loc, scale | | |" for name in rules_stats.CUMULATIVE]
+    laws = [f"scipy.stats.{law}.{name}" for law in rules_stats.SCORES for name in ("pdf", "logpdf")]
+    rows += [f"| `{name}` | x, loc, scale | | |" for name in laws]
+    rows.append("| `scipy.sparse`: `A @ x`, `A.dot(x)`, `A * x`, `x @ A` | x | | |")
     lines += _section("SciPy", rows)
     borrowed = rules_autograd.BORROWED.items()
     lines += _section(

@@ -8,6 +8,7 @@ import numpy as np
 
 from backproof.checks.places import final_names
 from backproof.checks.scales import TOLERANCE
+from backproof.checks.siblings import is_called_an_input
 
 if TYPE_CHECKING:
     from backproof.checks.neglect import Step
@@ -32,8 +33,12 @@ def called_alike(step: Step, node: int, path: str, truth: Any) -> list[str]:
         for target in o.where.targets
     }  # fmt: skip
     own = _bare(path)
+    if is_called_an_input(own):
+        return found  # whose gradient a layer computes as well
     for parameter in step.evidence.params:
         other = _bare(parameter.name)
+        if len(other) != len(own):
+            continue
         nodes = {n for level in parameter.levels for n in level.nodes}
         made = [o for n in nodes if (o := tape.producer(n)) is not None and o.where.is_value]
         targets = {t.lower() for o in made for t in o.where.targets if other and other in t.lower()}
@@ -67,6 +72,8 @@ def _is_gradient(step: Step, value: int, node: int, truth: Any) -> bool:
     if part.size == truth.size or weights.ndim != 2 or part.size < LEAST:
         return step.is_multiple(value, part)
     own = np.asarray(step.run.env[value], float).reshape(-1)
+    if own.size != part.size:
+        return False
     rows = np.any(truth.reshape(weights.shape), axis=1)
     basis = np.stack([part, weights[rows].reshape(-1)], axis=1)
     solution, *_ = np.linalg.lstsq(basis, own, rcond=None)

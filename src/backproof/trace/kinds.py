@@ -55,6 +55,8 @@ DIRECT: set[Any] = {
 #: Results hold whatever the memory held: their content is not a function of the arguments.
 UNSET = {np.empty, np.empty_like}
 DRAWS = (np.random.RandomState, np.random.Generator, random.Random)
+#: Methods of a distribution of `scipy.stats` that compute, and draw nothing.
+LAWS = {"pdf", "logpdf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf"}
 FRAME_SENSITIVE = {"logging", "warnings", "inspect", "sys", "typing", "collections", "traceback"}
 
 _TRACKED = tuple(TRACKED)
@@ -127,6 +129,8 @@ class Kinds:
         if isinstance(owner, DRAWS):  # before the next line: NumPy's are bound methods since 2.0
             return "shuffle" if getattr(f, "__name__", "") == "shuffle" else "draw"
         if isinstance(f, types.MethodType):
+            if f.__name__ in LAWS and (type(owner).__module__ or "").startswith("scipy.stats"):
+                return "pure"
             f = f.__func__
         if isinstance(f, functools.partial):
             return "direct" if self.of(f.func) == "direct" else "external"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import scipy.linalg as sl
+import scipy.sparse as ss
 import scipy.special as sp
+import scipy.stats as st
 
 from backproof.calculus import rules_scipy
 from tests.rules.cases import case, normal, regular, unit
@@ -69,3 +73,21 @@ for f in (sp.y0, sp.y1):
 symmetric = regular(3)
 case(sl.sqrtm, symmetric @ symmetric.T, tolerance=1e-5)
 case(sl.solve_sylvester, regular(3), regular(2), normal(3, 2), tolerance=1e-6)
+
+counts = ss.csr_matrix([[0.0, 2.0, 0.0], [1.0, 0.0, 3.0]])
+for x in (normal(3), normal(3, 4)):
+    case(counts.dot, x)
+    case(operator.matmul, counts, x)
+    case(operator.mul, counts, x)
+    case(operator.matmul, ss.csr_array(counts), x)
+case(operator.matmul, normal(2), counts)
+case(operator.matmul, normal(4, 2), counts)
+for law in (st.norm, st.logistic):
+    for n in ("cdf", "sf", "logcdf", "logsf", "pdf", "logpdf"):
+        f = getattr(law, n)
+        case(f, normal(2, 3))
+        case(f, normal(2, 3), normal(3), unit(2, 1))
+        case(f, 0.3, loc=0.1, scale=0.7)
+    case(law.ppf, unit(3))
+    case(law.ppf, unit(3), scale=2.0, only=[(0,)])
+case(st.gumbel_r.cdf, normal(3))
