@@ -1,7 +1,8 @@
 """Where something is missing and a ``pass`` keeps its place.
 
-A bare ``pass`` among other statements does nothing: it stands for what was taken out, or has still
-to be written. A finding that something is missing belongs there, if there is one such place.
+A bare ``pass`` among other statements, or all alone in a loop, does nothing: it stands for what was
+taken out, or has still to be written. A finding that something is missing belongs there, if there
+is one such place.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def _places(text: str) -> Iterator[tuple[Span, Span | None]]:
             block = getattr(node, name, None)
             if not isinstance(block, list):
                 continue
-            others = [s for s in block if not isinstance(s, ast.Pass) and not _is_docstring(s)]
+            others = isinstance(node, ast.For) or [
+                s for s in block if not isinstance(s, ast.Pass) and not _is_docstring(s)
+            ]
             yield from (
                 (_span(s), None if inner is None else _span(inner))
                 for s in block if isinstance(s, ast.Pass) and others

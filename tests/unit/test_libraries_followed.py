@@ -1,4 +1,4 @@
-"""What NumPy and SciPy offer beside plain functions: windows, unbound methods, sparse data, laws."""
+"""What NumPy and SciPy offer beside plain functions: windows, methods, sparse data, laws."""
 
 import pytest
 

@@ -36,7 +36,7 @@ print(loss)
         ("0", 16, "x, t = next_batch(step)", True),
         ("step", 16, "x, t = next_batch(step)", False),
         ("0", 16, "x, t = X[chosen], y[chosen]", False),
-        ("0", 16, "start = (step * 16) % 16; x, t = X[start:start + 16], y[start:start + 16]", True),
+        ("0", 16, "at = (step * 16) % 16; x, t = X[at:at + 16], y[at:at + 16]", True),
         ("0", 16, "x, t = X[:50], y[:50]", False),
     ],
 )

@@ -18,13 +18,14 @@ from backproof.checks.advice import advise
 from backproof.checks.claims import operand_texts
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.places import Place, statement_of
+from backproof.checks.places import Place, final_names, statement_of
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
 from backproof.checks.signs import turned_sign
 from backproof.costs import PERCEPTRON
 from backproof.finding import Finding
 from backproof.joins import output_joins
+from backproof.names import SLOPE
 from backproof.roles import Level, Parameter
 from backproof.trace.site import Site
 from backproof.trace.tape import Ref
@@ -205,7 +206,10 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
     called = _called(evidence)
     added = _added_label(evidence)
     join = added or _error_term(evidence)
-    if join is None or (added is None and len(sites) == 1 and _adds(evidence, members)):
+    plain = added is None or any(
+        SLOPE.search(name) for s in sites for text in s.operands for name in final_names(text)
+    )  # fmt: skip
+    if join is None or (plain and len(sites) == 1 and _adds(evidence, members)):
         # What `-=` is given should be `y - t`; where it is, and is added, the one update is wrong.
         names = _names(evidence, members)
         return _finding(
