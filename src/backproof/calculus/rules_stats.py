@@ -32,12 +32,14 @@ SCORES: dict[str, Callable[[Any], Any]] = {
 
 def find(function: Any) -> Rule | None:
     """Return the rule of a method of a continuous distribution without shape parameters."""
-    stats = sys.modules.get("scipy.stats")
-    owner = getattr(function, "__self__", None)
-    if stats is None or owner is None or not isinstance(owner, stats.rv_continuous):
+    stats: Any = sys.modules.get("scipy.stats")
+    owner: Any = getattr(function, "__self__", None)
+    if stats is None or not isinstance(owner, stats.rv_continuous):
         return None
-    known = getattr(stats, owner.name or "", None) is owner and owner.numargs == 0
-    return _rule(owner.name, function.__name__) if known else None
+    assert owner is not None
+    name = str(getattr(owner, "name", ""))
+    known = getattr(stats, name, None) is owner and not owner.numargs
+    return _rule(name, function.__name__) if known else None
 
 
 @lru_cache(maxsize=64)

@@ -105,7 +105,7 @@ class Blind:
             among = any(same_list(name, p) for p in twins)
             if not among and (led or not (is_called_a_weight(name) and self._is_added(update.old))):
                 return False
-        elif led or not (twins or is_called_a_weight(name)):
+        elif not (is_called_a_weight(name) or (twins and not led)) or (led and not twins):
             return False
         return self._is_wrong(update)
 
