@@ -36,9 +36,8 @@ def find(function: Any) -> Rule | None:
     owner: Any = getattr(function, "__self__", None)
     if stats is None or not isinstance(owner, stats.rv_continuous):
         return None
-    assert owner is not None
     name = str(getattr(owner, "name", ""))
-    known = getattr(stats, name, None) is owner and not owner.numargs
+    known = not owner.numargs and getattr(stats, name, None) is owner
     return _rule(name, function.__name__) if known else None
 
 
