@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.arithmetic import ADD, is_in
+from backproof.arithmetic import ADD, MULTIPLY, is_in
 from backproof.carries import Carries
 from backproof.trace.tape import Operation, Tape
 
@@ -22,7 +22,19 @@ def is_kept(tape: Tape, carries: Carries, operation: Operation, beside: Sequence
     held = carries.carry.get(operation.out, {})
     kept = {s for s, factor in held.items() if factor > 0 or _goes_on(tape, s, operation.out)}
     made = tape.ancestors(beside) | set(beside)
-    return not kept.isdisjoint(made) or any(tape.nodes[n].kind == "draw" for n in made)
+    if not kept.isdisjoint(made) or any(tape.nodes[n].kind == "draw" for n in made):
+        return True
+    return any(_is_share(tape, n) for n in beside)
+
+
+def _is_share(tape: Tape, node: int) -> bool:
+    """Whether a value is a number times an array from before: ``0.9 * v``, with any sign."""
+    made = tape.producer(node)
+    if made is None or not is_in(made.function, MULTIPLY):
+        return False
+    before = [n for n in made.inputs if tape.producer(n) is None]
+    arrays = [n for n in before if isinstance(tape.nodes[n].obj, np.ndarray)]
+    return len(arrays) == 1 and len(made.inputs) <= 2
 
 
 def _goes_on(tape: Tape, source: int, node: int) -> bool:

@@ -112,7 +112,8 @@ def _of_size(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip | 
         if not any(f >= LEAST for f in carried.values()) or _is_share(value, own):
             continue
         rooted = any(is_in(o.function, ROOTS) for o in tape.makers(tape.reach([made.out])))
-        if rooted and _is_share(value, [np.abs(g) for g in own if np.ptp(np.sign(g))]):
+        sizes = [np.abs(g) for g in own if np.ptp(np.sign(g)) and np.ptp(np.abs(g))]
+        if rooted and _is_share(value, sizes) and not _is_share(value, [g * g for g in own]):
             return Slip(
                 statement_of(made.where), "wrong-operand",
                 "it divides by the root of an average of the gradient's size, not of its square",
