@@ -32,7 +32,7 @@ from backproof.trace.tape import Operation, Run, Tape, map_refs
 PATIENCE = 3.0
 #: The rounds of edits in the order in which they are tried: a part that is missing, then others.
 ORDER = (IN_PLACE, PARTS, OPERANDS)
-#: What an edit costs at most that puts in another value: one that has a name.
+#: What an edit costs at most: what puts in another value costs so much where that has a name.
 NAMED = 2.0
 #: Directions along which gradients are compared with the cost, and how near they must be.
 DIRECTIONS, CLOSE = 6, 1e-6
@@ -69,7 +69,7 @@ def forward_fault(evidence: StepEvidence, fit: Fit) -> Diagnosis | None:
         for edit, members in _edits(search, groups[site], number):
             if time.process_time() > deadline:
                 return None if best is None else best[1]
-            if edit.is_slope or (number != IN_PLACE and edit.cost > NAMED):
+            if edit.is_slope or edit.cost > NAMED:
                 continue
             if best is not None and edit.cost >= best[0]:
                 continue

@@ -151,9 +151,11 @@ class Fit:
             return False
         if abs(again.scale / self.scale - 1) < SAME:
             return True
-        if not self.chosen:  # that of entries: one of several that are offered
-            offered = [[s for _, s, _ in again.matches[i].scales] for i in again.chosen]
-            return bool(offered) and all(holds(self.scale, some) for some in offered)
+        offered = [[s for _, s, _ in again.matches[i].scales] for i in again.chosen]
+        if offered and all(holds(self.scale, some) for some in offered):
+            return True  # one of several that all gradients have
+        if not self.chosen:
+            return False
         if again.wrong or not holds(again.scale, self.scales):
             return False
         return all(
