@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from backproof.checks.covered import Elsewhere
 from backproof.checks.gradient import StepEvidence, confirmed
 from backproof.checks.match import author_value
 from backproof.checks.stories import Stories
 from backproof.finding import Finding, GradientReport, ParameterVerdict, Status
 from backproof.history import History, distinct
-from backproof.trace.tape import Operation, Tape
+from backproof.trace.tape import Tape
 
 
 class Chronicle:
@@ -70,13 +71,11 @@ class Chronicle:
                 history.reason = reason
         return status == "wrong"
 
-    def leave_open(self, evidence: StepEvidence, made_by: Operation) -> None:
-        """Note that a step's gradients fit nothing, and come from code that no other step ran."""
-        line = made_by.where.span.line
-        for parameter in evidence.params:
-            history = self.histories.setdefault(parameter.name, History(parameter.name))
-            history.elsewhere = (
-                f"in step {evidence.step} no cost fits the gradient that is formed by line {line}, "
+    def leave_open(self, *steps: Elsewhere) -> None:
+        """Note that the gradients of steps fit nothing, and come from code that no other ran."""
+        for one, name in ((step, name) for step in steps for name in step.names):
+            self.histories.setdefault(name, History(name)).elsewhere = (
+                f"in step {one.step} no cost fits the gradient that is formed by line {one.line}, "
                 "which the verified steps do not run"
             )
 

@@ -264,10 +264,8 @@ class Descent:
             if not _hashable(operation.function):
                 return False
             if operation.function in MULTIPLY or operation.function in DIVIDE:
-                inner = [
-                    v.node for v in operation.args
-                    if type(v) is Ref and self._follows(v.node)
-                ]  # fmt: skip
+                scaled = operation.args[: 1 if operation.function in DIVIDE else None]
+                inner = [v.node for v in scaled if type(v) is Ref and self._follows(v.node)]
                 if len(inner) == 2:  # what a branch decides about, a number among it
                     inner = [n for n in inner if self.tape.ancestors([n]) & self._old_entries]
                 if len(inner) == 1:

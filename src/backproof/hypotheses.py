@@ -191,7 +191,10 @@ def program_costs(
     every = chosen + sums
     reading = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
     # An optimiser's memory reads an array, too: its own.
-    some = any(reads for h, reads in zip(every, reading, strict=True) if h.own)
+    some = any(
+        reads and (h.own or CALLED.fullmatch(h.title))
+        for h, reads in zip(every, reading, strict=True)
+    )
     for hypothesis, reads in zip(every, reading, strict=True):
         hypothesis.bare = some and not reads
     return every

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from backproof.checks.inherited import is_vague
 from backproof.finding import Finding, Related, Report
 from backproof.source import Span
 
@@ -36,7 +37,8 @@ def _is_missing(finding: Finding, path: str, around: Span | None) -> bool:
     if finding.code in WHOLE:
         return True
     near = finding.file == path and (around is None or around.contains(finding.span))
-    return finding.code == "BP101" and finding.cause == "missing-term" and near
+    told = finding.cause != "missing-term" and not is_vague(finding)
+    return finding.code == "BP101" and near and not told
 
 
 def _moved(finding: Finding, path: str, span: Span) -> Finding:

@@ -267,13 +267,15 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
 def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:
     """Split an iteration in which every parameter is updated several times, one after the other.
 
+    By values of some after their last update, at least: of others, other rows may be updated.
+
     Returns
     -------
     list of (int, int)
         Half-open ranges of events that end with an update of all parameters each; empty where the
         iteration is one step.
     """
-    if not updates or not all(update.repeated for update in updates):
+    if not any(update.repeated for update in updates):
         return []
     merges = sorted((index, update.old) for update in updates for index, _ in update.merges)
     groups: list[set[tuple[int, int]]] = [set()]

@@ -93,7 +93,7 @@ class Verdict:
             shown = self._aside(evidence)
             if evidence.fit is not None and (evidence.fit.chosen or shown):
                 self.take(evidence, claimed=not is_meant_to_descend(evidence), shown=shown)
-                self.arrival.aside.look(evidence)
+                self.arrival.look_aside(evidence, updates)
             elif evidence.fit is None and evidence.has_own_cost:
                 if self.blamed.isdisjoint(p.name for p in evidence.params):
                     merge = tape.operations[updates[0].merges[-1][0]].where
@@ -159,7 +159,7 @@ class Verdict:
         if elsewhere is not None:
             shown = shown or self._aside(evidence)
             if evidence.fit is None:
-                self.chronicle.leave_open(evidence, elsewhere)
+                self.chronicle.leave_open(elsewhere)
         if self.options.diagnose:
             with self.clock.apart():
                 self.training.observe(evidence)
@@ -355,6 +355,7 @@ class Verdict:
 
     def _settle(self) -> None:
         """Look again at the steps whose gradients fitted no cost, now that all are known."""
+        self.chronicle.leave_open(*self.covered.before())
         open_one = self._unanchored
         rising = [k for k, f in self.findings.items() if f.code == "BP104" and not self.blamed]
         if open_one is not None:

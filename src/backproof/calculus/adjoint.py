@@ -225,7 +225,7 @@ def _scalar_step(
     elif function is operator.sub:
         da, db = g, -g
     elif function is operator.truediv:
-        if b == 0:
+        if b * b == 0:
             return False
         da, db = g / b, -g * a / (b * b)
     else:

@@ -130,7 +130,7 @@ def text() -> str:
     rows += [f"| `scipy.stats.*.{name}` | x, loc, scale | | |" for name in rules_stats.CUMULATIVE]
     laws = [f"scipy.stats.{law}.{name}" for law in rules_stats.SCORES for name in ("pdf", "logpdf")]
     rows += [f"| `{name}` | x, loc, scale | | |" for name in laws]
-    rows.append("| `scipy.sparse`: `A @ x`, `A.dot(x)`, `A * x`, `x @ A` | x | | |")
+    rows.append("| `scipy.sparse`: `A @ x`, `A.dot(x)`, `A * x`, `x @ A`, `A - x` | x | | |")
     lines += _section("SciPy", rows)
     borrowed = rules_autograd.BORROWED.items()
     lines += _section(

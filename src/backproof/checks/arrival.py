@@ -40,6 +40,7 @@ class Arrival:
         self.growth = Growth()
         self.mismatch = Mismatch()
         self.aside = Mismatch()
+        self.reach_aside = Reach()
         """Of the steps of further trainings."""
         self.vacuous = Vacuous()
         self.unused = Unused()
@@ -66,6 +67,11 @@ class Arrival:
         self.clipped.look(evidence)
         self.turned_round.look(evidence)
 
+    def look_aside(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
+        """Look at a judged step of a further training."""
+        self.aside.look(evidence)
+        self.reach_aside.look(evidence, updates)
+
     def idle(self, tape: Tape) -> None:
         """Look at a recording in which nothing is updated."""
         names = Names({site.file.path for site in SITES})
@@ -74,6 +80,7 @@ class Arrival:
     def settle(self, findings: Findings) -> None:
         """Put what was found with the findings of a run."""
         self.reach.settle(findings)
+        self.reach_aside.settle(findings)
         lines = {line for code, line in findings if code != "BP201"}
         for found in (
             *(self.unmoved if not self.reach.steps else ()),

@@ -87,7 +87,7 @@ class Blind:
         name = next((p for p in paths if p), named)
         if {name, named} & set(self.trained):
             return False
-        if not led and gradient_read(tape, update, name):
+        if gradient_read(tape, update, name):
             return self._is_wrong(update)
         if led and update.sites(tape) & self.sites:
             return self._is_wrong(update)  # by another parameter, in the statement that moves all

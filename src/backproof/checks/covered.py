@@ -5,7 +5,8 @@ One training loop may be run with several functions in turn (`for loss in (naive
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,17 +18,32 @@ from backproof.trace.tape import Operation
 
 #: A true gradient below this share of the author's says nothing of how that is made.
 FAINT = 1e-9
+#: Steps before the first that fits a cost, of which some are remembered.
+MOST_BEFORE = 3
+
+
+Statement = tuple[str, Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A step that fits no cost, the names of its parameters, and the line of code of its own."""
+
+    step: int
+    names: tuple[str, ...]
+    line: int
 
 
 class Covered:
     """The statements that ran in the steps in which a cost fitted."""
 
     def __init__(self) -> None:
-        self._statements: set[tuple[str, Span]] = set()
+        self._statements: set[Statement] = set()
+        self._before: list[tuple[int, tuple[str, ...], list[Statement]]] = []
+        """Steps before the first that fitted, and what forms their gradients, the last first."""
 
-    def look(self, evidence: StepEvidence) -> Operation | None:
-        """Learn from a step that fits; of another return the last operation behind its gradients
-        that is in a statement not seen yet.
+    def look(self, evidence: StepEvidence) -> Elsewhere | None:
+        """Learn from a step that fits; of another say which statement of its gradients is new.
 
         None where no such statement forms the gradients, or no step has fitted.
         """
@@ -35,11 +51,23 @@ class Covered:
         if evidence.fit is not None:
             self._statements.update(map(_statement, tape.operations))
             return None
-        if not self._statements:
-            return None
         feeding = tape.ancestors([n for p in evidence.params for n in p.new])
-        made = [op for op in tape.operations if op.out in feeding]
-        return next((op for op in reversed(made) if _statement(op) not in self._statements), None)
+        made = (_statement(op) for op in reversed(tape.operations) if op.out in feeding)
+        one = evidence.step, tuple(p.name for p in evidence.params), list(dict.fromkeys(made))
+        if self._statements:
+            return self._new(*one)
+        if len(self._before) < MOST_BEFORE and not (evidence.reason or evidence.unfaithful):
+            self._before.append(one)
+        return None
+
+    def before(self) -> Iterator[Elsewhere]:
+        """Yield the steps before any fitted whose code none of those ran that did."""
+        found = [self._new(*one) for one in self._before if self._statements]
+        yield from (one for one in found if one is not None)
+
+    def _new(self, step: int, names: tuple[str, ...], made: list[Statement]) -> Elsewhere | None:
+        own = (span for path, span in made if (path, span) not in self._statements)
+        return next((Elsewhere(step, names, span.line) for span in own), None)
 
 
 def says_nothing(evidence: StepEvidence, *, known: bool) -> bool:
@@ -98,5 +126,5 @@ def _decays_alone(evidence: StepEvidence) -> bool:
     return all(np.all(np.abs(new) <= np.abs(old)) for old, new in pairs)
 
 
-def _statement(operation: Operation) -> tuple[str, Span]:
+def _statement(operation: Operation) -> Statement:
     return operation.where.file.path, operation.where.statement

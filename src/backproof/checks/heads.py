@@ -186,7 +186,7 @@ def _weighed(fits: Sequence[Fit], alone: frozenset[int], whole: bool) -> tuple[F
             for level, s, _ in fit.matches[i].scales:
                 if (level < 0) == whole and (level < 0 or not parameter.levels[level].deep):
                     offers.append((-s * parameter.sign(level), i))
-        for weight, _ in offers:
+        for weight in (w for w, _ in offers if w):
             explained = {i for other, i in offers if abs(other / weight - 1) < 1e-5}
             entries = sum(fit.matches[i].size for i in explained)
             key = (entries, fit.hypothesis.own, -abs(float(np.log(abs(weight)))))

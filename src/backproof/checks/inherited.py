@@ -14,8 +14,8 @@ from backproof.finding import Finding
 def without_inherited(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings but for those that another one explains."""
     found = list(findings)
-    known = [f for f in found if f.code == "BP101" and not _is_vague(f)]
-    found = [f for f in found if not (_is_vague(f) and any(_inherits(f, one) for one in known))]
+    known = [f for f in found if f.code == "BP101" and not is_vague(f)]
+    found = [f for f in found if not (is_vague(f) and any(_inherits(f, one) for one in known))]
     return [f for f in found if not any(_is_behind(one, f) for one in known)]
 
 
@@ -28,7 +28,7 @@ def _is_behind(finding: Finding, other: Finding) -> bool:
     )  # fmt: skip
 
 
-def _is_vague(finding: Finding) -> bool:
+def is_vague(finding: Finding) -> bool:
     """Whether a finding says where something is wrong, and not what to write."""
     return finding.code == "BP101" and finding.title.endswith(finding.message)
 

@@ -12,7 +12,12 @@ import numpy as np
 from backproof.calculus.adjoint import Adjoints, adjoints
 from backproof.checks.masked import free_entries
 from backproof.checks.one_scale import common_scale
-from backproof.checks.penalties import penalty_in, penalty_on_part, penalty_on_some
+from backproof.checks.penalties import (
+    penalty_in,
+    penalty_on_part,
+    penalty_on_sizes,
+    penalty_on_some,
+)
 from backproof.checks.scales import SAME, TOLERANCE, holds, proportion
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter, vector
@@ -306,6 +311,7 @@ def fill(run: Run, match: Match, after: bool, *, penalties: bool = True) -> None
             penalty = penalty or penalty_on_some(run, parameter, x, truth, limit)
             if penalty is None and level >= 0:
                 penalty = penalty_on_part(run, parameter, x, truth)
+                penalty = penalty or penalty_on_sizes(run, parameter, x, truth)
             if penalty is not None:
                 match.penalties.append((level, *penalty))
     if finite == {False}:

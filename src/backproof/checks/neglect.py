@@ -13,9 +13,7 @@ import numpy as np
 
 from backproof.arithmetic import ADD, PRODUCTS, SUBTRACT, is_in
 from backproof.calculus.adjoint import Adjoints, adjoints, is_differentiable
-from backproof.carries import carries_of
 from backproof.checks.called_alike import called_alike, touched
-from backproof.checks.cut_short import cut_short
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.leaves import Leaves
 from backproof.checks.match import VACUOUS, Match, author_value, fill
@@ -32,7 +30,7 @@ from backproof.checks.siblings import (
     same_list,
 )
 from backproof.checks.stuck import stuck
-from backproof.checks.unfilled import is_empty, lost_sum
+from backproof.checks.unfilled import silent
 from backproof.checks.untrained import Untrained, is_random, rooted
 from backproof.grouping import parameters
 from backproof.names import SLOPE
@@ -107,7 +105,7 @@ class Step:
         """Yield what the step should have updated, by the strongest rule first."""
         seen: set[str] = set()
         rules = [self.zeroed, self.dropped, self.dropped_numbers, self.unkept]
-        rules += [lambda: replaced(self), self.silent, lambda: stuck(self)]
+        rules += [lambda: replaced(self), lambda: silent(self), lambda: stuck(self)]
         if not self.fit.wrong:
             rules += [self.left_out]
         for rule in rules:
@@ -189,34 +187,6 @@ class Step:
                 if any(self.is_multiple(step, truth, s * r) for r in rates for s in (1, -1)):
                     yield self.untrained_value(name, "dropped", operation.where, obj, truth)
 
-    def silent(self) -> Iterator[Untrained]:
-        """Updates whose Δ is zero and does not come from the backward pass."""
-        carries = carries_of(self.tape)
-        for out, (_, merges) in carries.links.items():
-            for source, pairs in merges.items():
-                for index, operand in pairs:
-                    operation = self.tape.operations[index]
-                    if operation.site not in self.sites or source not in self.truths:
-                        continue
-                    delta = self.run.env[operand]
-                    obj = self.tape.nodes[out].obj
-                    if delta is None or np.any(np.asarray(delta)) or np.ndim(obj) == 0:
-                        continue  # single numbers are zero by chance: a unit that is off
-                    name = self.names.path(obj) or self.names.path(self.tape.nodes[source].obj)
-                    if name is None:
-                        continue
-                    lost = lost_sum(self, operand) or cut_short(self)
-                    zero = lost is None and is_empty(self.tape, operand)
-                    if zero and not self._is_computed(self.truths[source]):
-                        continue  # the step itself says that the gradient is zero
-                    found = self.untrained_value(
-                        name, "silent", operation.where, obj, self.truths[source]
-                    )
-                    if lost is not None:
-                        found.related.append((found.place, "call-site"))
-                        found.place = lost
-                    yield found
-
     def rates(self, *, with_gradients: bool = False) -> set[float]:
         """Return the factors between the true gradients and the changes of trained parameters.
 
@@ -284,7 +254,7 @@ class Step:
                 near = list(self.merges) if one else []
             part = touched(truth, obj)  # of an embedding, the rows of this step
             if not near and truth.size > 2 and is_called_a_weight(path):
-                near = list(self.merges) if self._is_computed(part) else []
+                near = list(self.merges) if self.is_computed(part) else []
             called = called_alike(self, node, path, truth)
             near = near or called
             if not near or path in self.merges:
@@ -302,7 +272,7 @@ class Step:
                     or leaves.shared(node)
                     or (truth.size > 1 and is_called_a_weight(path))
                 )
-                and (called or self._is_computed(part))
+                and (called or self.is_computed(part))
             ):
                 rule = "computed"
             elif (twins or peers) and (is_random(obj) or is_called_a_weight(path) or still_zero):
@@ -344,7 +314,7 @@ class Step:
                     if type(arg) is Ref and arg.node == node:
                         yield operation.site, position
 
-    def _is_computed(self, truth: Any) -> bool:
+    def is_computed(self, truth: Any) -> bool:
         """Whether the backward pass computes the gradient of a leaf, whatever becomes of it."""
         if self._computed is None:
             self._computed = {}

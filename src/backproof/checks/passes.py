@@ -166,7 +166,10 @@ def _is_among(value: Any, known: Array) -> bool:
 def _is_same(run: Run, node: int, known: int) -> bool:
     if run.env[node] is None or run.env[known] is None:
         return False
-    a, b = np.asarray(run.env[node]), np.asarray(run.env[known])
+    try:
+        a, b = np.asarray(run.env[node], float), np.asarray(run.env[known], float)
+    except (TypeError, ValueError):
+        return False  # several arrays
     if a.shape != b.shape:
         return False
     size = float(np.max(np.abs(b), initial=0.0))

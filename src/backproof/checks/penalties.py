@@ -18,6 +18,8 @@ LEAST_ALIKE = 4
 LEAST_PENALISED = 2
 #: Entries that say something of either: two have both factors, whatever they are.
 LEAST_TELLING = 3
+#: Entries that there must be beyond the numbers that are fitted to them.
+SPARE = 2
 #: How much larger a penalty is than what it leaves unexplained. Weights that have come from zero by
 #: small steps are nearly a multiple of what the gradient has changed by, as velocities are.
 EXACT = 1e5
@@ -52,6 +54,30 @@ def penalty_in(
         share = abs(decay) * float(np.linalg.norm(part))
         if s and rest <= TOLERANCE * float(np.linalg.norm(x)) and share >= EXACT * rest:
             return s, decay / s
+    return None
+
+
+def penalty_on_sizes(
+    run: Run, parameter: Parameter, x: Array, truth: Array
+) -> tuple[float, float] | None:
+    """Return (s, λ) where ``x = s·(truth + λ·sign(w) + μ·w)`` exactly, λ > 0 and μ ≥ 0.
+
+    The lasso's penalty, and that of the elastic net.
+    """
+    w = vector(run.env[n] for n in parameter.old)
+    if w.size != x.size or np.ptp(np.abs(w)) == 0.0:
+        return None
+    size = float(np.linalg.norm(x))
+    for others in ((), (w,)):
+        basis = np.stack([truth, np.sign(w), *others], axis=1)
+        if np.count_nonzero(np.any(basis, axis=1)) < basis.shape[1] + SPARE:
+            return None
+        solution, *_ = np.linalg.lstsq(basis, x, rcond=None)
+        rest = float(np.linalg.norm(x - basis @ solution))
+        s, *strengths = (float(v) for v in solution)
+        share = abs(strengths[0]) * float(np.sqrt(np.count_nonzero(w)))
+        if s and min(strengths) / s > 0 and rest <= TOLERANCE * size and share >= EXACT * rest:
+            return s, strengths[0] / s
     return None
 
 

@@ -76,7 +76,7 @@ class Reach:
         for name, known in self.found.items():
             if name in self.moved or not self._unmoved(known):
                 continue
-            if known.rule in ("computed", "bias", "random") and is_meant():
+            if known.rule in ("blank", "computed", "bias", "random") and is_meant():
                 continue
             rule = "computed" if known.rule == "random" and known.neighbours else known.rule
             span = known.place.span
@@ -136,6 +136,7 @@ def _finding(members: list[Untrained]) -> Finding:
     are = "are" if len(names) > 1 else "is"
     their = "their" if len(names) > 1 else "its"
     they = "they" if len(names) > 1 else "it"
+    silent = "silent" if first.rule == "blank" else first.rule
     title, message, label = {
         "dropped": (
             f"{shown} {are} never updated: the new value that is computed here is not kept",
@@ -165,7 +166,7 @@ def _finding(members: list[Untrained]) -> Finding:
             "add the gradient of these numbers as well (a bias beside the weights?)",
             "their gradients are not among these",
         ),
-    }.get(first.rule) or (
+    }.get(silent) or (
         f"{shown} {are} never updated, while {_neighbours(first)} "
         f"{'are' if len(first.neighbours) > 1 else 'is'}",
         f"update {shown} as well"

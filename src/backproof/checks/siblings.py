@@ -26,11 +26,12 @@ BIASES = re.compile(
 _SURE = rf"(?:[Ww]eights?|[Bb]ias(?:es)?|{_WEIGHTS}|{_BIASES})"
 #: Names that nothing else has.
 SURE = re.compile(
-    rf"_*(?:W\w{{0,3}}|w(?:_\w{{1,5}}|\d+|[a-z]{{0,2}})|[Ww]eights?(?:\w{{0,6}}|_\w+)"
+    rf"_*(?:W\w{{0,3}}|W_[a-z]{{1,6}}|w(?:_\w{{1,5}}|\d+|[a-z]{{0,2}})|[Ww]eights?(?:\w{{0,6}}|_\w+)"
     rf"|(?:{_WEIGHTS}|{_BIASES})(?:\d*|_\w+)"
     rf"|(?!(?:sample|class|loss|case|row|pos|data)_)[A-Za-z]\w{{0,24}}_{_SURE}\d*"
     r"|syn\d|[Tt]heta_?\d"
-    r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|gamma|beta)"
+    r"|[Kk]ernels?|[Ff]ilters?|[Bb]ias(?:es)?(?:\w{0,6}|_\w+)|[Bb]_?[a-z]?\d*|[Bb]_[a-z]{2,6}"
+    r"|gamma|beta)"
 )
 #: What samples are called. (`X` may be a factor of a matrix.)
 INPUTS = re.compile(r"x(?:s|_\w+|\d+)?|inputs?|data|batch|images?|seq(?:uence)?s?|tokens?")
@@ -134,6 +135,11 @@ class Family:
             if len(other.parts) >= 3 and other.parts[0] == kept.parts[0] and is_called_a_weight(p)
             and bool(BIASES.fullmatch(other.name)) == bool(BIASES.fullmatch(kept.name))
         ]  # fmt: skip
+
+    def fellows(self, path: str) -> list[str]:
+        """Return the trained weights and biases that are kept beside one: ``Wf`` beside ``Wo``."""
+        beside = self.beside.get(Kept.at(path).around, ()) if is_called_a_weight(path) else ()
+        return [p for p in beside if p != path and is_called_a_weight(p)]
 
     def company(self, path: str) -> list[str]:
         """Return trained parameters that the same dictionary holds."""

@@ -14,10 +14,10 @@ DECIMALS = 4
 LARGEST_COPY = 100_000
 #: The rules, from the strongest evidence to the weakest.
 RANK = (
-    "dropped", "zero", "replaced", "silent", "stuck", "computed", "entry", "bias", "random",
+    "dropped", "zero", "replaced", "silent", "blank", "stuck", "computed", "entry", "bias", "random",
 )  # fmt: skip
 #: Those of a value that an update reaches, and does not move.
-REACHED = ("zero", "silent", "replaced", "stuck")
+REACHED = ("zero", "silent", "blank", "replaced", "stuck")
 
 
 @dataclass(slots=True)

@@ -81,6 +81,9 @@ for x in (normal(3), normal(3, 4)):
     case(operator.mul, counts, x)
     case(operator.matmul, ss.csr_array(counts), x)
 case(operator.matmul, normal(2), counts)
+case(operator.sub, counts, normal(2, 3))
+case(operator.sub, normal(2, 3), counts)
+case(operator.add, counts, normal(2, 3))
 case(operator.matmul, normal(4, 2), counts)
 for law in (st.norm, st.logistic):
     for n in ("cdf", "sf", "logcdf", "logsf", "pdf", "logpdf"):
