@@ -88,7 +88,7 @@ class Blind:
         if {name, named} & set(self.trained):
             return False
         if gradient_read(tape, update, name):
-            return self._is_wrong(update)
+            return self._is_wrong(update, called=True)
         if led and update.sites(tape) & self.sites:
             return self._is_wrong(update)  # by another parameter, in the statement that moves all
         if (
@@ -119,8 +119,11 @@ class Blind:
             for operation in (tape.operations[i] for i in tape.users[node])
         )  # fmt: skip
 
-    def _is_wrong(self, update: Update) -> bool:
-        """Whether a step is no multiple of the gradient, and no zero that may be meant."""
+    def _is_wrong(self, update: Update, *, called: bool = False) -> bool:
+        """Whether a step is no multiple of the gradient, and no zero that may be meant.
+
+        `called` where the step is made of what is called a gradient.
+        """
         run, truth = self.evidence.run, self.step.truths[update.old]
         old, new = run.env[update.old], run.env[update.new]
         if old is None or new is None:
@@ -129,7 +132,7 @@ class Blind:
         if not np.any(change):
             return self._is_computed(truth)
         others = [self._numbers(u) for p in self.evidence.params for u in p.updates]
-        if not any(self._numbers(update) & other for other in others):
+        if not called and not any(self._numbers(update) & other for other in others):
             return False  # a pace of its own: a schedule, a running mean
         limit = max(difference_tolerance(run, Parameter("", (update,)), change), 1e-6)
         scale, error = proportion(change, truth)

@@ -47,11 +47,12 @@ def _named(evidence: StepEvidence, update: Update, merge: Site) -> Site:
 
 def gradient_read(tape: Tape, update: Update, name: str) -> str:
     """Return the name in an update that is called its gradient, ``grad_a`` of `a`, or ""."""
-    own = name.rpartition(".")[2]
+    own = re.sub(r"\[.*", "", name.rpartition(".")[2])
+    called = {own, own.removesuffix("s"), own.removesuffix("es")}  # `biases[0]`
     for index, _ in update.merges:
         site = tape.operations[index].where
         for word in re.findall(r"\w+", site.file.slice(site.statement)):
-            if is_gradient_of(word, own):
+            if any(is_gradient_of(word, one) for one in called - {""}):
                 return str(word)
     return ""
 

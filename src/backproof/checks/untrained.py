@@ -14,7 +14,8 @@ DECIMALS = 4
 LARGEST_COPY = 100_000
 #: The rules, from the strongest evidence to the weakest.
 RANK = (
-    "dropped", "zero", "replaced", "silent", "blank", "stuck", "computed", "entry", "bias", "random",
+    "dropped", "zero", "replaced", "silent", "blank", "stuck", "computed", "entry", "bias",
+    "random",
 )  # fmt: skip
 #: Those of a value that an update reaches, and does not move.
 REACHED = ("zero", "silent", "blank", "replaced", "stuck")
