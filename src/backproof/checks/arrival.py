@@ -40,7 +40,7 @@ class Arrival:
         self.growth = Growth()
         self.mismatch = Mismatch()
         self.aside = Mismatch()
-        self.reach_aside = Reach()
+        self.reach_aside = Reach(few=True)
         """Of the steps of further trainings."""
         self.vacuous = Vacuous()
         self.unused = Unused()

@@ -36,9 +36,13 @@ LEAST_ENTRIES = 3
 
 
 class Reach:
-    """Fed with every judged step of a run, asked for findings at its end."""
+    """Fed with every judged step of a run, asked for findings at its end.
 
-    def __init__(self) -> None:
+    With `few`, of a further training, of which few steps are judged: what is only alike is none.
+    """
+
+    def __init__(self, *, few: bool = False) -> None:
+        self.few = few
         self.found: dict[str, Untrained] = {}
         self.moved: set[str] = set()
         self.steps: set[int] = set()
@@ -77,6 +81,8 @@ class Reach:
             if name in self.moved or not self._unmoved(known):
                 continue
             if known.rule in ("blank", "computed", "bias", "random") and is_meant():
+                continue
+            if self.few and known.rule in ("bias", "random"):
                 continue
             rule = "computed" if known.rule == "random" and known.neighbours else known.rule
             span = known.place.span
