@@ -98,3 +98,78 @@ print(total)
 def test_factors_that_stay_zero(tmp_path, start, told):
     codes = {code for code, _ in judged(tmp_path, FACTORS.format(start=start))[1]}
     assert ("BP303" in codes) is told
+
+
+GATED = """
+import numpy as np
+rng = np.random.default_rng(4)
+X = rng.normal(size=(60, 3))
+y = (X[:, 0] > 0) * 1.0
+net = {{k: {start} for k, s in (("W", (3, 5)), ("V", (5, 1)))}}
+net["c"] = np.zeros(1)
+for step in range(60):
+    h = np.tanh(X @ net["W"])
+    p = 1 / (1 + np.exp(-(h @ net["V"])[:, 0] - net["c"]))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = (p - y)[:, None] / 60
+    grads = {{"V": h.T @ d, "W": X.T @ (d @ net["V"].T * (1 - h ** 2)), "c": d.sum(axis=0)}}
+    for k in net:
+        net[k] = net[k] - 0.5 * grads[k]
+print(loss)
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "told"), [("np.zeros(s)", True), ("0.3 * rng.normal(size=s)", False)]
+)
+def test_layers_that_keep_one_another_at_zero(tmp_path, start, told):
+    codes = {code for code, _ in judged(tmp_path, GATED.format(start=start))[1]}
+    assert ("BP303" in codes) is told
+
+
+COLUMNS = """
+import numpy as np
+rng = np.random.default_rng(5)
+parts = [rng.normal(size=80) for _ in range(3)]
+y = parts[0] - parts[1] * parts[2]
+X = np.empty((80, 3))
+for j in range(3):
+    X[:, j] = parts[{which}]
+W, v = 0.5 * rng.normal(size=(3, 6)), 0.5 * rng.normal(size=6)
+for step in range(100):
+    h = np.tanh(X @ W)
+    d = 2 * (h @ v - y) / 80
+    loss = np.mean((h @ v - y) ** 2)
+    dh = np.outer(d, v) * (1 - h * h)
+    v -= 0.2 * h.T @ d
+    W -= 0.2 * X.T @ dh
+print(loss)
+"""
+
+
+@pytest.mark.parametrize(("which", "told"), [("0", True), ("j", False)])
+def test_features_that_are_copies_of_one(tmp_path, which, told):
+    text = COLUMNS.format(which=which)
+    assert (("BP405", line_of(text, "X[:, j] =")) in judged(tmp_path, text)[1]) is told
+
+
+RATES = """
+import numpy as np
+rng = np.random.default_rng(6)
+X = rng.normal(size=(80, 3))
+views = rng.integers(50, 90, 80)
+clicks = rng.binomial(views, 1 / (1 + np.exp(-X[:, 0])))
+rate = clicks {by} views
+w = np.zeros(3)
+for step in range(80):
+    p = 1 / (1 + np.exp(-X @ w))
+    loss = np.mean((p - rate) ** 2)
+    w -= X.T @ (2 * (p - rate) * p * (1 - p)) / 80
+print(loss)
+"""
+
+
+@pytest.mark.parametrize(("by", "told"), [("//", True), ("/", False)])
+def test_counts_that_are_divided_as_integers(tmp_path, by, told):
+    codes = {code for code, _ in judged(tmp_path, RATES.format(by=by))[1]}
+    assert ("BP404" in codes) is told

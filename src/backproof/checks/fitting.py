@@ -20,7 +20,7 @@ from backproof.checks.layers import Units
 from backproof.checks.observation import Observation
 from backproof.checks.places import Place, statement_of
 from backproof.checks.same_batch import seen_in_part
-from backproof.checks.same_inputs import same_inputs
+from backproof.checks.same_inputs import equal_columns, same_inputs
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def check(record: Record) -> Iterator[Finding]:
     """Judge a program that has not learnt although nothing else stands in its way."""
     found = unreachable_class(record)
     if found is None and not record.found and record.nonfinite is None:
-        found = sorted_batches(record) or same_inputs(record) or seen_in_part(record)
+        found = sorted_batches(record) or same_inputs(record) or equal_columns(record)
+        found = found or seen_in_part(record)
         if found is None and record.steps >= LEAST_STEPS:
             found = cannot_overfit(record) or one_class(record)
     if found is not None:

@@ -35,6 +35,8 @@ ARITHMETIC = frozenset({
 MOST_ELEMENTS = 50_000
 #: A store truncates where more than this share of the stored numbers has a fraction.
 FRACTIONAL = 0.5
+#: Quotients of two arrays that say something.
+LEAST = 8
 #: Everything is lost where more than this share of what is not zero becomes zero.
 LOST = 0.9
 
@@ -256,7 +258,15 @@ def _cast(site: int, args: Sequence[Any], out: Any) -> Iterator[Loss]:
 
 
 def _quotient(site: int, args: Sequence[Any], out: Any) -> Iterator[Loss]:
-    x = np.asarray(args[0])
+    x, y = np.asarray(args[0]), np.asarray(args[1])
+    if {x.dtype.kind, y.dtype.kind} <= {"i", "u"} and x.shape == y.shape and x.size >= LEAST:
+        some = (x > 0) & (y > x)  # of counts and totals nothing is left
+        lost = int(np.sum(some & (np.asarray(out) == 0)))
+        if lost >= LOST * x.size and np.ptp(x):
+            first = int(np.flatnonzero(some)[0])
+            a, b = float(x.ravel()[first]), float(y.ravel()[first])
+            yield Loss("divides", site, str(x.dtype), 0.0, a / b, (a, b), lost, x.size, x, lost)
+        return
     if x.dtype.kind not in "iu" or x.size < 4 or x.ndim < 2 or np.size(args[1]) != 1:
         return
     by = float(np.ravel(args[1])[0])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Samples that must have been seen, and the difference of their inputs that is none.
 LEAST, SAME = 8, 1e-9
+#: Features that are no copies of one another by chance.
+LEAST_COLUMNS = 3
 
 
 def same_inputs(record: Record) -> Finding | None:
@@ -47,6 +49,41 @@ def same_inputs(record: Record) -> Finding | None:
         "look at how the inputs are made: each row needs an array or a list of its own",
         {"samples": count, "steps": len(seen), "largest": size}, confidence="proven",
     )  # fmt: skip
+
+
+def equal_columns(record: Record) -> Finding | None:
+    """Find inputs of which every feature is a copy of the first."""
+    seen = [o for o in record.seen if _has_pairs(o)]
+    parts = [o.samples.inputs for o in seen]
+    if not parts or any(np.ndim(x) != 2 or x.shape[1] < LEAST_COLUMNS for x in parts):
+        return None
+    if len({x.shape[1] for x in parts}) != 1:
+        return None
+    x = np.concatenate(parts)
+    if len(x) < LEAST or np.any(x != x[:, :1]) or not np.ptp(x):
+        return None
+    place = _filled(record, seen[0]) or _place(record, seen[0])
+    if place is None:
+        return None
+    return advise(
+        "BP405", "one-class-prediction", place,
+        f"all {x.shape[1]} features of every sample are the same number",
+        "look at how the columns are filled: each needs a feature of its own",
+        {"features": int(x.shape[1]), "samples": len(x)}, confidence="proven",
+    )  # fmt: skip
+
+
+def _filled(record: Record, seen: Observation) -> Place | None:
+    """Return the one statement that fills the columns of the inputs, if it is one."""
+    site = record.births.of(seen.samples.inputs_source)
+    if site is None or len(site.targets) != 1:
+        return None
+    stores = [
+        node for node in ast.walk(tree_of(site.file.text)) if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Subscript)
+        and ast.unparse(node.targets[0].value) == site.targets[0]
+    ]  # fmt: skip
+    return Place(site.file, site.file.span_of(stores[0])) if len(stores) == 1 else None
 
 
 def _has_pairs(seen: Observation) -> bool:

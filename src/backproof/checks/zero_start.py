@@ -25,43 +25,54 @@ MOVE = 0.1
 
 
 def zero_start(record: Record) -> Iterator[Finding]:
-    """Find weights that are zero in every judged step, and would not be if they began elsewhere."""
+    """Find weights that are zero in every judged step, and would not be if they began elsewhere.
+
+    Several may be each other's reason: where all of them are zero, none moves.
+    """
     last = record.every[-1]
-    for index, name in enumerate(last.names):
-        seen = [o for o in record.every if name in o.names]
-        values = [o.values[o.names.index(name)] for o in seen]
-        if len(seen) < LEAST_STEPS or np.size(values[-1]) < LEAST_ENTRIES:
-            continue
-        if any(np.any(v) for v in values) or any(
-            np.any(o.changes[o.names.index(name)]) for o in seen
-        ):
-            continue
-        if not any(np.any(change) for change in last.changes) or not _would_move(last, index):
-            continue
-        yield advise(
-            "BP303", "symmetric-init", record.birthplace(last, index),
-            f"`{name}` stays zero: where it is zero, so is its gradient",
-            "draw the weights at random, however small",
-            {"parameter": name, "zero": True, "steps": [o.step for o in seen]},
-            severity="error", confidence="proven",
-            notes=[
-                f"all {np.size(values[-1])} entries are zero in {len(seen)} judged steps; moved "
-                "away from zero, the same step moves them on"
-            ],
-        )  # fmt: skip
+    still = [i for i, name in enumerate(last.names) if _stays(record, name)]
+    if not still or not any(np.any(change) for change in last.changes):
         return
+    moving = _moving(last, still)
+    if not moving:
+        return
+    weights = [i for i in moving if min(np.shape(last.values[i]), default=0) > 1] or moving
+    names = [last.names[i] for i in weights]
+    shown = ", ".join(f"`{name}`" for name in names[:4]) + (" …" if names[4:] else "")
+    several = len(names) > 1
+    yield advise(
+        "BP303", "symmetric-init", record.birthplace(last, weights[0]),
+        f"{shown} stay zero: where they are zero, so are their gradients" if several
+        else f"{shown} stays zero: where it is zero, so is its gradient",
+        "draw the weights at random, however small",
+        {"parameters": names, "zero": True, "steps": [o.step for o in record.every]},
+        severity="error", confidence="proven",
+        notes=[
+            f"all {sum(int(np.size(last.values[i])) for i in weights)} entries are zero in every "
+            "judged step; moved away from zero, the same step moves them on"
+        ],
+    )  # fmt: skip
 
 
-def _would_move(seen: Observation, index: int) -> bool:
-    """Whether a step moves weights that are not zero."""
-    if seen.map is None:
-        return False
+def _stays(record: Record, name: str) -> bool:
+    """Whether a parameter is zero, and is not moved, in all judged steps."""
+    seen = [(o, o.names.index(name)) for o in record.every if name in o.names]
+    return (
+        len(seen) >= LEAST_STEPS and np.size(seen[-1][0].values[seen[-1][1]]) >= LEAST_ENTRIES
+        and not any(np.any(o.values[i]) or np.any(o.changes[i]) for o, i in seen)
+    )  # fmt: skip
+
+
+def _moving(seen: Observation, still: list[int]) -> list[int]:
+    """Return which of some weights a step moves where they are not zero."""
     sizes = [int(np.size(value)) for value in seen.values]
-    start = sum(sizes[:index])
-    theta = np.array(seen.map.theta)
-    if sum(sizes) != theta.size:
-        return False
-    own = slice(start, start + sizes[index])
-    theta[own] = MOVE * np.random.default_rng(0).standard_normal(sizes[index])
+    if seen.map is None or sum(sizes) != seen.map.theta.size:
+        return []
+    ends = np.cumsum(sizes)
+    theta, rng = np.array(seen.map.theta), np.random.default_rng(0)
+    parts = {i: slice(ends[i] - sizes[i], ends[i]) for i in still}
+    for part in parts.values():
+        theta[part] = MOVE * rng.standard_normal(part.stop - part.start)
     change = seen.map.change(theta)
-    return bool(np.all(np.isfinite(change)) and np.any(change[own]))
+    finite = bool(np.all(np.isfinite(change)))
+    return [i for i, part in parts.items() if finite and np.any(change[part])]
