@@ -174,13 +174,13 @@ class Descent:
                     return value.node, None, False  # of one entry: others have their own
                 number = 1.0 / scalar if divides and scalar else scalar
                 return value.node, number, self._is_size(scalar) and not self._is_rated(scale)
-            if not divides and self._is_ratio(scale):
+            alone = type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != own
+            if (not divides and self._is_ratio(scale)) or alone:
+                # A rate that depends on the loss is a number of its own: ``-rate * m``.
                 if np.all(np.asarray(self.tape.value(scale.node)) <= 0):
                     self.against.add(value.node)
                 best = (value.node, None, False)
-            elif (divides and self._is_root(scale)) or (
-                type(scale) is Ref and np.shape(self.tape.nodes[scale.node].obj) == () != own
-            ):
+            elif divides and self._is_root(scale):
                 best = (value.node, None, False)
         return best
 

@@ -91,6 +91,76 @@ for step in range(30):
     b -= 0.2 * h.T @ d
     print(total_loss)
 """
+ENGINE = """
+import math
+import random
+class Value:
+    def __init__(self, data, children=()):
+        self.data, self.grad, self.back, self.children = data, 0.0, lambda: None, children
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+        def back():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.back = back
+        return out
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data * other.data, (self, other))
+        def back():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.back = back
+        return out
+    def __pow__(self, n):
+        out = Value(self.data ** n, (self,))
+        def back():
+            self.grad += n * self.data ** (n - 1) * out.grad
+        out.back = back
+        return out
+    def __sub__(self, other):
+        return self + Value(other) * -1.0
+    def __radd__(self, other):
+        return self + other
+    def tanh(self):
+        out = Value(math.tanh(self.data), (self,))
+        def back():
+            self.grad += (1 - out.data ** 2) * out.grad
+        out.back = back
+        return out
+    def backward(self):
+        order, seen = [], set()
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for child in node.children:
+                    visit(child)
+                order.append(node)
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            node.back()
+def unit(weights, inputs):
+    return sum((w * x for w, x in zip(weights, inputs)), Value(0.0)).tanh()
+def train(steps):
+    random.seed(1)
+    hidden = [[Value(random.uniform(-1, 1)) for _ in range(2)] for _ in range(3)]
+    last = [Value(random.uniform(-1, 1)) for _ in range(3)]
+    xs, ys = [[-1.2, 0.3], [0.8, -0.5], [0.4, 1.1], [-0.7, -0.9]], [-1.0, 1.0, 1.0, -1.0]
+    history = []
+    for step in range(steps):
+        outs = [unit(last, [unit(w, x) for w in hidden]) for x in xs]
+        loss = sum(((out - y) ** 2 for out, y in zip(outs, ys)), Value(0.0))
+        for p in [*last, *(w for row in hidden for w in row)]:
+            p.grad = 0.0
+        loss.backward()
+        for p in [*last, *(w for row in hidden for w in row)]:
+            p.data -= 0.05 * p.grad
+        history.append(loss.data)
+    return history
+print(train(40)[-1])
+"""
 ASCENT = """
 import numpy as np
 rng = np.random.default_rng(3)
@@ -118,6 +188,8 @@ for step in range(60):
         (RIDGE, "dW += 2 * 0.01 * W", "dW += 2 * 0.01 / W"),
         (HEADS, "a[:3] -= 0.2", "a[:3] += 0.2"),
         (ASCENT, "grad = X.T @ error", "grad = X.T @ (error * p)"),
+        (ENGINE, "self.grad += (1 - out.data ** 2)", "self.grad += (1 - out.data)"),
+        (ENGINE, "n * self.data ** (n - 1)", "n * self.data ** n"),
     ],
 )
 def test_a_fault_of_one_line(tmp_path, text, old, new):
@@ -172,7 +244,26 @@ print(w)
 """
 
 
-@pytest.mark.parametrize("text", [PAIRS, LASSO, LIMITED])
+PACED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 4))
+y = (X[:, 0] - X[:, 1] > 0) * 1.0
+w, b = 0.1 * rng.normal(size=4), np.zeros(3)
+m, v = np.zeros(4), np.zeros(4)
+for step in range(60):
+    p = 1 / (1 + np.exp(-X @ w))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = X.T @ (p - y) / 60
+    rate = 0.1 if loss > 0.5 else 0.05 if loss > 0.3 else 0.01
+    m = 0.9 * m + 0.1 * d
+    v = 0.99 * v + 0.01 * d ** 2
+    w += - rate * (m / (1 - 0.9 ** (step + 1))) / (np.sqrt(v / (1 - 0.99 ** (step + 1))) + 1e-8)
+print(loss)
+"""
+
+
+@pytest.mark.parametrize("text", [PAIRS, LASSO, LIMITED, PACED])
 def test_right_programs_that_were_open(tmp_path, text):
     assert judged(tmp_path, text) == ("verified", [])
 

@@ -39,6 +39,8 @@ LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
 )
 LONGEST = 4_000
+#: Lists that costs are put on.
+HISTORY = re.compile(r"^(?!.*acc)(\w+\.)*(\w*hist\w*|\w*curve|trace)\[\d+\]$", re.I)
 #: What a function is called that computes something to be made large.
 CLIMBS = re.compile(r"likelihood|log_?lik|elbo|evidence", re.I)
 #: A coefficient is not what it weighs: ``entropy_coef``.
@@ -93,6 +95,8 @@ def is_called_a_cost(evidence: StepEvidence, fit: Fit) -> bool:
     called = [fit.hypothesis.title, *path.split(".")]  # `loss.data` of an engine
     if any(map(FALLS.search, called)) or COSTS.fullmatch(function) is not None:
         return True
+    if fit.hypothesis.own and HISTORY.search(path):
+        return True
     if climbs(evidence.tape, fit):
         return True
     olds = {n for p in evidence.params for n in p.old}
@@ -137,7 +141,8 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
             return False
         if is_square(made):
             base = tape.producer(made.inputs[0])
-            if base is None or not is_in(base.function, SUBTRACT) or len(base.args) != 2:
+            # (An engine adds the negative of a label.)
+            if base is None or not is_in(base.function, SUBTRACT | ADD) or len(base.args) != 2:
                 return False
             moving = [n for n in base.inputs if not olds.isdisjoint(tape.ancestors([n]))]
             return len(moving) == 1  # else a variance, which may be meant to grow

@@ -151,6 +151,9 @@ def _operators(code: Code, root: ast.expr, node: ast.expr) -> Iterator[Change]:
         elif kind is ast.Pow:
             yield node, put(node, code.text(node.left)), "extra-factor", 1.1
             yield node, joined("*"), "wrong-derivative", 1.2
+            if isinstance(node.right, ast.Name | ast.Attribute):  # the rule of a power
+                less = f"({code.text(node.right)} - 1)"
+                yield node.right, less, "wrong-derivative", 0.7
         if kind is ast.Mult and isinstance(node.right, ast.Constant):
             # The power is that of the last factor: ``d * t ** 2``.
             yield node, joined("**", _term(code, node.left)), "wrong-derivative", 1.2
