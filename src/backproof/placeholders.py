@@ -1,4 +1,4 @@
-"""Where something is missing and a ``pass`` keeps its place.
+"""Where something is missing and a ``pass``, or ``b = b``, keeps its place.
 
 A bare ``pass`` among other statements, or all alone in a loop, does nothing: it stands for what was
 taken out, or has still to be written. A finding that something is missing belongs there, if there
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from backproof.checks.inherited import is_vague
 from backproof.finding import Finding, Related, Report
-from backproof.source import Span
+from backproof.source import SourceFile, Span
 
 #: Findings about a whole statement that is missing, wherever it was.
 WHOLE = ("BP106", "BP107")
@@ -25,8 +25,9 @@ def at_placeholders(report: Report) -> Report:
     if len(places) != 1:
         return report
     path, span, around = places[0]
+    text = SourceFile(path, report.sources[path]).slice(span)
     findings = tuple(
-        _moved(finding, path, span) if _is_missing(finding, path, around) else finding
+        _moved(finding, path, span, text) if _is_missing(finding, path, around) else finding
         for finding in report.findings
     )
     return replace(report, findings=findings)
@@ -41,10 +42,10 @@ def _is_missing(finding: Finding, path: str, around: Span | None) -> bool:
     return finding.code == "BP101" and near and not told
 
 
-def _moved(finding: Finding, path: str, span: Span) -> Finding:
+def _moved(finding: Finding, path: str, span: Span, text: str) -> Finding:
     before = Related(finding.span, "consequence", finding.expression, finding.file)
     return replace(
-        finding, file=path, span=span, expression="pass", related=(before, *finding.related),
+        finding, file=path, span=span, expression=text, related=(before, *finding.related),
         label="nothing is done here",
     )  # fmt: skip
 
@@ -64,13 +65,20 @@ def _places(text: str) -> Iterator[tuple[Span, Span | None]]:
             if not isinstance(block, list):
                 continue
             others = isinstance(node, ast.For) or [
-                s for s in block if not isinstance(s, ast.Pass) and not _is_docstring(s)
+                s for s in block if not _does_nothing(s) and not _is_docstring(s)
             ]
             yield from (
                 (_span(s), None if inner is None else _span(inner))
-                for s in block if isinstance(s, ast.Pass) and others
+                for s in block if _does_nothing(s) and others
             )  # fmt: skip
         stack += [(child, inner) for child in ast.iter_child_nodes(node)]
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement is ``pass``, or gives a variable its own value: ``b1 = b1``."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        return ast.unparse(statement.targets[0]) == ast.unparse(statement.value)
+    return isinstance(statement, ast.Pass)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

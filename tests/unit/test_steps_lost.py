@@ -36,6 +36,7 @@ RIGHT = ("U -= lr * g_U", "g_V", "c -= lr * g_c")
     ("lines", "code", "line"),
     [
         (("pass", *RIGHT[1:]), "BP107", "pass"),
+        (("U = U", *RIGHT[1:]), "BP107", "U = U"),
         ((RIGHT[0], "np.clip(g_V, 1, 1)", RIGHT[2]), "BP101", "np.clip"),
         ((RIGHT[0], "np.clip(g_V, 1, -1)", RIGHT[2]), "BP101", "np.clip"),
         ((RIGHT[0], "np.clip(g_V, -1, 1)", RIGHT[2]), None, ""),

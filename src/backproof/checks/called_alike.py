@@ -47,7 +47,7 @@ def called_alike(step: Step, node: int, path: str, truth: Any) -> list[str]:
             if own and value is not None and _is_gradient(step, value, node, truth):
                 found.append(parameter.name)
                 break
-    return found
+    return [name for name in found if name in step.merges] or (found and list(step.merges))
 
 
 def touched(truth: Any, value: Any) -> Any:

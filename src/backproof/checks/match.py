@@ -352,20 +352,29 @@ def rematch(run: Run, fit: Fit) -> Fit:
     return again
 
 
+def _shrinks(match: Match, level: int, scale: float, strength: float) -> bool:
+    """Whether what joins a gradient makes the weights smaller, down a cost or up one."""
+    down = scale * match.parameter.sign(level) < 0
+    return strength > 0 if down else strength < 0
+
+
 def accept_penalties(fit: Fit, run: Run) -> None:
     """Count a gradient plus λ times its parameter, λ > 0, as right: weight decay.
 
     Of few entries it is right with the λ that another one shows.
     """
     fit.decayed = True
-    strengths = sorted({lam for m in fit.matches for _, _, lam in m.penalties if lam > 0})
+    strengths = sorted({lam for m in fit.matches for level, s, lam in m.penalties
+                        if _shrinks(m, level, s, lam)})  # fmt: skip
     for match in fit.matches:
         if match.truth is None or match.vacuous or match.reason:
             continue
         single = np.count_nonzero(match.truth) == 1  # which is a multiple of any other number
         if match.scales and not single:
             continue
-        match.scales += [(level, s, 0.0) for level, s, lam in match.penalties if lam > 0]
+        match.scales += [
+            (level, s, 0.0) for level, s, lam in match.penalties if _shrinks(match, level, s, lam)
+        ]
         for level in range(-1, len(match.parameter.levels)) if single or not match.scales else ():
             own = author_value(run, match.parameter, level)
             if own is not None and own.size != match.truth.size:

@@ -63,7 +63,8 @@ def meant(evidence: StepEvidence) -> float:
         inner = made.inputs[0]
         errs = is_distance(tape, inner, olds) or is_surprise(tape, inner, olds)
         return -1.0 if errs else 0.0
-    for call in tape.chains()[made.index] if made is not None else ():
+    given = made is not None and made.where.file.slice(made.where.statement).startswith("return")
+    for call in tape.chains()[made.index] if made is not None and given else ():
         if call >= 0:
             site = SITES[tape.calls[call][1]]
             names += [t for t in site.targets if site.is_value]
