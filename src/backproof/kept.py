@@ -9,6 +9,7 @@ import numpy as np
 from backproof.arithmetic import ADD, MULTIPLY, is_in
 from backproof.carries import Carries
 from backproof.trace.tape import Operation, Tape
+from backproof.updates import is_shared
 
 
 def is_kept(tape: Tape, carries: Carries, operation: Operation, beside: Sequence[int]) -> bool:
@@ -28,13 +29,14 @@ def is_kept(tape: Tape, carries: Carries, operation: Operation, beside: Sequence
 
 
 def _is_share(tape: Tape, node: int) -> bool:
-    """Whether a value is a number times an array from before: ``0.9 * v``, with any sign."""
+    """Whether a value is a number times one from before: ``0.9 * v``, with any sign."""
     made = tape.producer(node)
     if made is None or not is_in(made.function, MULTIPLY):
         return False
     before = [n for n in made.inputs if tape.producer(n) is None]
-    arrays = [n for n in before if isinstance(tape.nodes[n].obj, np.ndarray)]
-    return len(arrays) == 1 and len(made.inputs) <= 2
+    objs = [tape.nodes[n].obj for n in before]
+    kept = [v for v in objs if isinstance(v, np.ndarray) or (type(v) is float and not is_shared(v))]
+    return bool(kept) and len(made.inputs) <= 2
 
 
 def _goes_on(tape: Tape, source: int, node: int) -> bool:

@@ -45,7 +45,7 @@ def is_empty(tape: Tape, delta: int) -> bool:
 
 def silent(step: Step) -> Iterator[Untrained]:
     """Updates whose Δ is zero and does not come from the backward pass."""
-    carries = carries_of(step.tape)
+    carries, blanks = carries_of(step.tape), list[tuple[int, Untrained]]()
     for out, (_, merges) in carries.links.items():
         for source, pairs in merges.items():
             for index, operand in pairs:
@@ -66,11 +66,15 @@ def silent(step: Step) -> Iterator[Untrained]:
                 lost = lost_sum(step, operand) or cut_short(step)
                 zero = lost is None and is_empty(step.tape, operand)
                 blank = zero and not step.is_computed(step.truths[source])
-                if blank and fellows < FELLOWS:
-                    continue  # the step itself says that the gradient is zero
                 rule = "blank" if blank else "silent"
                 found = step.untrained_value(name, rule, operation.where, obj, step.truths[source])
+                if blank:
+                    blanks.append((fellows, found))
+                    continue
                 if lost is not None:
                     found.related.append((found.place, "call-site"))
                     found.place = lost
                 yield found
+    # Of several the step itself says that the gradient is zero: a layer is to stay as it is.
+    if len(blanks) == 1 and blanks[0][0] >= FELLOWS:
+        yield blanks[0][1]
