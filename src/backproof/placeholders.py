@@ -27,16 +27,16 @@ def at_placeholders(report: Report) -> Report:
     path, span, around = places[0]
     text = SourceFile(path, report.sources[path]).slice(span)
     findings = tuple(
-        _moved(finding, path, span, text) if _is_missing(finding, path, around) else finding
+        _moved(finding, path, span, text)
+        if finding.code in WHOLE or (text == "pass" and _is_part(finding, path, around))
+        else finding
         for finding in report.findings
     )
     return replace(report, findings=findings)
 
 
-def _is_missing(finding: Finding, path: str, around: Span | None) -> bool:
-    """Whether a finding is about something that may be missing in a function."""
-    if finding.code in WHOLE:
-        return True
+def _is_part(finding: Finding, path: str, around: Span | None) -> bool:
+    """Whether a finding is about a part that may be missing in a function."""
     near = finding.file == path and (around is None or around.contains(finding.span))
     told = finding.cause != "missing-term" and not is_vague(finding)
     return finding.code == "BP101" and near and not told

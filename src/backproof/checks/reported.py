@@ -33,8 +33,10 @@ def is_called_loss(tape: Tape, made: Operation, title: str) -> bool:
             site = SITES[tape.calls[call][1]]
             names += site.targets if site.is_value else ()
     text = " ".join((*names, made.where.text))
-    named = any(LOSS.search(name) for name in names) or LIKELIHOOD.search(made.where.text)
+    # (An index `j` is no cost.)
+    named = any(LOSS.search(PICKS.sub("", name)) for name in names)
+    named = named or bool(LIKELIHOOD.search(made.where.text))
     told = METRIC.search(PICKS.sub("", text)) or AVERAGE.search(
         " ".join((title, *made.where.targets))
     )
-    return bool(named) and not told
+    return named and not told
