@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backproof.checks.covered import Elsewhere
+from backproof.checks.covered import Open
 from backproof.checks.gradient import StepEvidence, confirmed
 from backproof.checks.match import author_value
 from backproof.checks.stories import Stories
@@ -71,13 +71,10 @@ class Chronicle:
                 history.reason = reason
         return status == "wrong"
 
-    def leave_open(self, *steps: Elsewhere) -> None:
-        """Note that the gradients of steps fit nothing, and come from code that no other ran."""
-        for one, name in ((step, name) for step in steps for name in step.names):
-            self.histories.setdefault(name, History(name)).elsewhere = (
-                f"in step {one.step} no cost fits the gradient that is formed by line {one.line}, "
-                "which the verified steps do not run"
-            )
+    def leave_open(self, *found: Open) -> None:
+        """Note what speaks against steps that verify some parameters."""
+        for one, name in ((each, name) for each in found for name in each.names):
+            self.histories.setdefault(name, History(name)).elsewhere = one.reason
 
     def _describe(self, evidence: StepEvidence, index: int, level: int, history: History) -> None:
         """Name the gradient and its line."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from backproof.checks.choice import is_full
+from backproof.checks.covered import Open
 from backproof.checks.direction import is_single
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.sense import is_called_a_cost
 from backproof.joins import output_joins
 
 #: Outputs of a step that are compared with one another.
 MOST_JOINS = 40
+#: How many times as many steps a usual cost must fit as fit none.
+UNFIT = 4
 
 
 class KnownCosts:
@@ -29,11 +35,18 @@ class KnownCosts:
         self.reported: tuple[str, int] | None = None
         self._sure = False
         """Whether a cost fitted that would not fit any gradient below one output of one sample."""
+        self._own = False
+        """Whether a cost that the program computes explained any gradient."""
+        self._usual = 0
+        """How many steps a usual cost fits, and not the program's own."""
+        self._unfit: list[tuple[int, tuple[str, ...]]] = []
+        """Those that neither fits, and their parameters."""
         self._varied = False
         """Whether one fitted where the outputs of several samples differ from one another."""
 
     def learn(self, evidence: StepEvidence) -> None:
         """Note the cost that fits a step."""
+        self._doubt(evidence)
         if evidence.fit is None:
             return
         hypothesis = evidence.fit.hypothesis
@@ -43,6 +56,29 @@ class KnownCosts:
         self._varied = self._varied or not _is_constant(evidence)
         if self.reported is None or not hypothesis.registered:
             self.name(evidence)
+
+    def _doubt(self, evidence: StepEvidence) -> None:
+        """Note a step in which none of the costs that the program computes fits."""
+        own = [f for f in (evidence.fit, *evidence.others) if f is not None and f.hypothesis.own]
+        self._own |= any(f.chosen for f in own)
+        if self._own or evidence.reason or evidence.unfaithful:
+            return
+        if not any(is_called_a_cost(evidence, f) for f in own):
+            return
+        if evidence.fit is None:
+            self._unfit.append((evidence.step, tuple(p.name for p in evidence.params)))
+        else:
+            self._usual += 1
+
+    def by_chance(self) -> Iterator[Open]:
+        """Yield what a usual cost fits in some steps, where the program's own fits in none.
+
+        Of samples with the label 0, ``(o - y) * (1 - o)`` is the gradient of an absolute error.
+        """
+        if self._own or not self._usual or UNFIT * len(self._unfit) < self._usual:
+            return
+        for step, names in self._unfit:
+            yield Open(names, f"in step {step} no cost fits, and in none the program's own")
 
     def name(self, evidence: StepEvidence) -> None:
         """Let the report name the cost of a step."""

@@ -355,7 +355,7 @@ class Verdict:
 
     def _settle(self) -> None:
         """Look again at the steps whose gradients fitted no cost, now that all are known."""
-        self.chronicle.leave_open(*self.covered.before())
+        self.chronicle.leave_open(*self.covered.before(), *self.known.by_chance())
         open_one = self._unanchored
         rising = [k for k, f in self.findings.items() if f.code == "BP104" and not self.blamed]
         if open_one is not None:

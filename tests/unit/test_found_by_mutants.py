@@ -289,3 +289,28 @@ def test_a_small_constant_that_a_gradient_leaves_out_is_no_fault(tmp_path):
     status, found = judged(tmp_path, SPREAD)
     assert status != "wrong"
     assert found == []
+
+
+BY_LABEL = """
+import math
+import random
+random.seed(9)
+W = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(2)]
+data = [((a, b, 1.0), (float(a != b), float(a and b))) for a in (0, 1) for b in (0, 1)]
+for epoch in range(60):
+    error = 0.0
+    for x, t in data:
+        o = [1 / (1 + math.exp(-sum(w * v for w, v in zip(row, x)))) for row in W]
+        error += sum(0.5 * (a - y) ** 2 for a, y in zip(o, t))
+        d = [(a - y) * {slope} for a, y in zip(o, t)]
+        for k in range(2):
+            for i in range(3):
+                W[k][i] -= 0.4 * d[k] * x[i]
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("slope", "right"), [("a * (1 - a)", True), ("(1 - a)", False)])
+def test_what_fits_a_usual_cost_by_its_labels_is_not_verified(tmp_path, slope, right):
+    status = judged(tmp_path, BY_LABEL.format(slope=slope))[0]
+    assert (status == "verified") is right

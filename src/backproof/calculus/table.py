@@ -127,7 +127,10 @@ def text() -> str:
         for name, rule in table.items()
     ]
     rows += [_row(f"scipy.special.{name}", None) for name in rules_scipy.SPECIAL]
-    rows += [f"| `scipy.stats.*.{name}` | x, loc, scale | | |" for name in rules_stats.CUMULATIVE]
+    rows += [
+        f"| `scipy.stats.*.{name}` | {'q' if name == 'ppf' else 'x, loc, scale'} | | |"
+        for name in rules_stats.CUMULATIVE
+    ]
     laws = [f"scipy.stats.{law}.{name}" for law in rules_stats.SCORES for name in ("pdf", "logpdf")]
     rows += [f"| `{name}` | x, loc, scale | | |" for name in laws]
     rows.append("| `scipy.sparse`: `A @ x`, `A.dot(x)`, `A * x`, `x @ A`, `A - x` | x | | |")

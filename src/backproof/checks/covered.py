@@ -26,12 +26,11 @@ Statement = tuple[str, Span]
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A step that fits no cost, the names of its parameters, and the line of code of its own."""
+class Open:
+    """Parameters that other steps verify, and why they are left open all the same."""
 
-    step: int
     names: tuple[str, ...]
-    line: int
+    reason: str
 
 
 class Covered:
@@ -42,7 +41,7 @@ class Covered:
         self._before: list[tuple[int, tuple[str, ...], list[Statement]]] = []
         """Steps before the first that fitted, and what forms their gradients, the last first."""
 
-    def look(self, evidence: StepEvidence) -> Elsewhere | None:
+    def look(self, evidence: StepEvidence) -> Open | None:
         """Learn from a step that fits; of another say which statement of its gradients is new.
 
         None where no such statement forms the gradients, or no step has fitted.
@@ -60,14 +59,19 @@ class Covered:
             self._before.append(one)
         return None
 
-    def before(self) -> Iterator[Elsewhere]:
+    def before(self) -> Iterator[Open]:
         """Yield the steps before any fitted whose code none of those ran that did."""
         found = [self._new(*one) for one in self._before if self._statements]
         yield from (one for one in found if one is not None)
 
-    def _new(self, step: int, names: tuple[str, ...], made: list[Statement]) -> Elsewhere | None:
+    def _new(self, step: int, names: tuple[str, ...], made: list[Statement]) -> Open | None:
         own = (span for path, span in made if (path, span) not in self._statements)
-        return next((Elsewhere(step, names, span.line) for span in own), None)
+        line = next((span.line for span in own), None)
+        reason = (
+            f"in step {step} no cost fits the gradient that is formed by line {line}, which the "
+            "verified steps do not run"
+        )
+        return None if line is None else Open(names, reason)
 
 
 def says_nothing(evidence: StepEvidence, *, known: bool) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import keeps
+from backproof.checks.leaves import whole_of
 from backproof.checks.match import VACUOUS, Fit, author_value, compare
 from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import WeightedTotal
@@ -61,7 +61,7 @@ def _is_turned(
 ) -> bool:
     """Whether the program adds two costs of which one is trained upwards, the other downwards."""
     (one, w1), (other, w2) = first, second
-    nodes = [_plain(tape, f.hypothesis.node) for f in (one, other)]
+    nodes = [whole_of(tape, f.hypothesis.node) for f in (one, other)]
     for fit in fits:
         of = fit.adjoint.of if fit.hypothesis.own and fit.adjoint is not None else {}
         slopes = [of.get(node) for node in nodes]
@@ -69,13 +69,6 @@ def _is_turned(
         if len(known) == 2 and known[0] * known[1] * w1 * w2 < 0:
             return True
     return False
-
-
-def _plain(tape: Tape, node: int) -> int:
-    """Return what a number was before it became a `float`."""
-    while (made := tape.producer(node)) is not None and keeps(made) and len(made.inputs) == 1:
-        node = made.inputs[0]
-    return node
 
 
 def with_another(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backproof.arithmetic import keeps
 from backproof.calculus.adjoint import adjoints
-from backproof.checks.gradient import StepEvidence
 from backproof.joins import VIEWS, Join, output_joins
 from backproof.trace.tape import Tape
+
+if TYPE_CHECKING:
+    from backproof.checks.gradient import StepEvidence
 
 
 def whole_of(tape: Tape, node: int) -> int:

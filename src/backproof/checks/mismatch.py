@@ -6,7 +6,6 @@ loss, by its name and its place in the step, fits no gradient in any judged step
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.evaluated import Evaluated, evaluated, kind_of
 from backproof.checks.explained import explained, is_near, is_no_chance
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.leaves import whole_of
 from backproof.checks.match import Fit
 from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME
@@ -263,21 +263,12 @@ def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:
         return None
     join, within = fit.hypothesis.joins[0], tape.ancestors([own.hypothesis.node])
     if join.output not in within:
-        if _taken_from(tape, join.output) in within:
+        if whole_of(tape, join.output) in within:
             return tape.operations[join.operation].where  # the same output, and other labels
         return tape.called_from(made) or made.where
     labels = None if join.labels is None else tape.producer(join.labels)
     given = labels is None or keeps(labels) or labels.out in within
     return made.where if given or labels is None else labels.where
-
-
-def _taken_from(tape: Tape, node: int) -> int:
-    """Return what a value is a copy or an entry of: ``d = p.copy()``, and ``d[y] -= 1``."""
-    while (made := tape.producer(node)) is not None and made.inputs:
-        if not (keeps(made) or made.function is operator.getitem):
-            break
-        node = made.inputs[0]
-    return node
 
 
 def _started(evidence: StepEvidence, fit: Fit) -> Finding:

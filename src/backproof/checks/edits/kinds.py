@@ -42,7 +42,7 @@ def _unused(operation: Operation, scope: Scope) -> Iterator[Edit]:
 ROUNDS: tuple[tuple[Callable[[Operation, Scope], Iterator[Edit]], bool], ...] = (
     (_unused, True), (_in_place, True), (other_operands, False), (with_another_part, False),
 )  # fmt: skip
-UNUSED, IN_PLACE, OPERANDS, PARTS = range(len(ROUNDS))
+_, IN_PLACE, OPERANDS, PARTS = range(len(ROUNDS))
 
 
 def edits_of(operation: Operation, executions: int, scope: Scope, number: int) -> Iterator[Edit]:
