@@ -126,7 +126,7 @@ def equal_units(record: Record) -> Iterator[Finding]:
     Nothing but the parameters is looked at: two of them keep all slices along an axis of one size
     equal over the whole run. Only units that are copies of one another do so.
     """
-    last = record.every[-1]
+    last, moved = record.every[-1], set()
     groups: dict[int, list[tuple[str, Observation]]] = {}
     for name, value in zip(last.names, last.values, strict=True):
         first = next((o for o in record.every if name in o.names), last)
@@ -134,8 +134,8 @@ def equal_units(record: Record) -> Iterator[Finding]:
         if last.step - first.step < APART or np.shape(start) != np.shape(value):
             continue
         start, end = np.asarray(start), np.asarray(value)
-        if not np.any(start != end):
-            continue
+        if np.any(start != end):
+            moved.add(name)
         for axis in range(end.ndim):
             count = end.shape[axis]
             before, after = (list(np.moveaxis(v, axis, 0)) for v in (start, end))
@@ -143,6 +143,9 @@ def equal_units(record: Record) -> Iterator[Finding]:
                 groups.setdefault(count, []).append((name, first))
     for count, members in groups.items():
         names = list(dict.fromkeys(name for name, _ in members))
+        # Where they stay where they began, all parameters must be such copies.
+        if len(names) < len(last.names):
+            names = [n for n in names if n in moved]
         if len(names) < 2:
             continue
         sizes = {name: np.size(last.values[last.names.index(name)]) for name in names}

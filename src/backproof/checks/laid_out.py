@@ -1,8 +1,8 @@
 """BP403 for labels laid out otherwise than their rows: class by class here, in turns there.
 
 ``np.tile(classes, m)`` goes through the classes m times, ``np.repeat(classes, m)`` gives m of each.
-No rows are moved, so there is nothing to undo; but there is only one other layout, and under it
-the inputs must say much about the labels of which they say nothing as they are.
+No rows are moved, but for both by one order; there is only one other layout, and under it the
+inputs must say much about the labels of which they say nothing as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from backproof.checks.labels import labels_place
 from backproof.finding import Finding
 
 if TYPE_CHECKING:
+    from backproof.checks.observation import Observation
     from backproof.checks.training import Record
 
 #: Classes and repetitions of a layout.
@@ -29,12 +30,10 @@ def check(record: Record) -> Iterator[Finding]:
     """Judge labels that stand in a regular order."""
     if record.found:
         return
-    for seen in (record.first, record.last):
-        pair = pair_of(seen)
-        order = None if pair is None else other_layout(pair[1])
-        if pair is None or order is None:
+    for seen, (X, Y) in _layouts(record):
+        order = other_layout(Y)
+        if order is None:
             continue
-        X, Y = pair
         given = dependence(X, Y)
         if given is None or not given.none:
             return
@@ -52,6 +51,21 @@ def check(record: Record) -> Iterator[Finding]:
             (), f"lay the {count} classes out as the rows are: `{fix}`",
         )  # fmt: skip
         return
+
+
+def _layouts(record: Record) -> Iterator[tuple[Observation, tuple[Any, Any]]]:
+    """Yield inputs and labels, as they are and as they were before both were shuffled alike."""
+    for seen in (record.first, record.last):
+        pair = pair_of(seen)
+        if pair is None:
+            continue
+        X, Y = pair
+        times = [rows for _, rows, _ in seen.samples.executions if len(rows) == len(Y)]
+        yield seen, (np.column_stack(times) if times[1:] else X, Y)
+        for move in record.moves.found:
+            if move.order is not None and move.before is None and move.length == len(Y):
+                back = np.argsort(move.order)
+                yield seen, (X[back], Y[back])
 
 
 def other_layout(labels: Any) -> Any:

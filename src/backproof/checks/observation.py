@@ -27,8 +27,9 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.listed import Listed, listed
 from backproof.checks.ordered import in_order
+from backproof.checks.memory import Memory, find_memory
 from backproof.checks.pace import Rate, find_rate
-from backproof.checks.rectified import rectified_numbers
+from backproof.checks.rectified import Depth, rectified_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
 from backproof.checks.standing import find_units, without_gradient
 from backproof.checks.swamped import Swamped, find_swamped
@@ -96,8 +97,10 @@ class Observation:
     swamped: Swamped | None = None
     state: dict[int, Any] = field(default_factory=dict)
     """The arrays of an optimiser's state, by their nodes, as zeros."""
-    rectified: tuple[int, int] = (0, 0)
-    """How many times ``max(0, z)`` of single numbers was taken, and how many times it gave 0."""
+    rectified: dict[int, Depth] = field(default_factory=dict)
+    """The rectifiers of the forward pass, by how many are one after the other."""
+    memory: Memory | None = None
+    """How much of its first input a recurrent step remembers."""
     unseen: Unseen | None = None
     """Samples that the step cannot tell apart."""
     called: Site | None = None
@@ -177,7 +180,8 @@ def observe(
     if seen.samples.labels is None:
         seen.everywhere = everywhere(tape, run, join, hypothesis.node)
     seen.unseen = find_unseen(tape, run, params, join)
-    seen.rectified = rectified_numbers(tape)
+    seen.memory = find_memory(tape, run, params, hypothesis.node)
+    seen.rectified = rectified_units(tape, params, hypothesis.node)
     seen.inputs_taken = taken_at(tape, seen.samples.inputs_leaf)
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
@@ -198,10 +202,8 @@ def observe(
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
     seen.swamped = find_swamped(
-        tape, run, hypothesis.node,
-        lambda part, values: StepMap(
-            part, values, old, new, _cost(part, values, hypothesis, params), meter
-        ),
+        tape, run, hypothesis.node, [delta for p in params for u in p.updates for _, delta in u.merges],
+        lambda part: _remade(seen, part, params, hypothesis, meter),
     )  # fmt: skip
     trial = trial and _flows(tape, params)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
@@ -215,6 +217,19 @@ def observe(
             tape, run, [la for la, _ in seen.layers], params, join, _printed(evidence), ends
         )
     return seen
+
+
+def _remade(
+    seen: Observation,
+    tape: Tape,
+    params: Sequence[Parameter],
+    hypothesis: Hypothesis,
+    meter: Meter,
+) -> StepMap:
+    """Return an edited step as a map, without an optimiser's state."""
+    run = tape.replay(seen.state, double=True)
+    old, new = [n for p in params for n in p.old], [n for p in params for n in p.new]
+    return StepMap(tape, run, old, new, _cost(tape, run, hypothesis, params), meter)
 
 
 def _add_listed(samples: Samples, few: Listed | None) -> None:

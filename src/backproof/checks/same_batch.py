@@ -7,25 +7,30 @@ the same rows in all of them. Rows that are chosen once, before the training, ar
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backproof.checks.advice import advise
 from backproof.checks.labels import labels_place
-from backproof.checks.places import place_of
+from backproof.checks.places import Place, place_of
 from backproof.checks.samples import Samples
 from backproof.finding import Finding
 from backproof.source import tree_of
 from backproof.trace.site import Site
 
 if TYPE_CHECKING:
+    from backproof.checks.observation import Observation
     from backproof.checks.training import Record
 
 #: Judged steps that must have the same rows, and how many more rows there are.
 LEAST_STEPS, TIMES = 4, 2
 #: Labels of a training that are all the same.
 LEAST_LABELS = 8
+#: Up to so many equal labels may be meant, and those that an author writes as a constant.
+MOST_MEANT, LABELS = 24, (-1.0, 0.0, 1.0)
+CONSTANT = ("zeros", "ones", "full", "repeat", "tile", " * ")
 MOST_COLUMNS = 1_000
 
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
@@ -92,7 +97,7 @@ def _holds(node: ast.AST, site: Site) -> bool:
 
 
 def one_label(record: Record) -> Finding | None:
-    """Find a training whose labels are all one, cut from an array that has others."""
+    """Find a training whose labels are all one, cut from an array that has others or not."""
     seen = [o for o in record.seen if o.samples.labels is not None]
     if len(seen) < LEAST_STEPS or len(seen) < len(record.seen) - 1:
         return None
@@ -102,7 +107,11 @@ def one_label(record: Record) -> Finding | None:
     place, count = labels_place(record, seen[0]), int(seen[0].samples.labels.size)
     whole = _whole_of(seen[0].samples)
     values = np.unique(whole) if whole is not None else np.zeros(0)
-    if place is None or not values.size > 1 or labels[0] not in values:
+    if place is None:
+        return None
+    if not values.size > 1:
+        return _all_alike(seen, place, count)
+    if labels[0] not in values:
         return None
     return advise(
         "BP405", "one-class-prediction", place,
@@ -111,6 +120,25 @@ def one_label(record: Record) -> Finding | None:
         {"label": float(labels[0]), "labels": count, "all": values[:20].tolist()},
         confidence="proven",
         notes=[f"the array that they are cut from has {values.size} different labels"],
+    )  # fmt: skip
+
+
+def _all_alike(seen: Sequence[Observation], place: Place, count: int) -> Finding | None:
+    """Find classes that are all one before any split; labels that are written so are meant."""
+    first = seen[0].samples
+    label, output = np.ravel(first.labels)[0], first.output
+    classes = first.classes or (output is not None and 0 <= output.min() and output.max() <= 1)
+    meant = any(name in place.text for name in CONSTANT) or first.labels_leaf is None
+    if count < MOST_MEANT or first.inputs is None or meant or not classes or label not in LABELS:
+        return None
+    return advise(
+        "BP405", "one-class-prediction", place,
+        f"all {count} labels are {label:g}: there is nothing to tell apart",
+        "look at what the labels are made of: a comparison that never holds (blanks, the case of "
+        "letters, numbers beside their texts) gives one class",
+        {"label": float(label), "labels": count, "steps": [o.step for o in seen]},
+        confidence="proven",
+        notes=[f"they are the same in all {len(seen)} judged steps"],
     )  # fmt: skip
 
 

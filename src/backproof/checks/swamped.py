@@ -1,12 +1,13 @@
-"""BP203 where an epsilon is no small number: ``x / np.sqrt(var + eps)`` of a variance far below it.
+"""BP203 where an epsilon is no small number: ``x / np.sqrt(var + eps)``, ``m / (np.sqrt(v) + eps)``.
 
-What a normalisation is to make of size one comes out small, and the layers behind it hardly see it.
-The recorded step is repeated with the epsilon below the variance: only what then learns is named.
+What a normalisation is to make of size one comes out small, and the layers behind it hardly see it;
+an optimiser that is to divide by the size of the gradients divides by a constant. The recorded step
+is repeated with the epsilon far below what it is added to: only what then learns is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,11 @@ from backproof.trace.tape import Operation, Ref, Run, Tape
 if TYPE_CHECKING:
     from backproof.checks.training import Record
 
-#: An epsilon is a number up to this size; it swamps what is so many times smaller throughout.
-LARGEST = 1e-2
+#: An epsilon is a number up to this size, or one that is called so; it swamps what is so many times
+#: smaller throughout.
+LARGEST, CALLED = 1e-2, "eps"
 SWAMPS = 10.0
-#: With so small a share of the least variance in its place …
+#: With so small a share of what it is added to in its place …
 SHARE = 1e-3
 #: … the trial must end below this share of what the step as it is comes to.
 BETTER = 0.6
@@ -48,68 +50,107 @@ class Swamped:
     epsilon: float
     largest: float
     step: StepMap
+    updates: bool
+    """Whether it stands in the optimiser, and not in the forward pass."""
 
 
 def find_swamped(
-    tape: Tape, run: Run, cost: int | None, remake: Callable[[Tape, Run], StepMap]
+    tape: Tape,
+    run: Run,
+    cost: int | None,
+    changes: Sequence[int],
+    remake: Callable[[Tape], StepMap],
 ) -> Swamped | None:
-    """Return the epsilon of a forward pass that swamps a variance, if there is one."""
+    """Return the epsilon that swamps a variance, or the sizes of gradients, if there is one.
+
+    Parameters
+    ----------
+    cost : int or None
+        The node of the cost.
+    changes : sequence of int
+        The nodes that the parameters change by.
+    remake : callable
+        Makes the step of an edited tape.
+    """
     if cost is None or len(tape.operations) > MOST_OPERATIONS:
         return None
-    forward = tape.ancestors([cost])
+    forward, feeding = tape.ancestors([cost]), tape.ancestors(changes)
     for operation in tape.operations:
-        if operation.out not in forward or not is_in(operation.function, ADD):
+        updates = operation.out not in forward
+        if not is_in(operation.function, ADD) or operation.out not in feeding | forward:
             continue
-        known = _parts(tape, run, operation)
+        known = _parts(tape, run, operation, updates=updates)
         if known is None:
             continue
-        position, epsilon, variance = known
-        largest = float(np.max(variance))
-        least = float(np.min(variance[variance > 0], initial=largest))
-        args = list(operation.args)
-        args[position] = SHARE * least
+        position, epsilon, largest = known
         edited = copy(tape)
         edited.operations = list(tape.operations)
-        edited.operations[operation.index] = replace(operation, args=tuple(args))
+        for other in tape.operations if updates else (operation,):
+            if other.where is not operation.where:
+                continue
+            place = _parts(tape, run, other, updates=updates)
+            if place is None or place[1] != epsilon:
+                return None  # no small number for some of the parameters, and one for others
+            args = list(other.args)
+            args[position] = SHARE * _least(tape, run, other, position)
+            edited.operations[other.index] = replace(other, args=tuple(args))
+            largest = max(largest, place[2])
         edited.forget()
         texts = operation.where.operands
-        step = remake(edited, edited.replay(double=True))
-        text = texts[position] if len(texts) == len(args) else ""
-        return Swamped(operation.where, text, epsilon, largest, step)
+        text = texts[position] if len(texts) == len(operation.args) else ""
+        return Swamped(operation.where, text, epsilon, largest, remake(edited), updates)
     return None
 
 
-def _parts(tape: Tape, run: Run, operation: Operation) -> tuple[int, float, Any] | None:
-    """Return (position of the epsilon, its value, what it is added to) where it swamps that."""
+def _least(tape: Tape, run: Run, operation: Operation, position: int) -> float:
+    """Return the least positive value that the epsilon is added to."""
+    other = operation.args[1 - position]
+    assert type(other) is Ref
+    value = np.asarray(run.env[other.node], dtype=float)
+    return float(np.min(value[value > 0], initial=np.max(value)))
+
+
+def _parts(
+    tape: Tape, run: Run, operation: Operation, *, updates: bool
+) -> tuple[int, float, float] | None:
+    """Return (position of the epsilon, its value, the most it is added to) where it swamps that."""
     if len(operation.args) != 2:
         return None
     users = [tape.operations[i] for i in tape.users[operation.out]]
-    if not any(name_of(user.function) in ROOTS for user in users):
+    rooted = any(name_of(user.function) in ROOTS for user in users)
+    if not rooted and not updates:
         return None
+    texts = operation.where.operands
     for position in (1, 0):
         given, other = operation.args[position], operation.args[1 - position]
+        called = len(texts) == 2 and CALLED in texts[position].lower()
         if type(given) is Ref:
             leaf = tape.nodes[given.node].operation is None
             given = run.env[given.node] if leaf else None
         if given is None or np.ndim(given) or not isinstance(given, (float, np.floating)):
             continue
         epsilon = float(given)
-        if not 0 < epsilon <= LARGEST or type(other) is not Ref:
+        if not 0 < epsilon or (epsilon > LARGEST and not called) or type(other) is not Ref:
+            continue
+        made = tape.producer(other.node)
+        if not rooted and (made is None or name_of(made.function) not in ROOTS):
             continue
         value = np.asarray(run.env[other.node], dtype=float)
         if value.size and np.all(value >= 0) and 0 < SWAMPS * np.max(value) < epsilon:
-            return position, epsilon, value
+            return position, epsilon, float(np.max(value))
     return None
 
 
 def check(record: Record) -> Iterator[Finding]:
-    """Judge the epsilons of normalisations."""
-    if record.found or record.nonfinite is not None or record.learns(LEARNT):
+    """Judge the epsilons of normalisations, and of optimisers."""
+    if record.found or record.nonfinite is not None:
         return
     first = next((o for o in record.seen if o.swamped is not None and o.map is not None), None)
     if first is None or first.swamped is None or first.map is None:
         return
     known, own, other = first.swamped, first.fresh(), first.swamped.step
+    if not known.updates and record.learns(LEARNT):
+        return
     if (
         own is None
         or own.cost is None
@@ -121,23 +162,39 @@ def check(record: Record) -> Iterator[Finding]:
     if steps < FEWEST:
         return
     with np.errstate(all="ignore"):
-        before = cost_at([own], own.theta)
-        as_is = cost_at([own], repeat([own], [1.0], own.theta, steps))
+        ends = [cost_at([own], own.theta)]
+        ends.append(cost_at([own], repeat([own], [1.0], own.theta, steps)))
+        if known.updates:  # so few steps must get further than the whole run
+            ends += [own.cost(o.map.theta) for o in record.seen[-1:] if o.map is not None]
         tried = cost_at([other], repeat([other], [1.0], other.theta, steps))
-    if not (np.isfinite(tried) and tried < BETTER * as_is and tried < BETTER * before):
+    if not (np.isfinite(tried) and all(tried < BETTER * end for end in ends)):
         return
-    size = float(np.sqrt(known.largest / known.epsilon))
     place = definition(known.text, known.epsilon) if known.text else None
+    smaller = f"{known.largest * SHARE:.0e}"
     yield advise(
         "BP203", "numeric-nonfinite", place or place_of(known.site),
-        f"the epsilon {short(known.epsilon)} is far above the variance (at most "
-        f"{short(known.largest)}): what is normalised comes to a size of {short(size)}, not 1",
-        f"take an epsilon far below it, as {known.largest * SHARE:.0e}, or scale the data",
-        {"epsilon": known.epsilon, "variance": known.largest, "size": size, "step": first.step,
-         "trial": {"steps": steps, "own_cost": as_is, "cost": tried}},
+        f"the epsilon {short(known.epsilon)} is far above {_meaning(known)}",
+        f"take an epsilon far below it, as {smaller}" + ("" if known.updates
+        else ", or scale the data"),
+        {"epsilon": known.epsilon, "largest": known.largest, "step": first.step,
+         "trial": {"steps": steps, "own_cost": ends[1], "cost": tried}},
         notes=[
-            f"tried on the recorded step: {steps} steps come to {short(as_is)}, with the smaller "
+            f"tried on the recorded step: {steps} steps come to {short(ends[1])}, with the smaller "
             f"epsilon to {short(tried)}"
         ],
         related=[(place_of(known.site), "call-site")], confidence="proven",
     )  # fmt: skip
+
+
+def _meaning(known: Swamped) -> str:
+    """Return what the epsilon is added to, and what comes of it."""
+    if known.updates:
+        return (
+            f"the sizes of the gradients that it is added to (at most {short(known.largest)}): "
+            "the step is divided by it, and not by them"
+        )
+    size = float(np.sqrt(known.largest / known.epsilon))
+    return (
+        f"the variance (at most {short(known.largest)}): what is normalised comes to a size of "
+        f"{short(size)}, not 1"
+    )

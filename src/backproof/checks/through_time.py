@@ -14,7 +14,7 @@ import numpy as np
 from backproof.checks.advice import advise, short
 from backproof.checks.dependence import dependence
 from backproof.checks.observation import Observation
-from backproof.checks.pooled import unexplained
+from backproof.checks.pooled import repeat, unexplained
 from backproof.checks.units import flat_share
 from backproof.finding import Finding
 
@@ -32,6 +32,8 @@ USELESS = 0.5
 #: By how much a change of the first state must grow to the last, and the flat units beside it.
 EXPLODED = 300.0
 STIFF = 0.5
+#: Steps of a trial where the numbers of a run end.
+TRIED = 10
 #: What may be left of a change of the state, and a cost that has come down by less stands still.
 VANISHED = 1e-6
 STIRRED = 0.2
@@ -61,6 +63,11 @@ def check(record: Record) -> Iterator[Finding]:
         flat = [flat_share(u) for la, u in last.layers if last.names[la.weight] == name]
         grown = growth(first, index)
         thrown = times >= THROWN and gain >= 1 and bool(flat) and np.mean(flat) >= FLAT
+        if record.nonfinite is not None:
+            if grown > EXPLODED and is_tamed(first, index, grown ** (-1 / weights.count(index))):
+                yield _overflows(record, index, grown, gain)
+                return
+            continue
         if not thrown and not (grown > EXPLODED and bool(flat) and np.mean(flat) >= STIFF):
             vanished = vanishing(record, index)
             if vanished is not None:
@@ -86,6 +93,40 @@ def check(record: Record) -> Iterator[Finding]:
             ],
         )  # fmt: skip
         return
+
+
+def _overflows(record: Record, index: int, grown: float, gain: float) -> Finding:
+    """Return what is to be said where numbers end because of it."""
+    first = record.first
+    name = first.names[index]
+    return advise(
+        "BP306", "exploding-gradient", record.birthplace(first, index),
+        f"the signals explode through time: `{name}` enlarges them {short(grown)} times",
+        f"scale the recurrent weights by {short(1 / gain)} (variance 1/n or less, or an "
+        "orthogonal matrix), and limit the norm of the gradient",
+        {"parameter": name, "step": first.step, "gain": gain, "growth": grown},
+        notes=[
+            f"each step of the sequence multiplies by `{name}`, whose gain (deviation times √n) is "
+            f"{short(gain)}",
+            f"tried on the recorded step: with `{name}` scaled so that signals keep their size, "
+            f"{TRIED} steps lower the cost; as it is they do not",
+        ],
+        confidence="proven",
+    )  # fmt: skip
+
+
+def is_tamed(seen: Observation, index: int, factor: float) -> bool:
+    """Whether a few steps lower the cost with some weights scaled, and do not as they are."""
+    step = seen.fresh()
+    if step is None or step.cost is None or len(seen.values) <= index:
+        return False
+    start = step.theta.copy()
+    before = sum(np.size(v) for v in seen.values[:index])
+    start[before : before + np.size(seen.values[index])] *= factor
+    with np.errstate(all="ignore"):
+        own = step.cost(repeat([step], [1.0], step.theta, TRIED))
+        tried, first = step.cost(repeat([step], [1.0], start, TRIED)), step.cost(start)
+    return bool(np.isfinite(tried) and tried < first and not own < step.cost(step.theta))
 
 
 def vanishing(record: Record, index: int) -> Finding | None:

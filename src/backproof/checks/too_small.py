@@ -49,7 +49,8 @@ MANY = 200
 #: variance that they must leave now, and the work that this may take beside.
 FACTORS, UNTOLD, WORK = (10.0, 50.0, 200.0), 0.6, 1.0
 #: An optimiser with a state is judged after so many steps that gain less than this share of the
-#: cost, by so many times longer ones that come below this share of it.
+#: cost, by so many times longer ones that come below this share of it; one that gains up to `SLOW`
+#: by no more steps than it takes itself, that come below `HALVED` of its end.
 LEAST, STIRRED = 100, 0.02
 #: The same where steps see batches, and all of them are asked.
 STIRRED_SAMPLED = 0.05
@@ -83,12 +84,15 @@ def too_small_with_state(record: Record) -> Finding | None:
         return None
     start, end = (float(cost) for cost in known if cost is not None)
     gained = (start - end) * record.steps / max(1, last.step)
-    if start <= 0 or gained > (STIRRED if len(maps) == 1 else STIRRED_SAMPLED) * start:
+    still = gained <= (STIRRED if len(maps) == 1 else STIRRED_SAMPLED) * start
+    if start <= 0 or gained > SLOW * start:
         return None
+    limit = FALLS * start if still else HALVED * (start - gained)
+    record.meter.allowed += WORK
     most = min(payable(record, maps, len(LONGER)), record.steps)
     for scale in LONGER if most >= LEAST_TRIED else ():
         trial = attempt(maps, first.map.theta, scale, most, record.meter.left)
-        if trial is not None and trial.cost < FALLS * start:
+        if trial is not None and trial.cost < limit:
             return _finding(
                 record, first.rate, trial, {"cost_first": start, "cost_last": end},
                 f"the cost goes from {short(start)} to {short(end)} up to step {last.step}",

@@ -26,6 +26,7 @@ from backproof.checks import (
     labels,
     laid_out,
     looming,
+    memory,
     one_column,
     rare_class,
     rectified,
@@ -158,7 +159,7 @@ CHECKS: tuple[Check, ...] = (
     rectified.check, rounding.check, too_large.check,
     diverged.check, swings.check, unstable.check, too_small.check, decayed.check, looming.check,
     flat_start.check, ended_early.check, fitting.check, capacity.check, rare_class.check,
-    tiny_set.check, forgotten.check, fed.check,
+    tiny_set.check, forgotten.check, fed.check, memory.check,
 )  # fmt: skip
 
 
@@ -354,7 +355,7 @@ def triage(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Fin
     if root.code in ("BP301", "BP303", "BP304", "BP306", "BP401") and errors:
         overflow = [
             f for f in errors if f.code == "BP201"
-            and (f.evidence.get("diverges") or f.evidence.get("given"))
+            and (root.code == "BP306" or f.evidence.get("diverges") or f.evidence.get("given"))
         ]  # fmt: skip
         if overflow:
             others = [f for f in findings if f not in overflow]

@@ -31,7 +31,7 @@ def zero_start(record: Record) -> Iterator[Finding]:
     """
     last = record.every[-1]
     still = [i for i, name in enumerate(last.names) if _stays(record, name)]
-    if not still or not any(np.any(change) for change in last.changes):
+    if not still or not any(np.any(change) for o in record.every for change in o.changes):
         return
     moving = _moving(last, still)
     if not moving:
