@@ -1,7 +1,8 @@
-"""What moves with the parameters, and is meant as data: target networks, and their targets."""
+"""What moves with the parameters, and is meant as data: target networks, targets, advantages."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from backproof.arithmetic import (
     DIVIDE,
     JOINING,
     MULTIPLY,
+    NEGATE,
     SPLITTING,
     SUBTRACT,
     is_in,
@@ -21,8 +23,9 @@ from backproof.entries import STORES
 from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter
 from backproof.trace.primitives import Method
-from backproof.trace.tape import Ref, Tape
+from backproof.trace.tape import Operation, Ref, Tape
 
+LOGARITHMS: frozenset[Any] = frozenset({np.log, math.log})
 #: What copies an array.
 COPIES: frozenset[Any] = frozenset({Method("copy"), np.copy, np.array})
 
@@ -31,7 +34,8 @@ def constants(
     tape: Tape, params: Sequence[Parameter], hypotheses: Sequence[Hypothesis]
 ) -> Iterator[frozenset[int]]:
     """Yield sets of nodes that a program may hold constant, though parameters move them."""
-    for found in (copies(tape, params), targets(tape, params, hypotheses)):
+    for found in (copies(tape, params), targets(tape, params, hypotheses),
+                  advantages(tape, params)):  # fmt: skip
         if found:
             yield found
 
@@ -71,6 +75,30 @@ def targets(
         if len(labels) == 1:
             found.add(labels[0])
     return frozenset(found)
+
+
+def advantages(tape: Tape, params: Sequence[Parameter]) -> frozenset[int]:
+    """Return the weights of logarithms that a critic has a part in: ``(r - value) * log(p)``."""
+    moving = tape.reach(n for p in params for n in p.old)
+    found = set()
+    for operation in tape.operations:
+        if not is_in(operation.function, MULTIPLY) or len(moving.intersection(operation.inputs)) != 2:
+            continue
+        for weight, other in (operation.inputs, operation.inputs[::-1]):
+            made, logarithm = _behind(tape, weight), _behind(tape, other)
+            if made is None or logarithm is None or not is_in(made.function, SUBTRACT):
+                continue
+            if is_in(logarithm.function, LOGARITHMS) and len(moving.intersection(made.inputs)) == 1:
+                found.add(weight)
+    return frozenset(found)
+
+
+def _behind(tape: Tape, node: int) -> Operation | None:
+    """Return what made a value, but for its sign and the entries that are read of it."""
+    made = tape.producer(node)
+    while made is not None and (is_in(made.function, NEGATE | SPLITTING) or keeps(made)):
+        made = tape.producer(made.inputs[0]) if made.inputs else None
+    return made
 
 
 def _is_mixed(tape: Tape, node: int, moving: set[int]) -> bool:

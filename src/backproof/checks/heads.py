@@ -205,6 +205,7 @@ def _judged(
         h.title if abs(w - 1) < SAME else f"{w:g} · {h.title}" for h, w in ((a, w1), (b, w2))
     )
     hypothesis = Hypothesis(
-        title, node, (*a.joins, *b.joins), line=a.line, own=a.own and b.own, held=a.held
-    )
+        title, node, (*a.joins, *b.joins), line=a.line, own=a.own and b.own, held=a.held,
+        edited={**a.edited, **b.edited},
+    )  # fmt: skip
     return compare(tape, run, hypothesis, params)

@@ -8,6 +8,7 @@ from typing import Any
 
 from backproof.agenda import LARGE_STEP
 from backproof.checks.accusation import Accusation
+from backproof.checks.choice import is_full
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.later import Judge, is_part, later_cost
 from backproof.checks.moved import alternates
@@ -69,8 +70,24 @@ class SecondCost:
         if found is None and all(alternates(evidence.tape, evidence.params, i) for i in fit.wrong):
             shown = self.aside(other)
             return (other, shown) if shown else (None, ())
-        if found is None or found.hypothesis.registered:
+        if found is None or (found.hypothesis.registered and not _is_ensemble(evidence, other)):
             return None, ()
         if is_part(evidence.tape, fit.hypothesis.node, found.hypothesis.node):
             return None, ()  # a cost and a part of it are no two costs
         return other if len(found.chosen) >= 2 and is_natural(found.scale) else None, ()
+
+
+def _is_ensemble(evidence: StepEvidence, other: StepEvidence) -> bool:
+    """Whether the same statements train several networks, each by an error of its own.
+
+    What one of them makes of its samples may be another one's input, and is data to that.
+    """
+    if evidence.fit is None or other.fit is None or not is_full(other.fit):
+        return False
+    own, their = (
+        {e.tape.operations[u.merges[-1][0]].site for p in params for u in p.updates if u.merges}
+        for e, params in (
+            (evidence, [evidence.params[i] for i in evidence.fit.chosen]), (other, other.params)
+        )
+    )  # fmt: skip
+    return own <= their

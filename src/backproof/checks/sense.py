@@ -34,6 +34,7 @@ from backproof.trace.tape import Operation, Ref, Tape
 #: What makes one number of many, and what scales it.
 AVERAGING: frozenset[Any] = frozenset({np.sum, np.mean, sum, Method("sum"), Method("mean")})
 SCALING = MULTIPLY | DIVIDE
+ROOTS: frozenset[Any] = frozenset({np.sqrt, math.sqrt})
 #: Functions whose negative is a cost, and operations between them and it.
 LOGARITHMS: frozenset[Any] = frozenset(
     {np.log, np.log2, np.log10, np.log1p, math.log, math.log1p, np.logaddexp}
@@ -78,6 +79,8 @@ def meant(evidence: StepEvidence) -> float:
             return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
         # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
         if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
+            if is_distance(tape, fit.hypothesis.node, olds):
+                return 0.0  # the score of an anomaly: how far a sample is from what is made of it
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     if CLIMBS.search(function):
         return 0.0  # it may be the negative of what its function is called
@@ -147,7 +150,7 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
                 return False
             moving = [n for n in base.inputs if not olds.isdisjoint(tape.ancestors([n]))]
             return len(moving) == 1  # else a variance, which may be meant to grow
-        if not (keeps(made) or is_in(made.function, AVERAGING | SCALING | ADD)):
+        if not (keeps(made) or is_in(made.function, AVERAGING | SCALING | ADD | ROOTS)):
             return False
         # Of a sum, the penalty comes last; totals begin with nothing.
         onward = [n for n in made.inputs if not olds.isdisjoint(tape.ancestors([n]))]

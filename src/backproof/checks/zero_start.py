@@ -36,7 +36,10 @@ def zero_start(record: Record) -> Iterator[Finding]:
     moving = _moving(last, still)
     if not moving:
         return
-    weights = [i for i in moving if min(np.shape(last.values[i]), default=0) > 1] or moving
+    weights = [i for i in moving if min(np.shape(last.values[i]), default=0) > 1]
+    if not weights and not any(np.any(change) for change in last.changes):
+        return  # the bias of units that are dead
+    weights = weights or moving
     names = [last.names[i] for i in weights]
     shown = ", ".join(f"`{name}`" for name in names[:4]) + (" …" if names[4:] else "")
     several = len(names) > 1
