@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from backproof.agenda import JUDGING_BUDGET
 from backproof.checks.objective import judge_evaluation
@@ -13,6 +14,7 @@ from backproof.options import RunOptions, StopRun
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers
 from backproof.trace.recorder import Recorder
+from backproof.trace.tape import build
 from backproof.verdict import Verdict
 
 
@@ -28,7 +30,7 @@ class Objectives:
         """Return what the recorder asks about calls of optimisers."""
         return Optimisers(
             recorder, self._judge, willing=self._willing, counted=self._count,
-            max_events=self.options.max_events,
+            changed=self._changed, max_events=self.options.max_events,
         )  # fmt: skip
 
     def _willing(self) -> bool:
@@ -40,6 +42,11 @@ class Objectives:
         if limit is not None and self.conductor.steps >= limit:
             raise StopRun
         self.conductor.steps += 1
+
+    def _changed(self, point: Any, log: Sequence[Event], start: int) -> None:
+        with self.conductor.clock.analysing(), self.verdict.guarded("an evaluation"):
+            self.verdict.reason = "a function that an optimiser calls changes its argument"
+            self.verdict.arrival.no_copy.argument(build(log, start, len(log)), point)
 
     def _judge(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
         with self.conductor.clock.analysing():

@@ -91,7 +91,8 @@ class Verdict:
                 return
             evidence.complete()
             shown = self._aside(evidence)
-            if evidence.fit is not None and (evidence.fit.chosen or shown):
+            fit = evidence.fit
+            if fit is not None and (fit.chosen or fit.anchored or shown):
                 self.take(evidence, claimed=not is_meant_to_descend(evidence), shown=shown)
                 self.arrival.look_aside(evidence, updates)
             elif evidence.fit is None and evidence.has_own_cost:

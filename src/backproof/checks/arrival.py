@@ -10,6 +10,7 @@ from backproof.checks.growth import Growth
 from backproof.checks.idle import unmoved
 from backproof.checks.mismatch import Mismatch
 from backproof.checks.moments import Moments
+from backproof.checks.no_copy import NoCopy
 from backproof.checks.normalised import Normalised
 from backproof.checks.rates import Rates
 from backproof.checks.reach import Reach
@@ -49,6 +50,7 @@ class Arrival:
         self.swelling = Swelling()
         self.clipped = Clipped()
         self.turned_round = TurnedRound()
+        self.no_copy = NoCopy()
         self.unmoved: list[Finding] = []
 
     def look(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
@@ -66,6 +68,7 @@ class Arrival:
         self.swelling.look(evidence)
         self.clipped.look(evidence)
         self.turned_round.look(evidence)
+        self.no_copy.look(evidence)
 
     def look_aside(self, evidence: StepEvidence, updates: Sequence[Update]) -> None:
         """Look at a judged step of a further training."""
@@ -94,6 +97,7 @@ class Arrival:
             *self.swelling.findings(),
             *self.clipped.findings(),
             *self.turned_round.findings(),
+            *self.no_copy.findings(),
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found

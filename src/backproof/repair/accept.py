@@ -56,7 +56,9 @@ def judge(trial: Trial, before: Trial) -> Judgement:
         return worthless
     if not before.steps:  # nothing was trained at all
         # In a loop: what goes by the name of a gradient is judged without an update, too.
-        complete = trial.verified and trial.loop is not None and _complete(trial)
+        told = () if before.report is None else before.report.findings
+        trained = trial.loop is not None or any(f.cause == "mutated-value" for f in told)
+        complete = trial.verified and trained and _complete(trial)
         return Judgement(complete, complete, complete, len(trial.steps[0].verdicts), trial)
     raises = trial.report is not None and trial.report.status == "raised"
     if raises and (before.report is None or before.report.status != "raised"):

@@ -93,6 +93,8 @@ class Optimisers:
         Whether another evaluation may be recorded.
     counted : callable () -> None
         Called with each evaluation of a gradient.
+    changed : callable (point, list of Event, start) -> None
+        Called where a recorded function has changed the point that it was given.
     """
 
     def __init__(
@@ -102,9 +104,11 @@ class Optimisers:
         *,
         willing: Callable[[], bool] = lambda: True,
         counted: Callable[[], None] = lambda: None,
+        changed: Callable[[Any, Sequence[Event], int], None] = lambda point, log, start: None,
         max_events: int = 400_000,
     ) -> None:
         self.recorder = recorder
+        self.changed = changed
         self.judge = judge
         self.willing = willing
         self.counted = counted
@@ -238,9 +242,10 @@ class _Objective:
             self._count()
             if not due:
                 return function(x, *args)
-            start = len(self.log)
+            start, before = len(self.log), np.array(x, copy=True)
             try:
                 out, whole = self._record(function, x, args)
+                self._compare(x, before, start)
                 if whole and isinstance(out, (tuple, list)) and len(out) >= 2:
                     self._judge((x,), out[0], out[1], start, lambda y: function(y, *args)[0])
             finally:
@@ -281,6 +286,7 @@ class _Objective:
         out, whole = None, False
         try:
             out, whole = self._record(function, x, args)
+            self._compare(x, before, start)
         finally:
             if not whole:
                 del self.log[start:]
@@ -298,6 +304,11 @@ class _Objective:
             del self.log[start:]
             self.half = None
         return out
+
+    def _compare(self, x: Any, before: Any, start: int) -> None:
+        """Tell where a function has changed the point that it was given."""
+        if isinstance(x, np.ndarray) and not same_point(x, before):
+            self.owner.changed(x, self.log, start)
 
     def _count(self) -> None:
         self.evaluations += 1
