@@ -71,6 +71,10 @@ class Chronicle:
                 history.reason = reason
         return status == "wrong"
 
+    def contradict(self, name: str) -> None:
+        """Note that the program's own differences contradict the adjoint of its cost."""
+        self.histories.setdefault(name, History(name)).contradicted = True
+
     def leave_open(self, *found: Open) -> None:
         """Note what speaks against steps that verify some parameters."""
         for one, name in ((each, name) for each in found for name in each.names):

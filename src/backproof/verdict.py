@@ -226,6 +226,8 @@ class Verdict:
             self.known.name(evidence)
         elif self.options.diagnose and not claimed and not shown:
             shown = self._under_own_cost(evidence)
+        if evidence.fit is None:
+            self._confront(evidence)
         said = self.witness.ask(evidence) if said is None else said
         absent = evidence.fit is None and self.known.is_absent(evidence)
         how = {"absent": absent, "proof": self.options.diagnose}
@@ -256,6 +258,18 @@ class Verdict:
                     self._faint = evidence
             else:
                 self._accuse(evidence, wrong)
+
+    def _confront(self, evidence: StepEvidence) -> None:
+        """Ask the program about the adjoint of its own cost, where no gradient fits that.
+
+        What is searched when the run is over can be asked about no more.
+        """
+        own = (f for f in evidence.others if f.hypothesis.own and not f.hypothesis.after)
+        first = next(own, None)
+        if first is not None and not evidence.unfaithful:
+            for index, said in self.witness.ask(replace(evidence, fit=first)).items():
+                if not said:
+                    self.chronicle.contradict(evidence.params[index].name)
 
     def _accuse(self, evidence: StepEvidence, wrong: Sequence[int]) -> None:
         """Find what is at fault for wrong gradients."""

@@ -143,7 +143,11 @@ class Trials:
     @property
     def has_own(self) -> bool:
         """Whether a cost of the program's was tried."""
-        return any(fit.hypothesis.own for fit in self.fits)
+        return bool(self._own)
+
+    @property
+    def _own(self) -> list[Fit]:
+        return [fit for fit in self.fits if fit.hypothesis.own]
 
     # ---- kinds of costs ------------------------------------------------------------------------
 
@@ -187,6 +191,9 @@ class Trials:
         """What is no single cost: with weight decay, of two heads, of any kind, of some entries."""
         if not self.settled and not self.has_own:
             self._accept_decay(self.fits)
+        elif not self.settled and all(f.hypothesis.after and not f.chosen for f in self._own):
+            # The program's cost is of another forward pass, without a dropout.
+            self._accept_decay([f for f in self.fits if f.hypothesis.registered])
         if not self.settled:
             total = weighted_sum(self.fits, self.tape, self.run, self.params)
             if total is not None and (

@@ -61,6 +61,8 @@ class _Builder:
         """id(owner) -> [owner, current node, version]."""
         self.stamps: dict[int, int] = {}
         """id(array) -> the version of its owner that its node belongs to."""
+        self.hidden: dict[int, tuple[Any, int]] = {}
+        """id(owner) -> the array, and its node, that a function has given of it: `np.tile`."""
         self.event = start
         self.site = 0
 
@@ -158,6 +160,7 @@ class _Builder:
                 return entry[0]
         owner = primitives.owner_of(obj)
         holder = self.owner(owner)
+        self.fill_hidden(owner)
         if obj is owner:
             node = holder[1]
         else:
@@ -191,11 +194,23 @@ class _Builder:
                 else:
                     holder[1] = node
             else:
+                unseen = id(owner) not in self.owners and id(owner) not in self.known
                 holder = self.owner(owner)
+                if unseen:
+                    self.hidden[id(owner)] = obj, node
             self.known[id(obj)] = (node, id(owner))
             self.stamps[id(obj)] = holder[2]
         else:
             self.known[id(obj)] = (node, 0)
+
+    def fill_hidden(self, owner: Any) -> None:
+        """Put into memory that nobody has seen what a function has given of it."""
+        given = self.hidden.pop(id(owner), None)
+        if given is not None:
+            obj, node = given
+            holder = self.owner(owner)
+            args = (Ref(holder[1]), *primitives.view_spec(owner, obj), Ref(node))
+            holder[1] = self.emit(self.site, primitives.patch_view, args, {}, owner)
 
     def store(self, array: Any, node: int) -> None:
         """The memory of `array` now holds `node`: everything else over it is out of date."""
@@ -266,6 +281,7 @@ class _Builder:
             return
         array, key, old = undo
         self.event -= 1  # views of what was there before the store
+        self.fill_hidden(primitives.owner_of(array))
         before = self.ref(array)
         refs = self.tree(args)
         read = self.tree(kwargs) if kwargs else {}

@@ -31,8 +31,8 @@ class Run:
     """The values of one replay.
 
     ``env[n]`` is the value of node n (None where it could not be computed); ``flipped`` are the
-    operations whose Python truth value differs from the recorded one: the program would have
-    taken another way there.
+    operations whose Python truth value, or whose one index, differs from the recorded one: the
+    program would have taken another way there.
     """
 
     env: list[Any]
@@ -317,6 +317,8 @@ class Tape:
                     recorded = self.nodes[out].obj
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
+                elif type(result) is np.int64 and result != self.nodes[out].obj:
+                    run.flipped.append(operation.index)  # ``row = int(np.argmax(patch) / 2)``
         return run
 
     def _due(self, dirty: set[int] | None, until: int | None) -> Sequence[Operation]:
