@@ -75,6 +75,13 @@ class Chronicle:
         """Note that the program's own differences contradict the adjoint of its cost."""
         self.histories.setdefault(name, History(name)).contradicted = True
 
+    def accuse(self, names: Iterable[str]) -> None:
+        """Note what several steps together call wrong, and none of them alone."""
+        for name in names:
+            history = self.histories.setdefault(name, History(name))
+            history.statuses.append("wrong")
+            history.errors.clear()
+
     def leave_open(self, *found: Open) -> None:
         """Note what speaks against steps that verify some parameters."""
         for one, name in ((each, name) for each in found for name in each.names):

@@ -13,8 +13,8 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, is_in, keeps
 from backproof.carries import carries_of
 from backproof.entries import still_read
-from backproof.joins import VIEWS
-from backproof.kept import is_kept
+from backproof.joins import VIEWS, beneath_views
+from backproof.kept import is_kept, still_holds
 from backproof.roles import Level
 from backproof.source import Span
 from backproof.thresholds import score_of
@@ -32,16 +32,25 @@ class Descent:
     ----------
     depends : dict of node to mask
         The old values that each node depends on; the parameter's own is `bit`.
+    data : set of nodes
+        Arrays of which no entry is a learning rate.
     """
 
     def __init__(
-        self, tape: Tape, update: Update, sizes: set[float], depends: dict[int, int], bit: int
+        self,
+        tape: Tape,
+        update: Update,
+        sizes: set[float],
+        depends: dict[int, int],
+        bit: int,
+        data: frozenset[int] = frozenset(),
     ) -> None:
         self.tape = tape
         self.old = update.old
         self.sizes = sizes
         self.depends = depends
         self.bit = bit
+        self.data = data
         self.carries = carries_of(tape)
         self.turned: set[int] = set()
         """What a decay is lessened by: its negative is the gradient."""
@@ -169,6 +178,12 @@ class Descent:
             if not self._follows(value.node):
                 continue
             scalar = self._constant(scale)
+            if (
+                self.data
+                and type(scale) is Ref
+                and beneath_views(self.tape, scale.node) in self.data
+            ):
+                continue  # ``error * x[i]``
             if scalar is not None:
                 if divides and not own and self._is_root(scale):
                     return value.node, None, False  # of one entry: others have their own
@@ -367,22 +382,6 @@ class Descent:
                 continue
             stack.extend(operation.inputs)
         return False
-
-
-def still_holds(tape: Tape, value: Any, other: Any, old: int) -> bool:
-    """Whether a summand holds all of what an earlier step left: no momentum, not reset.
-
-    In ``m + (1 − β)·(g − m)`` the `other` summand takes a part of it away; an `old` parameter is
-    no accumulator.
-    """
-    kept = [
-        source for source, factor in carries_of(tape).of(value).items()
-        if factor == 1.0 and source != old and tape.nodes[source].operation is None
-        and np.any(np.asarray(tape.value(source)))
-    ]  # fmt: skip
-    if not kept or type(other) is not Ref:
-        return bool(kept)
-    return not tape.ancestors([other.node]).issuperset(kept)
 
 
 def _is_whole(exponent: Sequence[Any]) -> bool:

@@ -12,6 +12,7 @@ from backproof.carries import carries_of, dependence
 from backproof.controls import decided_dependence
 from backproof.descent import Descent
 from backproof.entries import last_stored
+from backproof.reads import entries_met
 from backproof.roles import Level, Parameter
 from backproof.trace.tape import Tape
 from backproof.updates import Update
@@ -44,8 +45,10 @@ def parameters(tape: Tape, updates: Sequence[Update], name: Any) -> list[Paramet
     if any(not depends.get(delta, 0) & bits[u.old] for u in updates for _, delta in u.merges):
         depends = decided_dependence(tape, bits, 0, len(tape.operations), carries)
 
+    data = entries_met(tape, bits)
+
     def descent(update: Update) -> Descent:
-        return Descent(tape, update, sizes, depends, bits[update.old])
+        return Descent(tape, update, sizes, depends, bits[update.old], data)
 
     found: list[Parameter] = []
     for members in groups.values():

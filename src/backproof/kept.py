@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from backproof.arithmetic import ADD, MULTIPLY, is_in
-from backproof.carries import Carries
-from backproof.trace.tape import Operation, Tape
+from backproof.carries import Carries, carries_of
+from backproof.trace.tape import Operation, Ref, Tape
 from backproof.updates import is_shared
 
 
@@ -44,3 +45,19 @@ def _goes_on(tape: Tape, source: int, node: int) -> bool:
     further = tape.reach([node])
     users = (tape.operations[i] for i in tape.users[source])
     return any(is_in(o.function, ADD) and not further.isdisjoint(o.inputs) for o in users)
+
+
+def still_holds(tape: Tape, value: Any, other: Any, old: int) -> bool:
+    """Whether a summand holds all of what an earlier step left: no momentum, not reset.
+
+    In ``m + (1 − β)·(g − m)`` the `other` summand takes a part of it away; an `old` parameter is
+    no accumulator.
+    """
+    kept = [
+        source for source, factor in carries_of(tape).of(value).items()
+        if factor == 1.0 and source != old and tape.nodes[source].operation is None
+        and np.any(np.asarray(tape.value(source)))
+    ]  # fmt: skip
+    if not kept or type(other) is not Ref:
+        return bool(kept)
+    return not tape.ancestors([other.node]).issuperset(kept)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from backproof.arithmetic import MULTIPLY, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
 from backproof.joins import VIEWS, beneath_views
@@ -34,6 +35,23 @@ def data_read(tape: Tape, nodes: set[int], params: set[int]) -> set[tuple[int, t
                 shape = np.shape(tape.nodes[node].obj)
                 largest[leaf] = max(largest.get(leaf, ()), shape, key=lambda s: (math.prod(s), s))
     return set(largest.items())
+
+
+def entries_met(tape: Tape, olds: Container[int]) -> frozenset[int]:
+    """Return the arrays of which the forward pass multiplies entries with parameters: ``m * x[i]``.
+
+    An entry of these is data, and no learning rate.
+    """
+    found = set()
+    for operation in tape.operations:
+        if not is_in(operation.function, MULTIPLY) or not any(n in olds for n in operation.inputs):
+            continue
+        for node in operation.inputs:
+            leaf = beneath_views(tape, node)
+            held = leaf != node and tape.nodes[leaf].operation is None
+            if held and leaf not in olds and np.size(tape.nodes[leaf].obj) > 1:
+                found.add(leaf)
+    return frozenset(found)
 
 
 def optimiser_state(tape: Tape, nodes: set[int], params: Sequence[Parameter]) -> set[int]:

@@ -18,15 +18,15 @@ from backproof.checks.excuses import excuse
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
 from backproof.checks.later import without_cost_of
-from backproof.checks.overwritten import last_alone
+from backproof.checks.one_output import OneOutput
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
 from backproof.checks.second import SecondCost, Shown
-from backproof.checks.started import anchored
 from backproof.checks.state import once_emptied
 from backproof.checks.still import Still
 from backproof.checks.training import TrainingHistory
-from backproof.checks.unanchored import free_search, is_led_on
+from backproof.checks.unanchored import free_search
+from backproof.checks.under_one import under_anchor, under_own_cost
 from backproof.chronicle import Chronicle
 from backproof.clock import Clock
 from backproof.earlier import MOST_EVENTS
@@ -72,6 +72,7 @@ class Verdict:
         self.covered = Covered()
         self.dissent = Dissent()
         self.uphill = Uphill()
+        self.one_output = OneOutput()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
         """Called with each judged step; may raise `StopRun` to end the program there."""
@@ -137,6 +138,7 @@ class Verdict:
             self.arrival.idle(tape)
             return True
         evidence = self._evidence(tape, updates, step)
+        self.one_output.settle(evidence)
         other, shown = self.second.cost_of(evidence, updates)
         evidence.complete()
         self.judged += 1
@@ -245,6 +247,10 @@ class Verdict:
                     self._add(evidence, replace(one, repaired=explained))
             return
         uphill = None if claimed else self.uphill.look(evidence)
+        together = self.one_output.look(evidence)
+        if together is not None:
+            self.findings.setdefault((together.code, together.span.line), together)
+            self.chronicle.accuse(together.evidence["parameters"])
         found = [] if claimed else climbing(evidence, self.findings.values())
         for finding in found if uphill is None else [*found, uphill]:
             self.findings.setdefault((finding.code, finding.span.line), finding)
@@ -291,26 +297,9 @@ class Verdict:
         found = free_search(evidence, patience=SEARCH)
         if found is None:
             self.blamed.discard(names)
-            return self._anchored(evidence) if anchors else ()
+            return under_anchor(evidence) if anchors else ()
         evidence.fit = found.fit
         return tuple(Accusation(*one) for one in found.diagnoses)
-
-    def _anchored(self, evidence: StepEvidence) -> Shown:
-        """Judge under the cost that the backward pass starts from, where a fault explains all.
-
-        Several expressions that are wrong, nobody knows why, say that another cost is meant.
-        """
-        evidence.fit = anchored(evidence)
-        evidence.complete()
-        if evidence.fit is not None and is_led_on(evidence, evidence.fit):
-            evidence.fit = None
-        if evidence.fit is None or by_parts(evidence) is not evidence:
-            return ()  # parts of a vector that are right show the cost
-        told = tuple(accusations(evidence, set(evidence.fit.wrong)))
-        if len(told) > 1 and any(one.diagnosis.is_vague for one in told):
-            evidence.fit = None
-            return ()
-        return told
 
     def _aside(self, evidence: StepEvidence) -> Shown:
         """Search the edit that makes the gradients of another training right, once in a run."""
@@ -323,28 +312,11 @@ class Verdict:
             return self._without_anchor(evidence, anchors=False)
 
     def _under_own_cost(self, evidence: StepEvidence) -> Shown:
-        """See whether one edit makes all gradients right under a cost of the program's.
-
-        Some may fit a cost that it does not compute: `y - a` is the error term of two.
-        """
-        fit = evidence.fit
-        if fit is None or self.blamed or evidence.unfaithful:
-            return ()
-        last = last_alone(evidence) if self.judged <= MOST_LAST else None
-        if last is not None:
-            evidence.fit, diagnosis = last
-            return (Accusation(diagnosis, tuple(last[0].wrong)),)
-        if not fit.hypothesis.registered or not fit.wrong:
-            return ()
-        if not evidence.has_own_cost:
+        """See whether one edit makes all gradients right under a cost of the program's."""
+        if self.blamed or evidence.unfaithful:
             return ()
         with self.clock.apart():
-            found = free_search(evidence, patience=SEARCH)
-        # What fits a usual cost but for one slip is not twice wrong under a measure.
-        if found is None or not found.fit.hypothesis.own or len(found.diagnoses) > 1:
-            return ()
-        evidence.fit = found.fit
-        return tuple(Accusation(*one) for one in found.diagnoses)
+            return under_own_cost(evidence, last=self.judged <= MOST_LAST)
 
     def _accumulated(self, evidence: StepEvidence) -> bool:
         """See whether all gradients fit a cost of the program's once its accumulators are empty."""

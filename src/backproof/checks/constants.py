@@ -82,7 +82,9 @@ def advantages(tape: Tape, params: Sequence[Parameter]) -> frozenset[int]:
     moving = tape.reach(n for p in params for n in p.old)
     found = set()
     for operation in tape.operations:
-        if not is_in(operation.function, MULTIPLY) or len(moving.intersection(operation.inputs)) != 2:
+        if not is_in(operation.function, MULTIPLY) or len(operation.inputs) != 2:
+            continue
+        if not moving.issuperset(operation.inputs):
             continue
         for weight, other in (operation.inputs, operation.inputs[::-1]):
             made, logarithm = _behind(tape, weight), _behind(tape, other)

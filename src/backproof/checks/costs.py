@@ -13,7 +13,6 @@ import numpy as np
 from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
 from backproof.checks.calm import calmed, strained
 from backproof.checks.choice import (
-    EXACT,
     FEW,
     accept_decay,
     accept_own_rates,
@@ -24,6 +23,7 @@ from backproof.checks.choice import (
     has_penalty,
     is_full,
     is_rated,
+    is_rough,
     step_sizes,
 )
 from backproof.checks.epsilon import without_epsilon
@@ -35,7 +35,7 @@ from backproof.checks.one_scale import common_scale
 from backproof.checks.optimiser import beneath
 from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
-from backproof.checks.scales import SAME, is_natural, is_plausible
+from backproof.checks.scales import is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.checks.whole import the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
@@ -283,7 +283,7 @@ class Trials:
         """Whether a cost explains every gradient, and not by chance."""
         if fit.hypothesis.bare:
             return False
-        if not is_full(fit) or _is_rough(fit):
+        if not is_full(fit) or is_rough(fit):
             return False
         return fit.hypothesis.any_cost or self._is_natural(fit)
 
@@ -377,16 +377,6 @@ class Trials:
 
     def _is_late(self) -> bool:
         return time.process_time() - self.started > PATIENCE
-
-
-def _is_rough(fit: Fit) -> bool:
-    """Whether gradients are nearly those of a cost, by a factor that no program has.
-
-    Outputs that are all nearly the same make the gradients of one cost nearly a multiple of those
-    of another.
-    """
-    error = max(error for _, _, error in fit.chosen.values())
-    return error > EXACT and abs(fit.scale - 1) > SAME and not is_plausible(fit.scale)
 
 
 def _source(tape: Tape, node: int, moving: set[int]) -> int:

@@ -18,6 +18,7 @@ from backproof.checks.advice import advise
 from backproof.checks.claims import operand_texts
 from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit
 from backproof.checks.places import Place, final_names, statement_of
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
@@ -84,10 +85,11 @@ def is_meant_to_descend(evidence: StepEvidence) -> bool:
     return fit is not None and not fit.wrong and len({d > 0 for d in fit.directions.values()}) > 1
 
 
-def is_single(evidence: StepEvidence) -> bool:
-    """Whether a cost is of one output of one sample."""
-    assert evidence.fit is not None
-    hypothesis = evidence.fit.hypothesis
+def is_single(evidence: StepEvidence, fit: Fit | None = None) -> bool:
+    """Whether a cost, that which fits or another, is of one output of one sample."""
+    fit = fit or evidence.fit
+    assert fit is not None
+    hypothesis = fit.hypothesis
     joins = () if hypothesis.title == PERCEPTRON.title else hypothesis.joins
     return len(joins) == 1 and np.size(evidence.run.env[joins[0].output]) == 1
 
@@ -205,7 +207,7 @@ def against(evidence: StepEvidence, members: list[int], *, rises: bool) -> Findi
     way = "up" if rises else "down"
     called = _called(evidence)
     added = _added_label(evidence)
-    join = added or _error_term(evidence)
+    join = added or error_term(evidence)
     plain = added is None or any(
         SLOPE.search(name) for s in sites for text in s.operands for name in final_names(text)
     )  # fmt: skip
@@ -256,11 +258,11 @@ def _called(evidence: StepEvidence) -> str:
     return f"the {hypothesis.title}" if hypothesis.registered else f"`{hypothesis.title}`"
 
 
-def _error_term(evidence: StepEvidence) -> Site | None:
+def error_term(evidence: StepEvidence, fit: Fit | None = None) -> Site | None:
     """Return the difference of output and labels from which the gradients are computed."""
-    tape = evidence.tape
-    assert evidence.fit is not None
-    forward = tape.ancestors([evidence.fit.hypothesis.node])
+    tape, fit = evidence.tape, fit or evidence.fit
+    assert fit is not None
+    forward = tape.ancestors([fit.hypothesis.node])
     deltas = [d for p in evidence.params for u in p.updates for _, d in u.merges]
     feeding = tape.ancestors(deltas)
     every = output_joins(tape, evidence.params, limit=50)

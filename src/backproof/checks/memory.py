@@ -113,7 +113,9 @@ def check(record: Record) -> Iterator[Finding]:
     if first is None or last is None or record.first is record.last or record.steps < STEPS:
         return
     known = [o.memory.left for o in record.seen if o.memory is not None]
-    if max(known[0], float(np.median(known))) > GONE or record.learns(STIRRED) or 0 < unexplained(*record.seen) < OPEN:
+    if max(known[0], float(np.median(known))) > GONE or record.learns(STIRRED):
+        return
+    if 0 < unexplained(*record.seen) < OPEN:
         return
     values = [np.asarray(v) for v in record.first.values]
     weights = sorted(

@@ -93,9 +93,10 @@ def binding(site: Site, name: str) -> Place | None:
     tree = tree_of(site.file.text)
     around: ast.AST = tree
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.lineno <= site.span.line <= (node.end_lineno or 0):
-                around = node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if node.lineno <= site.span.line <= (node.end_lineno or 0):
+            around = node
     found = [
         n for n in ast.walk(around)
         if isinstance(n, ast.Assign) and n.lineno < site.span.line

@@ -26,8 +26,8 @@ from backproof.checks.formula import Formula, find_formula
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.layers import Layer, Units
 from backproof.checks.listed import Listed, listed
-from backproof.checks.ordered import in_order
 from backproof.checks.memory import Memory, find_memory
+from backproof.checks.ordered import in_order
 from backproof.checks.pace import Rate, find_rate
 from backproof.checks.rectified import Depth, rectified_units
 from backproof.checks.samples import Join, Samples, find_join, gather, taken_at
@@ -202,7 +202,8 @@ def observe(
         step_map = seen.map
         seen.stability = sharpness(lambda t: -step_map.change(t), theta, change)
     seen.swamped = find_swamped(
-        tape, run, hypothesis.node, [delta for p in params for u in p.updates for _, delta in u.merges],
+        tape, run, hypothesis.node,
+        [delta for p in params for u in p.updates for _, delta in u.merges],
         lambda part: _remade(seen, part, params, hypothesis, meter),
     )  # fmt: skip
     trial = trial and _flows(tape, params)

@@ -20,7 +20,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.match import Fit
 from backproof.checks.one_scale import common_scale
 from backproof.checks.scales import TOLERANCE, proportion
-from backproof.descent import still_holds
+from backproof.kept import still_holds
 from backproof.roles import Level, Parameter, vector
 from backproof.trace.primitives import Method
 from backproof.trace.tape import Operation, Run, Tape

@@ -127,7 +127,7 @@ def _all_alike(seen: Sequence[Observation], place: Place, count: int) -> Finding
     """Find classes that are all one before any split; labels that are written so are meant."""
     first = seen[0].samples
     label, output = np.ravel(first.labels)[0], first.output
-    classes = first.classes or (output is not None and 0 <= output.min() and output.max() <= 1)
+    classes = first.classes or (output is not None and output.min() >= 0 and output.max() <= 1)
     meant = any(name in place.text for name in CONSTANT) or first.labels_leaf is None
     if count < MOST_MEANT or first.inputs is None or meant or not classes or label not in LABELS:
         return None

@@ -1,4 +1,4 @@
-"""BP203 where an epsilon is no small number: ``x / np.sqrt(var + eps)``, ``m / (np.sqrt(v) + eps)``.
+"""BP203 where an epsilon is no small number: ``x / sqrt(var + eps)``, ``m / (sqrt(v) + eps)``.
 
 What a normalisation is to make of size one comes out small, and the layers behind it hardly see it;
 an optimiser that is to divide by the size of the gradients divides by a constant. The recorded step
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -130,7 +130,7 @@ def _parts(
         if given is None or np.ndim(given) or not isinstance(given, (float, np.floating)):
             continue
         epsilon = float(given)
-        if not 0 < epsilon or (epsilon > LARGEST and not called) or type(other) is not Ref:
+        if not epsilon > 0 or (epsilon > LARGEST and not called) or type(other) is not Ref:
             continue
         made = tape.producer(other.node)
         if not rooted and (made is None or name_of(made.function) not in ROOTS):
