@@ -237,6 +237,10 @@ class Verdict:
             i for i in range(len(evidence.params))
             if self.chronicle.note(evidence, i, said.get(i), **how)
         ]  # fmt: skip
+        together = self.one_output.look(evidence)
+        if together is not None:
+            self.findings.setdefault((together.code, together.span.line), together)
+            self.chronicle.accuse(together.evidence["parameters"])
         if evidence.fit is None:
             return
         if shown:
@@ -247,10 +251,6 @@ class Verdict:
                     self._add(evidence, replace(one, repaired=explained))
             return
         uphill = None if claimed else self.uphill.look(evidence)
-        together = self.one_output.look(evidence)
-        if together is not None:
-            self.findings.setdefault((together.code, together.span.line), together)
-            self.chronicle.accuse(together.evidence["parameters"])
         found = [] if claimed else climbing(evidence, self.findings.values())
         for finding in found if uphill is None else [*found, uphill]:
             self.findings.setdefault((finding.code, finding.span.line), finding)

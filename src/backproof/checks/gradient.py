@@ -228,7 +228,8 @@ def judge_step(
         known = [] if hypotheses else [h for h in known if h.title == cost_name]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
-    for frozen in constants(tape, params, hypotheses) if not trials.settled else ():
+    whole = trials.settled and not any(m.reason for m in trials.best.matches)
+    for frozen in constants(tape, params, hypotheses) if not whole else ():
         stopped = Trials(tape, run, params, held | frozen, preferred, exact)
         stopped.choose(hypotheses, known)
         right = 0 if trials.best is None else len(trials.best.chosen)

@@ -255,6 +255,9 @@ def _of_statement(
                 )
     for target in targets_of(statement):
         if isinstance(target, ast.Subscript) and distance < 8:
+            for node, text, cause, price in _told(code, target, findings[0]) if findings else ():
+                edit = Edit(code.span(node), text)
+                yield Candidate(code.file.path, (edit,), price, cause, span)
             values = atoms(code, statement)
             yield from _of_index(code, statement, target.slice, values, near=distance == 0)
     mutated = bool(findings) and findings[0].cause == "mutated-value"

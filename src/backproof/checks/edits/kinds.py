@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from backproof.checks.edits.edit import Edit
-from backproof.checks.edits.layout import other_axes, other_layouts
+from backproof.checks.edits.layout import one_of_each, other_axes, other_layouts
 from backproof.checks.edits.operands import other_constants, other_entries, other_operands
 from backproof.checks.edits.operators import functions_of_operands, other_operators, other_sign
 from backproof.checks.edits.parts import with_another_part, without_a_part
@@ -22,6 +22,7 @@ def _in_place(operation: Operation, scope: Scope) -> Iterator[Edit]:
     yield from other_operators(operation, scope)
     yield from other_layouts(operation, scope)
     yield from other_axes(operation, scope)
+    yield from one_of_each(operation, scope)
     yield from without_a_part(operation, scope)
     yield from other_constants(operation, scope)
     yield from other_entries(operation, scope)

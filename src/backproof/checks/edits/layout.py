@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from backproof.checks.edits.edit import Edit, around, computing, is_transpose, short
 from backproof.checks.scope import Scope
-from backproof.trace.primitives import Method
+from backproof.trace.primitives import Method, set_item
 from backproof.trace.tape import Operation, Ref
 
 REDUCTIONS = {"sum": np.sum, "mean": np.mean, "average": np.mean, "max": np.max, "amax": np.max}
@@ -91,3 +92,55 @@ def other_axes(operation: Operation, scope: Scope) -> Iterator[Edit]:
 def _reducing(how: Any, axis: int | None, keepdims: bool) -> Callable[..., Any]:
     """Return a reduction that ignores the axis it is given."""
     return lambda x, *_, **__: how(np.asarray(x), axis=axis, keepdims=keepdims)
+
+
+def one_of_each(operation: Operation, scope: Scope) -> Iterator[Edit]:
+    """One entry of each row, for whole columns: ``d[np.arange(n), y]`` for ``d[:, y]``.
+
+    What is stored is known for whole columns, and so for the entries among them.
+    """
+    if operation.function is not set_item or len(operation.args) != 3:
+        return
+    axis = _labels_axis(operation, scope)
+    name = re.match(r"\s*([\w.]+)\s*\[(.*?)\]", operation.where.text)
+    if axis is None or name is None:
+        return
+    parts = [part.strip() for part in name.group(2).split(",")]
+    if len(parts) != 2:
+        return
+    label, rows = parts[axis], f"np.arange(len({parts[axis]}))"
+    meant = f"{rows}, {label}" if axis else f"{label}, {rows}"
+
+    def change(execution: Operation, _: int) -> Operation | None:
+        if _labels_axis(execution, scope) != axis:
+            return None
+
+        def stored(array: Any, key: Any, value: Any) -> Any:
+            places = np.arange(len(key[axis]))
+            changed = array.copy()
+            entries = np.broadcast_to(value, array[key].shape)[places, places]
+            changed[(places, key[1]) if axis else (key[0], places)] = entries
+            return changed
+
+        return replace(execution, function=stored)
+
+    own, other = f"{name.group(1)}[{name.group(2)}]", f"{name.group(1)}[{meant}]"
+    yield Edit("wrong-operand", f"`{own}` is all rows at each label, not each row at its own",
+               f"use `{other}` in place of `{own}`", change, 1.3, own, other)  # fmt: skip
+
+
+def _labels_axis(operation: Operation, scope: Scope) -> int | None:
+    """Return the axis at which a store has one index for each row, and a colon at the other."""
+    key = operation.args[1] if len(operation.args) == 3 else None
+    array = operation.args[0]
+    if type(key) is not tuple or len(key) != 2 or type(array) is not Ref:
+        return None
+    shape = np.shape(scope.value(array.node))
+    for axis in (0, 1):
+        index, whole = key[axis], key[1 - axis]
+        if type(index) is not Ref or whole != slice(None) or len(shape) != 2:
+            continue
+        labels = np.asarray(scope.value(index.node))
+        if labels.dtype.kind in "iu" and labels.shape == (shape[1 - axis],):
+            return axis
+    return None
