@@ -228,7 +228,8 @@ def judge_step(
         known = [] if hypotheses else [h for h in known if h.title == cost_name]
     trials = Trials(tape, run, params, held, preferred, exact)
     trials.choose(hypotheses, known)
-    whole = trials.settled and not any(m.reason for m in trials.best.matches)
+    told = [] if trials.best is None else trials.best.matches
+    whole = trials.settled and not any(m.reason for m in told)
     for frozen in constants(tape, params, hypotheses) if not whole else ():
         stopped = Trials(tape, run, params, held | frozen, preferred, exact)
         stopped.choose(hypotheses, known)
