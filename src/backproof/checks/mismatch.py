@@ -207,7 +207,7 @@ def covers(fit: Fit) -> bool:
 
 def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     tape = evidence.tape
-    join = _begun(tape, tape.operations[fit.hypothesis.joins[0].operation])
+    join = _begun(tape, tape.operations[fit.hypothesis.joins[0].operation], own.hypothesis.node)
     made = tape.producer(own.hypothesis.node)
     related: tuple[Related, ...] = ()
     at_fault = _at_fault(evidence, fit, own)
@@ -238,16 +238,21 @@ def _finding(evidence: StepEvidence, fit: Fit, own: Fit) -> Finding:
     )  # fmt: skip
 
 
-def _begun(tape: Tape, join: Operation) -> Site:
-    """Return where the backward pass starts: ``delta = error``, if it gets that name there."""
-    again = (
+def _begun(tape: Tape, join: Operation, cost: int | None = None) -> Site:
+    """Return where the backward pass starts: ``delta = error``, if it gets that name there.
+
+    What the `cost` computes for itself is no such place, if there is another.
+    """
+    again = [
         o for o in tape.operations
         if o.function is join.function and sorted(o.inputs) == sorted(join.inputs)
-    )  # fmt: skip
-    named = ((o, renamed_at(tape, o.out)) for o in again)  # the cost may compute it for itself
-    return next(
-        (s for o, s in named if s is not None and s.function == o.where.function), join.where
-    )
+    ]  # fmt: skip
+    for operation in again:
+        site = renamed_at(tape, operation.out)
+        if site is not None and site.function == operation.where.function:
+            return site
+    within = set() if cost is None else tape.ancestors([cost])
+    return next((o.where for o in again if within and o.out not in within), join.where)
 
 
 def _at_fault(evidence: StepEvidence, fit: Fit, own: Fit) -> Site | None:

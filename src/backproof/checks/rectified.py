@@ -6,13 +6,14 @@ rectifiers of one depth give 0 in every judged step, whatever it sees.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproof.arithmetic import MULTIPLY, is_in
+from backproof.calculus.adjoint import is_differentiable
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.places import Place
 from backproof.checks.pooled import unexplained
@@ -30,6 +31,8 @@ STEPS, UNITS = 8, 2
 #: Share of the labels' variance that they leave: a last bias comes to the mean without them. A run
 #: whose cost has come down by more than the second learns all the same.
 OPEN, LEARNT = 0.5, 0.5
+#: What sets to zero where it is given a zero.
+ZEROING: frozenset[Any] = frozenset({max, np.maximum, np.where, np.clip, set_item})
 #: Rectifiers of a step that are followed, and values before each.
 MOST, MOST_BEFORE = 4_000, 20_000
 
@@ -78,12 +81,14 @@ def rectified_units(tape: Tape, params: Sequence[Parameter], cost: int | None) -
 
 def _rectified(tape: Tape, operation: Operation) -> Ref | None:
     """Return what an operation sets to zero where it is negative, if it does so."""
-    args, function = operation.args, operation.function
-    refs = [a for a in args if type(a) is Ref and _is_real(tape.value(a.node))]
+    function, args = operation.function, operation.args
+    if function is not decided and not _is_zeroing(operation):
+        return None
+    refs = [a for a in args if type(a) is Ref and is_differentiable(tape.value(a.node))]
     if function is decided:
         # Of ``z if z > 0 else 0`` what was compared counts.
         return refs[-1] if refs else None
-    if len(refs) != 1 or not _is_zeroing(tape, operation):
+    if len(refs) != 1:
         return None
     given, made = np.asarray(tape.value(refs[0].node)), np.asarray(tape.value(operation.out))
     if given.shape != made.shape or not np.all((made == 0) | (made == given)):
@@ -91,17 +96,13 @@ def _rectified(tape: Tape, operation: Operation) -> Ref | None:
     return refs[0] if np.all(made[given > 0] != 0) and np.all(made[given < 0] == 0) else None
 
 
-def _is_zeroing(tape: Tape, operation: Operation) -> bool:
+def _is_zeroing(operation: Operation) -> bool:
     function, args = operation.function, operation.args
     if isinstance(function, Method):
         return function.name == "clip"
-    if function in (max, np.maximum, np.where, np.clip, set_item):
+    if is_in(function, ZEROING):
         return any(type(a) in (int, float) and a == 0 for a in args) or function is np.clip
-    return function in (operator.mul, operator.imul, np.multiply)
-
-
-def _is_real(value: Any) -> bool:
-    return np.asarray(value).dtype.kind == "f"
+    return is_in(function, MULTIPLY)
 
 
 def check(record: Record) -> Iterator[Finding]:

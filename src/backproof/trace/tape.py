@@ -317,8 +317,9 @@ class Tape:
                     recorded = self.nodes[out].obj
                     if np.size(recorded) == 1 and bool(result) != bool(recorded):
                         run.flipped.append(operation.index)
-                elif type(result) is np.int64 and result != self.nodes[out].obj:
-                    run.flipped.append(operation.index)  # ``row = int(np.argmax(patch) / 2)``
+                elif type(result) is np.int64 and type(self.nodes[out].obj) is np.int64:
+                    if result != self.nodes[out].obj:  # ``row = int(np.argmax(patch) / 2)``
+                        run.flipped.append(operation.index)
         return run
 
     def _due(self, dirty: set[int] | None, until: int | None) -> Sequence[Operation]:
