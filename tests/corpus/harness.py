@@ -43,6 +43,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 HERE = Path(__file__).resolve().parent
 CORRECT = HERE / "correct"
@@ -282,8 +283,15 @@ def run_all(
     run: Callable[[Item], Outcome], items: Sequence[Item], *, workers: int = WORKERS
 ) -> Iterator[tuple[Item, Outcome]]:
     """Yield each item with its outcome, in order, running a few at a time."""
+    yield from zip(items, each(run, items, workers=workers), strict=True)
+
+
+def each(
+    run: Callable[[Item], Result], items: Sequence[Item], *, workers: int = WORKERS
+) -> Iterator[Result]:
+    """Yield what comes of each item, in order, running a few at a time."""
     with ThreadPoolExecutor(workers) as pool:
-        yield from zip(items, pool.map(run, items), strict=True)
+        yield from pool.map(run, items)
 
 
 def score(mutant: Mutant, outcome: Outcome) -> Score:
