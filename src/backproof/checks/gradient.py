@@ -102,7 +102,8 @@ def jittered(
 
     The leaves `rest` become zero where no branch depends on them. Coincidences of value (zero
     biases, units exactly at a kink, equal rows) vanish. The move is made smaller until every
-    recorded comparison of scalars comes out as it did.
+    recorded comparison of scalars comes out as it did, and every index: of equal values, as of
+    weights that are zero, another may be the largest whatever the move is.
     """
     generator = np.random.default_rng(seed)
     olds = [n for p in params for n in p.old if is_differentiable(tape.value(n))]
@@ -118,6 +119,7 @@ def jittered(
             zeros = {}
     flat = [n for n in olds if _spread(tape, n) <= NO_SPREAD]
     moving = tape.reach(olds)
+    otherwise: tuple[Run, float] | None = None
     for amplitude in JITTERS:
         values: dict[int, Any] = dict(zeros)
         for n in olds:
@@ -127,7 +129,7 @@ def jittered(
             if isinstance(tape.value(n), np.matrix):
                 values[n] = np.asmatrix(values[n])
         if amplitude == 0.0:
-            return calm, 0.0
+            break
         run = tape.replay(values, double=True, base=calm, dirty=moving)
         far = {n: reach for n in flat if (reach := _reach(tape, n, calm, run)) > 1.0}
         if far:
@@ -138,9 +140,11 @@ def jittered(
             final = vector(
                 run.env[n] if run.env[n] is not None else [0.0] for p in params for n in p.new
             )
-            if np.all(np.isfinite(final)):
+            if np.all(np.isfinite(final)) and set(run.indices) <= set(calm.indices):
                 return run, amplitude
-    return calm, 0.0
+            if np.all(np.isfinite(final)) and otherwise is None:
+                otherwise = run, amplitude
+    return otherwise or (calm, 0.0)
 
 
 def _spread(tape: Tape, node: int) -> float:

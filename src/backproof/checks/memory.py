@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproof.arithmetic import is_in
 from backproof.calculus.adjoint import adjoints, is_differentiable
 from backproof.checks.advice import advise, short
 from backproof.checks.places import place_of
 from backproof.checks.pooled import unexplained
+from backproof.entries import STORES
 from backproof.finding import Finding
 from backproof.roles import Parameter
 from backproof.trace.site import Site
@@ -72,35 +74,45 @@ def find_memory(
             continue
         left = sizes[0] / max(sizes)
         if best is None or left > best.left:
-            held = [{olds[n] for n in _near(tape, o, forward) if n in olds} for o in chain]
+            last = len(tape.operations)
+            held = [{olds[n] for n in _near(tape, o, forward, last) if n in olds} for o in chain]
             best = Memory(chain[0].where, len(chain), left, frozenset(set.intersection(*held)))
     return best
 
 
 def _chain(tape: Tape, taken: Sequence[Operation], forward: set[int]) -> list[Operation]:
-    """Return the executions of one sequence: each is joined with what comes of the first."""
+    """Return the executions of one sequence: each is joined with what comes of the first.
+
+    It is so before the next one. (Rows that are put together in the end are no sequence.)
+    """
     if len(taken) < UNROLLED:
         return []
     behind = tape.reach([taken[0].out]) & forward
+    ends = [*(o.index for o in taken[1:]), len(tape.operations)]
     chain = [taken[0]]
-    for operation in taken[1:]:
-        if not _near(tape, operation, forward) & behind:
+    for operation, end in zip(taken[1:], ends[1:], strict=True):
+        if not _near(tape, operation, forward, end) & behind:
             break
         chain.append(operation)
     return chain if len(chain) >= UNROLLED else []
 
 
-def _near(tape: Tape, operation: Operation, forward: set[int]) -> set[int]:
-    """Return what is computed next with what an operation gives, and what it is computed of."""
+def _near(tape: Tape, operation: Operation, forward: set[int], end: int) -> set[int]:
+    """Return what is computed next, before `end`, with what an operation gives, and of what.
+
+    What is stored beside it in an array has nothing to do with it.
+    """
     ends, found = {operation.out}, set(operation.inputs)
     for _ in range(NEAR):
-        users = {i for n in ends for i in tape.users[n] if tape.operations[i].out in forward}
-        ends = {tape.operations[i].out for i in users}
-        for index in users:
-            found.update(tape.operations[index].inputs)
-            for node in tape.operations[index].inputs:
-                made = tape.producer(node)
-                found.update(() if made is None else made.inputs)
+        users = [
+            o for i in {i for n in ends for i in tape.users[n] if i < end}
+            if (o := tape.operations[i]).out in forward and not is_in(o.function, STORES)
+        ]  # fmt: skip
+        ends = {o.out for o in users}
+        for node in (n for o in users for n in o.inputs):
+            made = tape.producer(node)
+            found.add(node)
+            found.update(() if made is None else made.inputs)
         found |= ends
     return found
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from backproof.trace.doubles import is_truth
 from backproof.trace.site import SITES, Site
 
 
@@ -107,3 +110,26 @@ def refs_in(args: Any) -> Iterator[tuple[tuple[Any, ...], int]]:
             yield path, value.node
         elif kind is list or kind is tuple:
             stack.extend([((*path, i), item) for i, item in enumerate(value)])
+
+
+@dataclass(slots=True)
+class Run:
+    """The values of one replay.
+
+    ``env[n]`` is the value of node n (None where it could not be computed); ``flipped`` are the
+    operations whose Python truth value differs from the recorded one: the program would have
+    taken another way there. So it may where one of the `indices` does: ``int(argmax(x) / 2)``.
+    """
+
+    env: list[Any]
+    flipped: list[int] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+
+    def compare(self, number: int, value: Any, recorded: Any) -> None:
+        """Note whether the result of an operation decides otherwise than the recorded one."""
+        if is_truth(value):
+            if np.size(recorded) == 1 and bool(value) != bool(recorded):
+                self.flipped.append(number)
+        elif type(value) is np.int64 and type(recorded) is np.int64 and value != recorded:
+            self.indices.append(number)

@@ -9,7 +9,6 @@ import bisect
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,27 +16,19 @@ import numpy as np
 from backproof.trace import primitives
 from backproof.trace.build import fill
 from backproof.trace.chains import call_chains
-from backproof.trace.doubles import agrees, as_double, is_double, is_small_float, is_truth, widened
+from backproof.trace.doubles import (
+    agrees,
+    as_double,
+    is_double,
+    is_small_float,
+    widened,
+)
 from backproof.trace.event import ARRAYS, TRACKED, Event, Parts
-from backproof.trace.operations import Node, Operation, Ref, map_refs, refs_in
+from backproof.trace.operations import Node, Operation, Ref, Run, map_refs, refs_in
 from backproof.trace.site import SITES, Site
 from backproof.trace.undo import Overwritten
 
 __all__ = ["Node", "Operation", "Ref", "Run", "Tape", "build", "map_refs", "refs_in"]
-
-
-@dataclass(slots=True)
-class Run:
-    """The values of one replay.
-
-    ``env[n]`` is the value of node n (None where it could not be computed); ``flipped`` are the
-    operations whose Python truth value, or whose one index, differs from the recorded one: the
-    program would have taken another way there.
-    """
-
-    env: list[Any]
-    flipped: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
 
 
 class Tape:
@@ -313,13 +304,7 @@ class Tape:
                 if double and not operation.mutates:
                     result = as_double(result)
                 env[out] = result
-                if is_truth(result):
-                    recorded = self.nodes[out].obj
-                    if np.size(recorded) == 1 and bool(result) != bool(recorded):
-                        run.flipped.append(operation.index)
-                elif type(result) is np.int64 and type(self.nodes[out].obj) is np.int64:
-                    if result != self.nodes[out].obj:  # ``row = int(np.argmax(patch) / 2)``
-                        run.flipped.append(operation.index)
+                run.compare(operation.index, result, self.nodes[out].obj)
         return run
 
     def _due(self, dirty: set[int] | None, until: int | None) -> Sequence[Operation]:
