@@ -105,9 +105,13 @@ class Names:
         # Objects of one number each, in a list of their own, count as one.
         return row if type(self._objects.get(row)) in (list, dict) else matrix
 
+    def holder(self, obj: Any) -> Any:
+        """Return the object that holds a value, if it was met."""
+        return self._objects.get(self.parents.get(id(obj), (0, ""))[0])
+
     def is_seeded(self, obj: Any) -> bool:
         """Whether an engine's number has a gradient of 1 beside it: backward passes start there."""
-        holder = self._objects.get(self.parents.get(id(obj), (0, ""))[0])
+        holder = self.holder(obj)
         return holder is not None and any(
             SLOPE.search(path.rpartition(".")[2]) and type(value) in (int, float) and value == 1
             for value, path in _children(holder, "")

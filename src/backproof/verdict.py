@@ -18,6 +18,7 @@ from backproof.checks.excuses import excuse
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
 from backproof.checks.later import without_cost_of
+from backproof.checks.local_rules import wrong_rule
 from backproof.checks.one_output import OneOutput
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
@@ -280,6 +281,10 @@ class Verdict:
     def _accuse(self, evidence: StepEvidence, wrong: Sequence[int]) -> None:
         """Find what is at fault for wrong gradients."""
         self.blamed |= {evidence.params[i].name for i in wrong}
+        broken = None if evidence.fit is None else wrong_rule(evidence, evidence.fit)
+        if broken is not None:
+            self._add(evidence, broken)
+            return
         with self.clock.apart():
             closer = by_parts(evidence)
             if closer is not evidence and closer.fit is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.local_rules import wrong_rule
 from backproof.checks.overwritten import last_alone
 from backproof.checks.parts import by_parts
 from backproof.checks.started import anchored
@@ -23,6 +24,9 @@ def under_anchor(evidence: StepEvidence) -> Shown:
         evidence.fit = None
     if evidence.fit is None or by_parts(evidence) is not evidence:
         return ()  # parts of a vector that are right show the cost
+    broken = wrong_rule(evidence, evidence.fit)
+    if broken is not None:
+        return (broken,)
     told = tuple(accusations(evidence, set(evidence.fit.wrong)))
     if len(told) > 1 and any(one.diagnosis.is_vague for one in told):
         evidence.fit = None
