@@ -67,7 +67,7 @@ def test_a_running_total_is_no_label(tmp_path):
 
 
 def test_an_output_error_with_the_wrong_sign_beside_a_measure(tmp_path):
-    assert judged(tmp_path, MEASURED) == ("verified", [("BP103", 9)])
+    assert judged(tmp_path, MEASURED) == ("verified", [("BP103", 11)])
     assert judged(tmp_path, MEASURED.replace("(p - y) / 60", "(p + y) / 60")) == (
         "wrong", [("BP101", 11)],
     )  # fmt: skip
