@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.arithmetic import MULTIPLY, is_in
 from backproof.calculus.adjoint import is_differentiable
-from backproof.carries import carries_of
+from backproof.carries import carries_of, dependence
 from backproof.joins import VIEWS, beneath_views
 from backproof.roles import Parameter
 from backproof.trace.tape import Tape
@@ -89,3 +89,14 @@ def _array_leaves(tape: Tape) -> set[int]:
 
 #: The arrays that tapes are given, with the number of nodes for which that is known.
 _ARRAYS: WeakKeyDictionary[Tape, tuple[int, set[int]]] = WeakKeyDictionary()
+
+
+def changes_flow(tape: Tape, params: Sequence[Parameter]) -> bool:
+    """Whether all changes are made of the parameters, and not decided by branches.
+
+    With other values the program would take other branches, which are not on the tape.
+    """
+    updates = [u for p in params for u in p.updates]
+    bits = {u.old: 1 << number for number, u in enumerate(updates)}
+    depends = dependence(tape, bits, 0, len(tape.operations))
+    return all(any(depends.get(delta, 0) & bits[u.old] for _, delta in u.merges) for u in updates)

@@ -19,7 +19,7 @@ from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
 from backproof.calculus.slices import Packing, Slice, StepMap
-from backproof.carries import carries_of, dependence
+from backproof.carries import carries_of
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.everywhere import everywhere
 from backproof.checks.formula import Formula, find_formula
@@ -206,7 +206,7 @@ def observe(
         [delta for p in params for u in p.updates for _, delta in u.merges],
         lambda part: _remade(seen, part, params, hypothesis, meter),
     )  # fmt: skip
-    trial = trial and _flows(tape, params)
+    trial = trial and changes_flow(tape, params)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
     if seen.map is None:
         seen.samples.retry = seen.samples.answer = None
@@ -240,17 +240,6 @@ def _add_listed(samples: Samples, few: Listed | None) -> None:
         samples.labels, samples.output = few.labels, few.output
         samples.reach = few.reach
         samples.inputs_place, samples.labels_place = few.inputs_place, few.labels_place
-
-
-def _flows(tape: Tape, params: Sequence[Parameter]) -> bool:
-    """Whether all changes are made of the parameters, and not decided by branches.
-
-    With other values the program would take other branches, which are not on the tape.
-    """
-    updates = [u for p in params for u in p.updates]
-    bits = {u.old: 1 << number for number, u in enumerate(updates)}
-    depends = dependence(tape, bits, 0, len(tape.operations))
-    return all(any(depends.get(delta, 0) & bits[u.old] for _, delta in u.merges) for u in updates)
 
 
 def _is_way(tape: Tape, join: Join, inputs: int | None, cost: int) -> bool:
