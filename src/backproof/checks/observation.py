@@ -36,6 +36,7 @@ from backproof.checks.swamped import Swamped, find_swamped
 from backproof.checks.unseen import Unseen, find_unseen
 from backproof.descent import ROOTS
 from backproof.hypotheses import Hypothesis
+from backproof.reads import changes_flow
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Ref, Run, Tape
