@@ -40,7 +40,6 @@ def wrong_rule(evidence: StepEvidence, fit: Fit) -> Accusation | None:
     if not units:
         return None
     right = {number for number, _, _, is_right in units if is_right}
-    known = {number for number, *_ in units}
     users: dict[int, set[int]] = {}
     for number, holder, _, _ in units:
         for child in _made_from(holder):
@@ -54,7 +53,7 @@ def wrong_rule(evidence: StepEvidence, fit: Fit) -> Accusation | None:
         if is_right:
             # (A slope of zero is right under many a rule.)
             sound |= sites if node >= 0 and np.any(evidence.run.env[node]) else set()
-        elif of and of <= right & known:
+        elif of and of <= right:
             told = _not_derived(evidence, fit, node, [nodes.get(user) for user in of])
             broken.update(told or sites)
     suspects = [(count, site) for site, count in broken.items() if site not in sound]
