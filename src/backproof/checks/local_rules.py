@@ -21,7 +21,7 @@ from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.claims import operand_texts
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
-from backproof.names import SLOPE
+from backproof.names import SLOPE, Names
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Run, Tape
 
@@ -33,9 +33,9 @@ MOST_ADDED = 200
 
 def wrong_rule(evidence: StepEvidence, fit: Fit) -> Accusation | None:
     """Return the rule that a step's engine breaks, if one statement is it."""
-    cost = evidence.tape.nodes[fit.hypothesis.node].obj
-    if evidence.names is None or not evidence.names.is_seeded(cost):
-        return None
+    cost, names = evidence.tape.nodes[fit.hypothesis.node].obj, evidence.names
+    if not (isinstance(names, Names) and names.is_seeded(cost)):
+        return None  # what a program hands over by name is no engine's
     units = list(_units(evidence, fit))
     if not units:
         return None
