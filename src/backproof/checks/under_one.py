@@ -7,10 +7,9 @@ from backproof.checks.gradient import StepEvidence
 from backproof.checks.local_rules import wrong_rule
 from backproof.checks.overwritten import last_alone
 from backproof.checks.parts import by_parts
+from backproof.checks.second import Shown
 from backproof.checks.started import anchored
 from backproof.checks.unanchored import free_search, is_led_on
-
-Shown = tuple[Accusation, ...]
 
 
 def under_anchor(evidence: StepEvidence) -> Shown:
