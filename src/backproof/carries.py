@@ -132,8 +132,8 @@ class Carries:
                 self._keep(operation, shared)
             elif new and (covers(operation) or self._fills(operation, new)):
                 self._keep(operation, new)
-            elif self._sets_part_of_old(operation):
-                self._keep(operation, old)  # the penalty's `theta[0] = 0` of what is no copy
+            elif self._sets_part(operation):
+                self._keep(operation, old)  # `theta[0] = 0` of what is no copy, `W[W < 0] = 0`
         elif function is primitives.ufunc_at and args[0] in (np.add, np.subtract):
             carried = self.of(args[1])
             if carried and len(args) > 3 and type(args[3]) is Ref:
@@ -154,14 +154,15 @@ class Carries:
             )  # fmt: skip
             self._add(stripped)
 
-    def _sets_part_of_old(self, operation: Operation) -> bool:
-        """Whether a number is put into some entries of an array that was there before."""
+    def _sets_part(self, operation: Operation) -> bool:
+        """Whether a number from before is put into entries of an old array, or an updated one."""
         first, value = operation.args[0], operation.args[-1]
-        if type(first) is not Ref or covers(operation):
+        if type(first) is not Ref or covers(operation) or _number(self.tape, value) is None:
             return False
-        made = [self.tape.nodes[v.node].operation for v in (first, value) if type(v) is Ref]
-        old = all(index is None or index < self.start for index in made)
-        return old and _number(self.tape, value) is not None
+        made = [first.node] if first.node not in self.merged else []
+        made += [value.node] if type(value) is Ref else []
+        indices = [self.tape.nodes[node].operation for node in made]
+        return all(index is None or index < self.start for index in indices)
 
     def _put_together(self, operation: Operation) -> int | None:
         """Return what an array is put together of again: ``np.array([n.w for n in neurons])``."""

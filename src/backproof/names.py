@@ -113,7 +113,7 @@ class Names:
         """Whether an engine's number has a gradient of 1 beside it: backward passes start there."""
         holder = self.holder(obj)
         return holder is not None and any(
-            SLOPE.search(path.rpartition(".")[2]) and type(value) in (int, float) and value == 1
+            SLOPE.search(path.rpartition(".")[2]) and _is_one(value)
             for value, path in _children(holder, "")
         )
 
@@ -168,6 +168,12 @@ _TARGETS: dict[str, set[str]] = {}
 def _is_layer(value: Any) -> bool:
     """Whether a callable object is one of the user's (a layer with ``__call__``)."""
     return hasattr(value, "__dict__") and type(value).__module__ not in ("builtins", "numpy")
+
+
+def _is_one(value: Any) -> bool:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.size == 1 and value.dtype.kind in "iuf" and bool(value.item() == 1)
+    return type(value) in (int, float) and value == 1
 
 
 def _children(value: Any, path: str) -> Any:

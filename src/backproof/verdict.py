@@ -18,7 +18,7 @@ from backproof.checks.excuses import excuse
 from backproof.checks.gradient import StepEvidence, judge_step
 from backproof.checks.inherited import without_inherited
 from backproof.checks.later import without_cost_of
-from backproof.checks.local_rules import wrong_rule
+from backproof.checks.local_rules import without_factor, wrong_rule
 from backproof.checks.one_output import OneOutput
 from backproof.checks.pairs import judge_pairs
 from backproof.checks.parts import by_parts
@@ -211,6 +211,8 @@ class Verdict:
         `shown`; `said` what differences have said of the gradients, where they were asked for.
         """
         self.reason = evidence.reason
+        if not claimed:
+            without_factor(evidence)
         self.known.learn(evidence)
         anchored = evidence.fit is not None or self.known.is_known(evidence)
         if evidence.fit is None and self.known.titles and not evidence.unfaithful:

@@ -51,6 +51,7 @@ class Blind:
         self.olds = {u.old for u in updates}
         moved = (u for p in evidence.params for u in p.updates)
         self.sites = {site for u in moved for site in u.sites(self.tape)}
+        self.deltas = {d for p in evidence.params for u in p.updates for _, d in u.merges}
 
     def updates(self) -> list[Update]:
         """Return the steps of what is meant to be trained that depend on no parameter."""
@@ -98,6 +99,8 @@ class Blind:
         ):
             return self._is_wrong(update)  # whatever its name: nothing else is moved by a rate
         twins = self.family.twins(name)
+        if twins and led and any(delta in self.deltas for _, delta in update.merges):
+            return self._is_wrong(update, called=True)  # ``w8 = w8 - d_w7``
         near = twins or self.family.partners(name) or self.family.company(name)
         if not near and not self.family.cousins(name):
             return False

@@ -52,8 +52,8 @@ class Match:
 
     @property
     def size(self) -> int:
-        """Number of entries of the parameter."""
-        return 0 if self.truth is None else int(self.truth.size)
+        """Number of entries of the true gradient that are not zero: those that tell something."""
+        return 0 if self.truth is None else int(np.count_nonzero(self.truth))
 
     @property
     def fits(self) -> bool:

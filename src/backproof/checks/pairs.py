@@ -29,7 +29,8 @@ from backproof.trace.tape import Ref, Tape
 
 #: Share of the largest entry from which the ratio of two says something.
 SMALL = 1e-6
-_GRADIENT = re.compile(r"^(?:d_?|grad_|g_|delta_)(\w+)$|^(\w+?)_(?:grad|gradient)$")
+#: What gradients are called.
+GRADIENT = re.compile(r"^(?:d_?|grad_|g_|delta_)(\w+)$|^(\w+?)_(?:grad|gradient)$")
 _COST = re.compile(r"loss|cost|^j$|_j$|objective|nll|energy|error$")
 _KEY = re.compile(r"""\[\s*['"](\w+)['"]\s*\]$""")
 #: What holds gradients under the names of the parameters: ``grads["W1"]``.
@@ -133,7 +134,7 @@ def _stem(name: str) -> str:
         return name.rpartition(".")[2]
     word = key.group(1)
     held = _HOLDER.match(name[: key.start()]) is not None
-    return f"d_{word}" if held and not _GRADIENT.match(word) else word
+    return f"d_{word}" if held and not GRADIENT.match(word) else word
 
 
 def _named(tape: Tape, paths: Names) -> dict[str, list[int]]:
@@ -151,7 +152,7 @@ def _named(tape: Tape, paths: Names) -> dict[str, list[int]]:
 def _pairs(tape: Tape, named: dict[str, list[int]]) -> Iterator[Claim]:
     """Yield the latest value and gradient of each pair of names."""
     for stem, gradients in named.items():
-        match = _GRADIENT.match(stem)
+        match = GRADIENT.match(stem)
         if match is None:
             continue
         wanted = match.group(1) or match.group(2)
@@ -216,7 +217,7 @@ def _given(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield gradients that a driver makes up, with the outputs that they are of."""
     for stem, nodes in named.items():
-        match = _GRADIENT.match(stem)
+        match = GRADIENT.match(stem)
         made_up = [n for n in nodes if _is_made_up(tape, n, values)]
         if match is None or not made_up:
             continue

@@ -11,6 +11,7 @@ import numpy as np
 from backproof.arithmetic import ADD, MULTIPLY, SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import carries_of
+from backproof.checks.pairs import GRADIENT
 from backproof.checks.places import final_names
 from backproof.checks.untrained import Untrained
 from backproof.trace import primitives
@@ -45,8 +46,8 @@ def replaced(step: Step) -> Iterator[Untrained]:
         obj = tape.nodes[operation.out].obj
         kept = names.path(obj) if is_differentiable(value) else None
         if kept is not None:
-            if kept in step.merges:
-                continue
+            if kept in step.merges or GRADIENT.match(_last(kept)):
+                continue  # (`d_w8` may be read by nothing)
             if not (where.is_value or step.family.twins(kept) or step.family.partners(kept)):
                 continue
         # A gradient itself may be kept anywhere, but not among the numbers of a list of weights.
