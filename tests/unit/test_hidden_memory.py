@@ -96,3 +96,30 @@ def test_an_index_that_becomes_a_number_of_the_program_is_a_branch(tmp_path):
     status, found = judged(tmp_path, POOLED.replace("int(place / 2)", "int(place % 2)"))
     assert status == "wrong"
     assert found
+
+
+RECORDS = """
+import numpy as np
+rng = np.random.default_rng(3)
+table = np.zeros(50, dtype=[("size", "f4"), ("rooms", "i4"), ("price", "f8"), ("town", "U8")])
+table["size"], table["rooms"] = rng.random(50), rng.integers(1, 6, 50)
+table["price"] = table["size"] * 3 + table["rooms"] * 0.2
+rows = np.unique(np.round(rng.normal(size=(80, 3)), 1), axis=0)
+rows -= rows.mean(axis=0)
+w, v, c = np.zeros(2), np.zeros(3), 0.0
+for step in range(60):
+    e = w[0] * table["size"] + w[1] * table["rooms"] + c - table["price"]
+    r = rows @ v - rows[:, 0]
+    loss = np.mean(e ** 2) + np.mean(r ** 2)
+    w -= 0.02 * 2 * np.array([np.mean(e * table["size"]), np.mean(e * table["rooms"])])
+    c -= 0.02 * 2 * np.mean(e)
+    v -= 0.02 * 2 * rows.T @ r / len(rows)
+print(loss)
+"""
+
+
+def test_fields_of_records_and_unique_rows_are_data(tmp_path):
+    assert judged(tmp_path, RECORDS) == ("verified", [])
+    status, found = judged(tmp_path, RECORDS.replace("rows.T @ r", "rows.T @ (r * r)"))
+    assert status == "wrong"
+    assert [code for code, _ in found] == ["BP101"]

@@ -61,6 +61,13 @@ class Num:
         for node in reversed(order):
             node.pull()
 
+    def mean(self, count):
+        out = Num(self.data / count, (self,))
+        def pull():
+            self.grad += out.grad / count
+        out.pull = pull
+        return out
+
 weights = [Num(random.uniform(-1, 1)) for _ in range(9)]
 points = [(random.uniform(-1, 1), random.uniform(-1, 1)) for _ in range(5)]
 for step in range(12):
@@ -73,6 +80,7 @@ for step in range(12):
         loss = loss + miss * miss
     for w in weights:
         w.grad = 0.0
+    loss = loss.mean(5)
     loss.backward()
     for w in weights:
         w.data -= 0.02 * w.grad
@@ -92,6 +100,8 @@ def test_a_right_engine_is_verified(tmp_path):
         ("(out.data > 0) * out.grad", "(out.data > 0) * 1.0"),
         ("self.grad += other.data * out.grad", "self.grad += 1.0 * out.grad"),
         ("other.grad += self.data * out.grad", "other.grad += 1.0 * out.grad"),
+        # All gradients are five times the right ones: nothing but the loss's own slope tells.
+        ("self.grad += out.grad / count", "self.grad += out.grad * 1.0"),
     ],
 )
 def test_a_wrong_rule_is_told_at_its_statement(tmp_path, old, new):

@@ -162,6 +162,8 @@ def lists(record: Record) -> Finding | None:
         for first in moved:
             if first is second or len(first[1]) != len(second[1]) or record.learns(0.5):
                 continue
+            if _are_the_same(first[1], second[1]):
+                continue  # one list, in two epochs
             given = dependence(first[2], second[2])
             right = dependence(first[1], second[1])
             if given is not None and given.none and right is not None and right.sure:
@@ -172,6 +174,13 @@ def lists(record: Record) -> Finding | None:
                     "shuffle pairs: `pairs = list(zip(inputs, labels))`",
                 )  # fmt: skip
     return None if record.learns(0.5) else _one_list(record, moved)
+
+
+def _are_the_same(one: Any, other: Any) -> bool:
+    """Whether two lists hold the same rows, in whatever order."""
+    return one.shape == other.shape and np.array_equal(
+        one[np.lexsort(one.T)], other[np.lexsort(other.T)]
+    )
 
 
 def _one_list(record: Record, moved: Sequence[tuple[int, Any, Any]]) -> Finding | None:

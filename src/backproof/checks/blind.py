@@ -241,7 +241,7 @@ def blinded(evidence: StepEvidence, updates: Sequence[Update]) -> tuple[Accusati
             Diagnosis(
                 "BP101", "missing-term" if empty else "missing-factor", site,
                 "its step stays zero: the gradient that is computed never reaches it" if empty
-                else "its step does not depend on any gradient",
+                else "its step does not depend on its gradient",
                 evidence={"rule": "blind"},
             ),
             tuple(members),

@@ -59,5 +59,7 @@ def _among_values(
         return hypotheses
     related = tape.ancestors(called) | tape.reach(called)
     seeded = {n for n in called if names.is_seeded(tape.nodes[n].obj)}
+    for hypothesis in hypotheses:
+        hypothesis.own = hypothesis.own or hypothesis.node in seeded
     parts = tape.ancestors(seeded) - seeded
     return [h for h in hypotheses if h.node in related - parts]

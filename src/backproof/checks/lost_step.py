@@ -25,7 +25,11 @@ def lost_at(evidence: StepEvidence, update: Update) -> Site:
     tape = evidence.tape
     index, delta = update.merges[-1]
     merge = tape.operations[index].where
-    shared = tape.ancestors([n for p in evidence.params for n in p.new if n != update.new])
+    others = [u for p in evidence.params for u in p.updates if u.new != update.new]
+    apart = (u for u in others if merge.index not in u.sites(tape))
+    if any(delta == d for u in apart for _, d in u.merges):
+        return whole(merge)  # ``w8 = w8 - d_w7``
+    shared = tape.ancestors([u.new for u in others])
     node = delta
     made = tape.producer(node)
     while made is not None and _statement(made.where) == _statement(merge):

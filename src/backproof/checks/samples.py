@@ -340,7 +340,7 @@ def _is_listed(value: Any) -> bool:
 def row_numbers(tape: Tape, run: Run, leaf: int, node: int, across: bool) -> tuple[Any, int]:
     """Return (row number of each sample in the array that it comes from, axis of that array)."""
     array = np.asarray(run.env[leaf])
-    if not 1 <= array.ndim <= 2:
+    if not 1 <= array.ndim <= 2 or array.dtype.kind not in "fiubc":
         return None, 0
     part = Slice(tape, run, [leaf], [node]) if node != leaf else None
     for axis in range(array.ndim):

@@ -110,6 +110,9 @@ class Opaque:
         return f"Opaque({type(self.value).__name__})"
 
 
+#: What the kind of a view begins with that is a field of records; its dtype follows.
+FIELD = "field:"
+
 # ---- memory ------------------------------------------------------------------------------------
 
 
@@ -126,13 +129,17 @@ def owner_of(x: Array) -> Array:
             base = getattr(base, "base", None) if type(base).__name__ == "DummyArray" else None
             if not isinstance(base, np.ndarray):
                 return x
+        if base.dtype != x.dtype and "V" in (base.dtype.kind, x.dtype.kind):
+            if x.dtype.kind == "V" or x.nbytes == base.nbytes:
+                return x  # records, or rows that `np.unique` has compared as one value each
         x = base
 
 
 def view_spec(owner: Array, x: Array) -> ViewSpec:
     """Describe `x` as a view of `owner`: the arguments of `strided_view` after the first."""
     if x.dtype != owner.dtype:
-        kind = "reinterpreted"
+        of_record = owner.dtype.kind == "V" and x.dtype.kind in "fiub"
+        kind = f"{FIELD}{x.dtype.str}" if of_record else "reinterpreted"
     else:
         kind = "matrix" if isinstance(x, np.matrix) else "array"
     offset = _address(x) - _address(owner)
@@ -202,7 +209,7 @@ def _scaled(sizes: tuple[int, ...], itemsize: int, now: int) -> tuple[int, ...]:
 
 
 def _reinterpreted(strides: tuple[int, ...], offset: int, itemsize: int, kind: str) -> bool:
-    return kind == "reinterpreted" or any(s % itemsize for s in (offset, *strides))
+    return kind not in ("array", "matrix") or any(s % itemsize for s in (offset, *strides))
 
 
 def strided_view(
@@ -224,14 +231,17 @@ def strided_view(
         Of the view: bytes from the owner's first element, and bytes.
     owner_strides, itemsize
         The layout that the owner had when the view was recorded.
-    kind : {'array', 'matrix', 'reinterpreted'}
-        What the view is: 'reinterpreted' is one of another dtype.
+    kind : {'array', 'matrix', 'reinterpreted', 'field:<f8'}
+        What the view is: 'reinterpreted' is one of another dtype; a field of records has its own.
 
     Raises
     ------
     ValueError
         If the view reads the owner's bytes as another dtype.
     """
+    if kind.startswith(FIELD) and owner.strides == owner_strides:
+        memory, start = memory_of(owner)
+        return np.ndarray(shape, kind.removeprefix(FIELD), memory, start + offset, strides)
     if _reinterpreted(strides, offset, itemsize, kind):
         raise ValueError("a view that reads the bytes as another dtype")
     now = owner.itemsize
