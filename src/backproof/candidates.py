@@ -33,8 +33,8 @@ class Candidate:
     count: int
     around: tuple[LoopInstance, ...] = ()
     """The loops that run around it."""
-    later: list[tuple[int, int]] = field(default_factory=list)
-    """Its first iteration each time that it was entered again, as positions in the log."""
+    later: list[tuple[int, int, int]] = field(default_factory=list)
+    """Its first iteration each time that it was entered again: positions in the log, and number."""
     passed: list[int] = field(default_factory=list)
     """Where further iterations began while it waited, as positions in the log."""
     period: int = 1

@@ -263,9 +263,8 @@ class Conductor:
                 self._judge(recorder, first, second, self.steps - 2, following=end)
             begun = (end, *loop.passed) if loop.period == 1 else ()
             self.lookout.passed(recorder.log, begun, self.steps, self._sites)
-            for start, stop in loop.later:
-                after = begun.index(start) if start in begun else 0
-                self._judge(recorder, start, stop, self.steps + after)
+            for start, stop, number in loop.later:
+                self._judge(recorder, start, stop, number // loop.period)
         self.agenda.entered(len(loop.later))
         recorder.log.clear()
         if loop is self.search.candidate:

@@ -171,9 +171,11 @@ class Lookout:
             step += 1
 
     def examine(self, tape: Tape, updates: Sequence[Update], step: int) -> bool:
-        """Look at a recorded step; returns whether non-finite values spoil it."""
+        """Look at a recorded step; returns whether non-finite values spoil its gradients."""
         try:
-            return self._examine(tape, updates, step)
+            spoiled = self._examine(tape, updates, step)
+            moved = [tape.value(u.new) for u in updates]
+            return spoiled and not (moved and all(map(is_sound, moved)))
         except Exception as error:
             self._report(error, step)
             return False
@@ -223,7 +225,8 @@ class Lookout:
             return
         tape = build(log, 0, len(log))
         updates = [u for u in find_updates(tape, 0, len(tape.operations)) if u.sites(tape) & sites]
-        if self.examine(tape, updates, step) and self.finding is not None:
+        self.examine(tape, updates, step)
+        if self.finding is not None:
             self.awake.leave(self.finding)
         if self.warnings:
             self.awake.leave(self.warnings)

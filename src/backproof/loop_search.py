@@ -93,7 +93,8 @@ class LoopSearch:
             waiting.passed.append(len(log))
         entered = waiting is not None and loop.site == waiting.site and loop.count == 2
         if waiting is not None and entered and len(waiting.later) < MOST_ENTRIES:
-            waiting.later.append((loop.starts[-2], loop.starts[-1]))
+            number = self._begun[loop.site] - 2
+            waiting.later.append((loop.starts[-2], loop.starts[-1], number))
         if len(loop.starts) == 3:
             found = self.attempt(recorder, loop)
             if found is not None:
@@ -214,7 +215,8 @@ class LoopSearch:
     def _sweeps(self, recorder: Recorder, outer: tuple[int, int, int], inner: Candidate) -> bool:
         """Whether an inner loop only goes through the entries that a step of the outer updates."""
         with self.clock.analysing():
-            return sweeps(recorder.log, outer, [inner.bounds[:2], *inner.later])
+            entered = [(start, stop) for start, stop, _ in inner.later]
+            return sweeps(recorder.log, outer, [inner.bounds[:2], *entered])
 
     def done(self, found: Found) -> int:
         """Return the steps of the training loop that are done: more came while it waited."""

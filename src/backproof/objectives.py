@@ -11,6 +11,7 @@ from backproof.checks.objective import judge_evaluation
 from backproof.conductor import Conductor
 from backproof.consulted import consult
 from backproof.options import RunOptions, StopRun
+from backproof.trace.alive import is_sound
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation, Optimisers
 from backproof.trace.recorder import Recorder
@@ -51,6 +52,9 @@ class Objectives:
     def _judge(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
         with self.conductor.clock.analysing():
             try:
+                if not self.verdict.judged:
+                    # (Later ones may be steps too far, which a line search takes back.)
+                    self._explain(evaluation, log)
                 evidence = judge_evaluation(evaluation, log)
                 if isinstance(evidence, str):
                     self.verdict.reason = evidence
@@ -66,3 +70,9 @@ class Objectives:
                     f"evaluation {evaluation.number} could not be judged: "
                     f"{type(error).__name__}: {error}"
                 )
+
+    def _explain(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
+        """Look for non-finite values where the search begins."""
+        if not is_sound(evaluation.cost) or not is_sound(evaluation.gradient):
+            tape = build(log, evaluation.start, len(log))
+            self.conductor.lookout.examine(tape, [], evaluation.number)

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 LEAST_STEPS, LEAST_SEEN = 100, 6
 #: A sample is fitted in its turn at this share of the first cost, and forgotten when its cost is so
-#: many times the first one; this share of the judged ones must be.
+#: many times the first one; this share of the judged ones must be. Of rows that are known to come
+#: in the order of their array those are forgotten that cost more than before any training.
 FITTED = 0.2
-FORGOTTEN = 2.0
+FORGOTTEN, FORGOTTEN_IN_ORDER = 2.0, 1.0
 MOST = 0.3
 #: So many judged steps must see the first sample, and so many another one.
 AGAIN, LEAST_OTHERS = 3, 4
@@ -51,10 +52,11 @@ def check(record: Record) -> Iterator[Finding]:
     if not first > 0 or met > FITTED * first:
         return
     maps = [o.map for o in others if o.map is not None]
+    times = FORGOTTEN_IN_ORDER if _in_order(seen) else FORGOTTEN
     for last in seen[: -LATEST - 1 : -1]:
         now = np.array([cost_at([m], last.map.theta) for m in maps if last.map is not None])
         # What that step has just seen it knows; the others tell.
-        gone = int(np.sum(now > FORGOTTEN * first))
+        gone = int(np.sum(now > times * first))
         if np.all(np.isfinite(now)) and gone >= MOST * len(now) and np.mean(now) > first:
             break
     else:
@@ -72,7 +74,8 @@ def check(record: Record) -> Iterator[Finding]:
         notes=[
             f"the {len(others)} judged samples cost {short(first)} before training, {short(met)} "
             f"(the median) when they are met, and with the parameters of step {last.step} "
-            f"{short(float(np.mean(now)))}: {gone} of them more than twice the first"
+            f"{short(float(np.mean(now)))}: {gone} of them more than "
+            + ("twice the first" if times > 1 else "the first")
         ],
         confidence="likely", severity="note",
     )  # fmt: skip
@@ -89,3 +92,14 @@ def _apart_from_first(seen: Sequence[Observation]) -> Sequence[Observation]:
     others = [o for o in seen if not np.array_equal(o.samples.inputs, first)]
     again = len(seen) - len(others)
     return others if again >= AGAIN and len(others) >= LEAST_OTHERS else seen
+
+
+def _in_order(seen: Sequence[Observation]) -> bool:
+    """Whether the steps take one row each of an array, in its order, and begin anew after it."""
+    for one in seen:
+        rows, source = one.samples.inputs_rows, one.samples.inputs_source
+        if rows is None or np.size(rows) != 1 or not isinstance(source, np.ndarray):
+            return False
+        if int(np.ravel(rows)[0]) != one.step % source.shape[one.samples.inputs_axis]:
+            return False
+    return True

@@ -25,7 +25,7 @@ from backproof.checks.origin import (
     path_of,
     sinks,
 )  # fmt: skip
-from backproof.checks.stable import stable_form
+from backproof.checks.stable import log_of_product, stable_form
 from backproof.finding import Finding, Fix, Related
 from backproof.names import Names
 from backproof.trace import primitives
@@ -155,6 +155,7 @@ def _finding(
         notes.extend(_chain(tape, links, names))
         related.extend(_definitions(links, site))
         stable = stable_form(tape, links, tape.reach([origin.node]) & path, names)
+        stable = stable or log_of_product(tape, origin.operation)
         if stable is not None:
             message = f"write `{stable.text}` (line {stable.line})"
             notes.extend(stable.notes)

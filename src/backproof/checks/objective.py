@@ -18,6 +18,7 @@ from backproof.checks.merge import merged
 from backproof.checks.parts import join, split
 from backproof.hypotheses import Hypothesis
 from backproof.names import Names
+from backproof.trace.alive import is_sound
 from backproof.trace.appended import append, site_like
 from backproof.trace.event import Event
 from backproof.trace.optimisers import Evaluation
@@ -47,6 +48,8 @@ def judge_evaluation(
     cost = _node(tape, evaluation.cost)
     if cost is None:
         return "the cost that the function returns was not recorded"
+    if not is_sound(evaluation.cost):
+        return "the cost that the function returns is not finite"
     gradient = _gradient(tape, evaluation.gradient)
     if gradient is None:
         return "the gradient that the function returns was not recorded"

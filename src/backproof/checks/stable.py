@@ -20,6 +20,7 @@ from backproof.trace.tape import Operation, Ref, Tape
 
 #: What programs add to a denominator.
 EPSILON = 1e-8
+LOGARITHMS = frozenset({"log", "log2", "log10"})
 DIVISIONS = frozenset({"truediv", "divide", "true_divide"})
 #: Relative difference up to which the author's derivative and the stable form are the same.
 AGREE = 1e-6
@@ -85,6 +86,31 @@ def stable_form(
         notes.append(_bias(A, Y))
         return StableForm(f"{target} = {form}", where.span.line, tuple(n for n in notes if n))
     return None
+
+
+def log_of_product(tape: Tape, operation: Operation) -> StableForm | None:
+    """Return the sum of logarithms for the logarithm of a product that has come to zero.
+
+    ``log(prod(p))`` of 2,500 probabilities is the logarithm of 1e-750, which no float holds.
+    """
+    if name_of(operation.function) not in LOGARITHMS or not operation.inputs:
+        return None
+    made = tape.producer(operation.inputs[0])
+    if made is None or not made.inputs:
+        return None
+    factors, operator = [tape.value(n) for n in made.inputs], name_of(made.function)
+    if operator not in ("prod", "mul", "multiply") or not made.where.operands:
+        return None
+    numbers = np.concatenate([np.ravel(np.asarray(factor, float)) for factor in factors])
+    if np.any(tape.value(made.out)) or not np.all(numbers > 0):
+        return None
+    where, total = made.where, float(np.sum(np.log(numbers)))
+    note = (
+        f"the factors of `{where.text}` are all above zero, and their logarithms add up to "
+        f"{total:.6g}: no float64 holds a number whose logarithm is below -745"
+    )
+    line = operation.where.span.line
+    return StableForm(f"np.sum(np.log({where.operands[-1]}))", line, (note,))
 
 
 def _threshold(activations: Any) -> float:

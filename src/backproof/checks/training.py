@@ -164,7 +164,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 #: What is asked where no judged step changes a parameter.
-STANDING_CHECKS: tuple[Check, ...] = (fitting.check_reach, units.check)
+STANDING_CHECKS: tuple[Check, ...] = (labels.check, fitting.check_reach, units.check)
 MOST_STANDING = 6
 
 

@@ -70,11 +70,12 @@ def saturated(record: Record) -> Iterator[Finding]:
             continue
         if not few and min(flat_share(u) for u in later) < STILL:
             continue
-        culprit, index, parts = _reason(first, layer, units)
+        told, known, measured = _biased(record, first, layer, units)
+        culprit, index, parts = _reason(told, known, measured)
         if culprit == "inputs":
             return  # the scale of the data is the cause: BP401
         name = first.names[layer.weight]
-        blamed = first.names[index]
+        blamed = told.names[index]
         evidence: dict[str, Any] = {
             "parameter": blamed, "share": share, "share_later": [flat_share(u) for u in later],
             "steps": [first.step, last.step], "rms_z": parts["z"], "rms_inputs": parts["inputs"],
@@ -82,7 +83,7 @@ def saturated(record: Record) -> Iterator[Finding]:
         }  # fmt: skip
         fan = parts["fan_in"]
         yield advise(
-            "BP304", "saturated-init", record.birthplace(first, index),
+            "BP304", "saturated-init", record.birthplace(told, index),
             f"{100 * share:.0f} % of the activations behind `{name}` are saturated from the "
             f"start: `{blamed}` is too large",
             "start the bias at zero" if culprit == "bias" else
@@ -103,6 +104,18 @@ def _share(seen: Sequence[Observation], name: str) -> float:
         if o.names[layer.weight] == name and units.saturates
     ]  # fmt: skip
     return float(np.mean(shares)) if shares else 0.0
+
+
+def _biased(
+    record: Record, first: Observation, layer: Layer, units: Units
+) -> tuple[Observation, Layer, Units]:
+    """Return the first step that shows a layer's bias: a number in the source is none at first."""
+    name = first.names[layer.weight]
+    for seen in record.seen if layer.bias is None else ():
+        for known, measured in seen.layers:
+            if known.bias is not None and seen.names[known.weight] == name:
+                return seen, known, measured
+    return first, layer, units
 
 
 def _reason(seen: Observation, layer: Layer, units: Units) -> tuple[str, int, dict[str, float]]:
