@@ -190,14 +190,21 @@ def program_costs(
             break
     every = chosen + sums
     reading = [reads_arrays(tape, h.node, set(bits) | new) for h in every]
-    # An optimiser's memory reads an array, too: its own.
+    # An optimiser's memory reads an array, too: its own. So does a norm that gradients are cut to.
+    gradients = {n for p in params for level in p.levels for n in level.nodes}
     some = any(
-        reads and (h.own or CALLED.fullmatch(h.title))
+        reads
+        and ((h.own and not _is_made_of(tape, h, gradients, new)) or CALLED.fullmatch(h.title))
         for h, reads in zip(every, reading, strict=True)
     )
     for hypothesis, reads in zip(every, reading, strict=True):
         hypothesis.bare = some and not reads
     return every
+
+
+def _is_made_of(tape: Tape, hypothesis: Hypothesis, gradients: set[int], new: set[int]) -> bool:
+    """Whether a value is made of the gradients of its step, and not of what these have updated."""
+    return not gradients.isdisjoint(tape.ancestors([hypothesis.node], stop=new))
 
 
 def is_complement(operation: Operation) -> bool:

@@ -30,6 +30,8 @@ FEW = 12
 #: Relative error up to which two factors are no accident: outputs that are all nearly the same make
 #: the gradients of one cost nearly a multiple of another's.
 EXACT = 1e-9
+#: Difference of a scale from 1 that an epsilon makes in the logarithm of a cost.
+NEAR_ONE = 1e-3
 #: What adds up the parts of a cost.
 SUMS = ADD | SUBTRACT | NEGATE | {sum, np.sum, np.mean, np.average, math.fsum, total}
 
@@ -81,6 +83,7 @@ def best_fit(
             sum(m.fits for m in f.matches if m.size > 1),
             # A gradient of one sample is a multiple of many: only such scales say something.
             is_plausible(f.scale),
+            abs(f.scale - 1) < NEAR_ONE,
             f.hypothesis.own,
             not f.hypothesis.registered,
             -round(abs(float(np.log(abs(f.scale)))), 9),
@@ -108,7 +111,7 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
             continue
         other = None if best is None or best is fit else best.hypothesis.node
         within = tape.ancestors([fit.hypothesis.node])
-        if is_exact(fit) and other in within:
+        if is_exact(fit) and other in within and best is not None and is_full(best):
             return fit  # all but the penalised gradients are exactly those of the whole cost
         if best is not None and other in within and not fit.chosen:
             # Of a part of the cost more entries are wrong: `λ * w[1:]` for a penalty on all of w.

@@ -36,7 +36,7 @@ class Clipped:
             parameter = evidence.params[index]
             for node in (n for level in parameter.levels for n in level.nodes):
                 made = tape.producer(node)
-                limits = None if made is None else _limits(evidence, made)
+                limits = None if made is None else limits_of(evidence, made)
                 if made is None or limits is None or limits[0] <= 0 <= limits[1]:
                     continue
                 found = self.seen.setdefault(place_of(made.where), (limits, {}, set()))
@@ -60,7 +60,7 @@ class Clipped:
             )  # fmt: skip
 
 
-def _limits(evidence: StepEvidence, operation: Operation) -> tuple[float, float] | None:
+def limits_of(evidence: StepEvidence, operation: Operation) -> tuple[float, float] | None:
     """Return the lower and the upper limit of a call of `np.clip`, where both are numbers."""
     if not is_in(operation.function, {np.clip}):
         return None

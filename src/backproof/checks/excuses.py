@@ -5,6 +5,7 @@ from __future__ import annotations
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.moved import excuse_turns
 from backproof.checks.small_constant import excuse_small_constants
+from backproof.checks.unclipped import excuse_clipping
 from backproof.checks.unpriced import excuse_unpriced
 
 
@@ -14,3 +15,4 @@ def excuse(evidence: StepEvidence) -> None:
         excuse_turns(evidence.fit, evidence.tape, evidence.params)
         excuse_unpriced(evidence)
         excuse_small_constants(evidence)
+        excuse_clipping(evidence)

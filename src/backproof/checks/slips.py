@@ -141,6 +141,8 @@ def _of_another(evidence: StepEvidence, made: Operation, own: list[Any]) -> Slip
         if len(named) != 1 or named[0][0] == target or tape.producer(named[0][1]) is not None:
             continue
         ((name, source),) = named
+        if any(source in parameter.old for parameter in evidence.params):
+            continue  # a penalty
         if not _is_share(evidence.run.env[added.node], own):
             continue
         for index in tape.users[source]:  # whose it is goes on from it as well

@@ -129,9 +129,9 @@ def owner_of(x: Array) -> Array:
             base = getattr(base, "base", None) if type(base).__name__ == "DummyArray" else None
             if not isinstance(base, np.ndarray):
                 return x
-        if base.dtype != x.dtype and "V" in (base.dtype.kind, x.dtype.kind):
-            if x.dtype.kind == "V" or x.nbytes == base.nbytes:
-                return x  # records, or rows that `np.unique` has compared as one value each
+        rows = base.dtype.kind == "V" and x.nbytes == base.nbytes
+        if base.dtype != x.dtype and (x.dtype.kind == "V" or rows):
+            return x  # records, or rows that `np.unique` has compared as one value each
         x = base
 
 
