@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, LOGARITHMS, MULTIPLY, is_in, keeps
+from backproof.bootstrapped import bootstrapped
 from backproof.costs import COSTS, PERCEPTRON, huber, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
 from backproof.joins import ORDERS, Join, margins, output_joins
@@ -38,7 +39,8 @@ def registry(
     which output and labels meet.
     """
     groups: dict[int, list[Join]] = {}
-    for join in output_joins(tape, params, limit=MOST_EXECUTIONS):
+    targets = bootstrapped(tape, params)
+    for join in (*targets, *output_joins(tape, params, limit=MOST_EXECUTIONS)):
         if within is not None and join.operation not in within:
             continue
         groups.setdefault(tape.operations[join.operation].site, []).append(join)
@@ -53,6 +55,7 @@ def registry(
     for site, joins in places:
         if all(_is_of_entropy(tape, j) for j in joins):
             continue
+        held = frozenset(j.labels for j in joins if j in targets and j.labels is not None)
         args = tuple(
             a
             for j in joins
@@ -75,11 +78,11 @@ def registry(
                 continue
             node = append(tape, cost, args, site_like(site))
             line = SITES[site].span.line
-            found.append(Hypothesis(cost.title, node, tuple(joins), line=line))
+            found.append(Hypothesis(cost.title, node, tuple(joins), line=line, held=held))
             if weights is not None:
                 other = replace(cost, title=f"weighted {cost.title}", weights=weights)
                 node = append(tape, other, args, site_like(site))
-                later.append(Hypothesis(other.title, node, tuple(joins), line=line))
+                later.append(Hypothesis(other.title, node, tuple(joins), line=line, held=held))
     return [*found, *later]
 
 

@@ -336,7 +336,7 @@ class Trials:
 
     def _add(self, hypothesis: Hypothesis) -> bool:
         """Try a cost; returns whether it explains every gradient."""
-        hypothesis.held = self.held
+        hypothesis.held |= self.held
         fit = compare(self.tape, self.run, hypothesis, self.params)
         if fit is None or all(m.vacuous or m.reason for m in fit.matches):
             return False

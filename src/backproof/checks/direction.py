@@ -265,7 +265,7 @@ def error_term(evidence: StepEvidence, fit: Fit | None = None) -> Site | None:
     forward = tape.ancestors([fit.hypothesis.node])
     deltas = [d for p in evidence.params for u in p.updates for _, d in u.merges]
     feeding = tape.ancestors(deltas)
-    every = output_joins(tape, evidence.params, limit=50)
+    every = [*fit.hypothesis.joins, *output_joins(tape, evidence.params, limit=50)]
     # The backward pass may compute the output again, from what the cost reads: logits.
     for joins in ([j for j in every if j.output in forward], every):
         pairs = {(j.output, j.labels) for j in joins}

@@ -234,6 +234,7 @@ def judge_step(
     trials.choose(hypotheses, known)
     told = [] if trials.best is None else trials.best.matches
     whole = trials.settled and not any(m.reason for m in told)
+    own = [(hypothesis, hypothesis.held) for hypothesis in (*hypotheses, *known)]
     for frozen in constants(tape, params, hypotheses) if not whole else ():
         stopped = Trials(tape, run, params, held | frozen, preferred, exact)
         stopped.choose(hypotheses, known)
@@ -241,8 +242,8 @@ def judge_step(
         if stopped.best is not None and len(stopped.best.chosen) > right:
             trials, held = stopped, held | frozen
             break
-        for hypothesis in (*hypotheses, *known):
-            hypothesis.held = held
+        for hypothesis, before in own:
+            hypothesis.held = before
     best = trials.best
     later = any(h.after and h.own for h in hypotheses)
     if evidence.jitter and later and (best is None or (best.wrong and best.hypothesis.after)):
