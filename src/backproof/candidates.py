@@ -17,7 +17,7 @@ from backproof.registry import registry
 from backproof.trace.event import TRACKED, Event
 from backproof.trace.loops import LoopInstance
 from backproof.trace.tape import Tape, build
-from backproof.updates import Update, chained, find_updates, is_shared, read_in
+from backproof.updates import Update, begin_of, chained, find_updates, is_shared, read_in
 
 #: Sets of iterations that run the same statements, which may end the steps.
 MOST_GROUPS = 3
@@ -39,6 +39,14 @@ class Candidate:
     """Where further iterations began while it waited, as positions in the log."""
     period: int = 1
     """Iterations of a step: gradients may be gathered over several before an update."""
+    overlaps: bool = False
+    """A step begins in one iteration, after its update, and ends in the next: ``step(); run()``."""
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """Where the last step, with all that it needs, begins and ends in the log."""
+        first, second, end = self.bounds
+        return (first if self.overlaps else second), end
 
 
 def repeated_updates(
@@ -77,6 +85,20 @@ def _is_newborn(tape: Tape, update: Update, window: tuple[int, int]) -> bool:
     return first is not None and window[0] <= first < made.index < window[1]
 
 
+def overlapping(
+    log: Sequence[Event], bounds: tuple[int, int, int]
+) -> tuple[Tape, list[Update]] | None:
+    """Return the tape and the updates of an iteration whose forward pass is in the one before."""
+    first, second, end = bounds
+    tape = build(log, first, end)
+    updates = find_updates(tape, 0, len(tape.operations))
+    begin = begin_of(tape, updates)
+    made = [tape.operations[index].event for u in updates for index, _ in u.merges]
+    if not first < begin < second or min(made) < second or any(u.repeated for u in updates):
+        return None
+    return tape, updates
+
+
 def gathered(log: Sequence[Event], marks: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
     """Yield windows of several iterations that may be steps: ``if i % k == 0: update()``.
 
@@ -99,8 +121,7 @@ def gathered(log: Sequence[Event], marks: Sequence[int]) -> Iterator[tuple[int, 
 
 def has_cost(log: Sequence[Event], candidate: Candidate) -> bool:
     """Whether what a loop updates has a cost, of the program's or of those that networks have."""
-    _, second, end = candidate.bounds
-    tape = build(log, second, end)
+    tape = build(log, *candidate.last)
     updates = find_updates(tape, 0, len(tape.operations), sites=candidate.sites)
     known = [u for u in updates if u.sites(tape) & candidate.sites]
     params = parameters(tape, known, Names(set(), passing=set()))

@@ -24,7 +24,7 @@ from backproof.trace.loops import LoopInstance
 from backproof.trace.recorder import Recorder
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
-from backproof.updates import Update, find_updates, turns
+from backproof.updates import Update, begin_of, find_updates, turns
 from backproof.versions import apart
 from backproof.witness import Witness
 
@@ -175,10 +175,11 @@ class Conductor:
         """Whether an iteration that begins does not end a step of several."""
         recorded = len(recorder.log) if self.recording_step else None
         within = self.gathering.is_within(recorded)
-        if recorded is None:
-            if within:
-                recorder.stop()
-        elif recorded > self.max_events:
+        if within and self.gathering.overlaps:
+            self._count()
+        if recorded is None and within:
+            recorder.stop()
+        elif recorded is not None and recorded > self.max_events:
             self._abandon(recorder)
             return True
         return within
@@ -252,14 +253,14 @@ class Conductor:
         first, second, end = loop.bounds
         self.site, self._sites = loop.site, loop.sites
         self.steps = loop.count // loop.period
-        self.gathering.period = loop.period
+        self.gathering.period, self.gathering.overlaps = loop.period, loop.overlaps
         with self.clock.analysing():
             if self.earlier.events:
                 self.pairs(self.earlier.events)
                 self.earlier.clear()
             self.lookout.before(recorder.log[:first], recorder.log[first:])
-            self._judge(recorder, second, end, self.steps - 1)
-            if self.clock.judging < LARGE_STEP:
+            self._judge(recorder, *loop.last, self.steps - 1)
+            if self.clock.judging < LARGE_STEP and not loop.overlaps:
                 self._judge(recorder, first, second, self.steps - 2, following=end)
             begun = (end, *loop.passed) if loop.period == 1 else ()
             self.lookout.passed(recorder.log, begun, self.steps, self._sites)
@@ -378,7 +379,8 @@ class Conductor:
         self._sites |= self._late.admitted(tape, updates, self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
         tape, known = apart(tape, known)
-        windows = turns(tape, known)
+        begin = begin_of(tape, known) if self.gathering.overlaps else 0
+        windows = [(begin, stop)] if begin > start else turns(tape, known)
         if windows:
             for begin, end in windows[:MOST_TURNS]:
                 self._judge(recorder, max(start, begin), end, step)

@@ -16,14 +16,16 @@ class Gathering:
 
     def __init__(self) -> None:
         self.period = 1
+        self.overlaps = False
+        """A step begins in one iteration, after its update, and ends in the next."""
         self._ticks = 0
         self._starts: list[int] = []
         """Log positions at which the recorded iterations began."""
 
     @property
     def several(self) -> bool:
-        """Whether a step has several iterations."""
-        return self.period > 1
+        """Whether a step has several iterations, or parts of two."""
+        return self.period > 1 or self.overlaps
 
     def begin(self) -> None:
         """Recording starts, with an empty log."""
@@ -43,6 +45,8 @@ class Gathering:
         A step ends with the iteration that updates parameters at `sites`.
         """
         bounds = [*self._starts, len(log)]
+        if self.overlaps:
+            return (0, bounds[-1]) if len(bounds) > 2 else None
         ends = [
             stop for start, stop in pairwise(bounds)
             if any(event[0] in sites for event in log[start:stop])

@@ -13,7 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backproof.candidates import Candidate, gathered, has_cost, repeated_updates, sites_of, sweeps
+from backproof.candidates import (
+    Candidate,
+    gathered,
+    has_cost,
+    overlapping,
+    repeated_updates,
+    sites_of,
+    sweeps,
+)
 from backproof.clock import Clock
 from backproof.source import tree_of
 from backproof.trace.event import Event
@@ -143,8 +151,14 @@ class LoopSearch:
         self.attempts[loop.site] = seen + 1
         with self.clock.analysing():
             tape, kept = repeated_updates(recorder.log, (first, second, end))
+            over = None if kept else overlapping(recorder.log, (first, second, end))
+        if over is not None:
+            tape, kept = over
         if kept:
-            return self._found(recorder, loop, (first, second, end), tape, kept, last=last)
+            bounds = first, second, end
+            return self._found(
+                recorder, loop, bounds, tape, kept, overlaps=over is not None, last=last
+            )
         if last or (loop.count >= LEAST_GATHERED and not loop.count & (loop.count - 1)):
             marks = [*loop.marks, end] if last else loop.marks
             for one, two, three, period in gathered(recorder.log, marks):
@@ -157,12 +171,14 @@ class LoopSearch:
 
     def _found(
         self, recorder: Recorder, loop: LoopInstance, bounds: tuple[int, int, int], tape: Tape,
-        kept: list[Update], period: int = 1, *, last: bool,
+        kept: list[Update], period: int = 1, *, last: bool, overlaps: bool = False,
     ) -> Found | None:  # fmt: skip
         """Take a loop whose steps update the same parameters for a candidate."""
         count = self._begun[loop.site] - (not last)
         around = tuple(o for o in recorder.loops if o is not loop)
-        found = Candidate(loop.site, bounds, sites_of(tape, kept), count, around, period=period)
+        found = Candidate(
+            loop.site, bounds, sites_of(tape, kept), count, around, period=period, overlaps=overlaps
+        )
         if self.known is not None:
             return Found(found, running=not last)
         if count < PATIENT and not self._is_plausible(recorder.log, found):

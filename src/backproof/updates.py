@@ -290,7 +290,7 @@ def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:
     everyone = {update.old for update in updates}
     if len(groups) < 2 or any({old for old, _ in group} != everyone for group in groups):
         return []
-    found, start = [], 0
+    found, start = [], begin_of(tape, updates)
     for end in ends:
         stop = end + 1
         while stop < len(tape.operations) and _stores(tape.operations[stop]):
@@ -299,6 +299,21 @@ def turns(tape: Tape, updates: Sequence[Update]) -> list[tuple[int, int]]:
         found.append((start, event))
         start = event
     return found
+
+
+def begin_of(tape: Tape, updates: Sequence[Update]) -> int:
+    """Return the event after the updates whose forward pass came before all that is recorded.
+
+    ``update(); forward()`` in a loop, after a first ``forward()``: what the first update adds does
+    not depend on the values that it changes, and the next one is judged at what they become.
+    """
+    carries = carries_of(tape, (0, len(tape.operations)))
+    before = [
+        tape.operations[index].event + 1
+        for u in updates for index, _ in carries.merges(u.new, u.old)
+        if index < u.merges[0][0] and tape.operations[index].site in u.sites(tape)
+    ]  # fmt: skip
+    return max(before, default=0)
 
 
 def _stores(operation: Operation) -> bool:
