@@ -79,7 +79,7 @@ def meant(evidence: StepEvidence) -> float:
             return 1.0 if np.all(np.asarray(evidence.run.env[fit.hypothesis.node]) >= 0) else 0.0
         # In ``np.mean(logz - scores[rows, y])`` there is a score, and it is no name of the whole.
         if GROWS.search(name) and (is_name(name.lstrip("-( ")) or name[:1] in "-("):
-            if is_distance(tape, fit.hypothesis.node, olds):
+            if is_distance(tape, fit.hypothesis.node, olds, from_data=False):
                 return 0.0  # the score of an anomaly: how far a sample is from what is made of it
             return 1.0 if name.lstrip("( ").startswith("-") else -1.0
     if CLIMBS.search(function):
@@ -137,8 +137,8 @@ def _in_total(tape: Tape, node: int) -> float:
     return senses.pop() if len(senses) == 1 else 0.0
 
 
-def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
-    """Whether a cost is a square by its formula, or a mean or a sum, of distances from data."""
+def is_distance(tape: Tape, node: int, olds: set[int], *, from_data: bool = True) -> bool:
+    """Whether a cost is a square by its formula, or a mean or a sum, of distances `from_data`."""
     for _ in range(6):
         made = tape.producer(node)
         if made is None or not made.inputs:
@@ -149,7 +149,8 @@ def is_distance(tape: Tape, node: int, olds: set[int]) -> bool:
             if base is None or not is_in(base.function, SUBTRACT | ADD) or len(base.args) != 2:
                 return False
             moving = [n for n in base.inputs if not olds.isdisjoint(tape.ancestors([n]))]
-            return len(moving) == 1  # else a variance, which may be meant to grow
+            # Else a variance, which may be meant to grow.
+            return len(moving) == 1 or (not from_data and len(moving) == 2)
         if not (keeps(made) or is_in(made.function, AVERAGING | SCALING | ADD | ROOTS)):
             return False
         # Of a sum, the penalty comes last; totals begin with nothing.
