@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
-from backproof.checks.places import statement_of
+from backproof.checks.places import lowered, statement_of
 from backproof.checks.pooled import affordable, alike, cost_at, in_time, repeat
 from backproof.finding import Finding
 
@@ -72,7 +72,8 @@ def check(record: Record) -> Iterator[Finding]:
         return
     rate = first.rate
     yield advise(
-        "BP302", "learning-rate-too-low", rate_place(rate.text, rate.value, rate.site),
+        "BP302", "learning-rate-too-low",
+        lowered(rate.text) or rate_place(rate.text, rate.value, rate.site),
         f"the step size falls from {short(start)} to {short(left)} by step {since} of "
         f"{record.steps}: the steps after it change nothing",
         "let it fall once an epoch, not at every update, or more slowly",

@@ -105,6 +105,28 @@ def definition(name: str, value: float) -> Place | None:
     return best[1] if best else None
 
 
+def lowered(name: str) -> Place | None:
+    """Find the one statement that multiplies or divides a number: ``lr *= 0.97``."""
+    last = final_names(name)
+    found = []
+    for file in {site.file.path: site.file for site in SITES}.values():
+        tree = tree_of(file.text)
+        called = [*last, *_aliases(tree, last)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AugAssign):
+                target: ast.expr = node.target
+                scales = isinstance(node.op, ast.Mult | ast.Div)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+                target = node.targets[0]
+                own = ast.unparse(target) in map(ast.unparse, (node.value.left, node.value.right))
+                scales = own and isinstance(node.value.op, ast.Mult | ast.Div)
+            else:
+                continue
+            if scales and _last(target) in called:
+                found.append(Place(file, file.span_of(node)))
+    return found[0] if len(found) == 1 else None
+
+
 def _aliases(tree: ast.Module, names: Sequence[str]) -> list[str]:
     """Return the names whose values are kept under others: ``self.lr = learning_rate``."""
     found = [
@@ -146,7 +168,7 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
     found = re.match(r"(?:.*\.)?(\w+)(?:\[[^\]]*\])*(?: \(\d+\))?$", name)
     if found is None:
         return None
-    wanted = found.group(1)
+    wanted, others = found.group(1), []
     for node in ast.walk(tree_of(file.text)):
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             continue
@@ -157,8 +179,11 @@ def first_assignment(name: str, file: SourceFile) -> Place | None:
         read = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(node.value)}
         empty = empty or wanted in read  # an update: `net.w = [w - g for w, g in zip(net.w, dw)]`
         if wanted in called and not empty and node.lineno == node.end_lineno:
-            return Place(file, file.span_of(node))
-    return None
+            owners = [ast.unparse(t.value) for t in targets if isinstance(t, ast.Attribute)]
+            if all(owner == "self" or name.startswith(owner) for owner in owners):
+                return Place(file, file.span_of(node))
+            others.append(Place(file, file.span_of(node)))  # ``last.w = …`` of another object
+    return others[0] if others else None
 
 
 def number(node: ast.AST | None) -> float | None:

@@ -32,8 +32,8 @@ USELESS = 0.5
 #: By how much a change of the first state must grow to the last, and the flat units beside it.
 EXPLODED = 300.0
 STIFF = 0.5
-#: Steps of a trial where the numbers of a run end.
-TRIED = 10
+#: Steps of a trial where the numbers of a run end, and a share of the cost that is far lower.
+TRIED, FAR = 10, 1e-3
 #: What may be left of a change of the state, and a cost that has come down by less stands still.
 VANISHED = 1e-6
 STIRRED = 0.2
@@ -64,8 +64,10 @@ def check(record: Record) -> Iterator[Finding]:
         grown = growth(first, index)
         thrown = times >= THROWN and gain >= 1 and bool(flat) and np.mean(flat) >= FLAT
         if record.nonfinite is not None:
-            if grown > EXPLODED and is_tamed(first, index, grown ** (-1 / weights.count(index))):
-                yield _overflows(record, index, grown, gain)
+            factor = grown ** (-1 / weights.count(index))
+            tamed = tamed_by(first, index, factor) if grown > EXPLODED else ""
+            if tamed:
+                yield _overflows(record, index, grown, gain, tamed)
                 return
             continue
         if not thrown and not (grown > EXPLODED and bool(flat) and np.mean(flat) >= STIFF):
@@ -95,7 +97,7 @@ def check(record: Record) -> Iterator[Finding]:
         return
 
 
-def _overflows(record: Record, index: int, grown: float, gain: float) -> Finding:
+def _overflows(record: Record, index: int, grown: float, gain: float, tamed: str) -> Finding:
     """Return what is to be said where numbers end because of it."""
     first = record.first
     name = first.names[index]
@@ -109,24 +111,32 @@ def _overflows(record: Record, index: int, grown: float, gain: float) -> Finding
             f"each step of the sequence multiplies by `{name}`, whose gain (deviation times √n) is "
             f"{short(gain)}",
             f"tried on the recorded step: with `{name}` scaled so that signals keep their size, "
-            f"{TRIED} steps lower the cost; as it is they do not",
+            + tamed,
         ],
         confidence="proven",
     )  # fmt: skip
 
 
-def is_tamed(seen: Observation, index: int, factor: float) -> bool:
-    """Whether a few steps lower the cost with some weights scaled, and do not as they are."""
+def tamed_by(seen: Observation, index: int, factor: float) -> str:
+    """Return what some weights, scaled, are better for; "" where they are not.
+
+    A few steps lower the cost with them, and do not as they are; or it is far lower from the start.
+    """
     step = seen.fresh()
     if step is None or step.cost is None or len(seen.values) <= index:
-        return False
+        return ""
     start = step.theta.copy()
     before = sum(np.size(v) for v in seen.values[:index])
     start[before : before + np.size(seen.values[index])] *= factor
     with np.errstate(all="ignore"):
         own = step.cost(repeat([step], [1.0], step.theta, TRIED))
-        tried, first = step.cost(repeat([step], [1.0], start, TRIED)), step.cost(start)
-    return bool(np.isfinite(tried) and tried < first and not own < step.cost(step.theta))
+        tried = step.cost(repeat([step], [1.0], start, TRIED))
+        first, given = step.cost(start), step.cost(step.theta)
+    if np.isfinite(tried) and tried < first and not own < given:
+        return f"{TRIED} steps lower the cost; as it is they do not"
+    if first < FAR * given:
+        return f"the cost is {short(first)} from the start, and not {short(given)}"
+    return ""
 
 
 def vanishing(record: Record, index: int) -> Finding | None:
