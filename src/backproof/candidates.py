@@ -92,9 +92,11 @@ def overlapping(
     first, second, end = bounds
     tape = build(log, first, end)
     updates = find_updates(tape, 0, len(tape.operations))
-    begin = begin_of(tape, updates)
+    begins = [begin_of(tape, [update]) for update in updates]
     made = [tape.operations[index].event for u in updates for index, _ in u.merges]
-    if not first < begin < second or min(made) < second or any(u.repeated for u in updates):
+    if not begins or not all(first < begin < second for begin in begins):
+        return None
+    if min(made) < second or any(u.repeated for u in updates):
         return None
     return tape, updates
 

@@ -23,7 +23,7 @@ from backproof.controls import decided_dependence
 from backproof.entries import entry_dependence
 from backproof.packs import taken_apart
 from backproof.trace import primitives
-from backproof.trace.primitives import strided_view
+from backproof.trace.primitives import Attribute, strided_view
 from backproof.trace.site import SITES
 from backproof.trace.tape import Operation, Ref, Tape
 
@@ -250,7 +250,8 @@ def _is_average(tape: Tape, update: Update, depends: dict[int, int], bit: int) -
         if node == update.old or not depends.get(node, 0) & bit:
             continue
         made = tape.producer(node)
-        if made is None or not (is_in(made.function, LINEAR) or keeps(made)):
+        turned = made is not None and made.function == Attribute("T")  # ``(S + S.T) / 2``
+        if made is None or not (is_in(made.function, LINEAR) or keeps(made) or turned):
             return False
         if not any(depends.get(n, 0) & bit for n in made.inputs):
             return False  # a branch decides about it, which is no share

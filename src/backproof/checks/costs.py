@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
+from backproof.checks.but_for_penalties import contradicted, has_penalty
 from backproof.checks.calm import calmed, strained
 from backproof.checks.choice import (
     FEW,
@@ -18,9 +19,7 @@ from backproof.checks.choice import (
     accept_own_rates,
     at_kinks,
     best_fit,
-    contradicted,
     decays_only,
-    has_penalty,
     is_full,
     is_rated,
     is_rough,

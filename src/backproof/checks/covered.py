@@ -127,7 +127,7 @@ def _decays_alone(evidence: StepEvidence) -> bool:
     ):
         return False
     pairs = [(env[u.old], env[u.new]) for p in evidence.params for u in p.updates]
-    return all(np.all(np.abs(new) <= np.abs(old)) for old, new in pairs)
+    return all(np.all(np.abs(np.ravel(new)) <= np.abs(np.ravel(old))) for old, new in pairs)
 
 
 def _statement(operation: Operation) -> Statement:

@@ -81,7 +81,7 @@ class Moves:
                 self.taken(site, args[0], args[1])
             elif function is np.sort:
                 self.changed(site, args[0], out)
-            elif function is np.unique and kwargs.get("axis") == 0:
+            elif function is np.unique and kwargs and kwargs.get("axis") == 0:
                 rows = order_of(args[0], out) if isinstance(args[0], np.ndarray) else None
                 self.taken(site, args[0], rows)
             elif function is np.take and len(args) == 2 and not kwargs:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in, keeps
-from backproof.checks.choice import SUMS, is_full
+from backproof.checks.but_for_penalties import SUMS
+from backproof.checks.choice import is_full
 from backproof.checks.match import Fit
 from backproof.checks.reported import is_called_loss
 from backproof.checks.scales import SAME, is_plausible
