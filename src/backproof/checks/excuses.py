@@ -15,4 +15,4 @@ def excuse(evidence: StepEvidence) -> None:
         excuse_turns(evidence.fit, evidence.tape, evidence.params)
         excuse_unpriced(evidence)
         excuse_small_constants(evidence)
-        excuse_clipping(evidence)
+    excuse_clipping(evidence)

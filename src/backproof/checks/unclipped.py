@@ -13,32 +13,48 @@ import numpy as np
 from backproof.arithmetic import is_in
 from backproof.checks.clipped import limits_of
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import compare
+from backproof.checks.match import Fit, compare
 from backproof.trace.operations import Operation
 from backproof.trace.tape import Ref
+
+#: Costs that are tried where none fits.
+MOST = 3
 
 
 def excuse_clipping(evidence: StepEvidence) -> None:
     """Leave open what is right once nothing is clipped between the cost and the updates."""
-    fit, tape = evidence.fit, evidence.tape
-    if fit is None or not fit.wrong or fit.hypothesis.after:
+    fits = [evidence.fit] if evidence.fit is not None else evidence.others
+    for fit in [f for f in fits if f.wrong and not f.hypothesis.after][:MOST]:
+        clips = _clips_after(evidence, fit)
+        right = _right_without(evidence, fit, clips) if clips else set()
+        if not right or (evidence.fit is None and right != set(fit.wrong)):
+            continue
+        evidence.fit = fit
+        lines = sorted({o.where.span.line for o in clips})
+        where = f"line{'s' if lines[1:] else ''} {', '.join(map(str, lines))}"
+        for i in right:
+            fit.matches[i].reason = f"it is right but for parts of it that are clipped in {where}"
         return
+
+
+def _clips_after(evidence: StepEvidence, fit: Fit) -> list[Operation]:
+    """Return the calls of `np.clip` between a cost and the updates that have changed something."""
+    tape = evidence.tape
     news = [n for i in fit.wrong for n in evidence.params[i].new]
     backward = tape.ancestors(news) - tape.ancestors([fit.hypothesis.node])
-    clips = [o for o in tape.makers(backward) if _has_cut(evidence, o)]
-    if not clips:
-        return
+    return [o for o in tape.makers(backward) if _has_cut(evidence, o)]
+
+
+def _right_without(evidence: StepEvidence, fit: Fit, clips: list[Operation]) -> set[int]:
+    """Return which wrong gradients are right where nothing is clipped, if others stay right."""
+    tape = evidence.tape
     edited = {o.index: replace(o, function=np.positive, args=o.args[:1], kwargs={}) for o in clips}
-    plain = tape.edited(edited)
-    dirty = tape.reach(o.out for o in clips)
+    plain, dirty = tape.edited(edited), tape.reach(o.out for o in clips)
     run = plain.replay(double=True, base=evidence.run, dirty=dirty)
     again = compare(plain, run, fit.hypothesis, evidence.params, penalised=fit.penalised)
     if again is None or not set(fit.chosen) <= set(again.chosen):
-        return
-    lines = sorted({o.where.span.line for o in clips})
-    where = f"line{'s' if lines[1:] else ''} {', '.join(map(str, lines))}"
-    for i in set(fit.wrong) & set(again.chosen):
-        fit.matches[i].reason = f"it is right but for parts of it that are clipped in {where}"
+        return set()
+    return set(fit.wrong) & set(again.chosen)
 
 
 def _has_cut(evidence: StepEvidence, operation: Operation) -> bool:
