@@ -1,4 +1,4 @@
-"""Costs that fit by chance, or all but: norms of gradients, probabilities, parts that are clipped."""
+"""Costs that fit by chance, or all but: probabilities, norms, parts that are clipped."""
 
 import pytest
 
@@ -58,7 +58,7 @@ for i in range(1, 59):
 def test_a_probability_is_no_cost_where_its_logarithm_is_one(tmp_path):
     assert judged(tmp_path, PICKED) == ("verified", [])
     slip = "W += 0.05 * np.outer(d, kept"
-    status, found = judged(tmp_path, PICKED.replace("W -= 0.05 * np.outer(d, kept", slip))
+    _, found = judged(tmp_path, PICKED.replace("W -= 0.05 * np.outer(d, kept", slip))
     assert found
     assert {code for code, _ in found} <= {"BP101", "BP104"}
 
