@@ -16,6 +16,8 @@ from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Tape
 
 SMALLEST, LARGEST = 0.3, 1.2
+#: What gives an array's sizes.
+SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs})
 MOST_SOURCES = 4
 
 Merges = dict[int, tuple[tuple[int, int], ...]]
@@ -83,6 +85,8 @@ class Carries:
                 for source in right:
                     merges[source] = (*merges.get(source, ()), (operation.index, a.node))
             self._keep(operation, result, merges)
+        elif function in MULTIPLY and (shrunk := self._shrunk(operation)) is not None:
+            self._keep(operation, self._held(shrunk), by=(shrunk,))
         elif function in MULTIPLY or function in DIVIDE:
             for x, y, allowed in ((a, b, True), (b, a, function in MULTIPLY)):
                 carried = self.of(x) if allowed else {}
@@ -102,6 +106,24 @@ class Carries:
                         return
         else:
             self._add_other(operation)
+
+    def _shrunk(self, operation: Operation) -> int | None:
+        """Return the updated x that a threshold makes smaller: ``sign(x) * max(|x| - t, 0)``."""
+        makers = [self.tape.producer(a.node) for a in operation.args if type(a) is Ref]
+        for sign, rest in (makers, makers[::-1]) if len(makers) == 2 else ():
+            if sign is None or rest is None or sign.function is not np.sign or not rest.inputs:
+                continue
+            over = self.tape.producer(rest.inputs[0])
+            if not is_in(rest.function, {np.maximum, np.clip}) or over is None or not over.inputs:
+                continue
+            size = self.tape.producer(over.inputs[0])
+            if size is None or not is_in(size.function, SIZES):
+                continue
+            x, again = sign.inputs[0], size.inputs[0]
+            same = x == again or np.array_equal(self.tape.value(x), self.tape.value(again))
+            if same and x in self.merged and is_in(over.function, SUBTRACT):
+                return x
+        return None
 
     def _is_two(self, source: int, first: Any, factor: float) -> bool:
         """Whether a parameter and its velocity begin as one object: ``b = v = 0.0``, `b += v`."""
@@ -220,13 +242,15 @@ class Carries:
         return any(SMALLEST <= abs(c) <= LARGEST for c in carried.values())
 
     def _keep(
-        self, operation: Operation, carried: dict[int, float], merges: Merges | None = None
-    ) -> None:
+        self, operation: Operation, carried: dict[int, float], merges: Merges | None = None, *,
+        by: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
         kept = {s: c for s, c in carried.items() if SMALLEST <= abs(c) <= LARGEST}
         if kept and len(kept) <= MOST_SOURCES:
             self.carry[operation.out] = kept
-            self.links[operation.out] = (operation.inputs, merges or {})
-            for parent in operation.inputs:
+            parents = by or operation.inputs
+            self.links[operation.out] = (parents, merges or {})
+            for parent in parents:
                 if parent in self.merged:
                     self.merged.add(operation.out)
             if merges:

@@ -61,3 +61,38 @@ def test_a_number_that_is_moved_by_the_gradient_of_another_is_told_alone(tmp_pat
     slip = "w4 = w4 - d_w3"
     text = NUMBERS.replace("w4 = w4 - d_w4", slip)
     assert judged(tmp_path, text) == ("wrong", [("BP101", line_of(text, slip))])
+
+
+SPARSE = """
+import numpy as np
+rng = np.random.default_rng(0)
+A = rng.normal(size=(60, 20))
+b = A[:, :4] @ rng.normal(size=4)
+rate = 1 / np.linalg.norm(A, 2) ** 2
+
+def soft(z, t):
+    return np.sign(z) * np.maximum(np.abs(z) - t, 0)
+
+x = np.zeros(20)
+for k in range(100):
+    r = A @ x - b
+    cost = 0.5 * r @ r
+    g = A.T @ r
+    x = {step}
+print(cost)
+"""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "soft(x - rate * g, 0.1 * rate)",
+        "np.sign(x - rate * g) * np.maximum(np.abs(x - rate * g) - 0.1 * rate, 0)",
+    ],
+)
+def test_a_step_that_a_threshold_makes_smaller_is_one(tmp_path, step):
+    text = SPARSE.format(step=step)
+    assert judged(tmp_path, text) == ("verified", [])
+    slip = "g = A.T @ (r * r)"
+    text = text.replace("g = A.T @ r", slip)
+    assert judged(tmp_path, text) == ("wrong", [("BP101", line_of(text, slip))])
