@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,9 @@ from backproof.weighing import Weighing
 MOST_JOINS = 4
 #: Limits between small errors and large ones that are tried, and what gives an error's size.
 MOST_LIMITS = 2
+#: Costs of an error alone: targets that a network makes itself have no others. (What a Boltzmann
+#: machine takes from its data is no target.)
+OF_ERRORS = re.compile("squared error|absolute error|Huber")
 SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs})
 
 
@@ -70,7 +74,7 @@ def registry(
         shares = all(_is_sigmoid(tape, j.output) for j in joins)
         limit = limits.get(tape.operations[joins[0].operation].out)
         for cost in (*COSTS, *map(huber, _limits(tape, joins))):
-            if cost.of_scores and shares:
+            if (cost.of_scores and shares) or (held and not OF_ERRORS.match(cost.title)):
                 continue
             if not cost.has_margin(limit):
                 continue
