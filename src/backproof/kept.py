@@ -36,7 +36,10 @@ def _is_share(tape: Tape, node: int) -> bool:
         return False
     before = [n for n in made.inputs if tape.producer(n) is None]
     objs = [tape.nodes[n].obj for n in before]
-    kept = [v for v in objs if isinstance(v, np.ndarray) or (type(v) is float and not is_shared(v))]
+    kept = [
+        v for v in objs
+        if isinstance(v, np.ndarray | np.floating) or (type(v) is float and not is_shared(v))
+    ]  # fmt: skip
     return bool(kept) and len(made.inputs) <= 2
 
 

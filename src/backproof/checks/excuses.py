@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.moved import excuse_turns
+from backproof.checks.no_rate import excuse_no_rate
 from backproof.checks.small_constant import excuse_small_constants
 from backproof.checks.unclipped import excuse_clipping
 from backproof.checks.unpriced import excuse_unpriced
@@ -16,3 +17,4 @@ def excuse(evidence: StepEvidence) -> None:
         excuse_unpriced(evidence)
         excuse_small_constants(evidence)
     excuse_clipping(evidence)
+    excuse_no_rate(evidence)
