@@ -146,8 +146,9 @@ def equal_units(record: Record) -> Iterator[Finding]:
         # Where they stay where they began, all parameters must be such copies.
         if len(names) < len(last.names):
             names = [n for n in names if n in moved]
-        if len(names) < 2:
-            continue
+        outputs = {record.first.names[a.weight] for a, _ in record.first.layers if not a.hidden}
+        if len(names) < 2 or all(n in outputs or BIAS.search(n) for n in names):
+            continue  # (outputs that stay alike have the same labels: no weights help)
         sizes = {name: np.size(last.values[last.names.index(name)]) for name in names}
         name = max(names, key=lambda n: (sizes[n], not BIAS.search(n)))
         first = next(o for n, o in members if n == name)

@@ -36,9 +36,11 @@ def zero_start(record: Record) -> Iterator[Finding]:
     moving = _moving(last, still)
     if not moving:
         return
-    weights = [i for i in moving if min(np.shape(last.values[i]), default=0) > 1]
-    if not weights and not any(np.any(change) for change in last.changes):
-        return  # the bias of units that are dead
+    shapes = {i: np.shape(last.values[i]) for i in moving}
+    weights = [i for i, shape in shapes.items() if len(shape) > 1 and min(shape) > 1]
+    pairs = zip(last.values, last.changes, strict=True)
+    if not weights and any(np.any(value) and not np.any(change) for value, change in pairs):
+        return  # the bias of units that are dead, whose weights do not move either
     weights = weights or moving
     names = [last.names[i] for i in weights]
     shown = ", ".join(f"`{name}`" for name in names[:4]) + (" …" if names[4:] else "")
