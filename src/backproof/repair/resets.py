@@ -25,6 +25,7 @@ def resets(code: Code, statement: Statement) -> Iterator[Candidate]:
             base = base.value
             names.append(code.text(base))
         for name in dict.fromkeys(names):
+            yield from _own_memory(code, name)
             yield from _reset(code, statement, name)
     yield from _at_the_top(code, statement)
     # ``dW += g`` where the sum was never meant to go on
@@ -63,6 +64,23 @@ def _reset(code: Code, statement: Statement, name: str) -> Iterator[Candidate]:
                 Span(place.line, place.column, place.line, place.column), f"{way}\n{indent}"
             )
             yield Candidate(code.file.path, (edit,), 1.0 + 0.05 * number, "not-reset", place)
+
+
+def _own_memory(code: Code, name: str) -> Iterator[Candidate]:
+    """Copy what an accumulator is set to: ``self.sums = self.zeros`` are one list from then on."""
+    for node in code.nodes:
+        if not isinstance(node, ast.Assign) or name not in map(code.text, node.targets):
+            continue
+        if not isinstance(node.value, ast.Name | ast.Attribute):
+            continue
+        value = code.text(node.value)
+        ways = [f"copy.deepcopy({value})"] if "import copy" in code.file.text else []
+        ways += [f"[part.copy() for part in {value}]", f"{value}.copy()"]
+        ways += [f"{{key: part.copy() for key, part in {value}.items()}}"]
+        for number, way in enumerate(ways):
+            edit = Edit(code.span(node.value), way)
+            price = 0.5 + 0.05 * number
+            yield Candidate(code.file.path, (edit,), price, "not-reset", code.span(node))
 
 
 def _at_the_top(code: Code, statement: Statement) -> Iterator[Candidate]:
