@@ -333,7 +333,7 @@ RANDOM = "[random.uniform(-1, 1) for i in range(2)]"
         (COLUMNS, {"Y[:, order]": "Y[:, rng.permutation(300)]"}, "BP403", "Y[:, rng"),
         (LAID_OUT, {"np.repeat(np.arange(4), 40)": "np.tile(np.arange(4), 40)"}, "BP403", "T = "),
         (PIXELS, {" / 255 - 0.5": ""}, "BP401", "image = "),
-        (DECAY, {"    rate *= 0.9": "", "W2 -= ": "rate *= 0.93; W2 -= "}, "BP302", "rate = 0.1"),
+        (DECAY, {"    rate *= 0.9": "", "W2 -= ": "rate *= 0.93; W2 -= "}, "BP302", "rate *= 0.93"),
         (
             HOUSES,
             {"(X - X.mean(axis=0)) / X.std(axis=0)": "X", "0.05": "5e-5"},

@@ -234,11 +234,14 @@ def judge_step(
     trials.choose(hypotheses, known)
     told = [] if trials.best is None else trials.best.matches
     whole = trials.settled and not any(m.reason for m in told)
+    # Its own cost, of targets that are held, is rather meant than a usual one of such targets.
+    usual = trials.best is not None and trials.best.hypothesis.held > held
+    whole = whole and not (usual and any(h.own for h in hypotheses))
     own = [(hypothesis, hypothesis.held) for hypothesis in (*hypotheses, *known)]
     for frozen in constants(tape, params, hypotheses) if not whole else ():
         stopped = Trials(tape, run, params, held | frozen, preferred, exact)
         stopped.choose(hypotheses, known)
-        right = 0 if trials.best is None else len(trials.best.chosen)
+        right = 0 if trials.best is None or usual else len(trials.best.chosen)
         if stopped.best is not None and len(stopped.best.chosen) > right:
             trials, held = stopped, held | frozen
             break

@@ -26,7 +26,7 @@ from backproof.repair.names import atoms, enclosing
 from backproof.repair.offers import bracketed, derivatives
 from backproof.repair.penalties import entries
 from backproof.repair.resets import resets
-from backproof.repair.returned import kept, put_back
+from backproof.repair.returned import handed_back, kept, put_back
 from backproof.repair.statements import added, moves, siblings, stores, swaps
 from backproof.repair.through import through
 from backproof.repair.told import Told, is_called, named
@@ -278,6 +278,7 @@ def _of_statement(
     if finding is None:
         return
     if distance == 0:
+        yield from handed_back(code, statement)
         yield from entries(code, statement, finding)
         if finding.code == "BP104":
             yield from turned(code, statement, finding)

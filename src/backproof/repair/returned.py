@@ -1,4 +1,7 @@
-"""What a function returns and nobody keeps: ``update(params, grads)`` without ``params =``."""
+"""What is computed and nobody keeps: ``update(params, grads)`` without ``params =``, a loop's last.
+
+``dh_prev = W.T @ da`` at the end of a loop that reads `dh_next` at its top hands nothing back.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
+from backproof.repair.names import likeness
 from backproof.source import Edit
 
 
@@ -29,6 +33,29 @@ def kept(code: Code, statement: Statement) -> Iterator[Candidate]:
     for text in names:
         edit = Edit(span, f"{text} = {code.text(call)}")
         yield Candidate(code.file.path, (edit,), 0.7, "update-direction", span)
+
+
+def handed_back(code: Code, statement: Statement) -> Iterator[Candidate]:
+    """Bind what a loop makes and nobody reads to what it reads and never makes anew."""
+    for loop in code.loops_around(statement):
+        around = code.function_of(loop)
+        read = {n.id for n in ast.walk(around) if isinstance(n, ast.Name) and _loads(n)}
+        within = [n for n in ast.walk(loop) if isinstance(n, ast.Name)]
+        made = {n.id for n in within if not _loads(n)}
+        begun = {
+            n.id for s in ast.walk(around) if isinstance(s, ast.Assign) and s.lineno < loop.lineno
+            for t in s.targets for n in ast.walk(t) if isinstance(n, ast.Name)
+        }  # fmt: skip
+        stale = {n.id for n in within if _loads(n)} & begun - made
+        for node in [n for n in within if not _loads(n) and n.id not in read]:
+            for name in sorted(stale, key=lambda name: -likeness(name, node.id)):
+                edit = Edit(code.span(node), name)
+                price = 0.6 - 0.5 * likeness(name, node.id)
+                yield Candidate(code.file.path, (edit,), price, "missing-term", code.span(node))
+
+
+def _loads(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def put_back(code: Code, statement: Statement) -> Iterator[Candidate]:
