@@ -378,7 +378,9 @@ class Descent:
                 if not _is_whole(operation.args[1:2]):
                     return True
                 continue  # a bias correction ``1 - β ** t`` may stand beside the root
-            if not isinstance(operation.function, np.ufunc | type(operator.add)):
+            if operation.function is not float and not isinstance(
+                operation.function, np.ufunc | type(operator.add)
+            ):
                 continue
             stack.extend(operation.inputs)
         return False
