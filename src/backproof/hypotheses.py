@@ -21,7 +21,6 @@ from backproof.entries import STORES
 from backproof.joins import Join, compared
 from backproof.reads import data_read, optimiser_state, reads_arrays
 from backproof.roles import Parameter
-from backproof.thresholds import is_only_compared
 from backproof.trace.appended import append, is_appended, site_like
 from backproof.trace.event import TRUTHS
 from backproof.trace.primitives import Method
@@ -112,6 +111,7 @@ def program_costs(
     differences = [o for o in tape.operations if is_in(o.function, SUBTRACT)]
     residuals = {o.inputs for o in differences if is_squared(tape, o.out)}
     met = {node for inputs in residuals for node in inputs}
+    steps = _sizes_of_steps(tape, set(bits) | new)
     found: list[tuple[int, float, int, Hypothesis]] = []
     executions: dict[tuple[int, bool], list[int]] = {}
     told: Counter[tuple[int, bool, int]] = Counter()
@@ -119,7 +119,7 @@ def program_costs(
         out, obj = operation.out, tape.nodes[operation.out].obj
         if is_appended(operation) or out in margins:
             continue
-        if np.size(obj) != 1 or not is_differentiable(obj) or out in new:
+        if np.size(obj) != 1 or not is_differentiable(obj) or out in new or out in steps:
             continue
         if out in feeding and not _is_called_a_cost(operation):
             continue
@@ -150,7 +150,7 @@ def program_costs(
             executions[operation.site, bool(after)].append(out)
             continue
         line = operation.where.span.line
-        hypothesis = Hypothesis(_title(operation), out, after=bool(after), line=line)
+        hypothesis = Hypothesis(title_of(operation), out, after=bool(after), line=line)
         other = OTHER_SCALARS.search(hypothesis.title.lower()) or is_progress(tape, out, params)
         if not other and is_terminal(tape, out, reach_old):
             before = tape.ancestors([out])
@@ -200,6 +200,17 @@ def program_costs(
     for hypothesis, reads in zip(every, reading, strict=True):
         hypothesis.bare = some and not reads
     return every
+
+
+def _sizes_of_steps(tape: Tape, values: set[int]) -> set[int]:
+    """Return what measures how far a step goes: ``max(abs(new[i] - old[i]) for i in range(n))``."""
+    found: set[int] = set()
+    for operation in tape.operations:
+        inputs = set(operation.inputs)
+        apart = is_in(operation.function, SUBTRACT) and len(inputs) == 2
+        if inputs and (inputs <= found or (apart and inputs <= values)):
+            found.add(operation.out)
+    return found
 
 
 def _is_made_of(tape: Tape, hypothesis: Hypothesis, gradients: set[int], new: set[int]) -> bool:
@@ -365,32 +376,10 @@ def _dependence_after(tape: Tape, bits: dict[int, int]) -> dict[int, int]:
     return depends
 
 
-def _title(operation: Operation) -> str:
+def title_of(operation: Operation) -> str:
+    """Return what a cost is called, or its expression."""
     where = operation.where
     taken = re.match(r"[\w.]+\s*-=", where.file.slice(where.statement))
     if where.targets and where.is_value and (taken is None or where.kind.startswith("aug")):
         return where.targets[0]
     return where.text  # `loss -= float(...)` calls the sum `loss`, and not what it loses
-
-
-def bare_output(tape: Tape, params: Sequence[Parameter]) -> Hypothesis | None:
-    """Return the one number that a step over one sample puts out, where it has no cost of its own.
-
-    Whatever the cost is, its gradients are one factor times those of the output.
-    """
-    bits = {u.old: 1 << i for i, p in enumerate(params) for u in p.updates}
-    depends = dependence(tape, bits, 0, len(tape.operations))
-    feeding = tape.ancestors([n for p in params for n in p.new])
-    for operation in tape.operations:
-        out = operation.out
-        if out not in feeding or depends.get(out, 0).bit_count() < len(params):
-            continue
-        if np.size(tape.nodes[out].obj) != 1 or not is_differentiable(tape.nodes[out].obj):
-            return None
-        if is_only_compared(tape, out, feeding) or operation.function is operator.getitem:
-            return None  # of an entry alone any step is a multiple of the gradient
-        return Hypothesis(
-            f"a cost of {_title(operation)}", out, (Join(out, None, 0.0, operation.index),),
-            line=operation.where.span.line, any_cost=True,
-        )  # fmt: skip
-    return None

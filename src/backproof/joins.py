@@ -312,7 +312,8 @@ def margins(tape: Tape) -> dict[int, float | None]:
             if made is None or not is_in(made.function, MULTIPLY):
                 continue
             values = [tape.nodes[n].obj for n in made.inputs]
-            if any(isinstance(v, np.number | float) and abs(v) == 1 for v in values):
+            values += [a for a in made.args if type(a) is int]  # a label in a list of numbers
+            if any(isinstance(v, np.number | float | int) and abs(v) == 1 for v in values):
                 others = [a for a in operation.args if type(a) is not Ref or a.node != node]
                 given = [tape.value(a.node) if type(a) is Ref else a for a in others]
                 numbers = [float(v) for v in given if np.ndim(v) == 0]

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from backproof.bare_output import bare_output
 from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
 from backproof.checks.but_for_penalties import contradicted, has_penalty
 from backproof.checks.calm import calmed, strained
@@ -37,7 +38,7 @@ from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import is_natural, is_plausible
 from backproof.checks.straight import STRAIGHT, is_rounded
 from backproof.checks.whole import the_whole
-from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis, bare_output
+from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis
 from backproof.joins import output_joins
 from backproof.reads import reads_arrays
 from backproof.roles import Parameter
@@ -274,7 +275,7 @@ class Trials:
                 if is_rounded(self.tape, self.params[i].old, within):
                     best.matches[i].reason = STRAIGHT
         if best.hypothesis.any_cost:
-            by_chance = bool(best.wrong) and right <= FEW
+            by_chance = right <= (FEW if best.wrong else 1)
         else:
             by_chance = not self._is_natural(best)
         if by_chance:
