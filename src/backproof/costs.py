@@ -188,7 +188,7 @@ PERCEPTRON = RegisteredCost(
 
 def is_registered(title: str) -> bool:
     """Whether a title is that of one known cost, weighted or not."""
-    if title.startswith("Huber ("):
+    if title.startswith(("Huber (", "pinball cost")):
         return True
     known = (*COSTS, PERCEPTRON)
     return any(title in (cost.title, f"weighted {cost.title}") for cost in known)

@@ -14,6 +14,7 @@ from backproof.bootstrapped import bootstrapped
 from backproof.costs import COSTS, PERCEPTRON, huber, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
 from backproof.joins import ORDERS, Join, margins, output_joins
+from backproof.quantiles import pinball
 from backproof.roles import Parameter
 from backproof.thresholds import score_of
 from backproof.trace.appended import append, site_like
@@ -73,7 +74,9 @@ def registry(
         weights = weighing.of(joins, values) if weighing is not None else None
         shares = all(_is_sigmoid(tape, j.output) for j in joins)
         limit = limits.get(tape.operations[joins[0].operation].out)
-        for cost in (*COSTS, *map(huber, _limits(tape, joins))):
+        straight = pinball(tape, joins, values)
+        more = () if straight is None else (straight,)
+        for cost in (*COSTS, *map(huber, _limits(tape, joins)), *more):
             if (cost.of_scores and shares) or (held and not OF_ERRORS.match(cost.title)):
                 continue
             if not cost.has_margin(limit):

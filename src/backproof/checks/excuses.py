@@ -5,6 +5,7 @@ from __future__ import annotations
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.moved import excuse_turns
 from backproof.checks.no_rate import excuse_no_rate
+from backproof.checks.own_terms import excuse_own_terms
 from backproof.checks.small_constant import excuse_small_constants
 from backproof.checks.unclipped import excuse_clipping
 from backproof.checks.unpriced import excuse_unpriced
@@ -18,3 +19,4 @@ def excuse(evidence: StepEvidence) -> None:
         excuse_small_constants(evidence)
     excuse_clipping(evidence)
     excuse_no_rate(evidence)
+    excuse_own_terms(evidence)

@@ -1,0 +1,77 @@
+"""Terms of a gradient that its cost does not have, with a strength that is named: ``reg * dR``.
+
+An author who adds ``var_coef * (z - z.mean(axis=0))`` to a gradient wants it there, though the cost
+that is printed has no such term. Without it the gradient must be right; it is left open.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.checks.gradient import StepEvidence
+from backproof.checks.match import Fit, compare
+from backproof.trace.operations import Operation
+from backproof.trace.tape import Ref
+
+#: What the strength of a term is called, and nothing that is learnt.
+STRENGTH = re.compile(
+    r"\b\w*(coef|coeff|lam|lambda|_reg|reg_|strength|penalty|tradeoff)\w*\b", re.I
+)
+#: Sums that are tried.
+MOST = 6
+
+
+def excuse_own_terms(evidence: StepEvidence) -> None:
+    """Leave open what is right without one term that has a strength of its own."""
+    fit, tape = evidence.fit, evidence.tape
+    if fit is None or not fit.wrong or fit.hypothesis.after or fit.hypothesis.registered:
+        return
+    news = [n for i in fit.wrong for n in evidence.params[i].new]
+    forward = tape.ancestors([fit.hypothesis.node])
+    backward = tape.ancestors(news) - forward
+    # What is strong in the cost as well is no term of the gradient's own, but one of the cost's.
+    known = {name for o in tape.makers(forward) for t in o.where.operands
+             for name in STRENGTH.findall(t)}  # fmt: skip
+    tried = 0
+    for operation in tape.makers(backward):
+        for kept, term in _with_strength(operation):
+            if not known.isdisjoint(STRENGTH.findall(term)):
+                continue
+            tried += 1
+            if tried > MOST:
+                return
+            if _right_without(evidence, fit, operation, kept):
+                line = operation.where.span.line
+                for i in fit.wrong:
+                    fit.matches[
+                        i
+                    ].reason = (
+                        f"it is right but for `{term}` in line {line}, which the cost does not have"
+                    )
+                return
+
+
+def _with_strength(operation: Operation) -> list[tuple[int, str]]:
+    """Return (other summand, text) of the summands of a sum that have a named strength."""
+    texts, args = operation.where.operands, operation.args
+    adds = is_in(operation.function, ADD)
+    if not (adds or is_in(operation.function, SUBTRACT)) or len(texts) != 2 or len(args) != 2:
+        return []
+    pairs = [(args[0], texts[1]), *([(args[1], texts[0])] if adds else [])]
+    return [(a.node, text) for a, text in pairs if type(a) is Ref and STRENGTH.search(text)]
+
+
+def _right_without(evidence: StepEvidence, fit: Fit, operation: Operation, kept: int) -> bool:
+    """Whether all wrong gradients are right where one summand is left out."""
+    tape, shape = evidence.tape, np.shape(evidence.run.env[operation.out])
+    if np.shape(evidence.run.env[kept]) != shape:
+        return False
+    alone = replace(operation, function=np.positive, args=(Ref(kept),), kwargs={})
+    plain, dirty = tape.edited({operation.index: alone}), tape.reach([operation.out])
+    run = plain.replay(double=True, base=evidence.run, dirty=dirty)
+    again = compare(plain, run, fit.hypothesis, evidence.params, penalised=fit.penalised)
+    return again is not None and {*fit.wrong, *fit.chosen} <= set(again.chosen)
