@@ -10,7 +10,7 @@ import numpy as np
 from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, POWERS, SUBTRACT, is_in, keeps
 from backproof.checks.choice import NEAR_ONE, is_exact, is_full
 from backproof.checks.match import Fit, Match, author_value
-from backproof.checks.scales import TOLERANCE, is_plausible
+from backproof.checks.scales import SAME, TOLERANCE, is_plausible
 from backproof.costs import total
 from backproof.joins import VIEWS
 from backproof.roles import vector
@@ -34,7 +34,9 @@ def contradicted(best: Fit | None, fits: Sequence[Fit], tape: Tape, run: Run) ->
         within = tape.ancestors([fit.hypothesis.node])
         if best is not None and is_full(best) and is_exact(best) and other not in within:
             continue
-        if is_exact(fit) and other in within and best is not None and is_full(best):
+        whole = best is not None and other in within and is_full(best)
+        both = best is not None and fit.chosen and abs(fit.scale - 1) + abs(best.scale - 1) < SAME
+        if whole and (is_exact(fit) or both):
             return fit  # all but the penalised gradients are exactly those of the whole cost
         if best is not None and other in within and not fit.chosen:
             # Of a part of the cost more entries are wrong: `λ * w[1:]` for a penalty on all of w.

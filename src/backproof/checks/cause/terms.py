@@ -29,7 +29,7 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
     flat = difference.reshape(-1)
     if flat.size < 2:
         return None
-    for parameter in blamed.evidence.params:
+    for index, parameter in enumerate(blamed.evidence.params):
         for old in parameter.old:
             value = np.asarray(blamed.run.env[old], float).reshape(-1)
             if value.size == flat.size:
@@ -37,8 +37,11 @@ def missing_term(blamed: Blamed) -> Diagnosis | None:
                 if error < 1e-5:
                     other = _strength(blamed, value)
                     if other is not None:
-                        where, own = other
-                        name, meant = parameter.name, own + s
+                        where, own, times = other
+                        name, meant = parameter.name, own + s * times
+                        if where.index != blamed.operation.site:
+                            # What is added later may be no part of what is compared.
+                            meant = _of_the_cost(blamed, index, times, value, meant)
                         return blamed.finding(
                             "BP101", "missing-factor" if abs(own) > abs(meant) else "extra-factor",
                             f"the penalty's term is {own:.4g}·`{name}`, that of the cost "
@@ -81,8 +84,11 @@ def _rebound(blamed: Blamed, node: int) -> Site | None:
     return None
 
 
-def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float] | None:
-    """Return where a multiple of a parameter is in what is blamed, or is added to it, and which."""
+def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float, float] | None:
+    """Return where a multiple of a parameter is in what is blamed, or is added to it, and which.
+
+    And how many times what is blamed is in the sum that it is added to.
+    """
     tape, run = blamed.tape, blamed.run
     after = tape.reach([blamed.operation.out])
     merges = {i for p in blamed.evidence.params for u in p.updates for i, _ in u.merges}
@@ -97,8 +103,32 @@ def _strength(blamed: Blamed, value: np.ndarray[Any, Any]) -> tuple[Site, float]
             s, error = proportion(np.asarray(term, float).reshape(-1), value)
             if error < EXACT:
                 taken = is_in(operation.function, SUBTRACT) and node == operation.inputs[-1]
-                return (operation if made is None else made).where, -s if taken else s
+                beside = [n for n in operation.inputs if n != node and n in after]
+                times = 1.0 if own or not beside else _times(blamed, run.env[beside[0]])
+                where = (operation if made is None else made).where
+                return where, -s if taken else s, times
     return None
+
+
+def _of_the_cost(
+    blamed: Blamed, index: int, times: float, value: np.ndarray[Any, Any], meant: float
+) -> float:
+    """Return how often a parameter is in its true gradient, beside what is blamed."""
+    truth = blamed.fit.matches[index].truth
+    if truth is None or truth.size != value.size:
+        return meant
+    rest = truth.reshape(-1) - times * np.asarray(blamed.author, float).reshape(-1)
+    strength, error = proportion(rest, value)
+    return strength if error < EXACT else meant
+
+
+def _times(blamed: Blamed, value: Any) -> float:
+    """Return what multiple of the value that is blamed another one is, 1 where it is none."""
+    given = np.asarray(blamed.author, float).reshape(-1)
+    if np.size(value) != given.size:
+        return 1.0
+    s, error = proportion(np.asarray(value, float).reshape(-1), given)
+    return s if error < EXACT else 1.0
 
 
 def _name(blamed: Blamed, node: int) -> str:
