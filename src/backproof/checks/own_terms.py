@@ -12,22 +12,20 @@ from dataclasses import replace
 import numpy as np
 
 from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.checks.edited import right_with
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, compare
 from backproof.trace.operations import Operation
 from backproof.trace.tape import Ref
 
 #: What the strength of a term is called, and nothing that is learnt.
-STRENGTH = re.compile(
-    r"\b\w*(coef|coeff|lam|lambda|_reg|reg_|strength|penalty|tradeoff)\w*\b", re.I
-)
+STRENGTH = re.compile(r"\b\w*(?:coef|lam|_reg|reg_|strength|penalty|tradeoff)\w*\b", re.I)
 #: Sums that are tried.
 MOST = 6
 
 
 def excuse_own_terms(evidence: StepEvidence) -> None:
     """Leave open what is right without one term that has a strength of its own."""
-    fit, tape = evidence.fit, evidence.tape
+    fit, tape, env = evidence.fit, evidence.tape, evidence.run.env
     if fit is None or not fit.wrong or fit.hypothesis.after or fit.hypothesis.registered:
         return
     news = [n for i in fit.wrong for n in evidence.params[i].new]
@@ -44,14 +42,13 @@ def excuse_own_terms(evidence: StepEvidence) -> None:
             tried += 1
             if tried > MOST:
                 return
-            if _right_without(evidence, fit, operation, kept):
-                line = operation.where.span.line
+            if np.shape(env[kept]) != np.shape(env[operation.out]):
+                continue
+            alone = replace(operation, function=np.positive, args=(Ref(kept),), kwargs={})
+            if right_with(evidence, fit, {operation.index: alone}) == set(fit.wrong):
+                where = f"`{term}` in line {operation.where.span.line}"
                 for i in fit.wrong:
-                    fit.matches[
-                        i
-                    ].reason = (
-                        f"it is right but for `{term}` in line {line}, which the cost does not have"
-                    )
+                    fit.matches[i].reason = f"it is right but for {where}, which the cost lacks"
                 return
 
 
@@ -63,15 +60,3 @@ def _with_strength(operation: Operation) -> list[tuple[int, str]]:
         return []
     pairs = [(args[0], texts[1]), *([(args[1], texts[0])] if adds else [])]
     return [(a.node, text) for a, text in pairs if type(a) is Ref and STRENGTH.search(text)]
-
-
-def _right_without(evidence: StepEvidence, fit: Fit, operation: Operation, kept: int) -> bool:
-    """Whether all wrong gradients are right where one summand is left out."""
-    tape, shape = evidence.tape, np.shape(evidence.run.env[operation.out])
-    if np.shape(evidence.run.env[kept]) != shape:
-        return False
-    alone = replace(operation, function=np.positive, args=(Ref(kept),), kwargs={})
-    plain, dirty = tape.edited({operation.index: alone}), tape.reach([operation.out])
-    run = plain.replay(double=True, base=evidence.run, dirty=dirty)
-    again = compare(plain, run, fit.hypothesis, evidence.params, penalised=fit.penalised)
-    return again is not None and {*fit.wrong, *fit.chosen} <= set(again.chosen)

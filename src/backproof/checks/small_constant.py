@@ -6,9 +6,9 @@ fault, and the gradient is not exact: it is left open, with the line of the cons
 
 from __future__ import annotations
 
+from backproof.checks.edited import right_with
 from backproof.checks.epsilon import sums_with_epsilon
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import compare
 
 #: Relative error of a gradient up to which a small constant may be behind it.
 NEAR = 1e-2
@@ -26,11 +26,7 @@ def excuse_small_constants(evidence: StepEvidence) -> None:
     edited = {o.index: o for o in held}
     if not edited:
         return
-    plain = tape.edited(edited)
-    dirty = tape.reach(o.out for o in held)
-    run = plain.replay(double=True, base=evidence.run, dirty=dirty)
-    again = compare(plain, run, fit.hypothesis, evidence.params, penalised=fit.penalised)
-    if again is None or again.wrong or len(again.chosen) < len(fit.chosen) + len(fit.wrong):
+    if right_with(evidence, fit, edited) != set(fit.wrong):
         return
     lines = sorted({o.where.span.line for o in held})
     where = f"line{'s' if lines[1:] else ''} {', '.join(map(str, lines))}"

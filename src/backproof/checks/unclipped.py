@@ -12,8 +12,9 @@ import numpy as np
 
 from backproof.arithmetic import is_in
 from backproof.checks.clipped import limits_of
+from backproof.checks.edited import right_with
 from backproof.checks.gradient import StepEvidence
-from backproof.checks.match import Fit, compare
+from backproof.checks.match import Fit
 from backproof.trace.operations import Operation
 from backproof.trace.tape import Ref
 
@@ -26,7 +27,10 @@ def excuse_clipping(evidence: StepEvidence) -> None:
     fits = [evidence.fit] if evidence.fit is not None else evidence.others
     for fit in [f for f in fits if f.wrong and not f.hypothesis.after][:MOST]:
         clips = _clips_after(evidence, fit)
-        right = _right_without(evidence, fit, clips) if clips else set()
+        plain = {
+            o.index: replace(o, function=np.positive, args=o.args[:1], kwargs={}) for o in clips
+        }
+        right = right_with(evidence, fit, plain) if clips else set()
         if not right or (evidence.fit is None and right != set(fit.wrong)):
             continue
         evidence.fit = fit
@@ -43,18 +47,6 @@ def _clips_after(evidence: StepEvidence, fit: Fit) -> list[Operation]:
     news = [n for i in fit.wrong for n in evidence.params[i].new]
     backward = tape.ancestors(news) - tape.ancestors([fit.hypothesis.node])
     return [o for o in tape.makers(backward) if _has_cut(evidence, o)]
-
-
-def _right_without(evidence: StepEvidence, fit: Fit, clips: list[Operation]) -> set[int]:
-    """Return which wrong gradients are right where nothing is clipped, if others stay right."""
-    tape = evidence.tape
-    edited = {o.index: replace(o, function=np.positive, args=o.args[:1], kwargs={}) for o in clips}
-    plain, dirty = tape.edited(edited), tape.reach(o.out for o in clips)
-    run = plain.replay(double=True, base=evidence.run, dirty=dirty)
-    again = compare(plain, run, fit.hypothesis, evidence.params, penalised=fit.penalised)
-    if again is None or not set(fit.chosen) <= set(again.chosen):
-        return set()
-    return set(fit.wrong) & set(again.chosen)
 
 
 def _has_cut(evidence: StepEvidence, operation: Operation) -> bool:
