@@ -140,6 +140,12 @@ def test_rows_made_unique_leave_their_labels(tmp_path):
     assert judged(tmp_path, together) == ("verified", [])
 
 
+def test_series_that_were_cut_at_different_ends_are_told(tmp_path):
+    slipped = ROWS.format(unique="answers[:-1], 0", rows="1:")
+    assert judged(tmp_path, slipped)[1][:1] == [("BP403", line_of(slipped, "bill = bill["))]
+    assert judged(tmp_path, ROWS.format(unique="answers[:-1], 0", rows=":-1")) == ("verified", [])
+
+
 def test_a_bias_that_saturates_the_output_is_told(tmp_path):
     assert judged(tmp_path, ALARM.format(bias="0.0")) == ("verified", [])
     text = ALARM.format(bias="-14.0")

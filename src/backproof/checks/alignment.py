@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Share of what the inputs tell of the labels that may be left where rows have slipped.
 SLIPPED = 0.4
+#: The same where a few entries of two series go together by chance.
+CHANCE = 0.05
 ONE_ORDER = "move both by one order: `order = rng.permutation(n)`, then `X[order]` and `Y[order]`"
 
 
@@ -64,9 +66,14 @@ def batches(record: Record) -> Finding | None:
     right_pairs = dependence(X, Y)
     if right_pairs is None or not right_pairs.sure or (given is not None and given.sure):
         return None
-    if shifted and (given is None or not given.none):
+    nothing = given is not None and (given.none or given.explained < CHANCE * right_pairs.explained)
+    if shifted and not nothing:
         return None
     place, other = last.labels_taken, last.inputs_taken
+    if place is None:  # they were cut before the training
+        source = last.samples.labels_source
+        cuts = (c for c in record.moves.cuts if owner_of(c.array) is owner_of(source))
+        place = next((SITES[c.site] for c in cuts), None)
     if place is None:
         return None
     return misaligned(
