@@ -33,6 +33,8 @@ from backproof.trace.tape import Operation, Tape
 LEAST_PARTIAL = 2
 #: Steps that must fit a registered cost before it is held against one computed elsewhere.
 LEAST_STEPS = 2
+#: Relative difference that a small constant in the cost makes.
+EPSILON = 1e-4
 
 
 class Mismatch:
@@ -88,7 +90,9 @@ class Mismatch:
         elif any(is_near(m) for f in others for m in f.matches if m.size > 1):
             self.near += 1
         elif not fit.wrong and is_no_chance(fit):
-            if own:
+            if own and _is_within_epsilon(own[0]):
+                self.near += 1
+            elif own:
                 self.found.append(_finding(evidence, fit, own[0]))
             elif not others:
                 shapes = [
@@ -364,6 +368,14 @@ def _multiple(evidence: StepEvidence, fit: Fit) -> Finding:
         related=related, confidence="likely",
         notes=(f"by {fit.scale:.4g} in step {evidence.step}",),
     )  # fmt: skip
+
+
+def _is_within_epsilon(own: Fit) -> bool:
+    """Whether gradients are a cost's, times sizes, but for a constant: ``log(1.0001 - A)``."""
+    nearest = [m.nearest for m in own.matches if np.isfinite(m.nearest[2])]
+    sizes = [max(abs(s), 1 / abs(s)) for _, s, _ in nearest if s]
+    whole = all(abs(2 * size - round(2 * size)) < EPSILON * size for size in sizes)
+    return bool(nearest) and whole and _gap(own) < EPSILON
 
 
 def _gap(own: Fit) -> float:
