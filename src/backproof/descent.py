@@ -178,11 +178,8 @@ class Descent:
             if not self._follows(value.node):
                 continue
             scalar = self._constant(scale)
-            if (
-                self.data
-                and type(scale) is Ref
-                and beneath_views(self.tape, scale.node) in self.data
-            ):
+            read = beneath_views(self.tape, scale.node) if type(scale) is Ref else -1
+            if read in self.data:
                 continue  # ``error * x[i]``
             if scalar is not None:
                 if divides and not own and self._is_root(scale):
@@ -220,7 +217,9 @@ class Descent:
         for position, value in enumerate((a, b)):
             if type(value) is not Ref or not self._follows(value.node):
                 continue
-            if self.old in self.carries.of(value) or self.only_scales_old(value.node):
+            # (A bias that is a number is in the error itself: ``mc = 0.9 * mc + e``.)
+            held = self.old in self.carries.of(value) and self._moves((b, a)[position])
+            if held or self.only_scales_old(value.node):
                 continue
             parts.append((value.node, -1.0 if subtracts and position else 1.0))
         if len(parts) == 1:
@@ -291,6 +290,9 @@ class Descent:
 
     def _follows(self, node: int) -> bool:
         return bool(self.depends.get(node, 0) & self.bit)
+
+    def _moves(self, value: Any) -> bool:
+        return type(value) is not Ref or self._follows(value.node)
 
     def _constant(self, value: Any) -> float | None:
         """Return a scalar factor that does not depend on the parameter."""
@@ -378,11 +380,10 @@ class Descent:
                 if not _is_whole(operation.args[1:2]):
                     return True
                 continue  # a bias correction ``1 - β ** t`` may stand beside the root
-            if operation.function is not float and not isinstance(
+            if operation.function is float or isinstance(
                 operation.function, np.ufunc | type(operator.add)
             ):
-                continue
-            stack.extend(operation.inputs)
+                stack.extend(operation.inputs)
         return False
 
 

@@ -127,3 +127,34 @@ def test_a_term_with_a_strength_of_its_own_is_left_open(tmp_path):
 def test_numbers_cut_by_a_common_norm_are_right(tmp_path):
     assert judged(tmp_path, CUT)[0] == "verified"
     assert not [f for f in judged(tmp_path, CUT)[1] if f[0].startswith("BP1")]
+
+
+MOVING = """
+import math
+import random
+random.seed(0)
+V = [random.gauss(0, 0.4) for _ in range(4)]
+U = [random.gauss(0, 0.4) for _ in range(4)]
+c, mV, mU, mc, recent = 0.0, [0.0] * 4, [0.0] * 4, 0.0, []
+for step in range(120):
+    x = random.uniform(-1, 1)
+    h = [math.tanh(u * x) for u in U]
+    e = sum(v * a for v, a in zip(V, h)) + c - math.sin(2 * x)
+    recent = [*recent, 0.5 * e * e][-20:]
+    for j in range(4):
+        d = e * V[j] * (1 - h[j] ** 2)
+        mV[j] = 0.9 * mV[j] + e * h[j]
+        mU[j] = 0.9 * mU[j] + d * x
+        V[j] -= 0.01 * mV[j]
+        U[j] -= 0.01 * mU[j]
+    mc = 0.9 * mc + e
+    c -= 0.01 * mc
+    if step % 20 == 0:
+        print(sum(recent) / len(recent))
+"""
+
+
+def test_the_momentum_of_a_bias_that_is_a_number_is_one(tmp_path):
+    assert judged(tmp_path, MOVING) == ("verified", [])
+    text = MOVING.replace("mc = 0.9 * mc + e", "mc = 0.9 * mc + e * e")
+    assert judged(tmp_path, text)[0] == "wrong"

@@ -16,7 +16,7 @@ def of_one_training(seen: Sequence[Observation]) -> list[Observation]:
     that starts as a constant float is only known as a parameter after the first step.
     """
     seen = _before_restart(seen)
-    first = max((o for o in seen[:3] if _begins(seen[0], o)), key=_entries)
+    first = max((o for o in seen[:3] if _begins(seen[0], o)), key=_entries, default=seen[0])
     size = _entries(first)
     return [
         o for o in seen
