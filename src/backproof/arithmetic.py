@@ -28,6 +28,8 @@ POWERS = {operator.pow, np.power}
 PRODUCTS = MULTIPLY | {operator.matmul, np.matmul, np.dot, Method("dot")}
 EXPONENTIALS = {np.exp, math.exp}
 LOGARITHMS = {np.log, math.log, np.log2, np.log10}
+#: What gives the size of a number, or of each entry.
+SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs, math.fabs})
 SAME_FUNCTIONS = {
     np.copy, np.array, np.asarray, np.asmatrix, np.ascontiguousarray, np.asanyarray, np.reshape,
     np.ravel, np.squeeze, np.transpose, np.atleast_2d, np.atleast_1d, np.expand_dims, float,

@@ -9,15 +9,23 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, covers, is_in, keeps
+from backproof.arithmetic import (
+    ADD,
+    DIVIDE,
+    MULTIPLY,
+    NEGATE,
+    SIZES,
+    SUBTRACT,
+    covers,
+    is_in,
+    keeps,
+)
 from backproof.packs import STACKING, joined
 from backproof.trace import primitives
 from backproof.trace.primitives import Attribute, Method
 from backproof.trace.tape import Operation, Ref, Tape
 
 SMALLEST, LARGEST = 0.3, 1.2
-#: What gives an array's sizes.
-SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs})
 MOST_SOURCES = 4
 
 Merges = dict[int, tuple[tuple[int, int], ...]]

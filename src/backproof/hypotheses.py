@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, is_squared, keeps
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SIZES, SUBTRACT, is_in, is_squared, keeps
 from backproof.calculus.adjoint import is_differentiable
 from backproof.carries import Carries, carries_of, dependence
 from backproof.controls import decides
@@ -27,8 +26,6 @@ from backproof.trace.primitives import Method
 from backproof.trace.tape import Operation, Ref, Run, Tape
 from backproof.updates import is_shared
 
-#: What a difference of two costs is taken the size of.
-MAGNITUDES: frozenset[Any] = frozenset({abs, np.abs, np.fabs, math.fabs})
 #: Executions of one expression that are summed to a cost (samples of a step, time steps).
 MOST_EXECUTIONS = 5_000
 #: Heads of a network whose costs one statement makes, and its executions for one head that count.
@@ -278,7 +275,7 @@ def is_progress(tape: Tape, node: int, params: Sequence[Parameter]) -> bool:
         if is_in(operation.function, SUBTRACT):
             # Without its size, it is a total that is counted down.
             return sized and not all(tape.ancestors([n]) & values for n in operation.inputs)
-        size = is_in(operation.function, MAGNITUDES)
+        size = is_in(operation.function, SIZES)
         if not (size or keeps(operation)):
             return False  # the square of a difference is an error
         sized = sized or size

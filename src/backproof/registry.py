@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, EXPONENTIALS, LOGARITHMS, MULTIPLY, is_in, keeps
+from backproof.arithmetic import (
+    ADD,
+    DIVIDE,
+    EXPONENTIALS,
+    LOGARITHMS,
+    MULTIPLY,
+    SIZES,
+    is_in,
+    keeps,
+)
 from backproof.bootstrapped import bootstrapped
 from backproof.costs import COSTS, PERCEPTRON, huber, pairs
 from backproof.hypotheses import MOST_EXECUTIONS, Hypothesis
@@ -24,12 +33,11 @@ from backproof.weighing import Weighing
 
 #: Places in the source where output meets labels.
 MOST_JOINS = 4
-#: Limits between small errors and large ones that are tried, and what gives an error's size.
+#: Limits between small errors and large ones that are tried.
 MOST_LIMITS = 2
 #: Costs of an error alone: targets that a network makes itself have no others. (What a Boltzmann
 #: machine takes from its data is no target.)
 OF_ERRORS = re.compile("squared error|absolute error|Huber")
-SIZES: frozenset[Any] = frozenset({abs, np.abs, np.fabs})
 
 
 def registry(

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arithmetic import LOGARITHMS, is_in
 from backproof.checks.origin import Link, name_of
 from backproof.names import Names
 from backproof.trace.tape import Operation, Ref, Tape
 
 #: What programs add to a denominator.
 EPSILON = 1e-8
-LOGARITHMS = frozenset({"log", "log2", "log10"})
 DIVISIONS = frozenset({"truediv", "divide", "true_divide"})
 #: Relative difference up to which the author's derivative and the stable form are the same.
 AGREE = 1e-6
@@ -93,7 +93,7 @@ def log_of_product(tape: Tape, operation: Operation) -> StableForm | None:
 
     ``log(prod(p))`` of 2,500 probabilities is the logarithm of 1e-750, which no float holds.
     """
-    if name_of(operation.function) not in LOGARITHMS or not operation.inputs:
+    if not is_in(operation.function, LOGARITHMS) or not operation.inputs:
         return None
     made = tape.producer(operation.inputs[0])
     if made is None or not made.inputs:
