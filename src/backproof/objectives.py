@@ -26,6 +26,7 @@ class Objectives:
         self.conductor = conductor
         self.verdict = verdict
         self.options = options
+        self._begun = False
 
     def optimisers(self, recorder: Recorder) -> Optimisers:
         """Return what the recorder asks about calls of optimisers."""
@@ -52,8 +53,9 @@ class Objectives:
     def _judge(self, evaluation: Evaluation, log: Sequence[Event]) -> None:
         with self.conductor.clock.analysing():
             try:
-                if not self.verdict.judged:
+                if not self._begun:
                     # (Later ones may be steps too far, which a line search takes back.)
+                    self._begun = True
                     self._explain(evaluation, log)
                 evidence = judge_evaluation(evaluation, log)
                 if isinstance(evidence, str):
