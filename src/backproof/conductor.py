@@ -25,7 +25,7 @@ from backproof.trace.recorder import Recorder
 from backproof.trace.tape import Tape, build
 from backproof.trainings import Trainings
 from backproof.updates import Update, begin_of, find_updates, turns
-from backproof.versions import apart
+from backproof.versions import apart, climbed
 from backproof.witness import Witness
 
 #: Updates judged in an iteration that makes several.
@@ -378,8 +378,8 @@ class Conductor:
         )  # fmt: skip
         self._sites |= self._late.admitted(tape, updates, self._sites)
         known = [u for u in updates if u.sites(tape) & self._sites]
+        begin = begin_of(tape, known) if self.gathering.overlaps else climbed(tape, known)
         tape, known = apart(tape, known)
-        begin = begin_of(tape, known) if self.gathering.overlaps else 0
         windows = [(begin, stop)] if begin > start else turns(tape, known)
         if windows:
             for begin, end in windows[:MOST_TURNS]:

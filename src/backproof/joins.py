@@ -115,6 +115,8 @@ def output_joins(tape: Tape, params: Sequence[Parameter], limit: int) -> list[Jo
     return [*found, *numbers][:limit] or added[:limit]
 
 
+#: Kinds of the numbers that outputs and labels are.
+NUMERIC = "biuf"
 #: What is known of the nodes of a tape: it is asked for many times, and takes long for scalars.
 _Facts = tuple[
     dict[int, int], dict[int, int], dict[int, int], dict[int, float | None], int, list["Join"]
@@ -358,6 +360,8 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
     a, y = tape.nodes[value].obj, tape.nodes[labels].obj
     if not isinstance(y, (np.ndarray, np.generic, float, Chosen)):
         return False
+    if any(getattr(v, "dtype", np.dtype(float)).kind not in NUMERIC for v in (a, y)):
+        return False
     made = tape.producer(labels)
     if made is not None and not made.inputs and not is_in(made.function, GIVEN):
         return False
@@ -368,3 +372,19 @@ def _fits(tape: Tape, value: int, labels: int) -> bool:
         return True
     # A row of labels of the single sample: (1, k) and (k,).
     return np.size(a) == np.size(y) and 1 in np.shape(a)[:1] and np.shape(y) == np.shape(a)[1:]
+
+
+def source_of(tape: Tape, node: int, moving: set[int]) -> int:
+    """Return what a value is made of, one entry of one: ``log(p)`` and ``log(1 - p)`` of one p.
+
+    Of ``p[y]`` that is p.
+    """
+    while (made := tape.producer(node)) is not None:
+        parents = moving.intersection(made.inputs)
+        parent = next(iter(parents), node)
+        part = made.function is operator.getitem
+        alike = np.size(tape.nodes[parent].obj) == np.size(tape.nodes[node].obj)
+        if len(parents) != 1 or not (part or alike):
+            break
+        node = parent
+    return node

@@ -188,10 +188,18 @@ def _children(value: Any, path: str) -> Any:
         attributes = getattr(value, "__dict__", None)
         if isinstance(attributes, dict):
             for key, item in list(attributes.items())[:500]:
-                yield item, f"{path}.{key}"
+                yield item, f"{path}.{_written(key, kind)}"
         for key in getattr(kind, "__slots__", ()) or ():
             if isinstance(key, str) and hasattr(value, key):
                 yield getattr(value, key), f"{path}.{key}"
+
+
+def _written(key: str, kind: type) -> str:
+    """Return an attribute as its class writes it: ``__weights``, not ``_Network__weights``."""
+    if not key.startswith("_") or "__" not in key:
+        return key
+    owners = (f"_{k.__name__.lstrip('_')}" for k in kind.__mro__)
+    return next((key[len(o) :] for o in owners if key.startswith(f"{o}__")), key)
 
 
 def _namespaces(files: set[str]) -> list[dict[str, Any]]:

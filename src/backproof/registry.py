@@ -63,8 +63,10 @@ def registry(
     limits = margins(tape)
     places = list(groups.items())[:MOST_JOINS]
     sure = [(s, js) for s, js in places if js[0].labels is not None or np.ndim(js[0].given)]
-    if len(sure) > 1:  # one statement for the first sample or time step, others for the rest
-        places.append((sure[0][0], [j for _, joins in sure for j in joins]))
+    all_sure = [j for _, joins in sure for j in joins]
+    # One statement for the first sample or time step, others for the rest.
+    if len(sure) > 1 and not _are_complements(tape, all_sure):
+        places.append((sure[0][0], all_sure))
     for site, joins in places:
         if all(_is_of_entropy(tape, j) for j in joins):
             continue
@@ -116,6 +118,13 @@ def _limits(tape: Tape, joins: Sequence[Join]) -> list[float]:
         numbers = [float(v) for v in given if np.ndim(v) == 0 and isinstance(v, int | float)]
         found |= dict.fromkeys(n for n in numbers if n > 0 and n != 1)
     return list(found)[:MOST_LIMITS]
+
+
+def _are_complements(tape: Tape, joins: Sequence[Join]) -> bool:
+    """Whether an output is made of another: ``1 - a``, by which ``1 - y`` is divided."""
+    outputs = {join.output for join in joins}
+    made = (tape.producer(node) for node in outputs)
+    return any(o is not None and not outputs.isdisjoint(o.inputs) for o in made)
 
 
 def _is_of_entropy(tape: Tape, join: Join) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproof.arithmetic import DIVIDE, MULTIPLY, NEGATE, is_in
+from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, is_in
 from backproof.trace.tape import Node, Operation, Ref, Tape, map_refs
 from backproof.updates import Update
 
@@ -106,3 +106,27 @@ def _renamed(operation: Operation, leaves: dict[int, int]) -> Operation:
     kwargs = map_refs(operation.kwargs, leaf)
     inputs = tuple(leaves.get(n, n) for n in operation.inputs)
     return replace(operation, args=args, kwargs=kwargs, inputs=inputs)
+
+
+def climbed(tape: Tape, updates: Sequence[Update]) -> int:
+    """Return the event after the moves that all updates take back later, 0 where one does not.
+
+    ``w += e; g = gradient(w); w -= e; w -= rate * g`` is sharpness-aware minimisation in place. The
+    gradient is that of the cost behind the first move.
+    """
+    ends = [_turning(tape, update) for update in updates]
+    return max(ends) + 1 if ends and all(ends) else 0
+
+
+def _turning(tape: Tape, update: Update) -> int:
+    """Return the event of the first move of a value that is taken back."""
+    signs = [(index, delta, _sign(tape, index)) for index, delta in update.merges]
+    for place, (index, delta, sign) in enumerate(signs):
+        if any(other == delta and back == -sign for _, other, back in signs[place + 1 :]):
+            return tape.operations[index].event
+    return 0
+
+
+def _sign(tape: Tape, index: int) -> int:
+    function = tape.operations[index].function
+    return is_in(function, ADD) - is_in(function, SUBTRACT)

@@ -125,7 +125,7 @@ print(loss)
     ("old", "new", "line"),
     [
         ("mem += g * g", "mem = mem + g * g", "mem = mem + g * g"),
-        ("velocity[k] = v", "pass", "v = 0.9 * v - 0.02 * g"),
+        ("velocity[k] = v", "pass", "pass"),
         ("loss = -", "velocity = {}; loss = -", "v = 0.9 * v - 0.02 * g"),
     ],
 )

@@ -19,6 +19,7 @@ from backproof.checks.scales import SAME, is_plausible
 from backproof.roles import Parameter, vector
 from backproof.source import Span
 from backproof.trace.tape import Ref, Run, Tape
+from backproof.updates import is_shared
 
 #: Entries up to which a scale must be plausible to say something.
 FEW = 12
@@ -188,10 +189,14 @@ def step_sizes(
 ) -> set[float]:
     """Return the floats that the updates of some parameters read and the cost does not.
 
-    With `computed`, those as well that are computed of no parameter.
+    With `computed`, those as well that are computed of no parameter. A number that the program has
+    written is one object wherever it stands: it may be a rate, and the slope of a leaky unit.
     """
     forward = tape.ancestors([fit.hypothesis.node])
-    feeding = tape.ancestors([n for p in params for n in p.new]) - forward
+    feeding = tape.ancestors([n for p in params for n in p.new])
+    backward = (o for o in tape.operations if o.out in feeding and o.out not in forward)
+    read = {n for o in backward for n in o.inputs if is_shared(tape.nodes[n].obj)}
+    feeding = (feeding - forward) | read
     moving = tape.reach([n for p in params for n in p.old]) if computed else set()
     merged = {tape.operations[i].where.statement for p in params for u in p.updates
               for i, _ in u.merges}  # fmt: skip

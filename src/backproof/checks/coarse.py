@@ -146,6 +146,10 @@ def lost(entry: Entry) -> Cast | None:
         return None
     if before.shape != out.shape or not (np.all(np.isfinite(before)) and np.all(np.isfinite(out))):
         return None
+    with np.errstate(over="ignore"):
+        again = before.astype(out.dtype)
+    if not np.allclose(again, out, rtol=4 * float(np.finfo(out.dtype).eps), atol=0):
+        return None  # one of them was changed in place since
     samples = 0 if out.ndim < 2 or out.shape[0] >= out.shape[1] else 1
     rows, kept = (np.moveaxis(x, samples, 0).reshape(x.shape[samples], -1) for x in (before, out))
     for column in range(rows.shape[1] if len(rows) >= LEAST_VALUES else 0):

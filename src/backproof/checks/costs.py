@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -36,20 +35,23 @@ from backproof.checks.optimiser import beneath
 from backproof.checks.pace import find_rate
 from backproof.checks.places import looks_like_rate
 from backproof.checks.scales import is_natural, is_plausible
-from backproof.checks.straight import STRAIGHT, is_rounded
+from backproof.checks.straight import reasons
+from backproof.checks.undivided import undivided
 from backproof.checks.whole import the_whole
 from backproof.hypotheses import CALLED, MOST_HEADS, Hypothesis
-from backproof.joins import output_joins
+from backproof.joins import output_joins, source_of
 from backproof.reads import reads_arrays
 from backproof.roles import Parameter
 from backproof.trace.tape import Run, Tape
 
-#: Why gradients are not judged where one of them has nothing to do with the cost that fits others.
-ANOTHER_COST = "the cost that fits other gradients is not all that is trained"
 #: Why gradients are not judged that are right at other values of the parameters.
 ELSEWHERE = "the gradients are those at values that the step moves the parameters to first"
 #: CPU seconds for trying costs on one step.
 PATIENCE = 1.2
+#: Costs that are tried nevertheless, the program's and known ones: those of a large step take long.
+LEAST_OWN, LEAST_KNOWN = 4, 6
+#: Why no gradient is judged where some costs were not tried.
+CUT_SHORT = "not every cost of so large a step was tried in the time given"
 #: Costs of the program's that are looked at more closely.
 MOST_OWN = 3
 #: Numbers that updates read, above which one of them explains a scale by chance.
@@ -93,11 +95,14 @@ class Trials:
     outputs: set[int] | None = None
     reason: str = ""
     """Why no cost is chosen, where that is known."""
+    cut_short: bool = False
+    """Some costs were not tried for want of time."""
     started: float = field(default_factory=time.process_time)
 
     def __post_init__(self) -> None:
         """Judge in the given replay, until another turns out to be needed."""
         self.judged = self.run
+        self._tried = 0
 
     def choose(self, own: Iterable[Hypothesis], known: Iterable[Hypothesis]) -> None:
         """Find the cost of a step.
@@ -127,13 +132,15 @@ class Trials:
         if self.best is not None and self.best.wrong:
             self._refine(self.best)
         if self.best is not None:
-            if self.best.scale:
+            if self.best.scale and not undivided(self.best, self.tape, self.judged):
                 in_scale(self.best, self.judged)
             self._doubt(self.best)
         if self.best is None or self.best.wrong:
             accused = [f for f in self.fits if f.hypothesis.own and f.wrong][:MOST_OWN]
             if any(right_elsewhere(f, self.tape, self.run, self.params) for f in accused):
                 self.best, self.reason = None, ELSEWHERE
+        if self.best is None and self.cut_short:
+            self.reason = self.reason or CUT_SHORT
 
     @property
     def settled(self) -> bool:
@@ -155,7 +162,7 @@ class Trials:
         for hypothesis in sorted(
             hypotheses, key=lambda h: (not h.own, h.title not in self.preferred)
         ):
-            if self._is_late():
+            if self._is_late(LEAST_OWN):
                 break
             scale = self.fits[-1].scale if self._add(hypothesis) else 0.0
             # Of one sample the gradients of what its cost is the logarithm of are a multiple.
@@ -184,8 +191,9 @@ class Trials:
                 return
 
     def _try_known(self, hypotheses: Iterable[Hypothesis]) -> None:
+        begun = self._tried
         for hypothesis in sorted(hypotheses, key=lambda h: h.title not in self.preferred):
-            if self._is_late() or self._add(hypothesis):
+            if self._is_late(begun + LEAST_KNOWN) or self._add(hypothesis):
                 break
         self.best = self._best()
 
@@ -265,15 +273,8 @@ class Trials:
         if best.wrong and best.hypothesis.registered and best.chosen and right == 1:
             self.best = None  # a single number is a multiple of any other
             return
-        if best.wrong:
-            within = self.tape.ancestors([best.hypothesis.node])
-            accused = [(*self.params[i].old, *self.params[i].new) for i in best.wrong]
-            if any(within.isdisjoint(nodes) for nodes in accused):
-                for i in best.wrong:
-                    best.matches[i].reason = ANOTHER_COST
-            for i in best.wrong:
-                if is_rounded(self.tape, self.params[i].old, within):
-                    best.matches[i].reason = STRAIGHT
+        for index, reason in reasons(best, self.tape, self.params).items():
+            best.matches[index].reason = reason
         if best.hypothesis.any_cost:
             by_chance = right <= (FEW if best.wrong else 1)
         else:
@@ -326,7 +327,7 @@ class Trials:
         if self.outputs is None:
             joins = output_joins(self.tape, self.params, limit=MOST_JOINS)
             moving = self.tape.reach([n for p in self.params for n in p.old])
-            self.outputs = {_source(self.tape, join.output, moving) for join in joins}
+            self.outputs = {source_of(self.tape, join.output, moving) for join in joins}
         new = {n for p in self.params for n in p.new}
         stop = new if fit.hypothesis.after else None
         within = self.outputs & self.tape.ancestors([fit.hypothesis.node], stop=stop)
@@ -336,6 +337,7 @@ class Trials:
 
     def _add(self, hypothesis: Hypothesis) -> bool:
         """Try a cost; returns whether it explains every gradient."""
+        self._tried += 1
         hypothesis.held |= self.held
         fit = compare(self.tape, self.run, hypothesis, self.params)
         if fit is None or all(m.vacuous or m.reason for m in fit.matches):
@@ -377,21 +379,9 @@ class Trials:
                  for i, p in enumerate(self.params)}  # fmt: skip
         return max(first, key=lambda i: first[i], default=None)
 
-    def _is_late(self) -> bool:
-        return time.process_time() - self.started > PATIENCE
-
-
-def _source(tape: Tape, node: int, moving: set[int]) -> int:
-    """Return what a value is made of, one entry of one: ``log(p)`` and ``log(1 - p)`` of one p.
-
-    Of ``p[y]`` that is p.
-    """
-    while (made := tape.producer(node)) is not None:
-        parents = moving.intersection(made.inputs)
-        parent = next(iter(parents), node)
-        part = made.function is operator.getitem
-        alike = np.size(tape.nodes[parent].obj) == np.size(tape.nodes[node].obj)
-        if len(parents) != 1 or not (part or alike):
-            break
-        node = parent
-    return node
+    def _is_late(self, least: int) -> bool:
+        """Whether the time is over, with so many costs tried at least: a large step takes long."""
+        if self._tried < least or time.process_time() - self.started <= PATIENCE:
+            return False
+        self.cut_short = True
+        return True

@@ -20,6 +20,7 @@ from backproof.checks.exclusive import exclusive_call
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
 from backproof.checks.places import Place, final_names, statement_of
+from backproof.checks.rewarded import is_rewarded
 from backproof.checks.scales import is_plausible
 from backproof.checks.sense import meant
 from backproof.checks.signs import turned_sign
@@ -61,6 +62,10 @@ def _climbing(evidence: StepEvidence) -> list[Finding]:
         return []  # a cost that explains only some gradients may be none of the program's
     directions = fit.directions
     up = [i for i, d in directions.items() if d > 0]
+    if fit.hypothesis.registered and any(
+        is_rewarded(evidence.tape, evidence.params[i]) for i in up
+    ):
+        return []
     sense = 1.0 if fit.hypothesis.registered else meant(evidence)
     if up and len(up) < len(directions):
         if sense < 0:

@@ -1,5 +1,7 @@
 """The cost as it is meant where its logarithms hold an epsilon: ``-np.log(p + 1e-7)``.
 
+``np.log(1.0000001 - p)`` holds one as well.
+
 The gradient `P - Y` is that of the cost without it. With it the two differ by a share of about
 ε / p: too much for rounding, and no fault.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -50,7 +53,7 @@ def without_epsilon(fit: Fit, tape: Tape, run: Run, params: Sequence[Parameter])
 
 
 def _plain(tape: Tape, hypothesis: Hypothesis) -> dict[int, Operation]:
-    """Return the sums of a cost that hold an epsilon, with 0 in its place."""
+    """Return the sums of a cost that hold an epsilon, without it."""
     count = len(tape.operations)
     known = _SUMS.get(tape)
     if known is None or known[0] != count:
@@ -70,12 +73,15 @@ def _sums(tape: Tape) -> list[Operation]:
 
 
 def sums_with_epsilon(tape: Tape) -> list[Operation]:
-    """Return the sums of a step that hold a small number as it is written, with 0 in its place."""
+    """Return the sums of a step that hold a small number as it is written, without it.
+
+    That is 0 in place of 1e-7, and 1 in place of 1.0000001.
+    """
     found: list[Operation] = []
     for operation in tape.operations:
         if operation.function not in SUMS:
             continue
-        args = tuple(0.0 if _is_tiny(tape, a) else a for a in operation.args)
+        args = tuple(_meant(tape, a) for a in operation.args)
         if all(map(operator.is_, args, operation.args)) or not any(type(a) is Ref for a in args):
             continue
         found.append(replace(operation, args=args))
@@ -86,8 +92,14 @@ def sums_with_epsilon(tape: Tape) -> list[Operation]:
 _SUMS: WeakKeyDictionary[Tape, tuple[int, list[Operation]]] = WeakKeyDictionary()
 
 
-def _is_tiny(tape: Tape, value: object) -> bool:
+def _meant(tape: Tape, value: Any) -> Any:
+    """Return an argument without its epsilon."""
+    number = value
     if type(value) is Ref:
         node = tape.nodes[value.node]
-        value = node.obj if node.operation is None else None
-    return type(value) is float and 0 < abs(value) <= LARGEST
+        number = node.obj if node.operation is None else None
+    if type(number) is not float:
+        return value
+    if 0 < abs(number) <= LARGEST:
+        return 0.0
+    return 1.0 if 0 < number - 1 <= LARGEST else value

@@ -207,6 +207,7 @@ def _makes_right(slopes: Slopes, edit: Edit, operations: list[Operation]) -> boo
     run = tape.replay(double=True, base=evidence.run, dirty=tape.reach(o.out for o in operations))
     before = evidence.run.env
     same = all(is_same(run.env[o.out], before[o.out]) for o in operations)
-    if not any(np.any(run.env[o.out]) for o in operations):
+    values = [run.env[o.out] for o in operations]
+    if not any(isinstance(v, tuple | list) or np.any(v) for v in values):
         return False  # zeros: another way to lose a term
     return not same and not run.failed and slopes.fit(tape, run)

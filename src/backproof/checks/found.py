@@ -63,9 +63,11 @@ def are_slopes(
 
 def is_same(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
     """Whether two values are equal to rounding."""
-    if one is None or other is None or np.shape(one) != np.shape(other):
+    if one is None or other is None:
         return False
-    if isinstance(one, tuple) or isinstance(other, tuple):  # of several results
+    if isinstance(one, tuple | list) or isinstance(other, tuple | list):  # of several results
+        return False
+    if np.shape(one) != np.shape(other):
         return False
     a, b = np.asarray(one), np.asarray(other)
     return bool(np.allclose(a, b, rtol=tolerance, atol=0.0, equal_nan=True))

@@ -82,6 +82,10 @@ def with_another(
     levels = {level for level, _, _ in best.chosen.values()}
     if len(levels) != 1 or not best.wrong or best.hypothesis.after:
         return None
+    # The two entries of a softmax's bias are opposite: one gradient is any other's multiple there.
+    known = sum(best.matches[i].size for i in best.chosen)
+    if known < LEAST_SURE and not is_plausible(best.scale):
+        return None
     level = levels.pop()
     reached = [i for i in best.wrong if level < len(params[i].levels)]
     if not reached:

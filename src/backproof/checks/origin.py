@@ -190,6 +190,8 @@ def affected(value: Any) -> np.ndarray[Any, Any]:
 
 def at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> float | None:
     """Return the element of an operand that belongs to an element of a result."""
+    if isinstance(value, type):
+        return None  # `x.astype(np.float16)`
     place = source_index(np.shape(value), index, shape)
     if place is None:
         return None

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, DIVIDE, MULTIPLY, SUBTRACT, is_in, keeps
+from backproof.arithmetic import ADD, SUBTRACT, is_in
 from backproof.checks.cause.diagnosis import Diagnosis
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import author_value
+from backproof.checks.multiples import multiples_in, multiples_of
 from backproof.checks.scales import SAME, TOLERANCE
-from backproof.joins import VIEWS
 from backproof.roles import vector
 from backproof.trace.site import Site
-from backproof.trace.tape import Ref, Tape
 
 #: Entries that must tell the strength of a penalty.
 LEAST_ENTRIES = 3
@@ -108,7 +107,7 @@ def _penalty(evidence: StepEvidence, index: int) -> tuple[Site, float, int] | No
     assert evidence.fit is not None
     forward = tape.ancestors([evidence.fit.hypothesis.node])
     merges = {i for update in parameter.updates for i, _ in update.merges}
-    multiples = _multiples(tape, set(parameter.old))
+    multiples = multiples_in(tape, set(parameter.old))
     feeding = tape.ancestors(parameter.new)
     found: dict[int, tuple[Site, float, int]] = {}
     for operation in tape.operations:
@@ -129,39 +128,6 @@ def has_decay(evidence: StepEvidence, index: int) -> bool:
 
 def decays_of(evidence: StepEvidence, index: int) -> list[float]:
     """Return the multiples of a parameter that join its gradient, or its update, at any place."""
-    tape, parameter = evidence.tape, evidence.params[index]
     assert evidence.fit is not None
-    forward = tape.ancestors([evidence.fit.hypothesis.node])
-    multiples = _multiples(tape, set(parameter.old))
-    feeding = tape.ancestors(parameter.new) - forward
-    return [
-        multiples[n] * (1 if is_in(operation.function, ADD) or n == operation.inputs[0] else -1)
-        for operation in tape.operations
-        if operation.out in feeding and is_in(operation.function, ADD | SUBTRACT)
-        for n in operation.inputs if multiples.get(n, 1.0) != 1.0
-    ]  # fmt: skip
-
-
-def _multiples(tape: Tape, olds: set[int]) -> dict[int, float]:
-    """Return the values that are a parameter, or entries of it, times a number, with the number."""
-    found = dict.fromkeys(olds, 1.0)
-    for operation in tape.operations:
-        held = [n for n in operation.inputs if n in found]
-        if not held or operation.out in found:
-            continue
-        if is_in(operation.function, MULTIPLY | DIVIDE) and len(held) == 1:
-            others = [
-                _number(tape, a) for a in operation.args
-                if not (type(a) is Ref and a.node == held[0])
-            ]  # fmt: skip
-            if len(others) == 1 and others[0]:
-                divides = is_in(operation.function, DIVIDE)
-                found[operation.out] = found[held[0]] * (1 / others[0] if divides else others[0])
-        elif is_in(operation.function, VIEWS) or keeps(operation):
-            found[operation.out] = found[held[0]]
-    return found
-
-
-def _number(tape: Tape, value: Any) -> float | None:
-    obj = tape.nodes[value.node].obj if type(value) is Ref else value
-    return float(obj) if np.size(obj) == 1 and isinstance(obj, (int, float, np.generic)) else None
+    cost = evidence.fit.hypothesis.node
+    return multiples_of(evidence.tape, evidence.params[index], cost)

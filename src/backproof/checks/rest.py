@@ -28,13 +28,19 @@ def velocities(tape: Tape, params: Sequence[Parameter]) -> list[int]:
 
 
 def _scaled_after_use(tape: Tape, params: Sequence[Parameter]) -> list[int]:
-    """Return the arrays that are added to, and of which a share is kept: ``d *= 0.6``."""
+    """Return the arrays that are added to, and of which a share is kept: ``d *= 0.6``.
+
+    A share that depends on the parameters is none: ``error *= slope(z)``.
+    """
     carries, olds = carries_of(tape), {n for p in params for n in p.old}
+    moving = tape.reach(olds)
     found: list[int] = []
     for operation in tape.operations:
         if not (operation.where.kind.startswith("aug") and is_in(operation.function, MULTIPLY)):
             continue
         whole, share = operation.args[:2]
+        if type(share) is Ref and share.node in moving:
+            continue
         number = tape.value(share.node) if type(share) is Ref else share
         if isinstance(number, (float, np.floating)) and 0 < number < 1:
             held = carries.of(whole)

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import is_in, keeps
+from backproof.arithmetic import SUBTRACT, is_in, keeps
 from backproof.carries import carries_of
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit, rematch
 from backproof.checks.scales import is_plausible
 from backproof.entries import earlier_reads
-from backproof.joins import VIEWS
+from backproof.joins import VIEWS, beneath_views
 from backproof.roles import Parameter
+from backproof.trace.primitives import set_item
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Operation, Tape
 
@@ -133,7 +134,10 @@ def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
     sources = {
         s for n in nodes for s, factor in carries.carry.get(n, {}).items()
         if s not in olds and factor == 1.0
-        and not any(s in tape.ancestors([delta]) for _, delta in carries.merges(n, s))
+        and not any(
+            s in tape.ancestors([delta]) or _takes_back(tape, delta)
+            for _, delta in carries.merges(n, s)
+        )
     }  # fmt: skip
     found: dict[int, Any] = {}
     for s in sources:
@@ -141,6 +145,19 @@ def accumulators(evidence: StepEvidence, index: int) -> dict[int, Any]:
         if tape.nodes[s].operation is None and np.any(np.asarray(value)):
             found[s] = 0.0 if type(value) is float else np.zeros_like(value)
     return found
+
+
+def _takes_back(tape: Tape, delta: int) -> bool:
+    """Whether what is added is a difference to what was added before: ``g - table[i]``.
+
+    The total of a table of gradients is kept, and not to be emptied (SAG).
+    """
+    made = tape.producer(delta)
+    if made is None or not is_in(made.function, SUBTRACT) or len(made.inputs) != 2:
+        return False
+    table = beneath_views(tape, made.inputs[1])
+    stores = (tape.operations[i] for i in tape.users[table])
+    return tape.producer(table) is None and any(o.function is set_item for o in stores)
 
 
 def once_emptied(evidence: StepEvidence, preferred: Collection[str]) -> Fit | None:

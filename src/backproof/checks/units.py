@@ -56,8 +56,8 @@ def saturated(record: Record) -> Iterator[Finding]:
     for layer, units in first.layers:
         # Under cross-entropy an output that is wrong has a slope wherever it sits, and moves.
         stays = first.title == "squared error" or not record.learns()
-        if not units.saturates or not (layer.hidden or stays):
-            continue
+        if not units.saturates or not (layer.hidden or stays) or not units.steepest:
+            continue  # (a threshold has no slope anywhere)
         few = units.z.shape[1] < FEW
         share = _share(record.seen[:FEW] if few else [first], first.names[layer.weight])
         later = [u for known, u in last.layers if known.weight == layer.weight]

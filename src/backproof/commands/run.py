@@ -170,14 +170,14 @@ def examine(
     finally:
         if progress is not None:
             progress.close()
-    report = filtered(report, select=options.select, ignore=options.ignore)
+    report = at_placeholders(filtered(report, select=options.select, ignore=options.ignore))
     seconds = 0 if getattr(options, "no_fix", True) else options.fix_time
     wrong = [
         f for f in report.findings if f.severity == "error" or f.of_optimiser or f.code == "BP103"
     ]  # fmt: skip
     if seconds and any(f.code < "BP2" for f in wrong):
         report = _fixed(report, target, argv, wishes, around, module, seconds)
-    report = at_placeholders(report)
+        report = at_placeholders(report)  # an edit may have been made where it is not missing
     if output is not None:
         try:
             output.write(report)

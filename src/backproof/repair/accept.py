@@ -127,6 +127,7 @@ def _same_program(trial: Trial, before: Trial) -> bool:
         (s.step, s.cost_title): s.cost for s in before.steps
         if s.step == first and not s.after and not other_forward
     }  # fmt: skip
+    met = {s.step for s in before.steps} & {s.step for s in trial.telling}
     for step in trial.telling:
         # One step may be judged several times, and its parameters go by other names in between.
         olds = [s for s in before.steps if s.step == step.step]
@@ -134,7 +135,8 @@ def _same_program(trial: Trial, before: Trial) -> bool:
             set(o.verdicts) <= set(step.verdicts) and not _frozen(step, o) for o in olds
         ):
             return False
-        if not olds and len(step.verdicts) < len(before.steps[0].verdicts):
+        # Steps on one sample move other rows each: their numbers of parameters need not be equal.
+        if not olds and not met and len(step.verdicts) < len(before.steps[0].verdicts):
             return False
         meant = _unweighted(step.cost_title)
         fits_another = step.verified and not step.own_cost and not other_forward
@@ -210,8 +212,8 @@ def _frozen(new: JudgedStep, old: JudgedStep) -> bool:
     for name, (moved, _) in old.deltas.items():
         # A gradient that is zero (a bias before a normalisation) moves its parameter by rounding.
         rounding = old.verdicts.get(name) == ("verified", "zero") and moved <= ROUNDING * most
-        if moved > 0 and not rounding and not new.deltas.get(name, (0.0, 0.0))[0] > 0:
-            return True
+        if moved > 0 and not rounding and not any(new.deltas.get(name, ())):
+            return True  # neither as it was judged nor as it was recorded
         zero = new.verdicts.get(name, ("", ""))[1] == "zero"
         if zero and old.verdicts.get(name, ("", "")) == ("verified", ""):
             return True

@@ -11,6 +11,8 @@ from backproof.repair.offers import bracketed, functions
 
 #: Activations.
 APPLIED = {"tanh", "exp", "sigmoid", "expit", "relu", "softplus", "sig", "logistic", "softmax"}
+#: Functions of one value that are proposed.
+MOST_CALLS = 7
 REDUCTIONS = ("sum", "mean", "max", "average")
 #: Functions that are taken for one another.
 RELATED = (
@@ -159,6 +161,26 @@ def _ranges(node: ast.Call, arguments: list[str]) -> Iterator[Change]:
     for a, b in others:
         text = f"range({b})" if a == "0" else f"range({a}, {b})"
         yield node, text, "missing-term", 1.2
+
+
+def taken_elsewhere(code: Code, root: ast.expr) -> Iterator[Change]:
+    """A function of a value that the program takes elsewhere: ``sigmoid(X @ w) - y``."""
+    taken = code.once(_functions_of)
+    for node in ast.walk(root):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
+            for call in taken.get(code.text(node), ()):
+                yield node, call, "wrong-operand", 0.7
+
+
+def _functions_of(code: Code) -> dict[str, list[str]]:
+    """Return what the program applies a function of one argument to, with the calls."""
+    found: dict[str, list[str]] = {}
+    for node in code.nodes:
+        if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+            text, calls = code.text(node), found.setdefault(code.text(node.args[0]), [])
+            if text not in calls and "\n" not in text and len(calls) < MOST_CALLS:
+                calls.append(text)
+    return found
 
 
 def matrix_pairs(left: str, right: str) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ from backproof.finding import Finding, Report
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate
 from backproof.repair.trial import Trial
-from backproof.repair.workshop import Files, Workshop
+from backproof.repair.workshop import Edits, Files, Workshop
+from backproof.source import Edit
 
 #: Codes whose findings are faults of a gradient or its use.
 REPAIRED = ("BP101", "BP102", "BP103", "BP104", "BP105", "BP106", "BP107", "BP108", "BP109")
@@ -20,6 +21,9 @@ JUDGED = 4
 LATER = 3
 #: Judged steps in which these are looked for.
 AVERAGED = 12
+#: Judged steps after which an edit that seems right is believed, and the seconds that a run of
+#: few steps may have taken for one of so many.
+HELD, SHORT = 12, 1.5
 #: Candidates that are tried again under every cost that the program may have.
 MOST_AGAIN = 3
 #: Costs that may be meant by what the program computes between its steps.
@@ -55,6 +59,8 @@ class Court:
         self.left = left
         self.fallback: tuple[Candidate, Judgement] | None = None
         self.partial: list[tuple[Candidate, Judgement]] = []
+        self._refuted: set[tuple[Edit, ...]] = set()
+        """Edits that seemed right for a few steps only."""
         wrong = [i for i, step in enumerate(before.steps) if step.wrong]
         self.least = max(2, wrong[0] + 1 if wrong else 0)
         self.judged = max(JUDGED, self.least + 1)
@@ -70,10 +76,12 @@ class Court:
 
         Which of two it is does not depend on which run ended first.
         """
+        candidates = [c for c in candidates if c.edits not in self._refuted]
         found = self._first(candidates, self.cost)
         if found is None and self.cost is not None and self.left() > 0:
             # Under the one cost that fits the program as it is some steps may not be judged.
-            found = self._first(candidates[:MOST_AGAIN], None)
+            again = [c for c in candidates[:MOST_AGAIN] if c.edits not in self._refuted]
+            found = self._first(again, None)
         return found
 
     def _first(
@@ -95,13 +103,35 @@ class Court:
         with closing(results):  # type: ignore[type-var]
             for index, tried in results:
                 known[index] = self._judged(candidates[index], tried)
-                best = self._settled(known)
-                if best is not None:
-                    return candidates[best], known[best]
-                if self.left() <= 0:
+                if self._settled(known) is not None or self.left() <= 0:
                     break
+        best = self._settled(known)
         done = [i for i in sorted(known) if known[i].complete]
-        return (candidates[done[0]], known[done[0]]) if done else None
+        for index in [best] if best is not None else done[:1]:
+            held = self._held(edits[index], known[index], own=own, cost=cost)
+            if held is not None:
+                return candidates[index], held
+            self._refuted.add(candidates[index].edits)
+            rest = [c for i, c in enumerate(candidates) if i > index]
+            return self._first(rest, cost) if self.left() > 0 and rest else None
+        return None
+
+    def _held(
+        self, edits: Edits, said: Judgement, *, own: bool, cost: str | None
+    ) -> Judgement | None:
+        """Return what is said of an edit after more steps, None if it is no longer right.
+
+        What starts as 0 or 1 hides differences. A run that takes long is not made longer.
+        """
+        if said.trial.seconds > min(SHORT, 0.2 * self.left()):
+            return said
+        tried = self.workshop.try_one(
+            self.base, edits, judged=HELD, strict=True, own=own, cost=cost
+        )
+        if not tried.steps or len(tried.steps) <= len(said.trial.steps):
+            return said if tried.verified or not tried.steps else None
+        longer = judge(tried, self.before)
+        return longer if longer.complete else None
 
     def best_part(self) -> tuple[Candidate, Judgement] | None:
         """Return what repairs one fault of several, and leaves the forward pass as it is."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from backproof.repair.candidate import Change, Code
 from backproof.repair.names import is_text, likeness
-from backproof.repair.offers import indices, keys_beside, prefixes
+from backproof.repair.offers import indices, keys_beside, prefixes, ranges
 
 #: What makes an index the one before or after another.
 NEXT = re.compile(r"\s*[-+]\s*1$")
+NUMBER = re.compile(r"-?\d+")
 
 
 def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
@@ -32,6 +33,9 @@ def elements(code: Code, node: ast.Subscript) -> Iterator[Change]:
     yield from _turned(code, node)
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         index = code.text(node.slice)
+        if NUMBER.fullmatch(index):  # the same element in each round of a loop
+            for other in _elsewhere(code, node, index):
+                yield node, f"{base}[{other}]", "wrong-operand", 0.6
         if not isinstance(node.slice, ast.Constant):
             others = (*_near(index), f"-{re.sub(NEXT, '', index)}", *_elsewhere(code, node, index))
             for other in dict.fromkeys(others):
@@ -63,13 +67,16 @@ def _turned(code: Code, node: ast.Subscript) -> Iterator[Change]:
 
 
 def _sliced(code: Code, node: ast.Subscript, index: ast.Tuple) -> Iterator[Change]:
-    """Another place along one axis of several: ``d[:, 1:]`` for ``d[:, :-1]``, ``y[:, t - 1]``."""
+    """Another place along one axis of several: ``d[:, 1:]`` for ``d[:, :-1]``, ``y[:, t - 1]``.
+
+    Or the range of another axis: ``x[r:r + k, r:r + k]``.
+    """
     for axis in index.elts:
         if isinstance(axis, ast.Name | ast.BinOp):
             for other in _near(code.text(axis)):
                 yield node, code.within(node, axis, other), "wrong-operand", 0.95
         if isinstance(axis, ast.Slice) and (text := code.text(axis)) != ":":
-            for other in ("1:", ":-1"):
+            for other in dict.fromkeys((*code.once(ranges, code.function_of(node)), "1:", ":-1")):
                 if other != text:
                     yield node, code.within(node, axis, other), "wrong-operand", 1.0
 

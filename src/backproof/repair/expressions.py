@@ -44,7 +44,7 @@ def changes(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
         yield from calls(code, node)
         yield from _operands(code, node, atoms)
         yield from _transposes(code, node)
-        yield from _numbers(code, node)
+        yield from _numbers(code, node, atoms)
         yield from _orders(code, node)
         yield from _signs(code, node)
 
@@ -238,7 +238,8 @@ def _lists(code: Code, around: ast.AST) -> list[str]:
     return list(dict.fromkeys(found))[:8]
 
 
-def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
+def _numbers(code: Code, node: ast.expr, atoms: list[str]) -> Iterator[Change]:
+    """Another number in place of one, or the gradient that a step lacks in place of a zero."""
     if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
         return
     if not isinstance(node.value, int | float):
@@ -263,6 +264,8 @@ def _numbers(code: Code, node: ast.expr) -> Iterator[Change]:
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
     is_term = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
     needless = 1 if is_factor else 0 if is_term else None  # who means it writes nothing
+    for atom in atoms if is_factor and own == 0 else ():
+        yield node, atom, "missing-term", 0.9
     for other in dict.fromkeys(others):
         if other not in (own, needless):
             text = f"{other:g}" if type(own) is int else repr(float(other))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
+from backproof.repair.calls import taken_elsewhere
 from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.names import likeness, one_letter, relettered
 from backproof.repair.offers import STRENGTH, bracketed, functions
@@ -44,6 +45,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         if near:
             yield from _known(code, root, node, atoms)
     if near:
+        yield from taken_elsewhere(code, root)
         yield from reduced(code, root, atoms)
         yield from projected(code, root, atoms)
         for node in ast.walk(root):

@@ -31,6 +31,7 @@ from backproof.repair.statements import added, moves, siblings, stores, swaps
 from backproof.repair.through import through
 from backproof.repair.told import Told, is_called, named
 from backproof.repair.turned import turned
+from backproof.repair.twins import odd_ones
 from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
 
@@ -114,10 +115,26 @@ def neighbourhood(
     if not ideal:
         return queue[:NEAR]
     # The lines that can be at fault by what depends on them, those near to the blame first.
+    # What only takes an element from a list is no operation: nothing depends on it.
+    taken = [s for one in queue[:known] for s in _taken_before(code, one)]
+    taken += [s for one in queue[:known] for s in code.once(odd_ones, code.function_of(one))]
     near = {id(s): i for i, s in enumerate(queue)}
     ideal.sort(key=lambda s: near.get(id(s), NEAR + min(abs(s.lineno - b) for b in blamed_lines)
                                       if blamed_lines else NEAR))  # fmt: skip
-    return list(dict.fromkeys([*queue[:known], *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
+    return list(dict.fromkeys([*queue[:known], *taken, *ideal[:MOST_SUSPECTS], *queue[:NEAR]]))
+
+
+def _taken_before(code: Code, statement: Statement) -> list[Statement]:
+    """Return the statements before one that take what it reads from a list: ``z = zs[-l]``."""
+    block = code.block_of(statement)
+    reads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    found: list[Statement] = []
+    for other in reversed(block[: block.index(statement)]):
+        names = {t.id for t in targets_of(other) if isinstance(t, ast.Name)}
+        if isinstance(other, ast.Assign) and isinstance(other.value, ast.Subscript):
+            found += [other] if names & reads else []
+        reads -= names
+    return found
 
 
 def changed_early(code: Code, findings: list[Finding]) -> list[Statement]:
@@ -317,6 +334,8 @@ def _slope_of(code: Code, root: ast.expr, finding: Finding) -> Iterator[Change]:
     if found is None:
         return
     text, value = found.groups()
+    if "…" in value:
+        return  # too long to be told whole
     known = [f"{value} * (1 - {value})", f"1 - {value} ** 2", f"{value} > 0", f"{value} >= 0"]
     known += [slope for slope, _ in derivatives(code, [value])]
     blamed = root in ast.walk(code.statement_at(finding.span.line) or root)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from backproof.finding import Finding, Report
+from backproof.placeholders import NOTHING
 from backproof.repair.accept import Judgement, judge
 from backproof.repair.candidate import Candidate, Code
 from backproof.repair.court import JUDGED, Court, faults, nearest, shows
@@ -24,7 +25,7 @@ from backproof.report.place import document
 from backproof.source import SourceFile, Span
 
 #: Edits tried where the diagnosis is sure of the expression, of an average, or of the very edit.
-FEW, AVERAGES, TOLD = 6, 40, 2
+FEW, AVERAGES, TOLD = 6, 40, 6
 MOST_FAULTS = 4
 #: Seconds after which gradients right up to a common factor will do, where none was right as it is.
 BETTER = 8.0
@@ -298,6 +299,7 @@ class Hunt:
             paths += [finding.file, *(r.file for r in finding.related)]
         untrained = [
             str(name) for f in findings if f.code == "BP107" and f.cause != "update-direction"
+            and (f.label != NOTHING or f.expression == "pass")  # else there is a statement for it
             for name in f.evidence.get("parameters", ())
         ]  # fmt: skip
         formed = {p.name: p.line for p in report.gradient.parameters if p.status == "wrong"}

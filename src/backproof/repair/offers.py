@@ -212,15 +212,27 @@ def prefixes(code: Code) -> list[str]:
 
 
 def indices(code: Code, around: ast.AST) -> list[str]:
-    """Return the sums that a function uses as numbers of elements: ``l + 1`` of ``w[l + 1]``."""
+    """Return what a function uses as numbers of elements: ``-l``, ``l + 1`` of ``w[l + 1]``."""
     found: dict[str, None] = {}
     for node in ast.walk(around):
         number = node.slice if isinstance(node, ast.Subscript) else None
         if isinstance(number, ast.BinOp) and is_text(number.right):
             number = getattr(number.right, "args", [None])[0]
-        if isinstance(number, ast.BinOp) and isinstance(number.op, ast.Add | ast.Sub):
+        turned = isinstance(number, ast.UnaryOp) and isinstance(number.operand, ast.Name)
+        summed = isinstance(number, ast.BinOp) and isinstance(number.op, ast.Add | ast.Sub)
+        if number is not None and (turned or summed):
             found[code.text(number)] = None
     return list(found)[:MOST_INDICES]
+
+
+def ranges(code: Code, around: ast.AST) -> list[str]:
+    """Return the slices that a function takes along an axis: ``r:r + k`` of ``x[r:r + k, :]``."""
+    axes = (
+        axis for node in ast.walk(around) if isinstance(node, ast.Subscript)
+        for axis in (node.slice.elts if isinstance(node.slice, ast.Tuple) else ())
+    )  # fmt: skip
+    texts = (code.text(a) for a in axes if isinstance(a, ast.Slice) and a.lower and a.upper)
+    return list(dict.fromkeys(texts))[:MOST_INDICES]
 
 
 def bracketed(code: Code, node: ast.expr) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -75,6 +76,9 @@ def shared_levels(evidence: StepEvidence, index: int) -> list[tuple[Level, float
         return []
     levels = evidence.params[index].levels
     rights = [i for i in fit.chosen if len(evidence.params[i].levels) == len(levels)]
+    if not rights:
+        levels = _of_the_others(evidence, index, fit)
+        rights = list(fit.chosen) if levels else []
     found = []
     for number in range(len(levels) - 1, -1, -1):
         scales = [
@@ -86,6 +90,32 @@ def shared_levels(evidence: StepEvidence, index: int) -> list[tuple[Level, float
         if all(any(abs(s / first - 1) < 1e-6 for s in row) for row in scales):
             found.append((levels[number], first))
     return found[:2]
+
+
+def _of_the_others(evidence: StepEvidence, index: int, fit: Fit) -> list[Level]:
+    """Return the values that statements make for a parameter where they make others' levels.
+
+    Of a gradient that stays zero not much is known by itself.
+    """
+    tape, parameter = evidence.tape, evidence.params[index]
+    first = evidence.params[next(iter(fit.chosen))].levels
+    if any(len(evidence.params[i].levels) != len(first) for i in fit.chosen):
+        return []
+    within = tape.ancestors([delta for u in parameter.updates for _, delta in u.merges])
+    within.update(delta for u in parameter.updates for _, delta in u.merges)
+    sizes = [int(np.size(tape.nodes[n].obj)) for n in parameter.old]
+    found = []
+    for level in first:
+        made = tape.producer(level.nodes[0])
+        nodes = [
+            o.out for o in tape.operations
+            if made is not None and o.site == made.site and o.out in within
+            and [int(np.size(tape.nodes[o.out].obj))] == sizes
+        ]  # fmt: skip
+        if not nodes:
+            break
+        found.append(replace(level, nodes=tuple(nodes[-1:]), keys=()))
+    return found
 
 
 def places(evidence: StepEvidence, parameter: Parameter) -> tuple[list[Level], bool]:

@@ -7,12 +7,14 @@ nothing is not tried.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import itertools
 import random
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import CodeType
@@ -24,6 +26,7 @@ from backproof.repair.candidate import Candidate
 from backproof.repair.openings import openings
 from backproof.repair.synthesis import terms
 from backproof.source import Edit
+from backproof.trace.places import mangled
 
 NAME = "backproof_probe"
 #: Executions of a statement that are looked at: what is zero in the first step is not later.
@@ -44,6 +47,8 @@ SEARCHED = 5_000
 MOST_WISHES = 2
 #: Relative difference of values that are meant to be equal.
 EQUAL = 1e-6
+#: Evaluates a text where a statement stands.
+Read = Callable[[str], Any]
 #: Kinds that become arrays. (What `np.r_` would become has no end.)
 NUMBERS = (np.ndarray, np.generic, float, int, list, tuple)
 
@@ -77,6 +82,8 @@ class Question:
     sizes: tuple[str, ...] = ()
     inplace: bool = False
     """It is added to the target, whose shape stays as it is."""
+    owner: str = ""
+    """The class around it, whose private names its texts may have."""
 
     @property
     def is_guided(self) -> bool:
@@ -92,6 +99,8 @@ class Probe:
         self.counts = [0] * len(questions)
         self.calls = [0] * len(questions)
         self.begun = 0
+        self.once = [0] * len(questions)
+        """Executions in the first iteration."""
         self.again = [0] * len(questions)
         """Executions in the second iteration: parameters that started as 0 are moved by then."""
         self.spent = [0.0] * len(questions)
@@ -123,7 +132,8 @@ class Probe:
         question = self.questions[number]
         call = self.calls[number]
         self.calls[number] += 1
-        asked = call in EXECUTIONS or (self.again[number] < AGAIN and self.begun == 2)
+        asked = call in EXECUTIONS or (self.begun == 2 and self._is_asked_again(number))
+        self.once[number] += self.begun == 1
         self.again[number] += self.begun == 2
         patience = PATIENCE
         if question.is_guided:
@@ -131,22 +141,32 @@ class Probe:
         if not asked or self.spent[number] > patience:
             return
         started = time.process_time()
-        scope = {**around, **inside}
+        read = functools.partial(
+            _evaluate, scope={**around, **inside}, owner=self.questions[number].owner
+        )
         # What the texts do must not reach the program: neither failures nor random draws.
         drawn = np.random.get_state(), random.getstate()
         with suppress(Exception), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            value = _evaluate(question.own, scope)
+            value = read(question.own)
             if question.is_guided:
-                self._meet(number, value, scope)
-                self._add(number, value, scope)
+                self._meet(number, value, read)
+                self._add(number, value, read)
             else:
-                self._compare(number, value, scope, started)
+                self._compare(number, value, read, started)
         np.random.set_state(drawn[0])
         random.setstate(drawn[1])
         self.spent[number] += time.process_time() - started
 
-    def _meet(self, number: int, value: Any, scope: dict[str, Any]) -> None:
+    def _is_asked_again(self, number: int) -> bool:
+        """Whether an execution in the second iteration is looked at: the first, middle, and last.
+
+        What is the same in the first layer need not be in the others.
+        """
+        at, count = self.again[number], self.once[number]
+        return at < AGAIN or at in (count // 2, count - 1)
+
+    def _meet(self, number: int, value: Any, read: Read) -> None:
         """Find the texts that give what the statement should have come to in this execution."""
         question, status = self.questions[number], self.status[number]
         if self.counts[number]:
@@ -157,24 +177,22 @@ class Probe:
             return
         self.counts[number] += 1
         for index, text in enumerate(question.others):
-            other = _evaluate(text, scope)
+            other = read(text)
             if any(_is_near(_part(other, part), wanted) for part, wanted in wishes):
                 status[index] = "meets"
         for part, wanted in wishes[:MOST_WISHES]:
             if part < 0 and "meets" not in status and not np.any(np.isnan(wanted)):
-                self._put_together(number, value, wanted, scope)
+                self._put_together(number, value, wanted, read)
 
-    def _put_together(
-        self, number: int, value: Any, wanted: Any, scope: dict[str, Any]
-    ) -> None:  # fmt: skip
+    def _put_together(self, number: int, value: Any, wanted: Any, read: Read) -> None:
         """Find the term that is missing from a value, or the product that it should be."""
         question = self.questions[number]
-        values = {text: _evaluate(text, scope) for text in question.values}
+        values = {text: read(text) for text in question.values}
         sizes = [(t, float(v)) for t in question.sizes
-                 if isinstance(v := _evaluate(t, scope), int | float | np.integer)]  # fmt: skip
+                 if isinstance(v := read(t), int | float | np.integer)]  # fmt: skip
         sizes += [(t, float(v)) for t, v in values.items() if isinstance(v, float)]  # its strength
         rest = wanted - np.asarray(value, float)
-        for place in openings(question.own, rest, lambda text: _evaluate(text, scope)):
+        for place in openings(question.own, rest, read):
             self.made[number] += [
                 f"{place.before}{text}{place.after}" for text in terms(place.part, values, sizes)
             ]
@@ -186,7 +204,7 @@ class Probe:
         summed = not question.sums or self.added[number] >= len(question.sums[0][1])
         return summed and bool(self.counts[number] or not question.meant)
 
-    def _add(self, number: int, value: Any, scope: dict[str, Any]) -> None:
+    def _add(self, number: int, value: Any, read: Read) -> None:
         """Add up the texts over the executions whose sum is known."""
         question, totals = self.questions[number], self.totals[number]
         for part, values, wanted in question.sums[:1]:
@@ -196,7 +214,7 @@ class Probe:
             for index, text in enumerate(question.others):
                 if done and index not in totals:
                     continue
-                other = _part(_evaluate(text, scope), part)
+                other = _part(read(text), part)
                 if _form(other) == wanted.shape:
                     totals[index] = other + totals.get(index, 0.0)
                 else:
@@ -207,11 +225,11 @@ class Probe:
                     if _is_near(total, wanted):
                         self.status[number][index] = "meets"
 
-    def _compare(self, number: int, value: Any, scope: dict[str, Any], started: float) -> None:
+    def _compare(self, number: int, value: Any, read: Read, started: float) -> None:
         """Compare the values of the texts with the statement's own."""
         self.counts[number] += 1
         question, known = self.questions[number], self.status[number]
-        wanted = _evaluate(question.target, scope) if question.target else _Failure()
+        wanted = read(question.target) if question.target else _Failure()
         misshapen = not isinstance(wanted, _Failure) and (
             isinstance(value, _Failure) or _form(value) != _form(wanted)
         )
@@ -221,7 +239,7 @@ class Probe:
                 continue
             if time.process_time() - started > PATIENCE:
                 break
-            other = _evaluate(text, scope)
+            other = read(text)
             if isinstance(other, _Failure):
                 # What could be evaluated before is not out: a rehearsal tells more.
                 known[index] = status or "raises"
@@ -266,16 +284,22 @@ class _Failure:
     """What an expression that raises is worth."""
 
 
-def _evaluate(text: str, scope: dict[str, Any]) -> Any:
+def _evaluate(text: str, scope: dict[str, Any], owner: str) -> Any:
     try:
-        return eval(_compiled(text), scope)
+        return eval(_compiled(text, owner if "__" in text else ""), scope)
     except Exception:
         return _Failure()
 
 
 @functools.cache
-def _compiled(text: str) -> CodeType:
-    return compile(f"(\n{text}\n)", "<candidate>", "eval")
+def _compiled(text: str, owner: str) -> CodeType:
+    tree = ast.parse(f"(\n{text}\n)", mode="eval")
+    for node in ast.walk(tree) if owner else ():
+        if isinstance(node, ast.Attribute):
+            node.attr = mangled(node.attr, owner)
+        elif isinstance(node, ast.Name):
+            node.id = mangled(node.id, owner)
+    return compile(tree, "<candidate>", "eval")
 
 
 def _form(value: Any) -> Any:

@@ -243,7 +243,12 @@ class Screen:
                 known = (meant or {}).get(key, ((), ()))
                 at_hand = self._at_hand(*key) if known[0] else ((), ())
                 questions[key] = Question(
-                    *self._own_value(*key), [], *known, *at_hand, self._is_added(*key)
+                    *self._own_value(*key),
+                    [],
+                    *known,
+                    *at_hand,
+                    self._is_added(*key),
+                    self._owner(*key),
                 )
                 numbers[key] = len(numbers)
             others = questions[key].others
@@ -299,6 +304,13 @@ class Screen:
                     text if isinstance(statement, ast.AugAssign) else ""
                 )
         return value or "None", target
+
+    def _owner(self, path: str, span: Span) -> str:
+        """Return the name of the class around a statement."""
+        code = self._code(path)
+        statement = code.statement_at(span.line, span.column)
+        around = None if statement is None else code.class_of(statement)
+        return "" if around is None else around.name
 
     def _is_added(self, path: str, span: Span) -> bool:
         """Whether a statement adds its value to what its target holds."""

@@ -50,4 +50,12 @@ def sketch(workshop: Workshop, base: Files, report: Report) -> Trial:
         if not registered and tried.meant.values:
             # No gradient fits it, and it is known what would.
             return replace(workshop.try_one(base, **how), meant=tried.meant)
+        other = workshop.try_one(base, **how)
+        # Where no gradient is right in either, the cost that the report names is the likelier.
+        return other if tried.expected is None or _is_anchored(other) else tried
     return workshop.try_one(base, **how)
+
+
+def _is_anchored(trial: Trial) -> bool:
+    """Whether some gradients are right in the step that says what parameters should come to."""
+    return trial.expected is not None and trial.expected.anchored

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
-from backproof.repair.names import atoms, exchanged, numbers_in, one_letter, renumbered
-from backproof.repair.offers import STRENGTH, bracketed, constants
+from backproof.repair.names import atoms, numbers_in, renumbered
+from backproof.repair.offers import STRENGTH, bracketed, constants, sizes
 from backproof.repair.slopes import forward_slopes
+from backproof.repair.twins import odd_ones, twins
 from backproof.source import Edit, Span
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -22,6 +23,11 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
     if value is None:
         return
     right = code.text(value)
+    if isinstance(statement, ast.Expr) and isinstance(value, ast.BinOp):
+        sign = {ast.Add: "+", ast.Sub: "-"}.get(type(value.op))
+        if sign and isinstance(value.left, ast.Name | ast.Attribute | ast.Subscript):
+            kept = f"{code.text(value.left)} {sign}= {code.text(value.right)}"
+            yield Candidate(path, (Edit(span, kept),), 0.3, "missing-term", span)
     if isinstance(statement, ast.AugAssign | ast.Assign) and len(targets) == 1:
         left = code.text(targets[0])
         sign = _SIGNS.get(type(statement.op), "?") if isinstance(statement, ast.AugAssign) else ""
@@ -35,6 +41,10 @@ def stores(code: Code, statement: Statement) -> Iterator[Candidate]:
                 cause = "wrong-sign" if sign and other else "missing-term"
                 price = 0.8 if sign and other else 1.1
                 yield Candidate(path, (Edit(span, f"{left} {other}= {right}"),), price, cause, span)
+        for size in code.once(sizes, code.function_of(statement)) if right in ("1", "1.0") else ():
+            if sign == "/":  # the size has yet to be written
+                edit = Edit(span, f"{left} /= {size}")
+                yield Candidate(path, (edit,), 0.4, "missing-factor", span)
         if sign in ("*", "/"):
             edit = Edit(span, f"{left} {'/' if sign == '*' else '*'}= {right}")
             yield Candidate(path, (edit,), 0.8, "extra-factor", span)
@@ -154,31 +164,12 @@ def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
             mapped = renumbered(text, known[-1], numbers[-1])
             if mapped != code.text(value):
                 yield _rewritten(code, statement, place, mapped, 0.95)
-    yield from _twins(code, statement, own, value)
-
-
-def _twins(code: Code, statement: Statement, own: str, value: ast.expr) -> Iterator[Candidate]:
-    """Write it as the statement whose target has one other letter is written: `dz` as `dx`."""
-    known = code.once(_words)
-    for other in ast.walk(code.function_of(statement)):
-        if not isinstance(other, type(statement)) or other is statement:
-            continue
-        theirs, source = targets_of(other), value_of(other)
-        letters = one_letter(code.text(theirs[0]), own) if len(theirs) == 1 else None
-        if letters is None or source is None:
-            continue
-        text = exchanged(code.text(source), *letters, known)
-        if text not in (code.text(value), code.text(source)):
-            yield _rewritten(code, statement, code.span(value), text, 0.8)
-
-
-def _words(code: Code) -> set[str]:
-    """Return the names, attributes and keys of a file."""
-    found = {node.id for node in code.nodes if isinstance(node, ast.Name)}
-    found |= {node.arg for node in code.nodes if isinstance(node, ast.arg)}
-    found |= {node.attr for node in code.nodes if isinstance(node, ast.Attribute)}
-    keys = (node.value for node in code.nodes if isinstance(node, ast.Constant))
-    return found | {key for key in keys if isinstance(key, str)}
+    for text in twins(code, statement, own, value):
+        yield _rewritten(code, statement, place, text, 0.8)
+    for text in code.once(odd_ones, code.function_of(statement)).get(statement, ()):
+        yield Candidate(
+            code.file.path, (Edit(code.span(statement), text),), 0.3, "missing-term", place
+        )
 
 
 def _rewritten(code: Code, statement: Statement, place: Span, text: str, price: float) -> Candidate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,14 @@ from backproof.trace.event import (
     freeze,
     keep_key,
 )
-from backproof.trace.kinds import EXTREMES, MUTATING_FUNCTIONS, MUTATING_METHODS, Kinds
+from backproof.trace.kinds import (
+    EXTREMES,
+    FUNCTIONS,
+    MUTATING_FUNCTIONS,
+    MUTATING_METHODS,
+    Kinds,
+    entered,
+)
 from backproof.trace.mapped import along_axis, vectorized
 from backproof.trace.primitives import Method
 
@@ -222,8 +228,9 @@ def call_hooks(
     def call(site: int, f: Any) -> Any:
         kind = kind_of(f)
         if kind == "direct" or not main():
-            if type(f) in (types.FunctionType, types.MethodType) and main():
-                append((site, CALL, (f.__qualname__,), None, None, None))
+            named = entered(f)
+            if type(named) in FUNCTIONS and main():
+                append((site, CALL, (named.__qualname__,), None, None, None))
             return f
         if kind == "bound":
             return method(site, f.__self__, f.__name__)

@@ -36,6 +36,8 @@ MUTATING_METHODS: dict[str, Any] = {
     "itemset": OPAQUE,
     "resize": OPAQUE,
 }
+FUNCTIONS = (types.FunctionType, types.MethodType)
+CALLED = "__call__"
 #: Builtins that walk through their argument: arrays are handed over row by row, as recorded views.
 WALKING = {zip, enumerate, map, filter, iter, reversed}
 #: Builtins that give one of two numbers: the rectifier of a program of lists.
@@ -135,7 +137,7 @@ class Kinds:
         if isinstance(f, functools.partial):
             return "direct" if self.of(f.func) == "direct" else "external"
         if isinstance(f, types.FunctionType):
-            if "@bp.on" in f.__code__.co_names or "@bp.call" in f.__code__.co_names:
+            if _is_of_the_program(f):
                 return "direct"
             root = (f.__module__ or "").partition(".")[0]
             if root in FRAME_SENSITIVE or root == "matplotlib":
@@ -143,6 +145,8 @@ class Kinds:
             if (f.__module__ or "").startswith("numpy.random"):
                 return "draw"
             return "pure" if root in ("numpy", "scipy", "math") else "external"
+        if _is_of_the_program(entered(f)):
+            return "direct"  # an object of a class of the program's: ``layer(x)``
         if isinstance(f, type):
             if f in TRACKED or f is float:
                 return "pure"
@@ -171,3 +175,15 @@ class Kinds:
         if isinstance(owner, (list, dict, str, set, tuple, bytes)):
             return "direct"
         return "external"
+
+
+def entered(f: Any) -> Any:
+    """Return the function that a call of an object enters, the object itself if it is one."""
+    return f if type(f) in FUNCTIONS else getattr(type(f), CALLED, None)
+
+
+def _is_of_the_program(f: Any) -> bool:
+    """Whether a function is one that the rewriter has made."""
+    return isinstance(f, types.FunctionType) and not {"@bp.on", "@bp.call"}.isdisjoint(
+        f.__code__.co_names
+    )

@@ -14,6 +14,14 @@ from backproof.trace.site import SITES, Site
 _F_STRING_PLACES = sys.version_info >= (3, 12)
 
 
+def mangled(name: str, owner: str) -> str:
+    """Return a name as Python mangles it inside the class `owner` (private names of classes)."""
+    owner = owner.lstrip("_")
+    if not owner or not name.startswith("__") or name.endswith("__"):
+        return name
+    return f"_{owner}{name}"
+
+
 class Places:
     """Keeps track of scopes and statements, and hands out site numbers.
 
@@ -62,10 +70,7 @@ class Places:
 
     def mangled(self, name: str) -> str:
         """Return the attribute `name` as Python mangles it here (private names of classes)."""
-        if self._class is None or not name.startswith("__") or name.endswith("__"):
-            return name
-        owner = self._class.lstrip("_")
-        return f"_{owner}{name}" if owner else name
+        return mangled(name, self._class or "")
 
     # ---- statements ---------------------------------------------------------------------------
 

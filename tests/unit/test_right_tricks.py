@@ -1,0 +1,165 @@
+"""Right programs whose steps do more than go down a gradient; each was once accused, or crashed."""
+
+import pytest
+
+from tests.unit.test_costs_meant import judged
+
+pytestmark = pytest.mark.quality
+
+SHARPNESS_AWARE = """
+import numpy as np
+rng = np.random.default_rng(2)
+x = rng.normal(size=(40, 3))
+t = (x @ np.array([1.0, -2.0, 0.5]) > 0).astype(float)
+w = rng.normal(size=3)
+def cost_and_gradient(w):
+    p = 1 / (1 + np.exp(-(x @ w)))
+    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p)), x.T @ (p - t) / len(x)
+for step in range(30):
+    cost, g = cost_and_gradient(w)
+    e = 0.1 * g / (np.linalg.norm(g) + 1e-12)
+    w += e
+    worst, g = cost_and_gradient(w)
+    w -= e
+    w -= 0.5 * g
+print(cost, worst)
+"""
+
+AVERAGED_GRADIENTS = """
+import numpy as np
+rng = np.random.default_rng(5)
+x, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+w, table, total = np.zeros(3), np.zeros((12, 3)), np.zeros(3)
+for step in range(200):
+    i = rng.integers(12)
+    loss = 0.5 * (x[i] @ w - y[i]) ** 2
+    g = (x[i] @ w - y[i]) * x[i]
+    total += g - table[i]
+    table[i] = g
+    w -= 0.1 / 12 * total
+print(loss)
+"""
+
+SPIKES = """
+import numpy as np
+rng = np.random.default_rng(3)
+x = rng.normal(size=(30, 4))
+y = rng.integers(0, 2, 30)
+V, W, b = rng.normal(size=(4, 6)), rng.normal(size=(6, 2)) * 0.5, np.zeros(2)
+for step in range(40):
+    u = x @ V
+    s = (u > 0.5).astype(float)
+    z = s @ W + b
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    loss = -np.log(p[np.arange(30), y]).mean()
+    d = p.copy()
+    d[np.arange(30), y] -= 1
+    d /= 30
+    du = d @ W.T / (1 + 5 * np.abs(u - 0.5)) ** 2
+    W -= 0.3 * s.T @ d
+    b -= 0.3 * d.sum(0)
+    V -= 0.3 * x.T @ du
+print(loss)
+"""
+
+REWARDS = """
+import numpy as np
+rng = np.random.default_rng(7)
+theta, baseline = np.array([0.5, -0.5]), 0.0
+features = np.array([[0.0, 1.0], [1.0, 0.0]])
+for episode in range(60):
+    h = theta @ features
+    p = np.exp(h - h.max())
+    p /= p.sum()
+    action = int(rng.random() > p[0])
+    returns = np.array([-3.0 - action, -1.0])
+    for G in returns:
+        h = theta @ features
+        p = np.exp(h - h.max())
+        p /= p.sum()
+        theta += 0.01 * (G - baseline) * (features[:, action] - features @ p)
+    baseline += 0.05 * (returns[0] - baseline)
+print(theta)
+"""
+
+TWO_RATES = """
+import numpy as np
+class Step:
+    def __init__(self, rate):
+        self.rate = rate
+    def __call__(self, p, g):
+        p -= self.rate * g
+slow, fast = Step(0.01), Step(0.05)
+rng = np.random.default_rng(8)
+x = rng.normal(size=(40, 3))
+y = np.sin(x[:, :1])
+V, W = rng.normal(size=(3, 8)) * 0.5, rng.normal(size=(8, 1)) * 0.5
+def train():
+    a = x @ V
+    h = np.maximum(a, 0.01 * a)
+    e = h @ W - y
+    loss = (e ** 2).mean()
+    d = 2 * e / len(e)
+    da = d @ W.T * np.where(a > 0, 1, 0.01)
+    fast(W, h.T @ d)
+    slow(V, x.T @ da)
+    return loss
+for step in range(50):
+    loss = train()
+print(loss)
+"""
+
+RECORDS = """
+import numpy as np
+rng = np.random.default_rng(9)
+kind = [("weight", "f8", (3,)), ("bias", "f8")]
+rows = np.zeros(2, dtype=kind)
+x = rng.normal(size=(30, 3))
+y = rng.integers(0, 2, 30)
+for step in range(20):
+    before = rows.copy()
+    z = x @ before["weight"].T + before["bias"]
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    loss = -np.log(p[np.arange(30), y]).mean()
+    d = p.copy()
+    d[np.arange(30), y] -= 1
+    rows = np.array([(w - 0.1 * g, b - 0.1 * s) for w, b, g, s in zip(
+        before["weight"], before["bias"], d.T @ x / 30, d.mean(0))], dtype=kind)
+print(loss)
+"""
+
+HALVES = """
+import numpy as np
+rng = np.random.default_rng(4)
+x = rng.normal(size=(60, 30))
+t = (x[:, 0] > 0).astype(float)
+w = np.zeros(30, np.float32)
+for step in range(50):
+    half = w.astype(np.float16)
+    p = 1 / (1 + np.exp(-(x @ half.astype(float))))
+    loss = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+    w -= (0.5 * x.T @ (p - t) / 60).astype(np.float32)
+print(loss)
+"""
+
+
+def test_a_move_that_is_taken_back_is_no_update(tmp_path):
+    assert judged(tmp_path, SHARPNESS_AWARE) == ("verified", [])
+
+
+@pytest.mark.parametrize(
+    "program", [AVERAGED_GRADIENTS, SPIKES, REWARDS, RECORDS],
+    ids=["a table of gradients", "spikes", "negative rewards", "records"],
+)  # fmt: skip
+def test_what_is_no_gradient_of_a_cost_is_not_accused(tmp_path, program):
+    assert judged(tmp_path, program)[1] == []
+
+
+def test_a_rate_may_be_the_slope_of_a_leaky_unit_as_well(tmp_path):
+    assert judged(tmp_path, TWO_RATES) == ("verified", [])
+
+
+def test_a_cast_is_not_held_against_what_its_source_becomes(tmp_path):
+    assert all(code != "BP203" for code, _ in judged(tmp_path, HALVES)[1])
