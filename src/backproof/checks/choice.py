@@ -41,14 +41,18 @@ def is_exact(fit: Fit, entries: int = LEAST_EXACT) -> bool:
     return fit.hypothesis.own and abs(fit.scale - 1) < 1e-5 and right > entries
 
 
+def error_of(fit: Fit) -> float:
+    """Return the largest relative error of the gradients that a cost explains."""
+    return max((error for _, _, error in fit.chosen.values()), default=np.inf)
+
+
 def is_rough(fit: Fit) -> bool:
     """Whether gradients are nearly those of a cost, by a factor that no program has.
 
     Outputs that are all nearly the same make the gradients of one cost nearly a multiple of those
     of another.
     """
-    error = max(error for _, _, error in fit.chosen.values())
-    return error > EXACT and abs(fit.scale - 1) > SAME and not is_plausible(fit.scale)
+    return error_of(fit) > EXACT and abs(fit.scale - 1) > SAME and not is_plausible(fit.scale)
 
 
 def best_fit(

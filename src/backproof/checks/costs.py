@@ -14,12 +14,14 @@ from backproof.checks.anchor import anchored_by_entries, anchored_by_majority
 from backproof.checks.but_for_penalties import contradicted, has_penalty
 from backproof.checks.calm import calmed, strained
 from backproof.checks.choice import (
+    EXACT,
     FEW,
     accept_decay,
     accept_own_rates,
     at_kinks,
     best_fit,
     decays_only,
+    error_of,
     is_full,
     is_rated,
     is_rough,
@@ -193,9 +195,15 @@ class Trials:
     def _try_known(self, hypotheses: Iterable[Hypothesis]) -> None:
         begun = self._tried
         for hypothesis in sorted(hypotheses, key=lambda h: h.title not in self.preferred):
-            if self._is_late(begun + LEAST_KNOWN) or self._add(hypothesis):
+            if self._is_late(begun + LEAST_KNOWN):
+                break
+            if self._add(hypothesis) and error_of(self.fits[-1]) <= EXACT:
                 break
         self.best = self._best()
+        # Where all outputs are nearly the same, the gradients of many costs are nearly multiples.
+        if self.best is not None and self.best.chosen and error_of(self.best) > EXACT:
+            exact = (f for f in self.fits if self._convinces(f) and error_of(f) <= EXACT)
+            self.best = next(exact, self.best)
 
     def _try_combined(self) -> None:
         """What is no single cost: with weight decay, of two heads, of any kind, of some entries."""

@@ -16,8 +16,8 @@ import numpy as np
 
 from backproof.checks.advice import advise, short
 from backproof.checks.origin import name_of
-from backproof.checks.places import Birthplaces, Place, place_of, statement_of
-from backproof.checks.raised import place_of_error, value_at
+from backproof.checks.places import Birthplaces, place_of, statement_of
+from backproof.checks.refused import explain_cast
 from backproof.finding import Finding
 from backproof.trace import primitives
 from backproof.trace.event import OPAQUE, SOURCE, Event
@@ -31,6 +31,8 @@ ARITHMETIC = frozenset({
     "neg", "negative", "add", "sub", "subtract", "mul", "multiply", "pow", "power", "square",
     "dot", "matmul", "inner", "outer",
 })  # fmt: skip
+#: Those that overflow 32 bits as well. (Who mixes bits means to, and has unsigned ones.)
+GROWING = frozenset({"mul", "multiply", "pow", "power", "square"})
 #: Arrays are looked at in so many elements.
 MOST_ELEMENTS = 50_000
 #: A store truncates where more than this share of the stored numbers has a fraction.
@@ -46,7 +48,7 @@ class Loss:
     """A place where an integer type decides a value, with one element as an example."""
 
     kind: str
-    """'wraps', 'truncates', 'divides' or 'casts'."""
+    """'wraps', 'overflows', 'truncates', 'divides' or 'casts'."""
     site: int
     dtype: str
     got: float
@@ -182,6 +184,7 @@ def losses_of(
     elif name in ARITHMETIC and (
         out.dtype.itemsize <= 2 or (out.dtype.kind == "u" and name in ("neg", "negative", "sub",
                                                                      "subtract"))
+        or (out.dtype == np.int32 and name in GROWING)
     ):  # fmt: skip
         yield from _wrap(site, function, args, kwargs, out)
 
@@ -227,6 +230,17 @@ def _store(site: int, name: str, args: Sequence[Any], out: Any) -> Iterator[Loss
     try:
         stored = np.asarray(value)
     except ValueError:
+        return
+    if stored.dtype.kind in "iu" and stored.size and np.size(out):
+        limits, true = np.iinfo(out.dtype), stored.astype(float)
+        wrong = (true < limits.min) | (true > limits.max)
+        if np.any(wrong):
+            lost = float(true[wrong].ravel()[0])
+            got = float(np.array(int(lost)).astype(out.dtype))
+            yield Loss(
+                "overflows", site, str(out.dtype), got, lost, (), int(wrong.sum()),
+                int(stored.size), out,
+            )  # fmt: skip
         return
     if stored.dtype.kind != "f" or not stored.size or not np.all(np.isfinite(stored)):
         return
@@ -343,6 +357,15 @@ def _finding(loss: Loss) -> Finding:
         ]
         if made is not None:
             place, related = made, [(statement_of(site), "call-site")]
+    elif loss.kind == "overflows":
+        title = (
+            f"an {loss.dtype} array cannot hold what is stored in it: {short(loss.true)} becomes "
+            f"{short(loss.got)}"
+        )
+        message = "make it an array of larger numbers: `dtype=int`"
+        notes = [f"`{_line(site)}` stores {loss.of} numbers, {loss.count} of them too large"]
+        if made is not None:
+            place, related = made, [(statement_of(site), "call-site")]
     elif loss.kind == "divides":
         title = (
             f"`{text}` divides integers: {loss.count} of {loss.of} numbers become 0 "
@@ -362,31 +385,6 @@ def _finding(loss: Loss) -> Finding:
 
 def _line(site: Site) -> str:
     return " ".join(site.file.slice(site.statement).split())[:80]
-
-
-def explain_cast(error: BaseException, births: Birthplaces) -> Finding | None:
-    """Explain ``W -= lr * dW`` and ``X /= 255`` on integer arrays, which NumPy refuses."""
-    found = place_of_error(error.__traceback__)
-    if found is None:
-        return None
-    site, frame = found
-    target = next(iter(site.operands), "") or site.text.split("=")[0].rstrip(" +-*/@%")
-    array = value_at(target, frame)
-    dtype = getattr(array, "dtype", None)
-    if dtype is None or dtype.kind not in "iu":
-        return None
-    made = births.of(array)
-    place: Place = statement_of(made) if made is not None else statement_of(site)
-    line = _line(site)
-    return advise(
-        "BP404", "dtype", place,
-        f"`{target}` is an array of integers ({dtype}): `{line}` cannot store floats in it",
-        f"make it an array of floats: `{target} = {target}.astype(float)`, or `dtype=float` where "
-        "it is made",
-        {"dtype": str(dtype), "exception": str(error), "parameter": target}, severity="error",
-        related=[(statement_of(site), "call-site")] if made is not None else (),
-        confidence="proven",
-    )  # fmt: skip
 
 
 def first_findings(findings: Iterable[Finding], found: Sequence[Finding]) -> list[Finding]:
