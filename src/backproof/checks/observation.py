@@ -7,19 +7,19 @@ what it reads.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from backproof.arithmetic import ADD, SUBTRACT, is_in
+from backproof.arithmetic import SUBTRACT, is_in
 from backproof.calculus.adjoint import is_differentiable
 from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
-from backproof.calculus.slices import Packing, Slice, StepMap
+from backproof.calculus.slices import StepMap
 from backproof.carries import carries_of
+from backproof.checks.cost_function import cost_function, cost_of_output, way_of
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.everywhere import everywhere
 from backproof.checks.formula import Formula, find_formula
@@ -39,14 +39,12 @@ from backproof.hypotheses import Hypothesis
 from backproof.reads import changes_flow
 from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
-from backproof.trace.tape import Ref, Run, Tape
+from backproof.trace.tape import Run, Tape
 
 #: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
-#: How a running total grows: ``loss += …``, ``loss -= log(p)``.
-IN_PLACE = {operator.iadd, operator.isub}
 #: What measuring a step takes, in evaluations of it, without its curvature.
 MEASURED = 10
 
@@ -160,21 +158,23 @@ def observe(
         without_gradient(seen, tape, run, params)
     if fit is None or not fit.scale or len(tape.operations) > MOST_OPERATIONS:
         return seen
-    if any(d > 0 for d in fit.directions.values()):
+    sign = way_of(evidence)
+    if not sign:
         return seen  # what goes up its cost is judged elsewhere
     seen.title, seen.computed = fit.hypothesis.title, not fit.hypothesis.registered
     seen.rate = find_rate(tape, params)
-    seen.gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
+    gradients = [_gradient(run, p, fit, i) for i, p in enumerate(params)]
+    seen.gradients = [None if g is None else sign * g for g in gradients]
     hypothesis = fit.hypothesis
     seen.momentum, seen.state = _state(tape, run, params)
     join = find_join(tape, params, seen.state)
     if hypothesis.joins and hypothesis.joins[0].labels is not None:
         join = Join(hypothesis.joins[0].output, hypothesis.joins[0].labels)
-    cost = _cost(tape, run, hypothesis, params)
+    cost = cost_function(tape, run, hypothesis, params, sign)
     find_units(seen, tape, run, params, join, cost=hypothesis.node)
     seen.samples = gather(
         tape, run, params, [layer for layer, _ in seen.layers], join,
-        lambda again: _cost(tape, again, hypothesis, params), meter,
+        lambda again: cost_function(tape, again, hypothesis, params, sign), meter,
     )  # fmt: skip
     if seen.samples.inputs is None:
         _add_listed(seen.samples, listed(tape, run, params, [hypothesis.node]))
@@ -187,7 +187,7 @@ def observe(
     seen.labels_taken = taken_at(tape, seen.samples.labels_leaf)
     own = None if hypothesis.registered or seen.samples.output is None else join
     if own is not None and _is_way(tape, own, seen.samples.inputs_leaf, hypothesis.node):
-        seen.cost_of_output = _moved(tape, run, own.output, hypothesis.node)
+        seen.cost_of_output = cost_of_output(tape, run, own.output, hypothesis.node, sign)
     ends = [n for i in range(len(params)) for n in _gradient_nodes(params, fit, i)]
     seen.rounding = measure(tape, run, params, hypothesis.node, ends)
     old = [n for p in params for n in p.old]
@@ -205,7 +205,7 @@ def observe(
     seen.swamped = find_swamped(
         tape, run, hypothesis.node,
         [delta for p in params for u in p.updates for _, delta in u.merges],
-        lambda part: _remade(seen, part, params, hypothesis, meter),
+        lambda part: _remade(seen, part, params, hypothesis, meter, sign),
     )  # fmt: skip
     trial = trial and changes_flow(tape, params)
     seen.map = _kept(seen.map, cost, tape, run) if trial else None
@@ -227,11 +227,12 @@ def _remade(
     params: Sequence[Parameter],
     hypothesis: Hypothesis,
     meter: Meter,
+    sign: float,
 ) -> StepMap:
     """Return an edited step as a map, without an optimiser's state."""
     run = tape.replay(seen.state, double=True)
     old, new = [n for p in params for n in p.old], [n for p in params for n in p.new]
-    return StepMap(tape, run, old, new, _cost(tape, run, hypothesis, params), meter)
+    return StepMap(tape, run, old, new, cost_function(tape, run, hypothesis, params, sign), meter)
 
 
 def _add_listed(samples: Samples, few: Listed | None) -> None:
@@ -319,68 +320,10 @@ def _is_root(function: Any) -> bool:
 # ---- cost and data -----------------------------------------------------------------------------
 
 
-def _cost(
-    tape: Tape, run: Run, hypothesis: Hypothesis, params: Sequence[Parameter]
-) -> Callable[[Any], float]:
-    """Return the cost as a function of the parameters."""
-    old = [n for p in params for n in p.old]
-    packing = Packing(run, old)
-    start = [n for p in params for n in p.new] if hypothesis.after else old
-    part = Slice(tape, run, start, [hypothesis.node])
-    rename = dict(zip(old, start, strict=True))
-
-    # A registered cost is a sum; the mean compares with a cost that the program prints.
-    count = sum(np.size(run.env[j.output]) for j in hypothesis.joins) or 1
-    carried = _carried(tape, run, hypothesis.node, set(old))
-
-    def value(theta: Any) -> float:
-        given = {rename[n]: v for n, v in packing.unpack(theta).items()}
-        (out,) = part(given)
-        return (float(np.ravel(out)[0]) - carried) / count if out is not None else np.nan
-
-    return value
-
-
-def _carried(tape: Tape, run: Run, node: int, olds: set[int]) -> float:
-    """Return what a running total, ``loss += …``, held before the step."""
-    moving = tape.reach(olds)
-    for _ in range(MOST_OPERATIONS):
-        made = tape.producer(node)
-        sums = made is not None and is_in(made.function, ADD | SUBTRACT | IN_PLACE)
-        if made is None or not sums:
-            break
-        first = made.args[0]
-        if type(first) is not Ref or np.size(tape.nodes[first.node].obj) != 1:
-            break
-        node = first.node
-    total = tape.nodes[node].operation is None and node not in moving
-    value = run.env[node] if total else None
-    return float(np.ravel(value)[0]) if value is not None and np.size(value) == 1 else 0.0
-
-
 def _printed(evidence: StepEvidence) -> int | None:
     """Return the cost that the program computes, be it the one differentiated or not quite."""
     fits = [evidence.fit, *evidence.others]
     return next((f.hypothesis.node for f in fits if f and f.hypothesis.node is not None), None)
-
-
-def _moved(tape: Tape, run: Run, output: int, cost: int) -> Callable[[Any], float] | None:
-    """Return the cost as a function of what is added to the outputs, samples × columns."""
-    part = Slice(tape, run, [output], [cost])
-    like = run.env[output]
-    value = np.asarray(like, dtype=float)
-    if not part.operations or value.ndim > 2:
-        return None
-
-    def moved(by: Any) -> float:
-        if by.size != value.size:
-            return np.nan
-        shift = by.T if by.shape[0] != value.shape[0] and value.ndim == 2 else by
-        given = value + shift.reshape(value.shape)
-        (out,) = part({output: float(given) if type(like) is float else given})
-        return float(np.ravel(out)[0]) if out is not None else np.nan
-
-    return moved
 
 
 def _kept(step: StepMap, cost: Any, tape: Tape, run: Run) -> StepMap | None:
