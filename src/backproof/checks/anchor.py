@@ -14,6 +14,8 @@ from backproof.trace.tape import Run
 LEAST_ALIKE, LEAST_MIXED = 3, 8
 #: Entries of one ratio that are a majority.
 LEAST_MAJORITY = 4
+#: Entries, and their share, that have one scale by no chance, whatever it is.
+LEAST_SURE, SURE = 12, 0.7
 #: Relative difference of an entry that is right by no chance.
 EXACT = 1e-11
 #: Entries whose ratio is tried.
@@ -55,7 +57,8 @@ def anchored_by_majority(fits: Sequence[Fit], run: Run) -> Fit | None:
         best = max(alike, key=np.count_nonzero, default=np.zeros(0, bool))
         count = int(np.count_nonzero(best))
         scale = float(known[best][0]) if count else 0.0
-        natural = abs(scale - 1) < SAME if fit.hypothesis.own else is_plausible(scale)
+        sure = count >= LEAST_SURE and count >= SURE * known.size
+        natural = is_plausible(scale) and (not fit.hypothesis.own or sure or abs(scale - 1) < SAME)
         if LEAST_MAJORITY <= count < known.size < 2 * count and natural:
             mixed = any(
                 r is not None and 0 < np.count_nonzero(np.abs(r / scale - 1) < SAME) < r.size

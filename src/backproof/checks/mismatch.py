@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from backproof.arithmetic import keeps
-from backproof.checks.accusation import accusations
+from backproof.checks.accusation import Accusation, accusations
 from backproof.checks.cause.passed_on import renamed_at
 from backproof.checks.choice import FEW, is_exact, is_full
 from backproof.checks.evaluated import Evaluated, evaluated, kind_of
 from backproof.checks.explained import explained, is_near, is_no_chance
 from backproof.checks.gradient import StepEvidence
+from backproof.checks.last_kept import last_kept
 from backproof.checks.leaves import whole_of
 from backproof.checks.match import Fit
 from backproof.checks.reported import is_called_loss
@@ -318,6 +319,9 @@ def _lacking(evidence: StepEvidence, whole: Fit) -> Finding:
     assert fit is not None
     title, wrong = whole.hypothesis.title, [evidence.params[i].name for i in whole.wrong]
     meant = replace(evidence, fit=whole, others=[])
+    for one in last_kept(meant):  # no term is left out, only values of a sum
+        if len(one[1]) == len(whole.wrong):
+            return Accusation(*one).finding(meant)
     told = next(accusations(meant, set(whole.wrong)), None)
     made = evidence.tape.producer(whole.hypothesis.node)
     site = told.diagnosis.site if told is not None else None

@@ -55,11 +55,25 @@ def search_reported(request: Request) -> Answer:
                 named = f"the {cost}" if is_registered(cost) else f"`{name}`"
                 check = f"{witnessed(repair)}, under {named}"
                 fix = Fix(found.before.strip(), found.after.strip(), True, found.edits, check)
-                findings = tuple(
-                    replace(f, fix=fix) if f is finding else f for f in request.report.findings
-                )
+                told = replace(_summed(finding, fix), fix=fix)
+                findings = tuple(told if f is finding else f for f in request.report.findings)
                 return Answer(findings, True, "")
     return Answer(request.report.findings, False, reason)
+
+
+def _summed(finding: Finding, fix: Fix) -> Finding:
+    """Return what is told where a sum keeps its last value alone: that is no cost of its own."""
+    if fix.before.replace(" = ", " += ", 1) != fix.after:
+        return finding
+    names = [str(name) for name in finding.evidence.get("parameters", ())]
+    shown = ", ".join(f"`{name}`" for name in names[:4]) + (" …" if len(names) > 4 else "")
+    verb = "gradients of" if len(names) > 1 else "gradient of"
+    return replace(
+        finding, code="BP101", cause="missing-term", severity="error", confidence="proven",
+        title=f"{verb} {shown} {'are' if len(names) > 1 else 'is'} wrong: of the values that "
+        f"belong to a sum, `{fix.before}` keeps the last alone",
+        message="use `+=` in place of `=`",
+    )  # fmt: skip
 
 
 def search_penalties(request: Request) -> Answer:
