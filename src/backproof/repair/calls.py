@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import combinations
 
 from backproof.repair.candidate import Change, Code, given, is_atomic
 from backproof.repair.offers import bracketed, functions
@@ -35,6 +36,8 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
                 if other != name:
                     text = f"{bracketed(code, node.func.value)}.{other}"
                     yield node.func, text, "wrong-derivative", 1.1
+    if name == "einsum" and isinstance(node.args[0], ast.Constant):
+        yield from _subscripts(code, node.args[0])
     if name == "multiply" and len(arguments) == 2:
         for a, b in matrix_pairs(*arguments):
             yield node, f"np.dot({a}, {b})", "elementwise-vs-matmul", 1.0
@@ -73,6 +76,16 @@ def calls(code: Code, node: ast.expr) -> Iterator[Change]:
     if name == "clip" and len(arguments) > 1 and arguments[-2].strip("-") == arguments[-1]:
         yield node.args[-2], f"-{arguments[-1]}", "wrong-sign", 0.7
     yield from _as_elsewhere(code, node)
+
+
+def _subscripts(code: Code, node: ast.Constant) -> Iterator[Change]:
+    """Two letters of one operand the other way round: ``'bi,bj->ji'`` for ``'bi,bj->ij'``."""
+    text = code.text(node)
+    for group in re.finditer(r"[A-Za-z]{2,}", text):
+        for one, other in combinations(range(*group.span()), 2):
+            letters = list(text)
+            letters[one], letters[other] = letters[other], letters[one]
+            yield node, "".join(letters), "missing-transpose", 1.0
 
 
 def arities(code: Code) -> dict[str, int]:

@@ -91,7 +91,8 @@ def summary(evidence: StepEvidence, *, decays: bool = False) -> JudgedStep:
         own_cost=own,
         cost=None if node is None else _scalar(evidence.tape.value(node)),
         scale=fit.scale if fit is not None else 0.0,
-        ascends=bool(fit is not None and climbing(evidence)),
+        # (Which way an optimiser goes is not the program's to say.)
+        ascends=bool(fit is not None and not fit.hypothesis.exact and climbing(evidence)),
         scales=tuple(fit.scales) if fit is not None else (),
         after=bool(fit is not None and fit.hypothesis.after),
         deltas=deltas,

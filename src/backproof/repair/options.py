@@ -12,7 +12,7 @@ import numpy as np
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
 from backproof.roles import Level, Parameter, vector
-from backproof.trace.tape import Run
+from backproof.trace.tape import Operation, Run
 
 Array = np.ndarray[Any, Any]
 #: Levels of a parameter that the true gradient is put in at.
@@ -104,17 +104,23 @@ def _of_the_others(evidence: StepEvidence, index: int, fit: Fit) -> list[Level]:
     within = tape.ancestors([delta for u in parameter.updates for _, delta in u.merges])
     within.update(delta for u in parameter.updates for _, delta in u.merges)
     sizes = [int(np.size(tape.nodes[n].obj)) for n in parameter.old]
-    found = []
+    found: list[Level] = []
+    above: tuple[Operation, Operation] | None = None
     for level in first:
         made = tape.producer(level.nodes[0])
         nodes = [
             o.out for o in tape.operations
             if made is not None and o.site == made.site and o.out in within
             and [int(np.size(tape.nodes[o.out].obj))] == sizes
-        ]  # fmt: skip
+        ][-1:]  # fmt: skip
+        if not nodes and above is not None and level.nodes[0] in above[0].inputs:
+            # Made elsewhere, as each gradient is: what the shared statement reads in its place.
+            nodes = list(above[1].inputs[above[0].inputs.index(level.nodes[0]) :][:1])
+        own = tape.producer(nodes[0]) if nodes else None
         if not nodes:
             break
-        found.append(replace(level, nodes=tuple(nodes[-1:]), keys=()))
+        found.append(replace(level, nodes=tuple(nodes), keys=()))
+        above = None if made is None or own is None else (made, own)
     return found
 
 

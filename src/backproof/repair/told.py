@@ -15,6 +15,7 @@ from backproof.repair.expressions import OPERATORS
 _PATH = re.compile(r"\w[\w.\[\]]*\.\w+")
 _EXCHANGE = re.compile(r"`([^`]+)` in place of `([^`]+)`")
 _OPERATOR = re.compile(r"`([^`]+)` should be a (product|sum|difference)")
+_SIGN = re.compile(r"the operator of `([^`]+)` should be `([^`]+)`")
 _SIGNS = {"product": "*", "sum": "+", "difference": "-"}
 _MEANT = re.compile(r"`([^`]+)` (?:stands|is passed) where `([^`]+)`")
 _NUMBERS = re.compile(r"`([-\d.e+]+)` stands in `([^`]+)` where `([-\d.e+]+)` is meant")
@@ -51,6 +52,7 @@ class Told:
         # An attribute of an object, ``net.layers[1].slope``, is one of `self` in its method.
         quoted += [f"self.{text.rpartition('.')[2]}" for text in quoted if _PATH.fullmatch(text)]
         signs = [(text, _SIGNS[kind]) for text, kind in _OPERATOR.findall(told)]
+        signs += _SIGN.findall(told)
         ratios = [(text, float(b) / float(a)) for a, text, b in _NUMBERS.findall(told)]
         return cls(pairs, [text for text in quoted if text not in olds], signs, ratios)
 
