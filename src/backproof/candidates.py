@@ -85,12 +85,12 @@ def _is_newborn(tape: Tape, update: Update, window: tuple[int, int]) -> bool:
     return first is not None and window[0] <= first < made.index < window[1]
 
 
-def overlapping(
-    log: Sequence[Event], bounds: tuple[int, int, int]
-) -> tuple[Tape, list[Update]] | None:
-    """Return the tape and the updates of an iteration whose forward pass is in the one before."""
-    first, second, end = bounds
-    tape = build(log, first, end)
+def overlapping(tape: Tape, bounds: tuple[int, int, int]) -> list[Update] | None:
+    """Return the updates of an iteration whose forward pass is in the one before.
+
+    The tape is that of both.
+    """
+    first, second, _ = bounds
     updates = find_updates(tape, 0, len(tape.operations))
     begins = [begin_of(tape, [update]) for update in updates]
     made = [tape.operations[index].event for u in updates for index, _ in u.merges]
@@ -98,7 +98,7 @@ def overlapping(
         return None
     if min(made) < second or any(u.repeated for u in updates):
         return None
-    return tape, updates
+    return updates
 
 
 def gathered(log: Sequence[Event], marks: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:

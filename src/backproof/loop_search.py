@@ -141,7 +141,7 @@ class LoopSearch:
         first, second, end = loop.starts[-3:]
         size = end - first
         seen = self.attempts.get(loop.site, 0)
-        if end == second or (size * (1 + seen) > 20_000 + 2 * (self.recorded + len(recorder.log))):
+        if end == second or (size * (1 + seen) > 20_000 + self.recorded + len(recorder.log)):
             return None
         if seen > 6 and not last and loop.count & (loop.count - 1):
             return None
@@ -151,9 +151,8 @@ class LoopSearch:
         self.attempts[loop.site] = seen + 1
         with self.clock.analysing():
             tape, kept = repeated_updates(recorder.log, (first, second, end))
-            over = None if kept else overlapping(recorder.log, (first, second, end))
-        if over is not None:
-            tape, kept = over
+            over = None if kept else overlapping(tape, (first, second, end))
+        kept = over or kept
         if kept:
             bounds = first, second, end
             return self._found(

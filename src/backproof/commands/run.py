@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from backproof.finding import Report
     from backproof.repair.surroundings import Surroundings
 
-#: Seconds that the search for fixes may take.
-FIX_TIME = 5
+#: Seconds that the search for fixes may take, and as many as those of the judged steps.
+FIX_TIME, LONGEST_FIX = 5, 20
 
 DESCRIPTION = """\
 Run a training program as Python would, verify the gradient of every parameter,
@@ -78,9 +78,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                          metavar="PARAM=GRAD",
                          help="which gradient belongs to a parameter (repeatable)")  # fmt: skip
     fixing = judging.add_mutually_exclusive_group()
-    fixing.add_argument("--fix-time", type=positive, default=FIX_TIME, metavar="SECONDS",
+    fixing.add_argument("--fix-time", type=positive, metavar="SECONDS",
                         help="search a fix for each wrong gradient for so long "
-                        "(%(default)s)")  # fmt: skip
+                        f"({FIX_TIME}; up to {LONGEST_FIX} where judging took longer)")  # fmt: skip
     fixing.add_argument("--no-fix", action="store_true",
                         help="search no fix: the program is not run again")  # fmt: skip
     judging.add_argument("--max-events", type=positive, default=RunOptions().max_events,
@@ -171,7 +171,7 @@ def examine(
         if progress is not None:
             progress.close()
     report = at_placeholders(filtered(report, select=options.select, ignore=options.ignore))
-    seconds = 0 if getattr(options, "no_fix", True) else options.fix_time
+    seconds = 0 if getattr(options, "no_fix", True) else options.fix_time or _patience(report)
     wrong = [
         f for f in report.findings if f.severity == "error" or f.of_optimiser or f.code == "BP103"
     ]  # fmt: skip
@@ -192,6 +192,11 @@ def examine(
     if any(finding.severity == "error" for finding in report.findings):
         return 1
     return int(report.script_exit != 0 and not report.gradient.parameters)
+
+
+def _patience(report: Report) -> int:
+    """Return the seconds for fixes: what the judged steps took, at least."""
+    return min(LONGEST_FIX, max(FIX_TIME, round(report.timing.get("analysis_s", 0.0))))
 
 
 def _fixed(

@@ -32,6 +32,7 @@ from backproof.repair.through import through
 from backproof.repair.told import Told, is_called, named
 from backproof.repair.turned import turned
 from backproof.repair.twins import odd_ones
+from backproof.repair.unread import unread
 from backproof.repair.zeroed import zeroed
 from backproof.source import Edit
 
@@ -45,6 +46,9 @@ ELSEWHERE = 1.4
 #: What it is worth that a statement is proven to change what is read later.
 PROVEN = 0.8
 MOST_SUSPECTS = 16
+#: The likeliest of them, whose operands' names are looked at.
+LIKELY = 6
+ALIASES = ast.Subscript | ast.Name | ast.Attribute
 #: What it is worth that a statement can be at fault by what depends on it.
 SUSPECT = 0.4
 """Statements around a finding whose edits are proposed."""
@@ -116,8 +120,9 @@ def neighbourhood(
         return queue[:NEAR]
     # The lines that can be at fault by what depends on them, those near to the blame first.
     # What only takes an element from a list is no operation: nothing depends on it.
-    taken = [s for one in queue[:known] for s in _taken_before(code, one)]
+    taken = [s for one in (*queue[:known], *ideal[:LIKELY]) for s in _taken_before(code, one)]
     taken += [s for one in queue[:known] for s in code.once(odd_ones, code.function_of(one))]
+    taken += [s for one in ideal for s in code.once(unread, code.function_of(one))]
     near = {id(s): i for i, s in enumerate(queue)}
     ideal.sort(key=lambda s: near.get(id(s), NEAR + min(abs(s.lineno - b) for b in blamed_lines)
                                       if blamed_lines else NEAR))  # fmt: skip
@@ -125,13 +130,13 @@ def neighbourhood(
 
 
 def _taken_before(code: Code, statement: Statement) -> list[Statement]:
-    """Return the statements before one that take what it reads from a list: ``z = zs[-l]``."""
+    """Return the statements before one that only name what it reads: ``z = zs[-l]``, ``d = dh``."""
     block = code.block_of(statement)
     reads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
     found: list[Statement] = []
     for other in reversed(block[: block.index(statement)]):
         names = {t.id for t in targets_of(other) if isinstance(t, ast.Name)}
-        if isinstance(other, ast.Assign) and isinstance(other.value, ast.Subscript):
+        if isinstance(other, ast.Assign) and isinstance(other.value, ALIASES):
             found += [other] if names & reads else []
         reads -= names
     return found

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backproof.repair.candidate import Candidate, Code, Statement, targets_of, value_of
 from backproof.repair.names import atoms, numbers_in, renumbered
 from backproof.repair.offers import STRENGTH, bracketed, constants, sizes
 from backproof.repair.slopes import forward_slopes
 from backproof.repair.twins import odd_ones, twins
+from backproof.repair.unread import unread
 from backproof.source import Edit, Span
 
+#: What it costs to add what a function is given and does not read.
+UNREAD = 0.1
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
@@ -166,6 +170,9 @@ def siblings(code: Code, statement: Statement) -> Iterator[Candidate]:
                 yield _rewritten(code, statement, place, mapped, 0.95)
     for text in twins(code, statement, own, value):
         yield _rewritten(code, statement, place, text, 0.8)
+    for text in code.once(unread, code.function_of(statement)).get(statement, ()):
+        lacking = _rewritten(code, statement, place, text, UNREAD)
+        yield replace(lacking, cause="missing-term")
     for text in code.once(odd_ones, code.function_of(statement)).get(statement, ()):
         yield Candidate(
             code.file.path, (Edit(code.span(statement), text),), 0.3, "missing-term", place
