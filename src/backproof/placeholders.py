@@ -15,6 +15,8 @@ from backproof.checks.inherited import is_vague
 from backproof.finding import Finding, Related, Report
 from backproof.source import SourceFile, Span
 
+#: Lines after an expression in which what follows it stands.
+NEXT = 2
 NOTHING = "nothing is done here"
 #: Findings about a whole statement that is missing, wherever it was.
 WHOLE = ("BP106", "BP107")
@@ -54,6 +56,8 @@ def _is_part(
     if around is not None and not around.contains(finding.span):
         return False
     later = finding.cause in MISSING and finding.span.line < place.line
+    if text == "pass" and 0 < place.line - finding.span.end_line <= NEXT:
+        return True  # whatever it was, it made something else of what is blamed
     return later or (text == "pass" and (finding.cause == "missing-term" or is_vague(finding)))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from backproof.checks.advice import advise, rate_place, short
 from backproof.checks.observation import Observation
 from backproof.checks.places import lowered, statement_of
@@ -38,7 +40,9 @@ def check(record: Record) -> Iterator[Finding]:
     if record.found or record.nonfinite is not None:
         return
     seen = [o for o in alike(record) if o.rate is not None]
-    if len(seen) < 4:
+    # A rate of 0 is no number that a step is made of: it is known by the steps that do not move.
+    idle = [o for o in alike(record) if seen and o.step > seen[-1].step and not _moves(o)]
+    if len(seen) + len(idle) < 4 or len(seen) < 2:
         return
     rates = [o.rate.value for o in seen if o.rate is not None]
     first, last = seen[0], seen[-1]
@@ -46,20 +50,26 @@ def check(record: Record) -> Iterator[Finding]:
     assert last.rate is not None
     start = max(rates[:3])
     small = [o for o, rate in zip(seen, rates, strict=True) if rate < GONE * start and _is_still(o)]
-    if first.rate.site != last.rate.site or len(small) < 2 or small[-1] is not last:
+    if first.rate.site != last.rate.site:
         return
-    while small[0] is not seen[-len(small)]:
-        small.pop(0)  # a velocity moved on for a while
-    since, left = small[0].step, rates[-len(small)]
-    if len(small) < 2 or since > EARLY * record.steps:
+    if len(idle) < 2:
+        if len(small) < 2 or small[-1] is not last:
+            return
+        while small[0] is not seen[-len(small)]:
+            small.pop(0)  # a velocity moved on for a while
+        if len(small) < 2:
+            return
+    since, left = (idle[0].step, 0.0) if len(idle) > 1 else (small[0].step, rates[-len(small)])
+    if since > EARLY * record.steps:
         return
+    seen = [*seen, *idle]
     maps = [o.map for o in seen if o.map is not None]
     if not in_time(record, maps, 3 * len(maps)):
         return
     before, now = cost_at(maps, maps[0].theta), cost_at(maps, maps[-1].theta)
     # A step of almost nothing is lost in the parameters: what would be scaled is rounding.
     usable = [
-        (start / rate, step) for o, rate in zip(seen, rates, strict=True)
+        (start / rate, step) for o, rate in zip(seen, rates, strict=False)
         if rate > ROUNDED * start and (step := o.fresh()) is not None
     ]  # fmt: skip
     steps = [step for _, step in usable]
@@ -86,6 +96,11 @@ def check(record: Record) -> Iterator[Finding]:
         ],
         related=[(statement_of(rate.site), "call-site")], confidence="proven",
     )  # fmt: skip
+
+
+def _moves(seen: Observation) -> bool:
+    """Whether a step changes any parameter."""
+    return any(np.any(change) for change in seen.changes)
 
 
 def _is_still(seen: Observation) -> bool:
