@@ -134,6 +134,8 @@ class Report:
     sources: dict[str, str]
     warnings: tuple[str, ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """What parameters that have no name in the first steps are called at the end."""
     ignored: int = 0
     """Findings that a comment in the source asked not to be shown."""
     loop: tuple[str, tuple[int, int]] | None = None

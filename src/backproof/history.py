@@ -80,7 +80,7 @@ class History:
 VARIABLE = re.compile(r"""\[(?!\s*(?:-?\d+|'[^']*'|"[^"]*")\s*\])""")
 
 #: What `setattr` puts in place has no name in the statement that updates it.
-_NAMELESS = re.compile(r"^parameter( \(\d+\))?$")
+NAMELESS = re.compile(r"^parameter( \(\d+\))?$")
 
 
 def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, ...]:
@@ -97,7 +97,7 @@ def distinct(parameters: Iterable[ParameterVerdict]) -> tuple[ParameterVerdict, 
         lines.setdefault(p.line, []).append(p)
     dropped: set[str] = set()
     for members, pattern in (
-        *((g, VARIABLE) for g in groups.values()), *((g, _NAMELESS) for g in lines.values())
+        *((g, VARIABLE) for g in groups.values()), *((g, NAMELESS) for g in lines.values())
     ):  # fmt: skip
         loose = [p for p in members if pattern.search(p.name)]
         exact = [p for p in members if not pattern.search(p.name)]

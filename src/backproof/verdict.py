@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from backproof.aliases import Aliases
 from backproof.checks.accusation import SEARCH, Accusation, accusations
 from backproof.checks.arrival import Arrival
 from backproof.checks.blind import blind, blinded, wider
@@ -73,6 +74,7 @@ class Verdict:
         self.covered = Covered()
         self.dissent = Dissent()
         self.uphill = Uphill()
+        self.aliases = Aliases()
         self.one_output = OneOutput()
         self.reason = ""
         self.observers: list[Callable[[StepEvidence], object]] = []
@@ -170,6 +172,7 @@ class Verdict:
         self._named = {
             id(tape.nodes[u.old].obj): p.name for p in evidence.params for u in p.updates
         }
+        self.aliases.look(evidence)
         self.take(evidence, shown=shown)
         self.arrival.look(evidence, updates)
         self.dissent.look(evidence)
@@ -391,4 +394,5 @@ class Verdict:
             script_exit=outcome.exit_status,
             sources=sources,
             warnings=(*outcome.warnings, *self.warnings, *self.witness.failures),
+            aliases=self.aliases.known(),
         )

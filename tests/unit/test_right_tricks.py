@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.test_costs_meant import judged
+from tests.unit.test_costs_meant import judged, report
 
 pytestmark = pytest.mark.quality
 
@@ -163,3 +163,52 @@ def test_a_rate_may_be_the_slope_of_a_leaky_unit_as_well(tmp_path):
 
 def test_a_cast_is_not_held_against_what_its_source_becomes(tmp_path):
     assert all(code != "BP203" for code, _ in judged(tmp_path, HALVES)[1])
+
+
+FRAMEWORK = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Linear:
+    def __init__(self, n, m):
+        self.W, self.b = rng.normal(size=(n, m)), np.zeros(m)
+    def __call__(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, g):
+        self.dW, self.db = self.x.T @ g, g.sum(0)
+        return g @ self.W.T
+class Tanh:
+    def __call__(self, x):
+        self.a = np.tanh(x)
+        return self.a
+    def backward(self, g):
+        return g * (1 - self.a ** 2)
+class Step:
+    def __init__(self, net):
+        self.net = net
+    def __call__(self):
+        for layer in self.net:
+            for name in ("W", "b") if isinstance(layer, Linear) else ():
+                setattr(layer, name, getattr(layer, name) - 0.1 * getattr(layer, "d" + name))
+x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
+for kind in ("one", "two"):
+    net = [Linear(2, 6), Tanh(), Linear(6, 1)]
+    step = Step(net)
+    for epoch in range(40):
+        out = x
+        for layer in net:
+            out = layer(out)
+        loss = np.mean((out - y) ** 2)
+        g = 2 * (out - y) / len(y)
+        for layer in net[::-1]:
+            g = layer.backward(g)
+        step()
+    print(kind, loss)
+"""
+
+
+def test_parameters_of_first_steps_are_called_as_later(tmp_path):
+    assert judged(tmp_path, FRAMEWORK) == ("verified", [])
+    told = report(tmp_path, FRAMEWORK.replace("g.sum(0)", "g.mean(0)"))
+    assert told["findings"][0]["code"] in ("BP101", "BP102")
+    assert "`net[0].b`, `net[2].b`" in told["findings"][0]["title"]

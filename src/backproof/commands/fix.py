@@ -104,10 +104,11 @@ def execute(options: argparse.Namespace) -> int:
     except CannotPatch as error:
         return fail(str(error))
     if output is not None:
+        from backproof.aliases import named
         from backproof.repair.effect import fixed_findings
 
         try:
-            output.write(replace(repair.report, findings=fixed_findings(repair)))
+            output.write(named(replace(repair.report, findings=fixed_findings(repair))))
         except json_report.CannotWrite as error:
             return fail(str(error))
     return status

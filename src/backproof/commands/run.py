@@ -178,6 +178,9 @@ def examine(
     if seconds and any(f.code < "BP2" for f in wrong):
         report = _fixed(report, target, argv, wishes, around, module, seconds)
         report = at_placeholders(report)  # an edit may have been made where it is not missing
+    from backproof.aliases import named
+
+    report = named(report)
     if output is not None:
         try:
             output.write(report)
