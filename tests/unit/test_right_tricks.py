@@ -194,7 +194,7 @@ x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
 for kind in ("one", "two"):
     net = [Linear(2, 6), Tanh(), Linear(6, 1)]
     step = Step(net)
-    for epoch in range(40):
+    for epoch in range(600):
         out = x
         for layer in net:
             out = layer(out)
