@@ -15,6 +15,7 @@ import numpy as np
 
 from backproof.checks.gradient import StepEvidence
 from backproof.checks.match import Fit
+from backproof.checks.multiples import multiples_of
 from backproof.checks.scales import SAME
 from backproof.checks.siblings import Kept
 from backproof.finding import Finding
@@ -36,6 +37,8 @@ class Odd:
     own: float
     shared: float
     others: tuple[str, ...]
+    strength: float = 0.0
+    """The multiple of another parameter that is added to its gradient; 0 where not one is."""
 
 
 class Uneven:
@@ -70,7 +73,10 @@ class Uneven:
                 title=f"the weight decay of `{name}` is {what}",
                 message=f"add the penalty's gradient, as for {shown}",
                 file=site.file.path, span=site.span, expression=site.text,
-                evidence={"parameter": name, "decay": odd.own, "of_the_others": odd.shared},
+                evidence={
+                    "parameters": [name], "decay": odd.own, "of_the_others": odd.shared,
+                    **({"strength": odd.strength} if odd.strength and not odd.own else {}),
+                },
                 notes=(
                     "the gradients are those of a cost that no step computes, with a decay of "
                     f"{shown} beside it; the source takes the squares of `{name}`, too",
@@ -100,7 +106,9 @@ def odd_one(evidence: StepEvidence, fit: Fit) -> Odd | None:
             made = evidence.tape.producer(levels[max(level, 0)].nodes[0]) if levels else None
             if made is not None:
                 others = tuple(names[n] for n in alike)
-                return Odd(names[i], made.where, matrices[i], shared, others)
+                added = multiples_of(evidence.tape, evidence.params[alike[0]], fit.hypothesis.node)
+                strength = added[0] if len(added) == 1 else 0.0
+                return Odd(names[i], made.where, matrices[i], shared, others, strength)
     return None
 
 

@@ -173,7 +173,8 @@ def examine(
     report = at_placeholders(filtered(report, select=options.select, ignore=options.ignore))
     seconds = 0 if getattr(options, "no_fix", True) else options.fix_time or _patience(report)
     wrong = [
-        f for f in report.findings if f.severity == "error" or f.of_optimiser or f.code == "BP103"
+        f for f in report.findings
+        if f.severity == "error" or f.of_optimiser or f.code == "BP103" or "strength" in f.evidence
     ]  # fmt: skip
     if seconds and any(f.code < "BP2" for f in wrong):
         report = _fixed(report, target, argv, wishes, around, module, seconds)

@@ -71,13 +71,18 @@ def judge(trial: Trial, before: Trial) -> Judgement:
     gain = len(old.wrong) - len(new.wrong & frozenset(old.verdicts))
     changed = _trains_more(trial, before) and _goes_by_averages(trial, before)
     complete = trial.verified and _complete(trial) and changed and all(
-        is_plausible(step.scale) or abs(step.scale - 1) < NEAR_ONE
-        for step in trial.telling if step.own_cost
+        _is_scale(step.scale) for step in trial.telling if step.own_cost
     )  # fmt: skip
     if complete:
         return Judgement(True, _scaled(trial, before), True, gain, trial)
     better = gain > 0 and new.wrong < old.wrong and not _frozen(new, old)
     return Judgement(False, False, better, gain, trial)
+
+
+def _is_scale(scale: float) -> bool:
+    """Whether a factor is one that a program has, but for an epsilon in its cost."""
+    rounded = float(f"{scale:.10g}")
+    return is_plausible(scale) or is_plausible(rounded) or abs(scale - 1) < NEAR_ONE
 
 
 def _complete(trial: Trial) -> bool:

@@ -211,7 +211,7 @@ def costs_of(finding: Finding) -> list[str]:
 
 
 def unpenalised(report: Report) -> list[Finding]:
-    """Return the findings that a gradient lacks the penalty of the reported loss."""
+    """Return the findings that a gradient lacks the penalty of the loss, or of the others."""
     if any(f.severity == "error" or f.of_optimiser for f in report.findings):
         return []
-    return [f for f in report.findings if f.code == "BP103" and "strength" in f.evidence]
+    return [f for f in report.findings if "strength" in f.evidence]

@@ -145,5 +145,6 @@ def _fix(workshop: Workshop, finding: Finding, edit: Edit) -> Fix:
     after = source_of(finding.file, workshop.edited(edits)[name], cell)
     old, new = changed_lines(before.lines, after.lines)
     strength, shown = finding.evidence["strength"], finding.evidence["parameters"][0]
-    check = f"the gradient of `{shown}` holds {strength:.4g} times the parameter, as the loss does"
+    like = "the loss does" if finding.code == "BP103" else "those of the others do"
+    check = f"the gradient of `{shown}` holds {strength:.4g} times the parameter, as {like}"
     return Fix(old.strip(), new.strip(), True, edits, check)

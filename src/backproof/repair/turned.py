@@ -11,6 +11,8 @@ from backproof.repair.offers import bracketed
 from backproof.source import Edit
 
 _TURNED: dict[type[ast.operator], str] = {ast.Add: "-", ast.Sub: "+"}
+#: Rows that a step is added to, or taken from.
+_AT = {"add.at": (".add.", ".subtract."), "subtract.at": (".subtract.", ".add.")}
 
 
 def turned(code: Code, statement: Statement, finding: Finding) -> Iterator[Candidate]:
@@ -19,6 +21,10 @@ def turned(code: Code, statement: Statement, finding: Finding) -> Iterator[Candi
     for edits in (*_differences(code, statement), _updates(code, statement, finding)):
         if len(edits) > 1:
             yield Candidate(path, edits, 0.3, "wrong-sign", span)
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(call, ast.Call) and (other := _AT.get(code.text(call.func).partition(".")[2])):
+        edit = Edit(code.span(call.func), code.text(call.func).replace(*other))
+        yield Candidate(path, (edit,), 0.2, "wrong-sign", span)
 
 
 def _differences(code: Code, statement: Statement) -> Iterator[tuple[Edit, ...]]:
