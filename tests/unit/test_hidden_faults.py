@@ -104,6 +104,23 @@ for step in range(12):
 print(cross_entropy(1 / (1 + np.exp(-(np.maximum(0, x @ V) @ W)))))
 """
 
+FACTORS = """
+import numpy as np
+rng = np.random.default_rng(2)
+R, reg, rate = rng.uniform(1, 5, (6, 7)), 0.05, 0.02
+P, Q = rng.normal(size=(6, 3)), rng.normal(size=(7, 3))
+for epoch in range(4):
+    total_loss = 0
+    for u in range(6):
+        for i in range(7):
+            e = R[u, i] - P[u] @ Q[i]
+            total_loss += e ** 2
+            p, q = P[u].copy(), Q[i].copy()
+            P[u] += rate * (e * q - reg * p)
+            Q[i] += rate * (e * p - reg * q)
+    print(total_loss)
+"""
+
 
 def test_labels_of_a_complement_are_its_complement(tmp_path):
     assert judged(tmp_path, QUOTIENTS) == ("verified", [])
@@ -132,3 +149,15 @@ def test_of_costs_that_fit_nearly_the_exact_one_is_named(tmp_path):
     told = report(tmp_path, HALF)
     assert told["gradient"]["cost"]["expression"] == "cross-entropy"
     assert told["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("P[u].copy()", "P[u]"), ("e * q - reg * p", "e * q - reg * q")],
+    ids=["a view", "the decay of another"],
+)  # fmt: skip
+def test_a_strength_within_a_step_excuses_nothing(tmp_path, right, wrong):
+    assert judged(tmp_path, FACTORS)[1] == []
+    text = FACTORS.replace(right, wrong)
+    status, found = judged(tmp_path, text)
+    assert status == "wrong"
+    assert found[0][0] in ("BP101", "BP105")

@@ -144,6 +144,73 @@ for step in range(50):
 print(loss)
 """
 
+ATTACKED = """
+import numpy as np
+rng = np.random.default_rng(3)
+def cost_and_slopes(w, x, y):
+    margin = y * (x @ w)
+    d = -y / (1 + np.exp(margin)) / len(y)
+    return np.logaddexp(0, -margin).mean(), x.T @ d, np.outer(d, w)
+x = rng.normal(size=(60, 3))
+y = np.where(x[:, 0] > 0, 1.0, -1.0)
+w = rng.normal(size=3)
+for epoch in range(30):
+    moved = x + rng.uniform(-0.1, 0.1, x.shape)
+    for _ in range(3):
+        _, _, up = cost_and_slopes(w, moved, y)
+        moved += 0.05 * np.sign(up)
+    loss, down, _ = cost_and_slopes(w, moved, y)
+    w = w - 0.3 * down
+    print(loss)
+"""
+
+CODES = """
+import numpy as np
+rng = np.random.default_rng(5)
+curves = np.sin(rng.uniform(0, 3, (40, 1)) + np.linspace(0, 2, 9))
+codes, V, d = rng.normal(size=(40, 2)), rng.normal(size=(2, 9)), np.zeros(9)
+for epoch in range(20):
+    for rows in np.array_split(rng.permutation(40), 4):
+        z = codes[rows]
+        e = z @ V + d - curves[rows]
+        dz = e @ V.T
+        V -= 0.05 * z.T @ e / len(rows)
+        d -= 0.05 * e.sum(0) / len(rows)
+        codes[rows] -= 0.1 * dz
+"""
+
+KEPT_IN_A_DATACLASS = """
+import numpy as np
+from dataclasses import dataclass, astuple
+rng = np.random.default_rng(6)
+@dataclass
+class Cache:
+    x: np.ndarray
+    centred: np.ndarray
+    scale: np.ndarray
+    def unpack(self):
+        return astuple(self)
+x, t = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+W, V, g = rng.normal(size=(4, 5)), rng.normal(size=(5, 2)), np.ones(5)
+for step in range(25):
+    a = x @ W
+    centred = a - a.mean(0)
+    scale = 1 / np.sqrt((centred ** 2).mean(0) + 1e-5)
+    cache = Cache(a, centred, scale)
+    h = g * centred * scale
+    e = h @ V - t
+    loss = 0.5 * np.sum(e ** 2) / 30
+    _, c, s = cache.unpack()
+    dh = e @ V.T / 30
+    dV, dg = h.T @ e / 30, (dh * c * s).sum(0)
+    dn = dh * g
+    da = s * (dn - dn.mean(0) - c * s * (dn * c * s).mean(0))
+    W -= 0.1 * x.T @ da
+    V -= 0.1 * dV
+    g -= 0.1 * dg
+    print(loss)
+"""
+
 
 def test_a_move_that_is_taken_back_is_no_update(tmp_path):
     assert judged(tmp_path, SHARPNESS_AWARE) == ("verified", [])
@@ -155,6 +222,14 @@ def test_a_move_that_is_taken_back_is_no_update(tmp_path):
 )  # fmt: skip
 def test_what_is_no_gradient_of_a_cost_is_not_accused(tmp_path, program):
     assert judged(tmp_path, program)[1] == []
+
+
+@pytest.mark.parametrize(
+    "program", [ATTACKED, CODES, KEPT_IN_A_DATACLASS],
+    ids=["an attack asks for the cost as well", "a code for each sample", "astuple"],
+)  # fmt: skip
+def test_these_are_verified(tmp_path, program):
+    assert judged(tmp_path, program) == ("verified", [])
 
 
 def test_a_rate_may_be_the_slope_of_a_leaky_unit_as_well(tmp_path):

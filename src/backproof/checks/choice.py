@@ -163,8 +163,23 @@ def accept_own_rates(fit: Fit, tape: Tape, params: Sequence[Parameter]) -> None:
             own / other for own in {1.0, *own_rates} for other in common
             if own not in common or other not in {1.0, *own_rates}
         } - {1.0}  # fmt: skip
+        ratios |= _rows_taken(fit, tape, i)
         fit.ratios[i] = np.array(sorted(ratios | _moved_alike(fit, i)))
     fit.accept_ratios()
+
+
+def _rows_taken(fit: Fit, tape: Tape, index: int) -> set[float]:
+    """Return how many rows of a matrix a step takes, each for one sample: a code is its alone.
+
+    Its cost is that of its sample, where that of what all share is the mean.
+    """
+    match = fit.matches[index]
+    old = match.parameter.old
+    value = np.asarray(tape.nodes[old[0]].obj) if len(old) == 1 else np.zeros(0)
+    if value.ndim != 2 or match.truth is None or match.truth.size != value.size:
+        return set()
+    taken = int(np.count_nonzero(np.any(match.truth.reshape(value.shape), axis=1)))
+    return {float(taken)} if 1 < taken < len(value) else set()
 
 
 def _moved_alike(fit: Fit, index: int) -> set[float]:

@@ -64,7 +64,13 @@ def last_alone(evidence: StepEvidence) -> tuple[Fit, Diagnosis] | None:
     made = None if fit is None else tape.producer(fit.hypothesis.node)
     if fit is None or made is None or fit.hypothesis.registered or fit.wrong or not fit.chosen:
         return None
-    members = [o.out for o in tape.operations if o.site == made.site]
+    chains = tape.chains()
+    entered = [tape.calls[c][1] for c in chains[made.index] if c >= 0]
+    # What another call computes belongs to no sum with it: an attack asks for the cost as well.
+    members = [
+        o.out for o in tape.operations if o.site == made.site
+        and [tape.calls[c][1] for c in chains[o.index] if c >= 0] == entered
+    ]  # fmt: skip
     if not 1 < len(members) <= MOST or fit.hypothesis.after:
         return None
     evidence.complete()

@@ -1,8 +1,12 @@
-"""What `copy.deepcopy` copies within containers and objects: ``parameters = deepcopy(params)``."""
+"""What `copy.deepcopy` copies within containers and objects: ``parameters = deepcopy(params)``.
+
+And what `dataclasses.astuple` and `asdict` copy out of an object.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,11 @@ def copied_arrays(value: Any, copied: Any) -> Iterator[tuple[Any, Any]]:
     while stack and seen < MOST:
         old, new = stack.pop()
         seen += 1
+        if is_dataclass(old) and not isinstance(old, type) and isinstance(new, (tuple, dict)):
+            names = [field.name for field in fields(old)]
+            parts = new if isinstance(new, tuple) else tuple(new.get(name) for name in names)
+            stack += [(getattr(old, n), v) for n, v in zip(names, parts, strict=False)]
+            continue
         if new is old or type(new) is not type(old) or id(new) in known:
             continue
         known.add(id(new))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import operator
 import random
@@ -36,6 +37,8 @@ MUTATING_METHODS: dict[str, Any] = {
     "itemset": OPAQUE,
     "resize": OPAQUE,
 }
+#: Functions whose results hold copies of the arrays that their argument holds.
+COPYING = {copy.deepcopy, copy.copy, dataclasses.astuple, dataclasses.asdict}
 FUNCTIONS = (types.FunctionType, types.MethodType)
 CALLED = "__call__"
 #: Builtins that walk through their argument: arrays are handed over row by row, as recorded views.
@@ -121,7 +124,7 @@ class Kinds:
             return "mutate"
         if f in UNSET:
             return "draw"
-        if f is copy.deepcopy or f is copy.copy:
+        if f in COPYING:
             return "copied"
         if type(f) is np.vectorize:
             return "vectorized"
