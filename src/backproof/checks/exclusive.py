@@ -17,7 +17,7 @@ def exclusive_call(
     called for each, computes both twice.
 
     Of nested helpers it is the outermost such call: ``deltas.hadamard(slopes)``, not the loop over
-    entries that it runs.
+    entries that it runs. Several calls of one statement are one: ``sigmoid(a) * (1 - sigmoid(a))``.
     """
     chains = tape.chains()
 
@@ -31,10 +31,10 @@ def exclusive_call(
     depth = 1
     while operations and len(sites) == 1 and len(every) > len(operations):
         calls = {call(o, depth) for o in operations}
-        if len(calls) != 1 or -1 in calls:
+        if -1 in calls or len({(SITES[c].file, SITES[c].statement) for c in calls}) != 1:
             break
-        if len({call(o, depth) for o in every}) > 1:
-            found = SITES[next(iter(calls))]
+        if not calls.issuperset(call(o, depth) for o in every):
+            found = SITES[min(calls)]
         every = [o for o in every if call(o, depth) in calls]
         depth += 1
     return found
