@@ -1,5 +1,7 @@
 """Edits that were once not found in time, or not at their place, in small programs of each kind."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.repair.test_fixes_found import report
@@ -170,3 +172,11 @@ for step in range(40):
     finding = report(tmp_path, program)["findings"][0]
     assert finding["line"] == line_of(program, "dw = X.T")
     assert finding["fix"] is None or "a + c" in finding["fix"]["after"]
+
+
+def test_labels_that_met_outputs_in_a_square_get_their_shape_and_nothing_else(tmp_path):
+    """``pred + y`` broadcasts as well, and has the same cost where `pred` starts as 0."""
+    text = Path("examples/silent_broadcast.py").read_text()
+    fix = report(tmp_path, text)["findings"][0]["fix"]
+    assert fix["verified"]
+    assert "pred - y.reshape(-1, 1)" in fix["after"]

@@ -30,9 +30,9 @@ class Shapes:
 
     def look(self, evidence: StepEvidence) -> None:
         """Look for outputs and labels that met in a square."""
-        for operation, severity in squares(evidence.tape, evidence.params):
+        for operation, labels, sure in squares(evidence.tape, evidence.params):
             if operation.site not in self.found:
-                self.found[operation.site] = _finding(evidence, operation, severity == "warning")
+                self.found[operation.site] = _finding(evidence, operation, labels, sure=sure)
         for operation in class_numbers(evidence.tape, evidence.params):
             if operation.site not in self.found:
                 self.found[operation.site] = _numbers(evidence, operation)
@@ -44,8 +44,8 @@ class Shapes:
         yield from sorted(unsure, key=lambda f: f.span.line)[:1]
 
 
-def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, str]]:
-    """Yield the differences of output and labels that are squares, and how sure that is."""
+def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, int, bool]]:
+    """Yield the differences of output and labels that are squares: which are labels, if sure."""
     bits = {n: 1 << i for i, p in enumerate(params) for n in p.old}
     depends = dependence(tape, bits, 0, len(tape.operations))
     news = [n for p in params for n in p.new]
@@ -62,18 +62,18 @@ def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, st
         n = np.size(tape.nodes[output].obj)
         if n > 1 and np.shape(tape.nodes[operation.out].obj) == (n, n):
             if shapes in ({(n,), (n, 1)}, {(1, n), (n, 1)}):
-                candidates.append((operation, "error"))
+                candidates.append((operation, operation.inputs.index(labels), True))
             elif shapes == {(n,), (n, n)} and tape.nodes[labels].operation is None and n > 2:
-                candidates.append((operation, "warning"))
+                candidates.append((operation, operation.inputs.index(labels), False))
     if not candidates:
         return
-    full = max(depends.get(o.inputs[0], 0) | depends.get(o.inputs[1], 0) for o, _ in candidates)
+    full = max(depends.get(o.inputs[0], 0) | depends.get(o.inputs[1], 0) for o, _, _ in candidates)
     feeding = tape.ancestors(news)
-    for operation, severity in candidates:
+    for operation, place, sure in candidates:
         mask = depends[operation.out]
         used = operation.out in feeding or _ends_in_scalar(tape, operation.out)
         if mask == full and mask.bit_count() * 2 >= len(bits) and used:
-            yield operation, severity
+            yield operation, place, sure
 
 
 def class_numbers(tape: Tape, params: list[Parameter]) -> Iterator[Operation]:
@@ -105,10 +105,17 @@ def _numbers(evidence: StepEvidence, operation: Operation) -> Finding:
         "BP108", "broadcast", place_of(operation.where),
         f"numbers of classes are subtracted from the shares of {classes} classes",
         f"subtract one-hot rows: `np.eye({classes})[y]`",
-        {"shapes": [list(shape) for shape in shapes], "step": evidence.step},
+        {"shapes": [list(shape) for shape in shapes], "step": evidence.step, "labels": None},
         severity="error", confidence="proven",
         notes=[f"each number meets all {classes} shares of its sample"],
     )  # fmt: skip
+
+
+def _form(shape: tuple[int, ...]) -> str:
+    """Return the call that gives labels the shape of the outputs, whatever their number."""
+    if len(shape) == 1:
+        return "ravel()"
+    return "reshape(-1, 1)" if shape[1] == 1 else "reshape(1, -1)"
 
 
 def _is_parameter(tape: Tape, node: int, bits: dict[int, int]) -> bool:
@@ -126,21 +133,22 @@ def _ends_in_scalar(tape: Tape, node: int) -> bool:
     return any(np.size(tape.nodes[n].obj) == 1 for n in tape.reach([node]))
 
 
-def _finding(evidence: StepEvidence, operation: Operation, unsure: bool) -> Finding:
+def _finding(evidence: StepEvidence, operation: Operation, labels: int, *, sure: bool) -> Finding:
     tape, where = evidence.tape, operation.where
-    one, two = (np.shape(tape.nodes[n].obj) for n in operation.inputs)
+    one, two = shapes = [np.shape(tape.nodes[n].obj) for n in operation.inputs]
     shape = np.shape(tape.nodes[operation.out].obj)
     n = shape[0]
     finding = advise(
         "BP108", "broadcast", place_of(where),
         f"shapes {one} and {two} broadcast to {shape}: every output meets every label",
         f"give both the same shape, ({n},) or ({n}, 1)",
-        {"shapes": [list(one), list(two)], "result": list(shape), "step": evidence.step},
+        {"shapes": [list(one), list(two)], "result": list(shape), "step": evidence.step,
+         "labels": labels, "form": _form(shapes[1 - labels]), "forward": True},
         severity="error", confidence="proven",
         notes=(f"{n} outputs and {n} labels give {n * n} differences, where {n} are meant",),
         label=f"{shape}",
     )  # fmt: skip
-    if unsure:
+    if not sure:
         return replace(
             finding, severity="warning", confidence="likely",
             title=f"labels of shape {two if len(two) == 2 else one} meet {n} outputs",

@@ -19,6 +19,7 @@ from backproof.repair.patch import CannotPatch, changed_lines
 from backproof.repair.pool import BUSY
 from backproof.repair.screen import UNSCREENED, Screen, source_of
 from backproof.repair.sketch import sketch
+from backproof.repair.squared import aligned
 from backproof.repair.trial import Trial
 from backproof.repair.workshop import Edits, Files, Workshop
 from backproof.report.place import document
@@ -209,6 +210,10 @@ class Hunt:
         several = len(findings) > 1
         screen = Screen(self.workshop, base, known, self.left, self.shapes, several=several)
         court = Court(self.workshop, base, trial, self.left)
+        if met := [f for f in findings if "labels" in f.evidence]:
+            codes = [_code(trial.report, path) for path in dict.fromkeys(f.file for f in met)]
+            shaped = [c for code in codes if code is not None for c in aligned(code, met)]
+            return court.first(self._few(shaped, base)) or court.best_part()
         if findings[0].of_optimiser:
             return court.first(self._few(self._candidates(trial.report, findings), base, AVERAGES))
         shown = [f for f in findings if f.evidence.get("turned")]
@@ -308,12 +313,8 @@ class Hunt:
         for path, line in suspects:
             lines.setdefault(real.get(os.path.realpath(path), path), []).append(line)
         for path in dict.fromkeys([*paths, *lines]):
-            text = report.sources.get(path)
-            if text is None:
-                continue
-            try:
-                code = Code.of(SourceFile(path, text, document(path)[1]))
-            except (SyntaxError, ValueError):
+            code = _code(report, path)
+            if code is None:
                 continue
             own = [f for f in findings if f.file == path or any(r.file == path for r in f.related)]
             there = [
@@ -365,3 +366,14 @@ class Hunt:
         other = self.workshop.try_one(judged=1, seed=1)
         known = {(s.step, s.cost_title): s.cost for s in original.steps}
         return all(known.get((s.step, s.cost_title), s.cost) == s.cost for s in other.steps)
+
+
+def _code(report: Report, path: str) -> Code | None:
+    """Return a file of the program, None where it cannot be read."""
+    text = report.sources.get(path)
+    if text is None:
+        return None
+    try:
+        return Code.of(SourceFile(path, text, document(path)[1]))
+    except (SyntaxError, ValueError):
+        return None
