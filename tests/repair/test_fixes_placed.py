@@ -180,3 +180,14 @@ def test_labels_that_met_outputs_in_a_square_get_their_shape_and_nothing_else(tm
     fix = report(tmp_path, text)["findings"][0]["fix"]
     assert fix["verified"]
     assert "pred - y.reshape(-1, 1)" in fix["after"]
+
+
+@pytest.mark.parametrize("wrong", ["dp * p * (1 - p)", "p * dp", "dp"])
+def test_softmax_inside_a_network_gets_its_whole_jacobian(tmp_path, wrong):
+    text = Path("examples/attention.py").read_text().replace("dp * p * (1 - p)", wrong)
+    finding = report(tmp_path, text)["findings"][0]
+    assert finding["fix"] is not None, finding["notes"]
+    assert finding["fix"]["verified"]
+    assert (
+        "p * (dp - np.sum(dp * p, axis=-1, keepdims=True)) / np.sqrt(D)" in finding["fix"]["after"]
+    )

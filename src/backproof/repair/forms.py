@@ -9,12 +9,11 @@ from itertools import combinations
 
 from backproof.repair.calls import taken_elsewhere
 from backproof.repair.candidate import Change, Code, given, is_atomic
+from backproof.repair.jacobians import jacobians
 from backproof.repair.names import likeness, one_letter, relettered
-from backproof.repair.offers import STRENGTH, bracketed, functions
+from backproof.repair.offers import STRENGTH, bracketed, functions, operands
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
 from backproof.repair.sums import GRADIENT, counts, products, projected, reduced
-
-MOST_NAMES = 7
 
 
 def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterator[Change]:
@@ -25,7 +24,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     near : bool
         The expression is blamed, or next to it: what is rarer is worth proposing.
     """
-    yield from _jacobians(code, root)
+    yield from jacobians(code, root)
     yield from _exchanges(code, root)
     yield from _everywhere(code, root, atoms)
     yield from counts(code, root, atoms)
@@ -53,45 +52,10 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
         yield from _of_helper(code, root)
 
 
-def _names(code: Code, root: ast.expr) -> list[str]:
-    """Return the distinct names, attributes and elements in an expression."""
-    found: dict[str, None] = {}
-    for node in ast.walk(root):
-        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-            continue
-        if not isinstance(node.ctx, ast.Load):
-            continue
-        parent = code.parents.get(node)
-        if isinstance(parent, ast.Call) and parent.func is node:
-            continue
-        if isinstance(node, ast.Name) and node.id in ("np", "numpy", "math", "self"):
-            continue
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size"):
-            continue
-        found[code.text(node)] = None
-    return [name for name in found if "\n" not in name][:MOST_NAMES]
-
-
-def _jacobians(code: Code, root: ast.expr) -> Iterator[Change]:
-    """``P * (1 - P) * G`` is the diagonal of softmax's Jacobian only."""
-    if not isinstance(root, ast.BinOp) or not isinstance(root.op, ast.Mult):
-        return
-    names = _names(code, root)
-    for p in names:
-        if f"1 - {p}" not in code.text(root) and len(names) > 2:
-            continue
-        for g in names:
-            if g == p:
-                continue
-            for axis in ("axis=-1", "axis=0"):
-                text = f"{p} * ({g} - np.sum({g} * {p}, {axis}, keepdims=True))"
-                yield root, text, "wrong-derivative", 1.1
-
-
 def _exchanges(code: Code, root: ast.expr) -> Iterator[Change]:
     """Two names, each in the place of the other."""
     text = code.text(root)
-    for one, other in combinations(_names(code, root), 2):
+    for one, other in combinations(operands(code, root), 2):
         price = likeness(one, other)
         if price > 1.0 or one in other or other in one:
             continue
@@ -104,7 +68,7 @@ def _exchanges(code: Code, root: ast.expr) -> Iterator[Change]:
 def _everywhere(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]:
     """A name that stands several times, replaced each time: ``f(a) * (1 - f(a))``."""
     text = code.text(root)
-    for name in _names(code, root):
+    for name in operands(code, root):
         pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
         if len(pattern.findall(text)) < 2:
             continue
@@ -312,7 +276,7 @@ def _analogues(code: Code, root: ast.expr, atoms: list[str]) -> Iterator[Change]
     }  # fmt: skip
     seen: set[str] = set()
     for term in terms if len(terms) > 1 else []:
-        names = _names(code, term)
+        names = operands(code, term)
         for name in names:
             for atom in sorted(known):
                 pair = one_letter(name, atom)

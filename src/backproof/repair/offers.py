@@ -8,7 +8,7 @@ import re
 from backproof.repair.candidate import Code, given, is_atomic
 from backproof.repair.names import is_text
 
-MOST_KEYS, MOST_CONSTANTS, MOST_INDICES = 30, 6, 6
+MOST_KEYS, MOST_CONSTANTS, MOST_INDICES, MOST_OPERANDS = 30, 6, 6, 7
 _SIZE = re.compile(r"[\w.]+\.shape(\[-?\d+\])?|[\w.]+\.size|len\([\w.]+\)")
 #: Names of what is no unit's value: gradients, weights, sizes, rates.
 _NO_ACTIVATION = re.compile(
@@ -239,3 +239,22 @@ def bracketed(code: Code, node: ast.expr) -> str:
     """Return a node's text, in brackets unless it is atomic."""
     text = code.text(node)
     return text if is_atomic(text) else f"({text})"
+
+
+def operands(code: Code, root: ast.expr) -> list[str]:
+    """Return the distinct names, attributes and elements in an expression."""
+    found: dict[str, None] = {}
+    for node in ast.walk(root):
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            continue
+        if not isinstance(node.ctx, ast.Load):
+            continue
+        parent = code.parents.get(node)
+        if isinstance(parent, ast.Call) and parent.func is node:
+            continue
+        if isinstance(node, ast.Name) and node.id in ("np", "numpy", "math", "self"):
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size"):
+            continue
+        found[code.text(node)] = None
+    return [name for name in found if "\n" not in name][:MOST_OPERANDS]
