@@ -191,3 +191,15 @@ def test_softmax_inside_a_network_gets_its_whole_jacobian(tmp_path, wrong):
     assert (
         "p * (dp - np.sum(dp * p, axis=-1, keepdims=True)) / np.sqrt(D)" in finding["fix"]["after"]
     )
+
+
+@pytest.mark.parametrize("wrong", ["dout * gamma / np.sqrt(var + eps)", "gamma * dout"])
+def test_a_normalisation_gets_what_comes_back_through_mean_and_variance(tmp_path, wrong):
+    scale = "" if "sqrt" in wrong else " / np.sqrt(var + eps)"
+    right = "dx = dout * gamma / np.sqrt(var + eps)"
+    text = Path("examples/batch_norm.py").read_text().replace(right, f"dx = {wrong}{scale}")
+    finding = report(tmp_path, text)["findings"][0]
+    assert finding["fix"] is not None, finding["notes"]
+    assert finding["fix"]["verified"]
+    whole = "(dout - dout.mean(axis=0) - xhat * (dout * xhat).mean(axis=0))"
+    assert whole in finding["fix"]["after"]

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from backproof.repair.calls import taken_elsewhere
 from backproof.repair.candidate import Change, Code, given, is_atomic
-from backproof.repair.jacobians import jacobians
+from backproof.repair.jacobians import centred, jacobians
 from backproof.repair.names import likeness, one_letter, relettered
 from backproof.repair.offers import STRENGTH, bracketed, functions, operands
 from backproof.repair.slopes import NotDifferentiable, forward_slopes, helpers, renamed, slope
@@ -46,6 +46,7 @@ def forms(code: Code, root: ast.expr, atoms: list[str], *, near: bool) -> Iterat
     if near:
         yield from taken_elsewhere(code, root)
         yield from reduced(code, root, atoms)
+        yield from centred(code, root, atoms)
         yield from projected(code, root, atoms)
         for node in ast.walk(root):
             yield from _own_slopes(code, root, node)
