@@ -17,7 +17,8 @@ def exclusive_call(
     called for each, computes both twice.
 
     Of nested helpers it is the outermost such call: ``deltas.hadamard(slopes)``, not the loop over
-    entries that it runs. Several calls of one statement are one: ``sigmoid(a) * (1 - sigmoid(a))``.
+    entries that it runs. Several calls of one statement are one, where nobody has handed it what is
+    wrong: ``sigmoid(self.a) * (1 - sigmoid(self.a))``.
     """
     chains = tape.chains()
 
@@ -32,6 +33,9 @@ def exclusive_call(
     while operations and len(sites) == 1 and len(every) > len(operations):
         calls = {call(o, depth) for o in operations}
         if -1 in calls or len({(SITES[c].file, SITES[c].statement) for c in calls}) != 1:
+            break
+        around = {call(o, depth + 1) for o in operations} - {-1}
+        if len(calls) > 1 and not all(SITES[c].text.endswith("()") for c in around):
             break
         if not calls.issuperset(call(o, depth) for o in every):
             found = SITES[min(calls)]

@@ -28,6 +28,9 @@ def undivided(fit: Fit, tape: Tape, run: Run) -> bool:
     if not fit.hypothesis.own or not fit.wrong or len(levels) != 1:
         return False
     level = levels.pop()
+    right = [fit.matches[i].parameter for i in fit.chosen]
+    if any(multiples_of(tape, parameter, fit.hypothesis.node) for parameter in right):
+        return False  # a penalty has the scale of the rest
     offers = [_offers(fit, tape, run, i, level) for i in fit.wrong]
     shared = [s for s in offers[0] if all(holds(s, others) for others in offers[1:])]
     if not shared:
