@@ -205,8 +205,7 @@ class Conductor:
         """The program is over: judge what is still open."""
         self.evaluations.end(recorder)
         self.others.leave(recorder)
-        searching = self.site is None
-        if searching:
+        if self.site is None:
             for loop in reversed(recorder.loops):
                 if loop.count >= 2:
                     self._last_attempt(recorder, loop)
@@ -216,7 +215,8 @@ class Conductor:
                 self._lock(recorder, Found(self.search.candidate))
             if self.site is None and self.search.doubtful is not None:
                 candidate, recorder.log[:] = self.search.doubtful
-                self._lock(recorder, Found(candidate))
+                self._lock(recorder, found := Found(candidate))
+                self.steps = self.search.done(found) // candidate.period
             if self.site is None and (recorder.log or self.earlier.events):
                 self._single(recorder)
         recorder.close()

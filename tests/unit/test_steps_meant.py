@@ -201,3 +201,24 @@ for epoch in range(2):
 def test_pairs_that_are_skipped_do_not_hide_the_outer_update(tmp_path):
     found = report(tmp_path, WORDS)
     assert (found["gradient"]["status"], names(found)) == ("verified", {"inner", "outer"})
+
+
+def test_iterations_of_a_loop_without_a_plain_cost_are_counted(tmp_path):
+    """Where outputs meet labels in a square, the loop is only known for sure when it is over."""
+    told = report(tmp_path, """
+import numpy as np
+rng = np.random.RandomState(3)
+data = rng.rand(50, 2)
+target = data[:, 0] * 2 - data[:, 1]
+theta = np.zeros((2, 1))
+def cost(theta):
+    return np.sum((data.dot(theta) - target) ** 2) / (2 * len(target))
+def grad(theta):
+    return data.T.dot(data.dot(theta) - target).sum(axis=1, keepdims=True) / len(target)
+for it in range(70):
+    theta = theta - 0.01 * grad(theta)
+    if it % 20 == 0:
+        print(cost(theta))
+""")  # fmt: skip
+    assert {f["code"] for f in told["findings"]} == {"BP108"}
+    assert told["steps"] == 70
