@@ -26,6 +26,8 @@ BASE = "/home/ada/net"
 
 #: Numbers that are rounding error, which differs from one processor to another.
 _NOISE = re.compile(r"\b\d(?:\.\d+)?e-1\d\b")
+#: How many steps a fix was judged on, which a slow machine makes fewer.
+_HELD = re.compile(r"(?<=right on )\d+(?= judged steps)")
 
 
 def compare(name: str, text: str) -> None:
@@ -85,7 +87,8 @@ def test_run(name: str, tmp_path: Path) -> None:
     )  # fmt: skip
     folder = str(HERE / "programs") + os.sep
     text = f"{done.stdout}--- stderr\n{done.stderr}--- exit status {done.returncode}\n"
-    compare(f"run-{name}.txt", _NOISE.sub("0", text.replace(folder, "")))
+    text = _HELD.sub("several", text.replace(folder, ""))
+    compare(f"run-{name}.txt", _NOISE.sub("0", text))
     document = json.loads((tmp_path / "o.json").read_text("utf-8"))
     del document["timing"]
     text = json.dumps(document, indent=2, ensure_ascii=False).replace(folder, "")
