@@ -205,7 +205,8 @@ class Conductor:
         """The program is over: judge what is still open."""
         self.evaluations.end(recorder)
         self.others.leave(recorder)
-        if self.site is None:
+        searching = self.site is None
+        if searching:
             for loop in reversed(recorder.loops):
                 if loop.count >= 2:
                     self._last_attempt(recorder, loop)
@@ -214,9 +215,8 @@ class Conductor:
             if self.site is None and self.search.candidate is not None:
                 self._lock(recorder, Found(self.search.candidate))
             if self.site is None and self.search.doubtful is not None:
-                candidate, recorder.log[:] = self.search.doubtful
-                self._lock(recorder, found := Found(candidate))
-                self.steps = self.search.done(found) // candidate.period
+                self.search.candidate, recorder.log[:] = self.search.doubtful
+                self._lock(recorder, Found(self.search.candidate))
             if self.site is None and (recorder.log or self.earlier.events):
                 self._single(recorder)
         recorder.close()

@@ -203,3 +203,25 @@ def test_a_normalisation_gets_what_comes_back_through_mean_and_variance(tmp_path
     assert finding["fix"]["verified"]
     whole = "(dout - dout.mean(axis=0) - xhat * (dout * xhat).mean(axis=0))"
     assert whole in finding["fix"]["after"]
+
+
+def test_weights_that_grew_a_column_for_each_sample_are_not_divided_once_more(tmp_path):
+    """``w = w - lr * X.T @ (p - y)`` with a column `p` and a row `y`."""
+    text = """\
+import numpy as np
+np.random.seed(0)
+X = np.random.randn(30, 4)
+y = (X.sum(axis=1) > 0).astype(float)
+w, b = np.zeros((4, 1)), 0.0
+for epoch in range(40):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    dz = p - y
+    w = w - 0.5 * X.T @ dz / len(X)
+    b = b - 0.5 * dz.mean()
+print(loss)
+"""
+    (finding,) = report(tmp_path, text)["findings"]
+    assert (finding["code"], finding["line"]) == ("BP108", line_of(text, "dz = p - y"))
+    assert finding["fix"]["verified"]
+    assert ".reshape(-1, 1)" in finding["fix"]["after"]

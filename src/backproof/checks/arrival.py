@@ -101,7 +101,8 @@ class Arrival:
         ):
             if found.span.line not in lines:
                 findings[found.code, found.span.line] = found
-        if self.normalised.found is not None:  # all gradients are right but for that
+        # All gradients are right but for that, or are those of weights for each sample.
+        if self.normalised.found is not None or self.shapes.explains:
             for key in [k for k, f in findings.items() if f.code.startswith("BP1")]:
                 del findings[key]
         broadcast = (*self.shapes.findings(), *self.growth.findings(), *self.normalised.findings())

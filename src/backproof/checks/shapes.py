@@ -27,12 +27,18 @@ class Shapes:
 
     def __init__(self) -> None:
         self.found: dict[int, Finding] = {}
+        self.explains = False
+        """A parameter has an entry for each sample, of which its gradient says nothing."""
 
     def look(self, evidence: StepEvidence) -> None:
         """Look for outputs and labels that met in a square."""
         for operation, labels, sure in squares(evidence.tape, evidence.params):
             if operation.site not in self.found:
                 self.found[operation.site] = _finding(evidence, operation, labels, sure=sure)
+        for operation, labels in grown(evidence.tape, evidence.params):
+            if operation.site not in self.found:
+                self.found[operation.site] = _swollen(evidence, operation, labels)
+                self.explains = True
         for operation in class_numbers(evidence.tape, evidence.params):
             if operation.site not in self.found:
                 self.found[operation.site] = _numbers(evidence, operation)
@@ -76,6 +82,33 @@ def squares(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, in
             yield operation, place, sure
 
 
+def grown(tape: Tape, params: list[Parameter]) -> Iterator[tuple[Operation, int]]:
+    """Yield the differences of labels and outputs whose weights have a column for each sample.
+
+    In the first step the outputs were a column, and the step has made the weights as wide as the
+    square of differences: ``w = w - lr * X.T @ (p - y)``.
+    """
+    news = [n for p in params for n in p.new]
+    widths = {
+        shape[1] for p in params for n in p.old
+        if len(shape := np.shape(tape.nodes[n].obj)) == 2 and shape[0] != shape[1]
+    }  # fmt: skip
+    moving, feeding = tape.reach(n for p in params for n in p.old), tape.ancestors(news)
+    for operation in tape.operations if widths else ():
+        if operation.function not in SUBTRACT or is_appended(operation):
+            continue
+        if len(operation.inputs) != 2 or MEANT.search(operation.where.text):
+            continue
+        output, labels = sorted(operation.inputs, key=lambda n: n not in moving)
+        shape = np.shape(tape.nodes[labels].obj)
+        if output not in moving or labels in moving or tape.nodes[labels].operation is not None:
+            continue
+        square = np.shape(tape.nodes[output].obj) == shape * 2
+        column = len(shape) == 1 and shape[0] > 2 and shape[0] in widths
+        if column and square and operation.out in feeding:
+            yield operation, operation.inputs.index(labels)
+
+
 def class_numbers(tape: Tape, params: list[Parameter]) -> Iterator[Operation]:
     """Yield the differences of shares of several classes and the numbers of classes."""
     moving = tape.reach(n for p in params for n in p.old)
@@ -95,6 +128,21 @@ def class_numbers(tape: Tape, params: list[Parameter]) -> Iterator[Operation]:
         whole = np.isin(y, np.arange(p.shape[1])).all() and float(np.max(y)) > 1
         if shares and whole:
             yield operation
+
+
+def _swollen(evidence: StepEvidence, operation: Operation, labels: int) -> Finding:
+    shapes = [np.shape(evidence.tape.nodes[n].obj) for n in operation.inputs]
+    (n,) = shapes[labels]
+    return advise(
+        "BP108", "broadcast", place_of(operation.where),
+        f"{n} labels of shape {shapes[labels]} meet outputs of shape {shapes[1 - labels]}",
+        f"give the labels the shape of a column, ({n}, 1)",
+        {"shapes": [list(shape) for shape in shapes], "step": evidence.step, "labels": labels,
+         "form": "reshape(-1, 1)", "forward": True},
+        severity="error", confidence="proven",
+        notes=[f"a column of outputs met all {n} labels in the first step, and the weights have "
+               f"had {n} columns since"],
+    )  # fmt: skip
 
 
 def _numbers(evidence: StepEvidence, operation: Operation) -> Finding:
