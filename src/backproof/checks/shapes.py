@@ -35,7 +35,8 @@ class Shapes:
         for operation, labels, sure in squares(evidence.tape, evidence.params):
             if operation.site not in self.found:
                 self.found[operation.site] = _finding(evidence, operation, labels, sure=sure)
-        for operation, labels in grown(evidence.tape, evidence.params):
+        wrong = evidence.fit is not None and evidence.fit.wrong
+        for operation, labels in grown(evidence.tape, evidence.params) if wrong else ():
             if operation.site not in self.found:
                 self.found[operation.site] = _swollen(evidence, operation, labels)
                 self.explains = True
@@ -139,9 +140,9 @@ def _swollen(evidence: StepEvidence, operation: Operation, labels: int) -> Findi
         f"give the labels the shape of a column, ({n}, 1)",
         {"shapes": [list(shape) for shape in shapes], "step": evidence.step, "labels": labels,
          "form": "reshape(-1, 1)", "forward": True},
-        severity="error", confidence="proven",
-        notes=[f"a column of outputs met all {n} labels in the first step, and the weights have "
-               f"had {n} columns since"],
+        severity="error", confidence="likely",
+        notes=[f"the weights have {n} columns, one for each label: so does a step make them in "
+               f"which a column of outputs meets the {n} labels"],
     )  # fmt: skip
 
 
