@@ -16,7 +16,9 @@ from backproof.hypotheses import Hypothesis
 from backproof.roles import Parameter
 from backproof.trace.tape import Ref, Run, Tape
 
+#: A step with more operations is only looked at for its numbers, not evaluated again.
 MOST_OPERATIONS = 12_000
+#: How a running total grows: ``loss += …``, ``loss -= log(p)``.
 IN_PLACE = {operator.iadd, operator.isub}
 
 

@@ -19,7 +19,12 @@ from backproof.calculus.curvature import Eigenvalue, sharpness
 from backproof.calculus.effort import Meter, effort_of
 from backproof.calculus.slices import StepMap
 from backproof.carries import carries_of
-from backproof.checks.cost_function import cost_function, cost_of_output, way_of
+from backproof.checks.cost_function import (
+    MOST_OPERATIONS,
+    cost_function,
+    cost_of_output,
+    way_of,
+)
 from backproof.checks.digits import Rounding, measure
 from backproof.checks.everywhere import everywhere
 from backproof.checks.formula import Formula, find_formula
@@ -41,8 +46,6 @@ from backproof.roles import Parameter, vector
 from backproof.trace.site import SITES, Site
 from backproof.trace.tape import Run, Tape
 
-#: A step with more operations is only looked at for its numbers, not evaluated again.
-MOST_OPERATIONS = 12_000
 #: Arrays up to this size are copied for later trials (bytes, all together).
 MOST_COPIED = 24_000_000
 #: What measuring a step takes, in evaluations of it, without its curvature.
